@@ -1,0 +1,65 @@
+//! What the server sends down.
+
+use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::ids::RoomId;
+
+/// Body of `down/ack`: everything up to and including `through`, except `gaps`, is committed. Retained; `through` only grows.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct AckMessage {
+    /// Which epoch of the sender.
+    pub epoch: Uuid,
+    /// The highest number known to the server.
+    pub through: u64,
+    /// Numbers up to `through` that are missing, as inclusive ranges: the sender sends these again.
+    #[serde(default)]
+    pub gaps: Vec<(u64, u64)>,
+}
+
+/// Body of `down/grant`: where a robot publishes, and its permission. Sent at each hello, and again before it expires.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct GrantMessage {
+    /// WHIP endpoint of the bridge this robot should use.
+    pub whip_url: String,
+    /// Bearer token: a signed [`Grant`](crate::Grant).
+    pub token: String,
+    /// Until when it is accepted.
+    pub expires_at: DateTime<Utc>,
+}
+
+impl std::fmt::Debug for GrantMessage {
+    /// Masks the token: a log must never hold a permission.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("GrantMessage").field("whip_url", &self.whip_url).field("expires_at", &self.expires_at).finish_non_exhaustive()
+    }
+}
+
+/// What a robot is asked to do.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "do", rename_all = "snake_case")]
+pub enum Command {
+    /// It is being carried: camera off until the next `SetRoom`.
+    Carry,
+    /// It now stands in this room.
+    SetRoom {
+        /// Which room.
+        room: RoomId,
+    },
+    /// Camera and microphone off until `Resume`.
+    Pause,
+    /// End of a pause.
+    Resume,
+    /// Restart.
+    Reboot,
+}
+
+/// Body of `down/command`. The robot has the last word on its own body; its next `up/robot` shows what it did.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct CommandMessage {
+    /// What to do.
+    #[serde(flatten)]
+    pub command: Command,
+}
