@@ -15,8 +15,7 @@
 
 pub mod config;
 pub mod lifecycle;
+pub mod media;
 
 pub use config::Config;
 pub use lifecycle::{Running, start};
-
-pub mod media;
