@@ -110,8 +110,11 @@ impl MqttConfig {
             "mqtt" => None,
             "mqtts" => {
                 let path = self.ca_file.as_ref().ok_or(ConfigError::NoAuthority)?;
-                let ca = std::fs::read(path)
-                    .map_err(|error| ConfigError::File { key: "mqtt.ca_file", path: path.clone(), error })?;
+                let ca = std::fs::read(path).map_err(|error| ConfigError::File {
+                    key: "mqtt.ca_file",
+                    path: path.clone(),
+                    error,
+                })?;
                 Some(Transport::tls_with_config(TlsConfiguration::Simple { ca, alpn: None, client_auth: None }))
             }
             _ => return Err(wrong()),

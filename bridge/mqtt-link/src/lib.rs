@@ -167,7 +167,9 @@ impl Link {
                     Err(PublishError::Refused { topic, reason: format!("{:?}", ack.reason) })
                 }
                 Ok(_) => Ok(()),
-                Err(PublishNoticeError::V5PubAck(reason)) => Err(PublishError::Refused { topic, reason: format!("{reason:?}") }),
+                Err(PublishNoticeError::V5PubAck(reason)) => {
+                    Err(PublishError::Refused { topic, reason: format!("{reason:?}") })
+                }
                 Err(_) => Err(PublishError::Disconnected),
             }
         };

@@ -110,7 +110,14 @@ impl GrantVerifier {
     ///
     /// # Errors
     /// The first rule that it breaks.
-    pub fn verify(&self, token: &str, bridge: BridgeId, robot: RobotId, act: Act, utc: DateTime<Utc>) -> Result<Grant, GrantError> {
+    pub fn verify(
+        &self,
+        token: &str,
+        bridge: BridgeId,
+        robot: RobotId,
+        act: Act,
+        utc: DateTime<Utc>,
+    ) -> Result<Grant, GrantError> {
         if token.len() > MAX_TOKEN_BYTES {
             return Err(GrantError::Signature);
         }

@@ -33,7 +33,10 @@ pub struct GrantMessage {
 impl std::fmt::Debug for GrantMessage {
     /// Masks the token: a log must never hold a permission.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("GrantMessage").field("whip_url", &self.whip_url).field("expires_at", &self.expires_at).finish_non_exhaustive()
+        f.debug_struct("GrantMessage")
+            .field("whip_url", &self.whip_url)
+            .field("expires_at", &self.expires_at)
+            .finish_non_exhaustive()
     }
 }
 

@@ -147,10 +147,7 @@ impl Topic {
             _ => return Err(TopicError::Shape),
         };
         let client = client.parse().map_err(|_| TopicError::Client)?;
-        let kind = Kind::ALL
-            .into_iter()
-            .find(|k| k.as_str() == kind && k.direction() == direction)
-            .ok_or(TopicError::Kind)?;
+        let kind = Kind::ALL.into_iter().find(|k| k.as_str() == kind && k.direction() == direction).ok_or(TopicError::Kind)?;
         Ok(Self { client, kind })
     }
 }
