@@ -45,7 +45,14 @@ CREATE TABLE robot (
     wifi_dbm        INTEGER,
     hand_up         INTEGER CHECK (hand_up IN (0, 1)),
     telemetry_at    TEXT,
+    -- When the connection behind 'status' was made: a late "gone" of an older connection is ignored.
+    connected_at    TEXT,
+    -- The bridge that reported on it last.
     bridge_id       BLOB REFERENCES device (device_id),
+    -- The visit its bridge reports as open, and what reaches the pupil (from up/link).
+    live_session_id BLOB,
+    live_tier       TEXT CHECK (live_tier IN ('video', 'audio', 'stills')),
+    link_at         TEXT,
     last_used_at    TEXT,
     CONSTRAINT robot_name_once UNIQUE (organisation_id, name)
 ) STRICT;
@@ -54,6 +61,7 @@ CREATE TABLE bridge (
     bridge_id       BLOB NOT NULL PRIMARY KEY REFERENCES device (device_id),
     status          TEXT NOT NULL DEFAULT 'gone' CHECK (status IN ('here', 'gone', 'off_by_person')),
     status_at       TEXT,
+    connected_at    TEXT,
     http_base       TEXT,
     public_base     TEXT
 ) STRICT;
@@ -149,6 +157,15 @@ CREATE TABLE inbox (
     PRIMARY KEY (device_id, epoch, seq)
 ) STRICT, WITHOUT ROWID;
 
+-- How far an epoch of a sender is complete. Everything up to 'contiguous' is committed; 'highest' is the largest number seen.
+CREATE TABLE inbox_cursor (
+    device_id       BLOB NOT NULL REFERENCES device (device_id),
+    epoch           BLOB NOT NULL,
+    contiguous      INTEGER NOT NULL DEFAULT 0,
+    highest         INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY (device_id, epoch)
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE quarantine (
     quarantine_id   BLOB NOT NULL PRIMARY KEY,
     topic           TEXT NOT NULL,
@@ -156,6 +173,7 @@ CREATE TABLE quarantine (
     reason          TEXT NOT NULL,
     received_at     TEXT NOT NULL
 ) STRICT;
+CREATE INDEX quarantine_received ON quarantine (received_at);
 
 CREATE TABLE visit (
     -- "session" of the glossary; the word is taken by signed-in people (0002).

@@ -1,0 +1,451 @@
+//! Inbox and effect in one transaction: what arrived while the last commit ran is stored together, then acknowledged.
+//!
+//! A durable message is known by (device, epoch, seq). A second copy changes nothing and is acknowledged again. A fact that
+//! breaks a rule is kept in quarantine with the reason and counts as received, so that it never blocks what follows.
+
+use chrono::{DateTime, Utc};
+use protocol::{AckMessage, BodyState, EventKind, EventMessage, HelloMessage, LinkMessage, PresenceMessage, RobotMessage, Role, Status};
+use sqlx::Transaction;
+use uuid::Uuid;
+
+use crate::{Db, Store, StoreError, presence};
+
+/// At most this many gaps are named in one acknowledgement; the rest follow when these are filled.
+pub const MAX_GAPS: usize = 100;
+/// At most this many waiting numbers are looked at for one acknowledgement.
+const MAX_WAITING: i64 = 10_000;
+/// Of a quarantined payload this much is kept.
+pub const MAX_QUARANTINED_BYTES: usize = 4096;
+
+/// A message as decoded.
+#[derive(Clone, Debug)]
+pub struct Received {
+    /// The client level of its topic, which the broker binds to the credential.
+    pub device_id: Uuid,
+    /// Names the message; the same for each copy.
+    pub message_id: Uuid,
+    /// Epoch and number, of durable messages.
+    pub number: Option<(Uuid, u64)>,
+    /// Hash of the body.
+    pub body_sha256: Vec<u8>,
+    /// Sender's clock minus ours on arrival, in milliseconds.
+    pub offset_ms: i64,
+    /// What it says.
+    pub fact: Fact,
+    /// For quarantine, should it come to that.
+    pub topic: String,
+    /// For quarantine, should it come to that.
+    pub payload: Vec<u8>,
+}
+
+/// What a message says.
+#[derive(Clone, Debug)]
+pub enum Fact {
+    /// A device is here, or gone.
+    Hello(HelloMessage),
+    /// A pupil was live from … until ….
+    Presence(PresenceMessage),
+    /// Something notable happened.
+    Event(EventMessage),
+    /// How good the legs are.
+    Link(LinkMessage),
+    /// What the robot's body does.
+    Body(RobotMessage),
+    /// It could not be read, or breaks a rule; the text says which.
+    Unusable(String),
+}
+
+/// A rule that a stored fact would break.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Refused(pub &'static str);
+
+/// What changed, for whoever shows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Touched {
+    /// A robot's state.
+    Robot(Uuid),
+    /// A bridge's state.
+    Bridge(Uuid),
+    /// A pupil's minutes.
+    Pupil(Uuid),
+}
+
+/// The outcome of one commit.
+#[derive(Clone, Debug, Default)]
+pub struct Ingested {
+    /// What to acknowledge to whom.
+    pub acks: Vec<(Uuid, AckMessage)>,
+    /// What changed, without repetition.
+    pub touched: Vec<Touched>,
+    /// Reasons of what went to quarantine.
+    pub quarantined: Vec<String>,
+}
+
+/// A message in quarantine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct QuarantineRow {
+    /// Where it was published.
+    pub topic: String,
+    /// Its beginning.
+    pub payload: Vec<u8>,
+    /// Why it could not be used.
+    pub reason: String,
+    /// When it came.
+    pub received_at: DateTime<Utc>,
+}
+
+impl Store {
+    /// Stores a batch in one transaction.
+    ///
+    /// # Errors
+    /// The database does not answer; nothing of the batch is stored then.
+    pub async fn ingest(&self, batch: &[Received], now: DateTime<Utc>) -> Result<Ingested, StoreError> {
+        let mut tx = self.begin().await?;
+        let mut ingested = Ingested::default();
+        let mut epochs: Vec<(Uuid, Uuid)> = Vec::new();
+        for message in batch {
+            if let Some((epoch, seq)) = message.number {
+                if !is_known(&mut tx, message.device_id).await? {
+                    quarantine(&mut tx, message, "the device is not known", now, &mut ingested).await?;
+                    continue;
+                }
+                if !epochs.contains(&(message.device_id, epoch)) {
+                    epochs.push((message.device_id, epoch));
+                }
+                if let Seen::Before { same_body } = note(&mut tx, message, epoch, seq, now).await? {
+                    if !same_body {
+                        quarantine(&mut tx, message, "the same number was received before with another body", now, &mut ingested).await?;
+                    }
+                    continue;
+                }
+            }
+            match apply(&mut tx, message, now).await? {
+                Ok(touched) => {
+                    for touched in touched {
+                        if !ingested.touched.contains(&touched) {
+                            ingested.touched.push(touched);
+                        }
+                    }
+                }
+                Err(reason) => quarantine(&mut tx, message, &reason, now, &mut ingested).await?,
+            }
+        }
+        for (device_id, epoch) in epochs {
+            ingested.acks.push((device_id, advance(&mut tx, device_id, epoch).await?));
+        }
+        tx.commit().await?;
+        Ok(ingested)
+    }
+
+    /// The latest messages in quarantine.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn quarantined(&self, limit: i64) -> Result<Vec<QuarantineRow>, StoreError> {
+        Ok(sqlx::query_as!(
+            QuarantineRow,
+            r#"SELECT topic AS "topic!", payload AS "payload!: Vec<u8>", reason AS "reason!",
+                      received_at AS "received_at!: DateTime<Utc>"
+               FROM quarantine ORDER BY received_at DESC, quarantine_id DESC LIMIT $1"#,
+            limit
+        )
+        .fetch_all(&self.read)
+        .await?)
+    }
+
+    /// Forgets quarantined messages from before `before`, and all but the latest `keep`.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn trim_quarantine(&self, before: DateTime<Utc>, keep: i64) -> Result<u64, StoreError> {
+        let mut tx = self.begin().await?;
+        let done = sqlx::query!(
+            "DELETE FROM quarantine WHERE received_at < $1 OR quarantine_id IN
+             (SELECT q.quarantine_id FROM quarantine q ORDER BY q.received_at DESC, q.quarantine_id DESC LIMIT 1000000 OFFSET $2)",
+            before,
+            keep
+        )
+        .execute(&mut *tx)
+        .await?;
+        tx.commit().await?;
+        Ok(done.rows_affected())
+    }
+}
+
+enum Seen {
+    First,
+    Before { same_body: bool },
+}
+
+async fn is_known(tx: &mut Transaction<'static, Db>, device_id: Uuid) -> Result<bool, StoreError> {
+    let row = sqlx::query!(r#"SELECT kind AS "kind!" FROM device WHERE device_id = $1 AND revoked_at IS NULL"#, device_id)
+        .fetch_optional(&mut **tx)
+        .await?;
+    Ok(row.is_some())
+}
+
+async fn note(tx: &mut Transaction<'static, Db>, message: &Received, epoch: Uuid, seq: u64, now: DateTime<Utc>) -> Result<Seen, StoreError> {
+    let seq = i64::try_from(seq).unwrap_or(i64::MAX);
+    let kind = kind_word(&message.fact);
+    let added = sqlx::query!(
+        "INSERT INTO inbox (device_id, epoch, seq, kind, received_at, body_sha256) VALUES ($1, $2, $3, $4, $5, $6)
+         ON CONFLICT (device_id, epoch, seq) DO NOTHING",
+        message.device_id,
+        epoch,
+        seq,
+        kind,
+        now,
+        message.body_sha256
+    )
+    .execute(&mut **tx)
+    .await?;
+    if added.rows_affected() == 1 {
+        return Ok(Seen::First);
+    }
+    let before = sqlx::query!(
+        r#"SELECT body_sha256 AS "body_sha256!: Vec<u8>" FROM inbox WHERE device_id = $1 AND epoch = $2 AND seq = $3"#,
+        message.device_id,
+        epoch,
+        seq
+    )
+    .fetch_one(&mut **tx)
+    .await?;
+    Ok(Seen::Before { same_body: before.body_sha256 == message.body_sha256 })
+}
+
+/// Moves the cursor over what is now contiguous and says what is missing.
+async fn advance(tx: &mut Transaction<'static, Db>, device_id: Uuid, epoch: Uuid) -> Result<AckMessage, StoreError> {
+    sqlx::query!(
+        "INSERT INTO inbox_cursor (device_id, epoch) VALUES ($1, $2) ON CONFLICT (device_id, epoch) DO NOTHING",
+        device_id,
+        epoch
+    )
+    .execute(&mut **tx)
+    .await?;
+    let cursor = sqlx::query!(
+        r#"SELECT contiguous AS "contiguous!: i64" FROM inbox_cursor WHERE device_id = $1 AND epoch = $2"#,
+        device_id,
+        epoch
+    )
+    .fetch_one(&mut **tx)
+    .await?;
+    let waiting = sqlx::query_scalar!(
+        r#"SELECT seq AS "seq!: i64" FROM inbox WHERE device_id = $1 AND epoch = $2 AND seq > $3 ORDER BY seq LIMIT $4"#,
+        device_id,
+        epoch,
+        cursor.contiguous,
+        MAX_WAITING
+    )
+    .fetch_all(&mut **tx)
+    .await?;
+    let (contiguous, through, gaps) = survey(cursor.contiguous, &waiting);
+    sqlx::query!(
+        "UPDATE inbox_cursor SET contiguous = $3, highest = CASE WHEN highest > $4 THEN highest ELSE $4 END
+         WHERE device_id = $1 AND epoch = $2",
+        device_id,
+        epoch,
+        contiguous,
+        through
+    )
+    .execute(&mut **tx)
+    .await?;
+    Ok(AckMessage {
+        epoch,
+        through: u64::try_from(through).unwrap_or(0),
+        gaps: gaps.into_iter().map(|(a, b)| (u64::try_from(a).unwrap_or(0), u64::try_from(b).unwrap_or(0))).collect(),
+    })
+}
+
+/// From the contiguous end and the sorted numbers after it: the new contiguous end, the highest number covered, the gaps below it.
+fn survey(mut contiguous: i64, waiting: &[i64]) -> (i64, i64, Vec<(i64, i64)>) {
+    let mut through = contiguous;
+    let mut gaps = Vec::new();
+    for &seq in waiting {
+        if seq > through.saturating_add(1) {
+            if gaps.len() == MAX_GAPS {
+                break;
+            }
+            gaps.push((through + 1, seq - 1));
+        }
+        through = seq;
+        if gaps.is_empty() {
+            contiguous = seq;
+        }
+    }
+    (contiguous, through, gaps)
+}
+
+async fn quarantine(
+    tx: &mut Transaction<'static, Db>,
+    message: &Received,
+    reason: &str,
+    now: DateTime<Utc>,
+    ingested: &mut Ingested,
+) -> Result<(), StoreError> {
+    let kept = &message.payload[..message.payload.len().min(MAX_QUARANTINED_BYTES)];
+    let id = Uuid::now_v7();
+    sqlx::query!(
+        "INSERT INTO quarantine (quarantine_id, topic, payload, reason, received_at) VALUES ($1, $2, $3, $4, $5)",
+        id,
+        message.topic,
+        kept,
+        reason,
+        now
+    )
+    .execute(&mut **tx)
+    .await?;
+    ingested.quarantined.push(reason.to_owned());
+    Ok(())
+}
+
+/// Applies a fact. The inner `Err` is the reason for quarantine.
+async fn apply(tx: &mut Transaction<'static, Db>, message: &Received, now: DateTime<Utc>) -> Result<Result<Vec<Touched>, String>, StoreError> {
+    let device = message.device_id;
+    Ok(match &message.fact {
+        Fact::Unusable(reason) => Err(reason.clone()),
+        Fact::Presence(fact) => match presence::merge(tx, fact, message.offset_ms).await? {
+            Ok(pupil_id) => {
+                let (PresenceMessage::Interval { robot, .. } | PresenceMessage::Ended { robot, .. }) = fact;
+                Ok(vec![Touched::Pupil(pupil_id), Touched::Robot(robot.0)])
+            }
+            Err(Refused(reason)) => Err(reason.to_owned()),
+        },
+        Fact::Hello(hello) => hello_said(tx, device, hello, now).await?,
+        Fact::Body(body) => {
+            let (state, battery, hand) = (body_word(body.state), i64::from(body.battery_pct.get()), body.hand_up);
+            let wifi = body.wifi_dbm.map(i64::from);
+            let done = sqlx::query!(
+                "UPDATE robot SET body_state = $2, battery_pct = $3, charging = $4, wifi_dbm = $5, hand_up = $6, telemetry_at = $7
+                 WHERE robot_id = $1",
+                device,
+                state,
+                battery,
+                body.charging,
+                wifi,
+                hand,
+                now
+            )
+            .execute(&mut **tx)
+            .await?;
+            if done.rows_affected() == 1 { Ok(vec![Touched::Robot(device)]) } else { Err("the robot is not known".to_owned()) }
+        }
+        Fact::Link(link) => {
+            let (session, tier) = (link.session.map(|id| id.0), link.tier.map(presence::tier_word));
+            let serving = link.robot_leg.is_some().then_some(device);
+            let done = sqlx::query!(
+                "UPDATE robot SET live_session_id = $2, live_tier = $3, link_at = $4, bridge_id = coalesce($5, bridge_id) WHERE robot_id = $1",
+                link.robot.0,
+                session,
+                tier,
+                now,
+                serving
+            )
+            .execute(&mut **tx)
+            .await?;
+            if done.rows_affected() == 1 { Ok(vec![Touched::Robot(link.robot.0)]) } else { Err("the robot is not known".to_owned()) }
+        }
+        Fact::Event(event) => {
+            let (what, session) = (event_word(event.what), event.session.map(|id| id.0));
+            let done = sqlx::query!(
+                "INSERT INTO robot_event (robot_event_id, robot_id, session_id, what, at)
+                 SELECT $1, r.robot_id, $3, $4, $5 FROM robot r WHERE r.robot_id = $2
+                 ON CONFLICT (robot_event_id) DO UPDATE SET what = excluded.what",
+                message.message_id,
+                event.robot.0,
+                session,
+                what,
+                event.at
+            )
+            .execute(&mut **tx)
+            .await?;
+            if done.rows_affected() == 1 { Ok(vec![Touched::Robot(event.robot.0)]) } else { Err("the robot is not known".to_owned()) }
+        }
+    })
+}
+
+async fn hello_said(
+    tx: &mut Transaction<'static, Db>,
+    device: Uuid,
+    hello: &HelloMessage,
+    now: DateTime<Utc>,
+) -> Result<Result<Vec<Touched>, String>, StoreError> {
+    let status = match hello.status {
+        Status::Here => "here",
+        Status::Gone => "gone",
+        Status::OffByPerson => "off_by_person",
+    };
+    // A "gone" of an older connection arrives after the "here" of the newer one when a device reconnects: it is ignored.
+    Ok(match hello.role {
+        Role::Robot => {
+            sqlx::query!(
+                "UPDATE robot SET status = $2, status_at = $3, connected_at = $4
+                 WHERE robot_id = $1 AND (connected_at IS NULL OR connected_at <= $4)",
+                device,
+                status,
+                now,
+                hello.connected_at
+            )
+            .execute(&mut **tx)
+            .await?;
+            let known = sqlx::query!(r#"SELECT 1 AS "one!: i64" FROM robot WHERE robot_id = $1"#, device).fetch_optional(&mut **tx).await?;
+            if known.is_some() { Ok(vec![Touched::Robot(device)]) } else { Err("the robot is not known".to_owned()) }
+        }
+        Role::Bridge => {
+            sqlx::query!(
+                "UPDATE bridge SET status = $2, status_at = $3, connected_at = $4, http_base = coalesce($5, http_base),
+                                   public_base = coalesce($6, public_base)
+                 WHERE bridge_id = $1 AND (connected_at IS NULL OR connected_at <= $4)",
+                device,
+                status,
+                now,
+                hello.connected_at,
+                hello.http_base,
+                hello.public_base
+            )
+            .execute(&mut **tx)
+            .await?;
+            let known = sqlx::query!(r#"SELECT 1 AS "one!: i64" FROM bridge WHERE bridge_id = $1"#, device).fetch_optional(&mut **tx).await?;
+            if known.is_some() { Ok(vec![Touched::Bridge(device)]) } else { Err("the bridge is not known".to_owned()) }
+        }
+    })
+}
+
+fn kind_word(fact: &Fact) -> &'static str {
+    match fact {
+        Fact::Hello(_) => "hello",
+        Fact::Presence(_) => "presence",
+        Fact::Event(_) => "event",
+        Fact::Link(_) => "link",
+        Fact::Body(_) => "robot",
+        Fact::Unusable(_) => "unusable",
+    }
+}
+
+fn body_word(state: BodyState) -> &'static str {
+    match state {
+        BodyState::Idle => "idle",
+        BodyState::Live => "live",
+        BodyState::Resting => "resting",
+        BodyState::Paused => "paused",
+        BodyState::Carried => "carried",
+    }
+}
+
+fn event_word(what: EventKind) -> &'static str {
+    match what {
+        EventKind::PupilJoined => "pupil_joined",
+        EventKind::SecondPupilRefused => "second_pupil_refused",
+        EventKind::TabletTookOver => "tablet_took_over",
+        EventKind::GrantRefused => "grant_refused",
+        EventKind::Paused => "paused",
+        EventKind::Resumed => "resumed",
+        EventKind::OffByPerson => "off_by_person",
+        EventKind::Started => "started",
+        EventKind::HandRaised => "hand_raised",
+        EventKind::HandLowered => "hand_lowered",
+    }
+}
+
+#[cfg(test)]
+#[path = "inbox/tests.rs"]
+mod tests;

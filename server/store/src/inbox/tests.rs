@@ -1,0 +1,1 @@
+//! Batches, copies, gaps, quarantine.
