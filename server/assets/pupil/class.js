@@ -1,0 +1,356 @@
+// One visit to a class: joins, keeps the connection up, and carries what the pupil wants to the robot.
+// The words are in words.js, the rungs of reconnecting in ladder.js, the screen in page.js. Nothing is recorded: pictures and sound go
+// from the connection to the elements that play them, and nowhere else.
+
+import { ControlLink } from "./control.js";
+import { Keys } from "./keys.js";
+import { Ladder } from "./ladder.js";
+import { calmly, lookByTouch } from "./look.js";
+import { Mic } from "./mic.js";
+import { Page } from "./page.js";
+import { Watch } from "./watch.js";
+import { WhepClient, WhepError, sentenceOf } from "./whep.js";
+import { sceneOf, talkKeyOf } from "./words.js";
+
+/** @typedef {import("./words.js").Facts} Facts */
+/** @typedef {import("./whep.js").Permit} Permit */
+
+const TICK_MS = 250;
+const JOIN_WITHIN_MS = 8000;
+/** A frame that does not come does not keep the new connection from taking over; sound may be all there is. */
+const FIRST_FRAME_WITHIN_MS = 3000;
+
+/** The server said no, in a sentence for the pupil. */
+class Refused extends Error {}
+
+export class Visit {
+  #page;
+  #mic = new Mic();
+  #watch = new Watch();
+  #ladder = new Ladder();
+  #control = new ControlLink((control) => this.#hear(control));
+  /** @type {WhepClient|null} */
+  #client = null;
+  #connecting = false;
+  #clockOffset = 0;
+  #zone;
+  #until = Infinity;
+  /** @type {WakeLockSentinel|null} */
+  #wake = null;
+  #robotHeardAt = -Infinity;
+  #adopted = false;
+  #ticks = 0;
+  /** @type {Facts} */
+  #facts;
+  #where;
+  #place = { pan_deg: 0, tilt_deg: 0 };
+  #look = calmly((place) => this.#control.say({ type: "look", ...place }));
+
+  /** @param {HTMLElement} root the class page */
+  constructor(root) {
+    this.#page = new Page(root);
+    this.#zone = root.dataset.zone || undefined;
+    this.#where = { lesson: this.#page.part("lesson").textContent ?? "", room: this.#page.part("room").textContent ?? "" };
+    this.#facts = {
+      robot: root.dataset.robot ?? "The robot", stage: "start", refusal: "", broken: false, path: "good", robotHere: null, robotState: null,
+      robotAge: null, frameAge: null, soundAge: null, pictureTime: "", wantsRest: false, handUp: false, talking: false, mic: "none",
+    };
+    this.#mic.onLost = () => this.setTalking(false);
+    const allowed = () => sceneOf(this.#facts).head;
+    lookByTouch(this.#page.part("view"), { video: () => this.#page.video, allowed, from: () => this.#place, look: (place) => this.look(place) });
+    new Keys(this, this.#page, allowed);
+    this.#page.videos.forEach((video) => this.#watch.frame(video, () => video === this.#page.video));
+    this.#show();
+  }
+
+  /** The page that shows this visit. */
+  get facts() {
+    return this.#facts;
+  }
+
+  /** Where the head was last asked to point. */
+  get place() {
+    return this.#place;
+  }
+
+  /** Goes to class. Call it inside the tap: microphone, sound and wake lock all need one. */
+  async enter() {
+    if (this.#facts.stage !== "start" && this.#facts.stage !== "refused") return;
+    const first = this.#facts.stage === "start";
+    this.#facts.stage = "asking";
+    this.#show();
+    this.#page.videos.forEach((video) => void video.play().catch(() => undefined));
+    this.playSound();
+    void this.#stayAwake();
+    await this.#mic.ask();
+    this.#facts.mic = this.#mic.kind;
+    this.#facts.stage = "joining";
+    this.#control.say({ type: "talk", on: false });
+    this.#control.say({ type: "rest", resting: false });
+    if (first) {
+      setInterval(() => this.#tick(), TICK_MS);
+      addEventListener("pagehide", () => this.#client?.leave());
+      addEventListener("pageshow", (event) => event.persisted && location.reload());
+      addEventListener("online", () => this.#ladder.hurry());
+      document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && this.#wakeUp());
+    }
+    await this.#connect();
+  }
+
+  /** Leaves the class; the form that called goes on to the pupil's day. */
+  leave() {
+    this.setTalking(false);
+    this.#client?.leave();
+    this.#client = null;
+    this.#mic.stop();
+    void this.#wake?.release().catch(() => undefined);
+    this.#facts.stage = "ended";
+  }
+
+  /** @param {boolean} on */
+  setTalking(on) {
+    const may = on && this.#mic.kind === "ready" && sceneOf(this.#facts).voice;
+    if (may === this.#facts.talking) return;
+    // Closed before the robot is told, opened after: nobody hears what the page does not show.
+    if (!may) this.#mic.open = false;
+    this.#facts.talking = may;
+    this.#control.say({ type: "talk", on: may });
+    if (may) this.#mic.open = true;
+    this.#page.announce(may ? "Talking. The class can hear you." : "Now only listening.");
+    this.#show();
+  }
+
+  /** @param {boolean} up */
+  setHand(up) {
+    this.#facts.handUp = up;
+    this.#control.say({ type: "hand", up });
+    this.#page.announce(up ? "Your hand is up." : "Your hand is down.");
+    this.#show();
+  }
+
+  /** @param {string} feeling */
+  setFeeling(feeling) {
+    this.#control.say({ type: "feeling", feeling });
+    this.#page.press("feeling", feeling);
+  }
+
+  /** @param {string} level */
+  setLevel(level) {
+    this.#control.say({ type: "voice", level });
+    this.#page.press("level", level);
+  }
+
+  /** @param {boolean} resting */
+  setResting(resting) {
+    if (resting) this.setTalking(false);
+    this.#facts.wantsRest = resting;
+    this.#control.say({ type: "rest", resting });
+    if (!resting) this.#page.sound.muted = false;
+    this.#show();
+  }
+
+  /** @param {import("./look.js").Place} place */
+  look(place) {
+    this.#place = place;
+    this.#look(place);
+    Object.assign(this.#page.root.dataset, { pan: String(place.pan_deg), tilt: String(place.tilt_deg) });
+  }
+
+  /** Plays the classroom's sound, or shows the key that asks for a tap. */
+  playSound() {
+    const key = this.#page.part("sound-key");
+    this.#page.sound.play().then(
+      () => { key.hidden = true; },
+      (error) => { key.hidden = !(error instanceof DOMException && error.name === "NotAllowedError"); },
+    );
+  }
+
+  async #connect() {
+    if (this.#connecting) return;
+    this.#connecting = true;
+    const old = this.#client;
+    /** @type {WhepClient|null} */
+    let next = null;
+    try {
+      const permit = await this.#join();
+      next = new WhepClient(permit, this.#mic.track);
+      const client = next;
+      // The new picture waits behind the last one until it has a frame.
+      const spare = this.#page.spare;
+      spare.srcObject = client.stream;
+      void spare.play().catch(() => undefined);
+      client.peer.addEventListener("connectionstatechange", () => this.#tick());
+      await client.connect();
+      this.#client = client;
+      this.#watch.fresh();
+      this.#facts.robotHere = null;
+      this.#control.attach(client.channel);
+      this.#page.sound.srcObject = new MediaStream([client.audioReceiver.track]);
+      this.playSound();
+      this.#facts.stage = "in";
+      await firstFrame(spare);
+      if (this.#client === client) this.#page.swap();
+      old?.close();
+    } catch (error) {
+      next?.close();
+      if (error instanceof Refused) this.#refuse(error.message);
+      else if (error instanceof WhepError && FINAL.has(error.status)) this.#refuse(error.message);
+    } finally {
+      this.#connecting = false;
+      this.#show();
+    }
+  }
+
+  /**
+   * Asks the server for permission; a new one each time, so that it is never stale.
+   * @returns {Promise<Permit>}
+   */
+  async #join() {
+    const response = await fetch("/class/join", {
+      method: "POST", headers: { "x-windowseat": "1", accept: "application/json" }, signal: AbortSignal.timeout(JOIN_WITHIN_MS),
+    });
+    if (response.status === 401) {
+      location.assign("/today"); // The server says there what is needed: the PIN, or a new code.
+      throw new Refused("This tablet needs opening again.");
+    }
+    if (response.status >= 400 && response.status < 500 && response.status !== 429) throw new Refused(await sentenceOf(response));
+    if (!response.ok) throw new WhepError(response.status, await sentenceOf(response));
+    /** @type {Permit & {now: string, lesson: string, room: string}} */
+    const permit = await response.json();
+    this.#clockOffset = Date.parse(permit.now) - Date.now();
+    this.#until = Date.parse(permit.session_until);
+    this.#where = { lesson: permit.lesson, room: permit.room };
+    return permit;
+  }
+
+  /** @param {string} why */
+  #refuse(why) {
+    this.setTalking(false);
+    this.#client?.close();
+    this.#client = null;
+    this.#facts.stage = "refused";
+    this.#facts.refusal = why;
+  }
+
+  #tick() {
+    const now = performance.now();
+    const facts = this.#facts;
+    if (facts.stage === "joining" || facts.stage === "in") {
+      if (this.#client && this.#ticks++ % 2 === 0) void this.#watch.look(this.#client.peer);
+      const state = this.#client?.peer.connectionState ?? "closed";
+      // A connection that is being made gets its time; "new" and "connecting" count from the moment the answer came.
+      const rung = this.#connecting && !this.#client ? "wait" : this.#ladder.look(now, {
+        state, heardAt: this.#watch.heardAt, hasRestart: this.#client?.hasRestart ?? false,
+      });
+      if (rung === "restart") void this.#client?.restart();
+      if (rung === "renew" && !this.#connecting) {
+        this.#ladder.renewing(now, Math.random());
+        void this.#connect();
+      }
+      facts.broken = this.#ladder.shown;
+      if (Date.now() + this.#clockOffset >= this.#until) {
+        facts.refusal = "Your time with the robot is over for now.";
+        this.leave();
+      }
+    }
+    facts.frameAge = this.#watch.frameAt === null ? null : now - this.#watch.frameAt;
+    facts.soundAge = this.#watch.soundAt === null ? null : now - this.#watch.soundAt;
+    facts.robotAge = this.#robotHeardAt === -Infinity ? null : now - this.#robotHeardAt;
+    facts.path = this.#watch.path;
+    facts.mic = facts.mic === "refused" ? "refused" : this.#mic.kind;
+    if (facts.frameAge !== null) facts.pictureTime = this.#clock(facts.frameAge);
+    this.#control.tick();
+    this.#show();
+  }
+
+  /** @param {import("./control.js").Control} control */
+  #hear(control) {
+    if (control.type === "seat") this.#facts.robotHere = control["robot_here"] === true;
+    if (control.type !== "state") return;
+    const state = /** @type {import("./words.js").RobotState} */ (/** @type {unknown} */ (control));
+    this.#facts.robotState = state;
+    this.#robotHeardAt = performance.now();
+    if (!this.#adopted) {
+      // What the robot still shows from before (this page was reloaded, a raised hand is kept).
+      this.#adopted = true;
+      this.#facts.handUp ||= state.hand_up === true;
+      this.#page.press("feeling", String(state.feeling));
+      this.#page.press("level", String(state.level));
+      this.#place = { pan_deg: Number(state.pan_deg) || 0, tilt_deg: Number(state.tilt_deg) || 0 };
+    }
+    const hears = typeof state.hears_dbfs === "number" ? String(Math.round(state.hears_dbfs)) : "";
+    Object.assign(this.#page.root.dataset, { robotPan: String(state.pan_deg), robotHand: String(state.hand_up), robotHears: hears });
+    this.#show();
+  }
+
+  #show() {
+    const scene = sceneOf(this.#facts);
+    // A state without a voice closes the microphone for good: it opens again only by the pupil's own hand.
+    if (!scene.voice && this.#facts.talking) {
+      this.setTalking(false);
+      return;
+    }
+    this.#page.show(scene, this.#where);
+    this.#page.showTalk(talkKeyOf(this.#facts, scene));
+    this.#page.showHand(this.#facts.handUp);
+    this.#page.showLevel(this.#mic.level());
+    Object.assign(this.#page.root.dataset, {
+      frames: String(this.#watch.frames), energy: this.#watch.soundEnergy.toFixed(6), waiting: String(this.#control.waiting),
+      resting: String(this.#facts.wantsRest),
+    });
+  }
+
+  /** @param {number} ago in milliseconds */
+  #clock(ago) {
+    const at = new Date(Date.now() + this.#clockOffset - ago);
+    return at.toLocaleTimeString("en-GB", { hour: "numeric", minute: "2-digit", hour12: true, ...(this.#zone ? { timeZone: this.#zone } : {}) }).replace(/\s*[ap]m$/i, "");
+  }
+
+  async #stayAwake() {
+    try {
+      this.#wake = (await navigator.wakeLock?.request("screen")) ?? null;
+    } catch {
+      this.#wake = null; // Low battery, or not allowed: the screen may go dark, the visit goes on.
+    }
+  }
+
+  #wakeUp() {
+    this.#ladder.hurry();
+    this.playSound();
+    void this.#stayAwake();
+    this.#tick();
+  }
+}
+
+/** Answers of the bridge after which trying again is of no use. 401 and 403 get a new permission first. */
+const FINAL = new Set([400, 406, 409, 413, 415, 422]);
+
+/**
+ * Waits for a first frame, or not too long.
+ * @param {HTMLVideoElement} video
+ */
+function firstFrame(video) {
+  return new Promise((resolve) => {
+    const done = () => {
+      video.removeEventListener("resize", done);
+      resolve(undefined);
+    };
+    if (video.videoWidth > 0 && video.readyState >= HTMLMediaElement.HAVE_CURRENT_DATA) done();
+    else {
+      video.addEventListener("resize", done);
+      setTimeout(done, FIRST_FRAME_WITHIN_MS);
+    }
+  });
+}
+
+/**
+ * Wires a class page that is in the document.
+ * @param {HTMLElement} root
+ * @returns {Visit}
+ */
+export function openClass(root) {
+  const visit = new Visit(root);
+  root.querySelector('[data-part="enter"]')?.addEventListener("click", () => void visit.enter());
+  root.querySelector('[data-part="again"]')?.addEventListener("click", () => void visit.enter());
+  return visit;
+}

@@ -1,0 +1,189 @@
+// One WHEP resource of the bridge and the peer connection behind it: POST an offer, PATCH to restart, DELETE to leave.
+// The bridge is ICE-lite with its candidates in the answer, so nothing trickles. Holds no state of the page.
+
+import { LABEL } from "./control.js";
+
+/** An answer that takes longer is given up. */
+const ANSWER_WITHIN_MS = 8000;
+
+/** @typedef {{whep_url: string, token: string, session_until: string, ice_servers: RTCIceServer[]}} Permit */
+
+/** The bridge said no, or nothing. */
+export class WhepError extends Error {
+  /** @param {number} status 0: no answer @param {string} message */
+  constructor(status, message) {
+    super(message);
+    this.status = status;
+  }
+}
+
+export class WhepClient {
+  /** @type {RTCPeerConnection} */
+  peer;
+  /** @type {RTCDataChannel} */
+  channel;
+  /** Everything that arrives, picture and sound. */
+  stream = new MediaStream();
+  /** @type {RTCRtpReceiver} */
+  videoReceiver;
+  /** @type {RTCRtpReceiver} */
+  audioReceiver;
+  #permit;
+  /** @type {URL|null} */
+  #resource = null;
+  /** @type {string|null} */
+  #etag = null;
+  #left = false;
+
+  /**
+   * @param {Permit} permit
+   * @param {MediaStreamTrack|null} voice the microphone, if there is one
+   */
+  constructor(permit, voice) {
+    this.#permit = permit;
+    this.peer = new RTCPeerConnection({ iceServers: permit.ice_servers, bundlePolicy: "max-bundle" });
+    const video = this.peer.addTransceiver("video", { direction: "recvonly" });
+    const audio = this.peer.addTransceiver(voice ?? "audio", { direction: voice ? "sendrecv" : "recvonly" });
+    this.videoReceiver = video.receiver;
+    this.audioReceiver = audio.receiver;
+    for (const receiver of [video.receiver, audio.receiver]) {
+      this.stream.addTrack(receiver.track);
+      // Newest browsers only; 0 asks for as little waiting as the network allows.
+      if ("jitterBufferTarget" in receiver) receiver.jitterBufferTarget = 0;
+    }
+    this.channel = this.peer.createDataChannel(LABEL, { ordered: true });
+  }
+
+  /** Whether the path can be restarted in place. */
+  get hasRestart() {
+    return this.#etag !== null && this.#resource !== null;
+  }
+
+  /**
+   * Makes the connection. Resolves when the answer is in place; media follow.
+   * @throws {WhepError}
+   */
+  async connect() {
+    const offer = await this.peer.createOffer();
+    await this.peer.setLocalDescription(offer);
+    const response = await this.#fetch(this.#permit.whep_url, "POST", "application/sdp", offer.sdp ?? "");
+    if (response.status !== 201) throw new WhepError(response.status, await sentenceOf(response));
+    const location = response.headers.get("location");
+    if (location) this.#resource = new URL(location, response.url);
+    this.#etag = response.headers.get("etag");
+    const answer = await response.text();
+    if (this.#left) {
+      this.#delete();
+      throw new WhepError(0, "left while connecting");
+    }
+    await this.peer.setRemoteDescription({ type: "answer", sdp: answer });
+  }
+
+  /**
+   * Restarts ICE on the same session. `false`: the bridge does not do it, connect anew.
+   * @returns {Promise<boolean>}
+   */
+  async restart() {
+    if (!this.#resource || !this.#etag) return false;
+    try {
+      const offer = await this.peer.createOffer({ iceRestart: true });
+      await this.peer.setLocalDescription(offer);
+      const response = await this.#fetch(this.#resource.href, "PATCH", "application/trickle-ice-sdpfrag", fragmentOf(offer.sdp ?? ""), '"*"');
+      if (response.status !== 200) return false;
+      this.#etag = response.headers.get("etag") ?? this.#etag;
+      const answer = withNewCredentials(this.peer.currentRemoteDescription?.sdp ?? "", await response.text());
+      await this.peer.setRemoteDescription({ type: "answer", sdp: answer });
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  /** Leaves: tells the bridge, even while the page is closing, and closes the connection. */
+  leave() {
+    this.#left = true;
+    this.#delete();
+    this.close();
+  }
+
+  /** Closes the connection without a word; the session may go on by another one. */
+  close() {
+    this.#left = true;
+    this.channel.close();
+    this.peer.close();
+  }
+
+  #delete() {
+    if (!this.#resource) return;
+    const url = this.#resource;
+    this.#resource = null;
+    // keepalive: the request outlives the page. Nobody is left to read the answer.
+    fetch(url, { method: "DELETE", headers: { authorization: `Bearer ${this.#permit.token}` }, keepalive: true }).catch(() => undefined);
+  }
+
+  /**
+   * @param {string} url @param {string} method @param {string} type @param {string} body @param {string} [match]
+   * @returns {Promise<Response>}
+   */
+  async #fetch(url, method, type, body, match) {
+    /** @type {Record<string, string>} */
+    const headers = { authorization: `Bearer ${this.#permit.token}`, "content-type": type };
+    if (match) headers["if-match"] = match;
+    try {
+      return await fetch(url, { method, headers, body, signal: AbortSignal.timeout(ANSWER_WITHIN_MS) });
+    } catch {
+      throw new WhepError(0, "The school’s side did not answer.");
+    }
+  }
+}
+
+/**
+ * The plain sentence in a problem response, or a general one.
+ * @param {Response} response
+ */
+export async function sentenceOf(response) {
+  try {
+    const problem = await response.json();
+    if (typeof problem?.detail === "string") return problem.detail;
+    if (typeof problem?.title === "string") return problem.title;
+  } catch {
+    // Not a problem document.
+  }
+  return "Something did not work. Please try again in a moment.";
+}
+
+/**
+ * The part of an offer that a restart sends (RFC 9725 §4.3.3): credentials and candidates of the first medium; the rest is bundled.
+ * @param {string} sdp
+ */
+export function fragmentOf(sdp) {
+  const lines = sdp.split(/\r?\n/);
+  const medium = lines.find((line) => line.startsWith("m="));
+  const first = (/** @type {string} */ start) => lines.find((line) => line.startsWith(start));
+  const fragment = [first("a=group:BUNDLE"), first("a=ice-options:"), medium, first("a=mid:"), first("a=ice-ufrag:"), first("a=ice-pwd:"), ...lines.filter((line) => line.startsWith("a=candidate:"))];
+  return fragment.filter((line) => line !== undefined).join("\r\n") + "\r\n";
+}
+
+/**
+ * The answer in force, with the credentials and candidates of the bridge's fragment in every medium.
+ * @param {string} sdp @param {string} fragment
+ */
+export function withNewCredentials(sdp, fragment) {
+  const of = (/** @type {string} */ start) => fragment.split(/\r?\n/).find((line) => line.startsWith(start));
+  const ufrag = of("a=ice-ufrag:");
+  const password = of("a=ice-pwd:");
+  const candidates = fragment.split(/\r?\n/).filter((line) => line.startsWith("a=candidate:"));
+  if (!ufrag || !password) return sdp;
+  /** @type {string[]} */
+  const out = [];
+  let placed = false;
+  for (const line of sdp.split(/\r?\n/)) {
+    if (line.startsWith("a=ice-ufrag:")) out.push(ufrag);
+    else if (line.startsWith("a=ice-pwd:")) out.push(password);
+    else if (line.startsWith("a=candidate:") && candidates.length > 0) {
+      if (!placed) out.push(...candidates);
+      placed = true;
+    } else out.push(line);
+  }
+  return out.join("\r\n");
+}
