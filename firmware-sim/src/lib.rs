@@ -1,7 +1,11 @@
 //! A robot in software. It knows only what a real robot knows: the wire contract (`protocol`), WHIP and MQTT.
 
+pub mod classroom;
 pub mod config;
 pub mod faults;
+pub mod picture;
+pub mod robot;
+pub mod sound;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
