@@ -70,7 +70,6 @@ mod tests {
 
     #[derive(Debug, Default, serde::Deserialize)]
     #[serde(deny_unknown_fields, default)]
-    #[expect(dead_code, reason = "only read by serde")]
     struct Sample {
         port: u16,
         name: String,
@@ -85,7 +84,7 @@ mod tests {
     fn every_mistake_is_one_sentence_with_file_line_and_key() {
         check(
             "port = 1\nnmae = \"x\"\n",
-            "a.toml, line 2: the key \"nmae\" is not known: correct or remove it (known here: port, name).",
+            "a.toml, line 2: the key \"nmae\" is not known: correct or remove it (known here: port or name).",
         );
         check(
             "# first\nport = \"eighty\"\n",

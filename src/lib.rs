@@ -3,12 +3,17 @@
 //! Only wiring lives here: addresses, files, secrets, certificates, start and stop order. What the programs do is in `bridge`,
 //! `server` and `firmware-sim`, which never import one another.
 
+pub mod alone;
+pub mod at;
 pub mod broker;
 pub mod files;
+pub mod keys;
 pub mod qr;
 pub mod secrets;
 pub mod serve;
+pub mod signals;
 pub mod tls;
+pub mod up;
 
 use std::path::Path;
 

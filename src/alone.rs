@@ -1,0 +1,147 @@
+//! One part alone, from its configuration file, against an existing broker: `windowseat server`, `bridge`, `robot`.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use axum::Router;
+use firmware_sim::config::Source;
+use protocol::Clock;
+use server::demo;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::tls::{self, CertificateFiles};
+use crate::{Advice, files, keys, serve};
+
+/// Where a program listens for HTTP.
+#[derive(Clone, Debug)]
+pub struct Front {
+    /// Plain HTTP.
+    pub http: Option<SocketAddr>,
+    /// HTTPS.
+    pub https: Option<SocketAddr>,
+    /// For HTTPS.
+    pub certificate: Option<CertificateFiles>,
+}
+
+impl Front {
+    /// Opens the listeners, so that a taken port shows before anything starts.
+    fn listen(&self) -> Result<Listeners, Advice> {
+        let http = self.http.map(|address| serve::listen(address, "--http")).transpose()?;
+        let https = match (self.https, &self.certificate) {
+            (Some(address), Some(certificate)) => Some((serve::listen(address, "--https")?, tls::load(certificate)?)),
+            _ => None,
+        };
+        Ok(Listeners { http, https })
+    }
+}
+
+struct Listeners {
+    http: Option<std::net::TcpListener>,
+    https: Option<(std::net::TcpListener, axum_server::tls_rustls::RustlsConfig)>,
+}
+
+impl Listeners {
+    fn serve(self, what: &str, router: &Router, tracker: &TaskTracker, stop: &CancellationToken) -> anyhow::Result<()> {
+        if let Some(listener) = self.http {
+            tracing::info!("the {what} listens at http://{}", listener.local_addr()?);
+            serve::serve(listener, None, router.clone(), tracker, stop.clone())?;
+        }
+        if let Some((listener, certificate)) = self.https {
+            tracing::info!("the {what} listens at https://{}", listener.local_addr()?);
+            serve::serve(listener, Some(certificate), router.clone(), tracker, stop.clone())?;
+        }
+        tracker.close();
+        Ok(())
+    }
+}
+
+/// Runs the server until `stop`.
+///
+/// # Errors
+/// It cannot start; one sentence says what to do.
+pub async fn server(
+    config: &Path,
+    front: Front,
+    demo_folder: Option<&Path>,
+    clock: Arc<dyn Clock>,
+    stop: CancellationToken,
+) -> anyhow::Result<()> {
+    let file = config;
+    let config: server::Config = files::load(file)?;
+    config.validate().map_err(|advice| in_file(file, &advice))?;
+    let listeners = front.listen()?;
+    keys::make_if_missing(&config.grant_key_file)?;
+    let running = server::start(config, clock, stop.clone()).await?;
+    if let Some(folder) = demo_folder {
+        demo::seed(&running.state, folder).await?;
+    }
+    let tracker = TaskTracker::new();
+    listeners.serve("server", &running.router, &tracker, &stop)?;
+    running.wait().await;
+    tracker.wait().await;
+    Ok(())
+}
+
+/// Runs the bridge until `stop`.
+///
+/// # Errors
+/// It cannot start; one sentence says what to do.
+pub async fn bridge(config: &Path, front: Front, clock: Arc<dyn Clock>, stop: CancellationToken) -> anyhow::Result<()> {
+    let file = config;
+    let config: bridge::Config = files::load(file)?;
+    config.validate().map_err(|advice| in_file(file, &advice))?;
+    let listeners = front.listen()?;
+    let running = bridge::start(config, clock, stop.clone()).await?;
+    let tracker = TaskTracker::new();
+    listeners.serve("bridge", &running.router, &tracker, &stop)?;
+    running.wait().await;
+    tracker.wait().await;
+    Ok(())
+}
+
+/// What a robot shows and plays instead of what it makes itself.
+#[derive(Clone, Debug, Default)]
+pub struct Sources {
+    /// A video file.
+    pub video: Option<PathBuf>,
+    /// A sound file.
+    pub audio: Option<PathBuf>,
+    /// UDP ports of picture and sound.
+    pub rtp: Vec<u16>,
+}
+
+/// Runs one robot until `stop`.
+///
+/// # Errors
+/// It cannot start; one sentence says what to do.
+pub async fn robot(config: &Path, sources: Sources, clock: Arc<dyn Clock>, stop: CancellationToken) -> anyhow::Result<()> {
+    let file = config;
+    let mut config: firmware_sim::Config = files::load(file)?;
+    if let Some(video) = sources.video {
+        config.video.source = Source::File;
+        config.video.file = Some(video);
+    }
+    if let Some(audio) = sources.audio {
+        config.audio.source = Source::File;
+        config.audio.file = Some(audio);
+    }
+    if let Some(port) = sources.rtp.first() {
+        config.video.source = Source::Rtp;
+        config.video.rtp_port = *port;
+    }
+    if let Some(port) = sources.rtp.get(1) {
+        config.audio.source = Source::Rtp;
+        config.audio.rtp_port = *port;
+    }
+    config.validate().map_err(|advice| in_file(file, &advice))?;
+    let running = firmware_sim::start(config, clock, stop).await?;
+    tracing::info!("the robot's own page is at http://{}/", running.page);
+    running.wait().await;
+    Ok(())
+}
+
+fn in_file(file: &Path, advice: &str) -> Advice {
+    Advice::new(format!("{}: {advice}.", file.display()))
+}

@@ -1,0 +1,47 @@
+//! `--at`: the demo school's local time to start at, and the clock that goes on from there.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, NaiveDateTime, TimeZone, Utc};
+use chrono_tz::Europe::London;
+use protocol::{Clock, SystemClock};
+
+use crate::Advice;
+
+/// The machine's clock, or one that starts at `at`.
+///
+/// # Errors
+/// `at` is not a local time; the sentence shows one.
+pub fn clock(at: Option<&str>) -> Result<Arc<dyn Clock>, Advice> {
+    Ok(match at {
+        Some(at) => Arc::new(SystemClock::starting_at(instant(at)?)),
+        None => Arc::new(SystemClock::new()),
+    })
+}
+
+/// The instant at which clocks in London show `text`.
+///
+/// # Errors
+/// As [`clock`].
+pub fn instant(text: &str) -> Result<DateTime<Utc>, Advice> {
+    let local = ["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"].iter().find_map(|form| NaiveDateTime::parse_from_str(text, form).ok());
+    local
+        .and_then(|local| London.from_local_datetime(&local).earliest())
+        .map(|at| at.with_timezone(&Utc))
+        .ok_or_else(|| Advice::new(format!("--at {text} is not a local time: write it like 2026-11-23T09:00.")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn local_time_follows_summer_time_and_an_hour_that_is_skipped_is_refused() {
+        assert_eq!(instant("2026-11-23T09:00").unwrap().to_string(), "2026-11-23 09:00:00 UTC");
+        assert_eq!(instant("2026-06-23T09:00:30").unwrap().to_string(), "2026-06-23 08:00:30 UTC");
+        for wrong in ["2027-03-28T01:30", "tomorrow", "2026-11-23", "2026-13-01T09:00"] {
+            let advice = instant(wrong).unwrap_err().to_string();
+            assert!(advice.contains("2026-11-23T09:00") && advice.contains(wrong), "{advice}");
+        }
+    }
+}
