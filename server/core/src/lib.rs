@@ -1,3 +1,23 @@
 //! The rules of schools, pupils and minutes. Pure: no socket, task, file or clock is read here; time is an argument.
+//!
+//! | file | decides |
+//! |---|---|
+//! | [`calendar`], [`timetable`] | which lessons there are, as UTC spans |
+//! | [`attendance`] | presence + lessons → attendance minutes, with anomalies beside |
+//! | [`placement`] | whether a pupil may go to class now, and until when |
+//! | [`usage`] | the word for what a robot is doing, and whether somebody should look |
+//! | [`access`] | who may see or change what |
+//! | [`pupil`], [`school`], [`register`] | checked values: UPN, URN, register code |
+//!
+//! **Two ledgers.** Attendance minutes are evidence of remote participation. The statutory register is kept by the school and
+//! imported. No function here, or anywhere, takes one and gives the other: see [`register`].
 
+pub mod access;
+pub mod attendance;
+pub mod calendar;
+pub mod placement;
 pub mod pupil;
+pub mod register;
+pub mod school;
+pub mod timetable;
+pub mod usage;

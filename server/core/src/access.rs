@@ -1,0 +1,170 @@
+//! Who may see or change what. The one place: pages and endpoints ask here and decide nothing themselves.
+//!
+//! A role is held at an organisation and reaches that organisation and what lies below it, never beside it. What a question is
+//! about ([`Subject`]) says to which organisations it belongs. Unknown combinations are "no".
+
+use uuid::Uuid;
+
+/// What someone is, at one organisation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Role {
+    /// Runs the robots of an authority.
+    Coordinator,
+    /// Looks after pupils named to them.
+    KeyWorker,
+    /// Answers for one school.
+    SchoolLead,
+    /// Carries robots and has them in class.
+    ClassroomStaff,
+    /// A pupil, through a paired tablet.
+    Pupil,
+    /// A parent; reads their own child's record.
+    Parent,
+    /// Data protection or safeguarding; reads the audit log.
+    Auditor,
+}
+
+/// A role with its reach.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Holding {
+    /// Which role.
+    pub role: Role,
+    /// Where.
+    pub organisation: Uuid,
+}
+
+/// Who asks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Person {
+    /// Staff id, or the pupil's id for [`Role::Pupil`].
+    pub id: Uuid,
+    /// Every role they hold.
+    pub holdings: Vec<Holding>,
+}
+
+/// What they want to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Action {
+    /// See where a robot is and how it is doing.
+    SeeRobot,
+    /// Say that they carry it, or where they put it.
+    MoveRobot,
+    /// Pause it, let it go on, restart it.
+    ControlRobot,
+    /// Get the permission to connect a camera in its place.
+    ConnectCamera,
+    /// See the fleet with its usage by school.
+    SeeFleet,
+    /// Read a pupil's record: minutes, plan, imported register.
+    ReadRecord,
+    /// Make a pairing keyword, unpair a tablet, reset its PIN.
+    PairTablet,
+    /// See that a pupil uses a robot, by name, in class.
+    SeePupilName,
+    /// Join the class through the robot.
+    JoinClass,
+    /// Read the audit log.
+    ReadAudit,
+}
+
+/// What it is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Subject {
+    /// A robot, lent to a school.
+    Robot {
+        /// That school.
+        school: Uuid,
+    },
+    /// A pupil with a placement.
+    Pupil {
+        /// The pupil.
+        pupil: Uuid,
+        /// The school whose lessons they are.
+        school: Uuid,
+        /// Hospital school or provider meanwhile.
+        provider: Option<Uuid>,
+        /// Named key worker.
+        key_worker: Option<Uuid>,
+    },
+    /// Everything of an organisation.
+    Organisation(Uuid),
+}
+
+/// Which organisation lies below which. Built from the stored table.
+#[derive(Clone, Debug, Default)]
+pub struct Tree {
+    parents: Vec<(Uuid, Option<Uuid>)>,
+}
+
+/// An organisation lies at most this deep; deeper, or in a circle, is out of reach.
+const MAX_DEPTH: usize = 8;
+
+impl Tree {
+    /// From pairs of (organisation, its parent).
+    #[must_use]
+    pub fn new(parents: impl IntoIterator<Item = (Uuid, Option<Uuid>)>) -> Self {
+        Self { parents: parents.into_iter().collect() }
+    }
+
+    /// Whether `organisation` is `top` or lies below it. An unknown organisation is below nothing.
+    #[must_use]
+    pub fn is_within(&self, organisation: Uuid, top: Uuid) -> bool {
+        let mut at = organisation;
+        for _ in 0..MAX_DEPTH {
+            let Some((_, parent)) = self.parents.iter().find(|(id, _)| *id == at) else { return false };
+            if at == top {
+                return true;
+            }
+            match parent {
+                Some(parent) => at = *parent,
+                None => return false,
+            }
+        }
+        false
+    }
+}
+
+/// Whether `person` may do `action` to `subject`.
+#[must_use]
+pub fn may(person: &Person, action: Action, subject: &Subject, tree: &Tree) -> bool {
+    person.holdings.iter().any(|holding| allows(person.id, holding, action, subject, tree))
+}
+
+fn allows(id: Uuid, holding: &Holding, action: Action, subject: &Subject, tree: &Tree) -> bool {
+    let reaches = |organisation: Uuid| tree.is_within(organisation, holding.organisation);
+    match *subject {
+        Subject::Robot { school } => {
+            let by_role = match action {
+                Action::SeeRobot => matches!(holding.role, Role::Coordinator | Role::SchoolLead | Role::ClassroomStaff),
+                Action::MoveRobot | Action::ControlRobot => {
+                    matches!(holding.role, Role::Coordinator | Role::SchoolLead | Role::ClassroomStaff)
+                }
+                Action::ConnectCamera => matches!(holding.role, Role::Coordinator),
+                _ => false,
+            };
+            by_role && reaches(school)
+        }
+        Subject::Pupil { pupil, school, provider, key_worker } => match (holding.role, action) {
+            (Role::Pupil, Action::JoinClass) => id == pupil && reaches(school),
+            // A key worker reads only the pupils named to them, and only where they work.
+            (Role::KeyWorker, Action::ReadRecord | Action::PairTablet | Action::SeePupilName) => {
+                key_worker == Some(id) && (reaches(school) || provider.is_some_and(reaches))
+            }
+            (Role::SchoolLead, Action::ReadRecord | Action::SeePupilName) => reaches(school),
+            (Role::ClassroomStaff, Action::SeePupilName) => reaches(school),
+            (Role::Coordinator, Action::ReadRecord | Action::PairTablet | Action::SeePupilName) => reaches(school),
+            _ => false,
+        },
+        Subject::Organisation(organisation) => {
+            let by_role = match action {
+                Action::SeeFleet => matches!(holding.role, Role::Coordinator),
+                Action::ReadAudit => matches!(holding.role, Role::Auditor),
+                _ => false,
+            };
+            by_role && reaches(organisation)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,103 @@
+use super::*;
+
+const AUTHORITY: Uuid = Uuid::from_u128(1);
+const ALDER: Uuid = Uuid::from_u128(2);
+const MARSH: Uuid = Uuid::from_u128(3);
+const HOSPITAL: Uuid = Uuid::from_u128(4);
+const PUPIL: Uuid = Uuid::from_u128(5);
+const ME: Uuid = Uuid::from_u128(6);
+const OTHER: Uuid = Uuid::from_u128(7);
+
+const ACTIONS: [Action; 10] = [
+    Action::SeeRobot,
+    Action::MoveRobot,
+    Action::ControlRobot,
+    Action::ConnectCamera,
+    Action::SeeFleet,
+    Action::ReadRecord,
+    Action::PairTablet,
+    Action::SeePupilName,
+    Action::JoinClass,
+    Action::ReadAudit,
+];
+const ROLES: [Role; 7] =
+    [Role::Coordinator, Role::KeyWorker, Role::SchoolLead, Role::ClassroomStaff, Role::Pupil, Role::Parent, Role::Auditor];
+
+fn tree() -> Tree {
+    Tree::new([(AUTHORITY, None), (ALDER, Some(AUTHORITY)), (MARSH, Some(AUTHORITY)), (HOSPITAL, Some(AUTHORITY))])
+}
+
+fn person(id: Uuid, role: Role, organisation: Uuid) -> Person {
+    Person { id, holdings: vec![Holding { role, organisation }] }
+}
+
+/// Ada: at Alder Road, looked after by the hospital school, key worker `ME`.
+fn ada() -> Subject {
+    Subject::Pupil { pupil: PUPIL, school: ALDER, provider: Some(HOSPITAL), key_worker: Some(ME) }
+}
+
+fn allowed(person: &Person, subject: &Subject) -> Vec<Action> {
+    ACTIONS.into_iter().filter(|action| may(person, *action, subject, &tree())).collect()
+}
+
+#[test]
+fn what_each_role_may_do_with_a_pupil() {
+    use Action::{JoinClass, PairTablet, ReadRecord, SeePupilName};
+    let check = |who: Person, expected: &[Action]| assert_eq!(allowed(&who, &ada()), expected, "{who:?}");
+    check(person(OTHER, Role::Coordinator, AUTHORITY), &[ReadRecord, PairTablet, SeePupilName]);
+    check(person(ME, Role::KeyWorker, HOSPITAL), &[ReadRecord, PairTablet, SeePupilName]);
+    check(person(ME, Role::KeyWorker, ALDER), &[ReadRecord, PairTablet, SeePupilName]);
+    check(person(OTHER, Role::KeyWorker, HOSPITAL), &[]);
+    check(person(ME, Role::KeyWorker, MARSH), &[]);
+    check(person(OTHER, Role::SchoolLead, ALDER), &[ReadRecord, SeePupilName]);
+    check(person(OTHER, Role::SchoolLead, MARSH), &[]);
+    check(person(OTHER, Role::ClassroomStaff, ALDER), &[SeePupilName]);
+    check(person(OTHER, Role::ClassroomStaff, MARSH), &[]);
+    check(person(PUPIL, Role::Pupil, ALDER), &[JoinClass]);
+    check(person(OTHER, Role::Pupil, ALDER), &[]);
+    check(person(OTHER, Role::Parent, ALDER), &[]);
+    check(person(OTHER, Role::Auditor, AUTHORITY), &[]);
+}
+
+#[test]
+fn what_each_role_may_do_with_a_robot() {
+    use Action::{ConnectCamera, ControlRobot, MoveRobot, SeeRobot};
+    let robot = Subject::Robot { school: ALDER };
+    let check = |who: Person, expected: &[Action]| assert_eq!(allowed(&who, &robot), expected, "{who:?}");
+    check(person(OTHER, Role::Coordinator, AUTHORITY), &[SeeRobot, MoveRobot, ControlRobot, ConnectCamera]);
+    check(person(OTHER, Role::SchoolLead, ALDER), &[SeeRobot, MoveRobot, ControlRobot]);
+    check(person(OTHER, Role::ClassroomStaff, ALDER), &[SeeRobot, MoveRobot, ControlRobot]);
+    check(person(OTHER, Role::ClassroomStaff, MARSH), &[]);
+    check(person(ME, Role::KeyWorker, HOSPITAL), &[]);
+    check(person(OTHER, Role::Auditor, AUTHORITY), &[]);
+}
+
+#[test]
+fn nobody_reaches_beside_or_above_their_own_organisation() {
+    let subjects = [Subject::Robot { school: MARSH }, Subject::Pupil { pupil: PUPIL, school: MARSH, provider: None, key_worker: Some(ME) }, Subject::Organisation(AUTHORITY), Subject::Organisation(MARSH)];
+    for role in ROLES {
+        for subject in &subjects {
+            assert_eq!(allowed(&person(ME, role, ALDER), subject), [], "{role:?} {subject:?}");
+        }
+    }
+}
+
+#[test]
+fn nothing_is_allowed_without_a_role_or_in_an_unknown_organisation() {
+    let subjects = [Subject::Robot { school: ALDER }, ada(), Subject::Organisation(AUTHORITY)];
+    for subject in &subjects {
+        assert_eq!(allowed(&Person { id: ME, holdings: vec![] }, subject), []);
+        for role in ROLES {
+            assert_eq!(allowed(&person(ME, role, Uuid::from_u128(99)), subject), []);
+            let elsewhere = Subject::Robot { school: Uuid::from_u128(99) };
+            assert_eq!(allowed(&person(ME, role, Uuid::from_u128(99)), &elsewhere), [], "an unknown organisation is below nothing");
+        }
+    }
+}
+
+#[test]
+fn organisations_in_a_circle_end() {
+    let circle = Tree::new([(ALDER, Some(MARSH)), (MARSH, Some(ALDER))]);
+    assert!(circle.is_within(ALDER, MARSH));
+    assert!(!circle.is_within(ALDER, AUTHORITY));
+}

@@ -1,0 +1,146 @@
+//! The server's configuration file: typed, checked at start, unknown keys refused. `server.toml` is its annotated sample.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use mqtt_link::MqttConfig;
+use serde::{Deserialize, Serialize};
+
+/// `server.toml`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// SQLite file.
+    pub database: PathBuf,
+    /// Ed25519 private key (PKCS #8 PEM) that signs grants; bridges hold its public half.
+    pub grant_key_file: PathBuf,
+    /// Where browsers reach the pages. With `https` cookies are marked secure.
+    pub public_url: String,
+    /// The broker.
+    pub mqtt: MqttConfig,
+    /// How long permissions last.
+    pub grants: GrantConfig,
+    /// How much is kept, and for how long.
+    pub keep: KeepConfig,
+}
+
+/// `[grants]`
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct GrantConfig {
+    /// A robot's permission to publish; renewed at half of it.
+    #[serde(with = "humantime_serde")]
+    pub robot_for: Duration,
+    /// A pupil's tablet has to connect within this time after "Go to class".
+    #[serde(with = "humantime_serde")]
+    pub connect_within: Duration,
+    /// A visit ends after this time at the latest; the pupil can go to class again.
+    #[serde(with = "humantime_serde")]
+    pub visit_at_most: Duration,
+    /// How long before a day's first lesson and after its last the robot may be used.
+    #[serde(with = "humantime_serde")]
+    pub around_lessons: Duration,
+}
+
+/// `[keep]`
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct KeepConfig {
+    /// Messages that could not be used: at most this many …
+    pub quarantined: u32,
+    /// … and at most for this time.
+    #[serde(with = "humantime_serde")]
+    pub quarantined_for: Duration,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            database: "data/windowseat.db".into(),
+            grant_key_file: "data/keys/grant-private.pem".into(),
+            public_url: "https://localhost:8443".to_owned(),
+            mqtt: MqttConfig { username: "server".to_owned(), ..MqttConfig::default() },
+            grants: GrantConfig::default(),
+            keep: KeepConfig::default(),
+        }
+    }
+}
+
+impl Default for GrantConfig {
+    fn default() -> Self {
+        Self {
+            robot_for: Duration::from_secs(12 * 3600),
+            connect_within: Duration::from_secs(120),
+            visit_at_most: Duration::from_secs(4 * 3600),
+            around_lessons: Duration::from_secs(30 * 60),
+        }
+    }
+}
+
+impl Default for KeepConfig {
+    fn default() -> Self {
+        Self { quarantined: 10_000, quarantined_for: Duration::from_secs(30 * 24 * 3600) }
+    }
+}
+
+impl Config {
+    /// Checks what types cannot.
+    ///
+    /// # Errors
+    /// One sentence that names the key and says what to do.
+    pub fn validate(&self) -> Result<(), String> {
+        if self.database.as_os_str().is_empty() {
+            return Err("database is empty: name a file, such as data/windowseat.db".to_owned());
+        }
+        if !["http://", "https://"].iter().any(|scheme| self.public_url.starts_with(scheme)) {
+            return Err(format!("public_url is `{}`: write the address of the pages, such as https://windowseat.example", self.public_url));
+        }
+        if self.mqtt.username.is_empty() {
+            return Err("mqtt.username is empty: name the user that the broker knows for the server".to_owned());
+        }
+        let (minute, day) = (Duration::from_secs(60), Duration::from_secs(24 * 3600));
+        for (key, value, least, most) in [
+            ("grants.robot_for", self.grants.robot_for, minute, day * 7),
+            ("grants.connect_within", self.grants.connect_within, Duration::from_secs(10), minute * 10),
+            ("grants.visit_at_most", self.grants.visit_at_most, minute, day),
+            ("grants.around_lessons", self.grants.around_lessons, Duration::ZERO, Duration::from_secs(4 * 3600)),
+            ("keep.quarantined_for", self.keep.quarantined_for, minute, day * 3650),
+        ] {
+            if value < least || value > most {
+                return Err(format!("{key} is {value:?}: choose a duration between {least:?} and {most:?}"));
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_annotated_sample_is_the_defaults() {
+        let sample: Config = toml::from_str(include_str!("../server.toml")).unwrap();
+        assert_eq!(sample, Config::default());
+        sample.validate().unwrap();
+    }
+
+    #[test]
+    fn an_unknown_key_is_refused_by_name() {
+        let error = toml::from_str::<Config>("databse = 'x'").unwrap_err();
+        assert!(error.to_string().contains("databse"), "{error}");
+    }
+
+    #[test]
+    fn values_out_of_range_are_refused_with_what_to_do() {
+        let check = |text: &str, names: &str| {
+            let error = toml::from_str::<Config>(text).unwrap().validate().unwrap_err();
+            assert!(error.starts_with(names), "{error}");
+        };
+        check("public_url = 'localhost'", "public_url is `localhost`");
+        check("database = ''", "database is empty");
+        check("[mqtt]\nusername = ''", "mqtt.username is empty");
+        check("[grants]\nconnect_within = '1h'", "grants.connect_within is");
+        check("[grants]\nrobot_for = '1s'", "grants.robot_for is");
+    }
+}
