@@ -1,2 +1,33 @@
-//! Placeholder.
+//! The bridge's decisions, without a socket, task, file or clock: what happened goes in, what to do comes out.
+//!
+//! ```text
+//!            offer                 ┌────────── Roster ───────────┐
+//!  offer ──► screened ──► grant ──►│ one publisher a robot,      │──► Command: tell, close, record, report
+//!                                  │ one pupil, takeover, limits │
+//!  leg connected, silent, back, ──►│   └─ Session (per visit)    │
+//!  closed; one line a second       │        └─ Ledger (presence) │
+//!                                  └─────────────────────────────┘      Record ──► Queue (outbox): what to send next
+//! ```
+//!
+//! | machine | states | ends by |
+//! |---|---|---|
+//! | [`session::Session`] | admitted → live ⇄ interrupted → ended | leaving, grace, grant's end, shutdown |
+//! | [`presence::Ledger`] | nothing → interval n → nothing → interval n + 1 … | the session's end |
+//! | [`outbox::Queue`] | waiting → sent → acknowledged (and back to waiting) | the server's acknowledgement |
+//!
+//! Invariants, each with a test:
+//! - A robot has at most one publisher and at most one session; a session has at most one leg.
+//! - Intervals of a session do not overlap, `until - from` is `span_ms`, and their spans add up to the total that its end states.
+//! - A session that nobody ever connected leaves no fact behind; every other one leaves exactly one `Ended`.
+//! - What was recorded never becomes less: facts are absolute and only grow.
+
+pub mod grant;
 pub mod offer;
+pub mod outbox;
+pub mod presence;
+pub mod roster;
+pub mod session;
+
+/// One peer connection, by the number the media engine gave it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Leg(pub u64);

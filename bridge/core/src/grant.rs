@@ -1,0 +1,134 @@
+//! May this connection be made, and until when? The signature, the address and the time to connect are checked by
+//! [`protocol::GrantVerifier`]; here are the rules of what the grant says.
+
+use std::time::Duration;
+
+use protocol::{Act, DeviceId, Grant, Now, PlacementId, RobotId};
+
+/// What a publisher may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PublishPermit {
+    /// As which robot.
+    pub robot: RobotId,
+    /// The publication ends here, on the monotonic clock.
+    pub until: Duration,
+}
+
+/// What a viewer may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ViewPermit {
+    /// Through which robot.
+    pub robot: RobotId,
+    /// Whose visit it is.
+    pub placement: PlacementId,
+    /// On which tablet, if the grant says.
+    pub device: Option<DeviceId>,
+    /// Whether sound and control go to the robot.
+    pub talk: bool,
+    /// The session ends here, on the monotonic clock.
+    pub until: Duration,
+}
+
+/// Why a grant that was rightly signed does not permit what is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum GrantRule {
+    /// Its last moment is over.
+    #[error("the time of this permission is over: ask the server for a new one")]
+    Over,
+    /// A view grant without a placement.
+    #[error("this permission names no placement, so its minutes could not be recorded: ask the server for a new one")]
+    NoPlacement,
+    /// The other act.
+    #[error("this permission is for something else: use it at the address it was given for")]
+    OtherAct,
+}
+
+impl PublishPermit {
+    /// What `grant` permits a publisher.
+    ///
+    /// # Errors
+    /// It is over, or for viewing.
+    pub fn from_grant(now: Now, grant: &Grant) -> Result<Self, GrantRule> {
+        if grant.act != Act::Publish {
+            return Err(GrantRule::OtherAct);
+        }
+        Ok(Self { robot: grant.robot, until: last_moment(now, grant)? })
+    }
+}
+
+impl ViewPermit {
+    /// What `grant` permits a viewer.
+    ///
+    /// # Errors
+    /// It is over, names no placement, or is for publishing.
+    pub fn from_grant(now: Now, grant: &Grant) -> Result<Self, GrantRule> {
+        if grant.act != Act::View {
+            return Err(GrantRule::OtherAct);
+        }
+        let placement = grant.placement.ok_or(GrantRule::NoPlacement)?;
+        let until = last_moment(now, grant)?;
+        Ok(Self { robot: grant.robot, placement, device: grant.device, talk: grant.talk, until })
+    }
+}
+
+/// The grant's `until` on the monotonic clock, so that a step of civil time neither cuts nor lengthens a lesson.
+fn last_moment(now: Now, grant: &Grant) -> Result<Duration, GrantRule> {
+    match (grant.until - now.utc).to_std() {
+        Ok(left) if !left.is_zero() => Ok(now.monotonic.saturating_add(left)),
+        _ => Err(GrantRule::Over),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::{DateTime, TimeDelta, Utc};
+    use protocol::BridgeId;
+
+    use super::*;
+
+    fn now() -> Now {
+        Now { monotonic: Duration::from_secs(100), utc: DateTime::from_timestamp(1_700_000_000, 0).unwrap() }
+    }
+
+    fn grant(act: Act, until: DateTime<Utc>) -> Grant {
+        let at = now().utc;
+        Grant {
+            aud: BridgeId::new(),
+            act,
+            robot: RobotId::new(),
+            placement: Some(PlacementId::new()),
+            device: None,
+            talk: true,
+            nbf: at,
+            exp: at,
+            until,
+        }
+    }
+
+    #[test]
+    fn the_last_moment_moves_to_the_monotonic_clock() {
+        let grant = grant(Act::View, now().utc + TimeDelta::seconds(50));
+        assert_eq!(ViewPermit::from_grant(now(), &grant).unwrap().until, Duration::from_secs(150));
+    }
+
+    #[test]
+    fn a_permission_that_is_over_permits_nothing() {
+        let view = grant(Act::View, now().utc);
+        assert_eq!(ViewPermit::from_grant(now(), &view), Err(GrantRule::Over));
+        let publish = grant(Act::Publish, now().utc - TimeDelta::seconds(1));
+        assert_eq!(PublishPermit::from_grant(now(), &publish), Err(GrantRule::Over));
+    }
+
+    #[test]
+    fn one_act_is_not_the_other() {
+        let later = now().utc + TimeDelta::seconds(50);
+        assert_eq!(ViewPermit::from_grant(now(), &grant(Act::Publish, later)), Err(GrantRule::OtherAct));
+        assert_eq!(PublishPermit::from_grant(now(), &grant(Act::View, later)), Err(GrantRule::OtherAct));
+    }
+
+    #[test]
+    fn a_view_without_a_placement_could_not_be_recorded() {
+        let grant = Grant { placement: None, ..grant(Act::View, now().utc + TimeDelta::seconds(50)) };
+        assert_eq!(ViewPermit::from_grant(now(), &grant), Err(GrantRule::NoPlacement));
+    }
+}

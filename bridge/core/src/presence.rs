@@ -1,0 +1,266 @@
+//! From one line a second to presence intervals.
+//!
+//! A second counts when packets of the classroom were forwarded in it *and* the tablet afterwards reported reception: until the
+//! report comes, the second is held back. So a pupil whose network died is not credited with what was sent into the void, and one
+//! whose reports come late loses nothing. A held second that no report confirms in time is dropped.
+//!
+//! Lengths are monotonic time; civil time only says where an interval begins, and `until` is `from` plus the length. It knows
+//! nothing of sessions, graces or messages: `session.rs` decides what to say when.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use protocol::{Active, ClosedBy, Now, Tier};
+
+/// A held second with a picture is dropped when no report came for this long.
+pub const CONFIRM_WITHIN: Duration = Duration::from_secs(3);
+/// The same for sound alone: browsers report on sound every 5 s only.
+pub const CONFIRM_SOUND_WITHIN: Duration = Duration::from_secs(6);
+/// This many video packets in a second are a moving picture; fewer are stills.
+pub const MOVING_PACKETS: u32 = 5;
+/// A picture that stops for less than this still counts as moving, so that a hiccup does not split an interval.
+const MOVING_HOLDS: Duration = Duration::from_secs(3);
+/// A still counts as "a picture now and then" for this long.
+const STILL_HOLDS: Duration = Duration::from_secs(10);
+/// Lines further apart are not one run: the machine stood still, or the line in between was lost with others.
+const LONGEST_SECOND: Duration = Duration::from_secs(3);
+/// What a line stands for when none came shortly before it.
+const ONE_SECOND: Duration = Duration::from_secs(1);
+/// One packet of speech.
+const VOICE_PACKET_MS: u64 = 20;
+
+/// What one second brought to the pupil.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Sample {
+    /// Video packets forwarded to the pupil.
+    pub video: u32,
+    /// Sound packets forwarded to the pupil.
+    pub audio: u32,
+    /// Packets of the pupil's voice that held more than silence.
+    pub voice: u32,
+    /// Whether the tablet reported reception.
+    pub reports: bool,
+}
+
+/// One presence interval.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Interval {
+    /// 1, 2, 3 … in the session.
+    pub n: u32,
+    /// What was received.
+    pub tier: Tier,
+    /// First instant.
+    pub from: DateTime<Utc>,
+    /// Length so far, by the monotonic clock.
+    pub span: Duration,
+    /// What the pupil did in it.
+    pub active: Active,
+}
+
+impl Interval {
+    /// One past the last instant.
+    #[must_use]
+    pub fn until(&self) -> DateTime<Utc> {
+        self.from + TimeDelta::from_std(self.span).unwrap_or(TimeDelta::MAX)
+    }
+
+    /// Length in whole milliseconds: what is said on the wire and summed.
+    #[must_use]
+    pub fn span_ms(&self) -> u64 {
+        u64::try_from(self.span.as_millis()).unwrap_or(u64::MAX)
+    }
+}
+
+/// What became known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// A new interval; it has its first second.
+    Opened,
+    /// The open interval is longer.
+    Grew,
+    /// An interval grows no more.
+    Closed(Interval, ClosedBy),
+}
+
+/// The intervals of one session.
+#[derive(Clone, Debug, Default)]
+pub struct Ledger {
+    open: Option<Open>,
+    held: VecDeque<Held>,
+    last_line: Option<Duration>,
+    last_report: Option<Duration>,
+    last_moving: Option<Duration>,
+    last_still: Option<Duration>,
+    /// What the pupil did while no interval was open; goes to the next one.
+    waiting: Active,
+    intervals: u32,
+    closed_ms: u64,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Open {
+    interval: Interval,
+    /// Where it ends, monotonic.
+    end: Duration,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Held {
+    Delivered { tier: Tier, start: Duration, end: Duration, from: DateTime<Utc>, spoke_ms: u64 },
+    Gap,
+}
+
+impl Ledger {
+    /// Media can flow from now on: the first second begins here.
+    pub fn start(&mut self, now: Now) {
+        self.last_line = Some(now.monotonic);
+        self.last_report = Some(now.monotonic);
+    }
+
+    /// Takes the line of the second that just passed.
+    pub fn second(&mut self, now: Now, sample: Sample) -> Vec<Change> {
+        let end = now.monotonic;
+        let start = match self.last_line {
+            Some(last) if end.saturating_sub(last) <= LONGEST_SECOND => last,
+            Some(_) => {
+                self.held.push_back(Held::Gap);
+                end.saturating_sub(ONE_SECOND)
+            }
+            None => end.saturating_sub(ONE_SECOND),
+        };
+        self.last_line = Some(end);
+        let length = end.saturating_sub(start);
+        match self.tier(end, sample) {
+            Some(tier) if !length.is_zero() => {
+                let from = now.utc - TimeDelta::from_std(length).unwrap_or_default();
+                let length_ms = u64::try_from(length.as_millis()).unwrap_or(u64::MAX);
+                let spoke_ms = (u64::from(sample.voice) * VOICE_PACKET_MS).min(length_ms);
+                self.held.push_back(Held::Delivered { tier, start, end, from, spoke_ms });
+            }
+            Some(_) => {}
+            None => self.held.push_back(Held::Gap),
+        }
+        if sample.reports {
+            self.last_report = Some(end);
+            return self.confirm();
+        }
+        self.drop_unconfirmed(end)
+    }
+
+    /// The pupil did something.
+    pub fn did(&mut self, add: impl FnOnce(&mut Active)) {
+        add(self.open.as_mut().map_or(&mut self.waiting, |open| &mut open.interval.active));
+    }
+
+    /// The pupil is known to have been there until now: what is held counts. Keeps the interval open.
+    pub fn confirm(&mut self) -> Vec<Change> {
+        let mut changes = Vec::new();
+        while let Some(held) = self.held.pop_front() {
+            match held {
+                Held::Gap => changes.extend(self.close(ClosedBy::Interruption)),
+                Held::Delivered { tier, start, end, from, spoke_ms } => self.append(tier, start, end, from, spoke_ms, &mut changes),
+            }
+        }
+        changes
+    }
+
+    /// Contact is lost: what is held is dropped and the interval closed.
+    pub fn interrupt(&mut self) -> Vec<Change> {
+        self.held.clear();
+        self.close(ClosedBy::Interruption).into_iter().collect()
+    }
+
+    /// Closes the open interval, if there is one.
+    pub fn close(&mut self, by: ClosedBy) -> Option<Change> {
+        let open = self.open.take()?;
+        self.closed_ms += open.interval.span_ms();
+        Some(Change::Closed(open.interval, by))
+    }
+
+    /// The interval that may still grow.
+    #[must_use]
+    pub fn open(&self) -> Option<&Interval> {
+        self.open.as_ref().map(|open| &open.interval)
+    }
+
+    /// How many intervals there have been, the open one included.
+    #[must_use]
+    pub fn intervals(&self) -> u32 {
+        self.intervals
+    }
+
+    /// Sum of the lengths of the closed ones.
+    #[must_use]
+    pub fn closed_ms(&self) -> u64 {
+        self.closed_ms
+    }
+
+    fn tier(&mut self, at: Duration, sample: Sample) -> Option<Tier> {
+        if sample.video == 0 && sample.audio == 0 {
+            return None;
+        }
+        if sample.video > 0 {
+            self.last_still = Some(at);
+        }
+        if sample.video >= MOVING_PACKETS {
+            self.last_moving = Some(at);
+        }
+        let within = |last: Option<Duration>, limit| last.is_some_and(|last| at.saturating_sub(last) < limit);
+        Some(if within(self.last_moving, MOVING_HOLDS) {
+            Tier::Video
+        } else if within(self.last_still, STILL_HOLDS) && (sample.video > 0 || self.is_in(Tier::Stills)) {
+            Tier::Stills
+        } else {
+            Tier::Audio
+        })
+    }
+
+    fn is_in(&self, tier: Tier) -> bool {
+        let held = self.held.iter().rev().find_map(|held| match held {
+            Held::Delivered { tier, .. } => Some(*tier),
+            Held::Gap => None,
+        });
+        held.or(self.open().map(|open| open.tier)) == Some(tier)
+    }
+
+    fn append(&mut self, tier: Tier, start: Duration, end: Duration, from: DateTime<Utc>, spoke_ms: u64, changes: &mut Vec<Change>) {
+        let mut begins = from;
+        if let Some(open) = &mut self.open {
+            let adjoins = open.end == start;
+            if adjoins && open.interval.tier == tier {
+                open.end = end;
+                open.interval.span += end.saturating_sub(start);
+                open.interval.active.spoke_ms += spoke_ms;
+                changes.push(Change::Grew);
+                return;
+            }
+            if adjoins && (from - open.interval.until()).abs() < TimeDelta::seconds(1) {
+                // Civil time drifts by milliseconds against the monotonic clock; neighbours neither overlap nor leave a crack.
+                begins = open.interval.until();
+            }
+            changes.extend(self.close(if adjoins { ClosedBy::TierChange } else { ClosedBy::Interruption }));
+        }
+        self.intervals += 1;
+        let mut active = std::mem::take(&mut self.waiting);
+        active.spoke_ms += spoke_ms;
+        let interval = Interval { n: self.intervals, tier, from: begins, span: end.saturating_sub(start), active };
+        self.open = Some(Open { interval, end });
+        changes.push(Change::Opened);
+    }
+
+    fn drop_unconfirmed(&mut self, at: Duration) -> Vec<Change> {
+        // Sound alone is reported on more rarely.
+        let limit = match self.held.iter().find(|held| matches!(held, Held::Delivered { .. })) {
+            Some(Held::Delivered { tier: Tier::Audio, .. }) => CONFIRM_SOUND_WITHIN,
+            Some(_) => CONFIRM_WITHIN,
+            // Nothing but gaps: no report can make a second of them.
+            None => Duration::ZERO,
+        };
+        let silent_for = self.last_report.map_or(Duration::MAX, |last| at.saturating_sub(last));
+        if silent_for >= limit && !self.held.is_empty() { self.interrupt() } else { Vec::new() }
+    }
+}
+
+#[cfg(test)]
+mod tests;

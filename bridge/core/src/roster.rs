@@ -1,0 +1,435 @@
+//! Who sits where: one publisher a robot, one pupil a robot, takeover, limits.
+//!
+//! It turns offers and leg events into session events, and session effects into commands that name legs. It holds a seat for each
+//! robot that is connected or has a session, and nothing else, so its size is bounded by [`Limits::robots`].
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use protocol::control::Control;
+use protocol::{EndReason, EventKind, EventMessage, LegQuality, LinkMessage, Now, RobotId, SessionId};
+
+use crate::Leg;
+use crate::grant::{PublishPermit, ViewPermit};
+use crate::presence::Sample;
+use crate::session::{Deed, Effect, Event, Parting, Record, Session};
+
+/// The same refusal at the same robot is reported at most this often.
+const REFUSAL_EVERY: Duration = Duration::from_secs(60);
+
+/// Bounds and times.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Robots with a seat.
+    pub robots: usize,
+    /// How long a side may be away.
+    pub grace: Duration,
+}
+
+/// Why somebody may not connect now. The texts are for whoever asks, a tired child among them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// Another pupil uses the robot.
+    #[error("someone else is with this robot at the moment: please ask your teacher, or try again later")]
+    InUse,
+    /// There is no robot to view.
+    #[error("the robot is not connected yet: please try again in a few seconds")]
+    RobotAway,
+    /// As many robots as the bridge serves.
+    #[error("this bridge serves as many robots as it may: ask for a higher limit, or use another bridge")]
+    Full,
+    /// The session ended while the connection was being made.
+    #[error("the visit ended meanwhile: please join again")]
+    Over,
+}
+
+/// What an admitted viewer goes on with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Admission {
+    /// The session, new or going on.
+    pub session: SessionId,
+    /// What is permitted.
+    pub permit: ViewPermit,
+}
+
+/// What happened to a leg.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LegEvent {
+    /// Media can flow.
+    Connected,
+    /// Nothing comes from it.
+    Silent,
+    /// Something comes again.
+    Back,
+    /// It is gone.
+    Closed(Parting),
+}
+
+/// One second of one robot.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SecondLine {
+    /// The robot's leg, where there is one.
+    pub robot: Option<LegQuality>,
+    /// The pupil's leg, where there is one.
+    pub pupil: Option<(Leg, Sample, LegQuality)>,
+}
+
+/// What the shell has to do.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Command {
+    /// Send this on the leg's control channel.
+    Tell(Leg, Control),
+    /// Close the leg.
+    Close(Leg),
+    /// Store in one transaction.
+    Record(Record),
+    /// Store and send to the server.
+    Report(EventMessage),
+    /// The robot's link message changed: send it now.
+    LinkChanged(RobotId),
+    /// The session is over; forget what belongs to it.
+    Ended(SessionId, EndReason),
+}
+
+/// Every seat.
+#[derive(Debug)]
+pub struct Roster {
+    limits: Limits,
+    seats: BTreeMap<RobotId, Seat>,
+}
+
+#[derive(Debug, Default)]
+struct Seat {
+    robot: Option<RobotLeg>,
+    session: Option<Session>,
+    pupil: Option<Leg>,
+    robot_quality: Option<LegQuality>,
+    pupil_quality: Option<LegQuality>,
+    refused_pupil_at: Option<Duration>,
+    refused_grant_at: Option<Duration>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct RobotLeg {
+    leg: Leg,
+    connected: bool,
+    silent_since: Option<Duration>,
+    until: Duration,
+}
+
+impl RobotLeg {
+    fn is_here(&self) -> bool {
+        self.connected && self.silent_since.is_none()
+    }
+}
+
+impl Roster {
+    /// Nobody is here.
+    #[must_use]
+    pub fn new(limits: Limits) -> Self {
+        Self { limits, seats: BTreeMap::new() }
+    }
+
+    /// Whether a publisher of `robot` finds a place.
+    ///
+    /// # Errors
+    /// [`Refusal::Full`].
+    pub fn may_publish(&self, robot: RobotId) -> Result<(), Refusal> {
+        if self.seats.contains_key(&robot) || self.seats.len() < self.limits.robots { Ok(()) } else { Err(Refusal::Full) }
+    }
+
+    /// A publisher's offer was answered with `leg`. It replaces the one before: the robot restarted, or its network changed.
+    ///
+    /// # Errors
+    /// [`Refusal::Full`]: others were faster. Close the leg.
+    pub fn published(&mut self, now: Now, permit: PublishPermit, leg: Leg) -> Result<Vec<Command>, Refusal> {
+        self.may_publish(permit.robot)?;
+        let seat = self.seats.entry(permit.robot).or_default();
+        let old = seat.robot.replace(RobotLeg { leg, connected: false, silent_since: None, until: permit.until });
+        let mut commands: Vec<_> = old.map(|old| Command::Close(old.leg)).into_iter().collect();
+        self.session_event(now, permit.robot, Event::RobotAway, &mut commands);
+        Ok(commands)
+    }
+
+    /// Whether the holder of `permit` may view now. Keeps the seat for them, under a new session or the one that goes on.
+    ///
+    /// # Errors
+    /// Someone else is there, or no robot is; with what to report about it.
+    pub fn admit(&mut self, now: Now, permit: ViewPermit) -> Result<Admission, (Refusal, Vec<Command>)> {
+        let grace = self.limits.grace;
+        let Some(seat) = self.seats.get_mut(&permit.robot) else { return Err((Refusal::RobotAway, Vec::new())) };
+        if let Some(session) = &seat.session {
+            let visit = session.visit();
+            if visit.placement == permit.placement {
+                if seat.robot.is_none_or(|robot| !robot.is_here()) {
+                    return Err((Refusal::RobotAway, Vec::new()));
+                }
+                return Ok(Admission { session: visit.session, permit });
+            }
+            let mut commands = Vec::new();
+            if is_due(&mut seat.refused_pupil_at, now) {
+                let session = Some(visit.session);
+                commands.push(report(now, EventKind::SecondPupilRefused, permit.robot, session));
+            }
+            return Err((Refusal::InUse, commands));
+        }
+        if seat.robot.is_none_or(|robot| !robot.is_here()) {
+            return Err((Refusal::RobotAway, Vec::new()));
+        }
+        let session = SessionId::new();
+        seat.session = Some(Session::admit(now, session, permit, grace));
+        Ok(Admission { session, permit })
+    }
+
+    /// An admitted viewer's offer was answered with `leg`.
+    ///
+    /// # Errors
+    /// [`Refusal::Over`]: the session ended meanwhile. Close the leg.
+    pub fn joined(&mut self, now: Now, admission: Admission, leg: Leg) -> Result<Vec<Command>, Refusal> {
+        let robot = admission.permit.robot;
+        let seat = self.seats.get_mut(&robot).ok_or(Refusal::Over)?;
+        let session = seat.session.as_ref().ok_or(Refusal::Over)?;
+        if session.visit().session != admission.session {
+            return Err(Refusal::Over);
+        }
+        let mut commands = Vec::new();
+        if let Some(old) = seat.pupil.replace(leg) {
+            commands.push(Command::Close(old));
+        }
+        seat.pupil_quality = None;
+        self.session_event(now, robot, Event::TakenOver(admission.permit), &mut commands);
+        Ok(commands)
+    }
+
+    /// An admitted viewer's offer could not be answered.
+    pub fn abandon(&mut self, admission: Admission) {
+        let Some(seat) = self.seats.get_mut(&admission.permit.robot) else { return };
+        let unused = |session: &Session| session.visit().session == admission.session && !session.was_joined();
+        if seat.pupil.is_none() && seat.session.as_ref().is_some_and(unused) {
+            seat.session = None;
+            self.tidy(admission.permit.robot);
+        }
+    }
+
+    /// Something happened to a leg of `robot`. Legs that were replaced are ignored.
+    pub fn leg(&mut self, now: Now, robot: RobotId, leg: Leg, event: LegEvent) -> Vec<Command> {
+        let mut commands = Vec::new();
+        let Some(seat) = self.seats.get_mut(&robot) else { return commands };
+        if let Some(publisher) = seat.robot.as_mut().filter(|publisher| publisher.leg == leg) {
+            let was_here = publisher.is_here();
+            match event {
+                LegEvent::Connected => publisher.connected = true,
+                LegEvent::Silent => publisher.silent_since = Some(now.monotonic),
+                LegEvent::Back => publisher.silent_since = None,
+                LegEvent::Closed(_) => publisher.connected = false,
+            }
+            let is_here = publisher.is_here();
+            if let LegEvent::Closed(_) = event {
+                seat.robot = None;
+                seat.robot_quality = None;
+            }
+            if is_here && seat.session.is_none() {
+                commands.push(Command::Tell(leg, Control::Sleep));
+            }
+            if is_here != was_here {
+                let event = if is_here { Event::RobotHere } else { Event::RobotAway };
+                self.session_event(now, robot, event, &mut commands);
+                commands.push(Command::LinkChanged(robot));
+            }
+        } else if seat.pupil == Some(leg) {
+            let event = match event {
+                LegEvent::Connected => Event::PupilConnected,
+                LegEvent::Silent => Event::PupilSilent,
+                LegEvent::Back => Event::PupilBack,
+                LegEvent::Closed(parting) => {
+                    seat.pupil = None;
+                    seat.pupil_quality = None;
+                    Event::PupilGone(parting)
+                }
+            };
+            self.session_event(now, robot, event, &mut commands);
+            commands.push(Command::LinkChanged(robot));
+        }
+        self.tidy(robot);
+        commands
+    }
+
+    /// The line of the second that just passed.
+    pub fn second(&mut self, now: Now, robot: RobotId, line: SecondLine) -> Vec<Command> {
+        let mut commands = Vec::new();
+        let Some(seat) = self.seats.get_mut(&robot) else { return commands };
+        seat.robot_quality = line.robot.filter(|_| seat.robot.is_some());
+        let Some((leg, sample, quality)) = line.pupil else { return commands };
+        if seat.pupil != Some(leg) || seat.session.as_ref().is_none_or(|session| !session.pupil_is_here()) {
+            return commands;
+        }
+        seat.pupil_quality = Some(quality);
+        let before = seat.session.as_ref().and_then(Session::tier);
+        self.session_event(now, robot, Event::Second(sample), &mut commands);
+        let after = self.seats.get(&robot).and_then(|seat| seat.session.as_ref()).and_then(Session::tier);
+        if before != after {
+            commands.push(Command::LinkChanged(robot));
+        }
+        commands
+    }
+
+    /// The pupil on `leg` did something.
+    pub fn did(&mut self, now: Now, robot: RobotId, leg: Leg, deed: Deed) -> Vec<Command> {
+        let mut commands = Vec::new();
+        if self.seats.get(&robot).is_some_and(|seat| seat.pupil == Some(leg)) {
+            self.session_event(now, robot, Event::Did(deed), &mut commands);
+        }
+        commands
+    }
+
+    /// The pupil leaves on purpose, whether or not a leg is still there.
+    pub fn left(&mut self, now: Now, robot: RobotId, session: SessionId) -> Vec<Command> {
+        let mut commands = Vec::new();
+        let current = self.seats.get(&robot).and_then(|seat| seat.session.as_ref()).map(|session| session.visit().session);
+        if current == Some(session) {
+            self.session_event(now, robot, Event::PupilLeft, &mut commands);
+            self.tidy(robot);
+        }
+        commands
+    }
+
+    /// A grant for `robot` was refused. Reported for robots that are here, seldom.
+    pub fn grant_refused(&mut self, now: Now, robot: RobotId) -> Vec<Command> {
+        let Some(seat) = self.seats.get_mut(&robot) else { return Vec::new() };
+        let session = seat.session.as_ref().filter(|session| session.was_joined()).map(|session| session.visit().session);
+        if is_due(&mut seat.refused_grant_at, now) {
+            vec![report(now, EventKind::GrantRefused, robot, session)]
+        } else {
+            Vec::new()
+        }
+    }
+
+    /// When [`Roster::tick`] is next due.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Duration> {
+        let session = |seat: &Seat| seat.session.as_ref().and_then(Session::deadline);
+        let publisher = |seat: &Seat| seat.robot.map(|robot| self.robot_deadline(robot));
+        self.seats.values().flat_map(|seat| [session(seat), publisher(seat)]).flatten().min()
+    }
+
+    /// Does what is due.
+    pub fn tick(&mut self, now: Now) -> Vec<Command> {
+        let mut commands = Vec::new();
+        let robots: Vec<_> = self.seats.keys().copied().collect();
+        for robot in robots {
+            let Some(seat) = self.seats.get_mut(&robot) else { continue };
+            if let Some(publisher) = seat.robot
+                && now.monotonic >= robot_deadline(publisher, self.limits.grace)
+            {
+                seat.robot = None;
+                seat.robot_quality = None;
+                commands.push(Command::Close(publisher.leg));
+                commands.push(Command::LinkChanged(robot));
+                self.session_event(now, robot, Event::RobotAway, &mut commands);
+            }
+            let due = |seat: &Seat| seat.session.as_ref().and_then(Session::deadline).is_some_and(|due| due <= now.monotonic);
+            if self.seats.get(&robot).is_some_and(due) {
+                self.session_event(now, robot, Event::Tick, &mut commands);
+            }
+            self.tidy(robot);
+        }
+        commands
+    }
+
+    /// The bridge stops: every session ends, with its facts.
+    pub fn shutdown(&mut self, now: Now) -> Vec<Command> {
+        let mut commands = Vec::new();
+        let robots: Vec<_> = self.seats.keys().copied().collect();
+        for robot in robots {
+            self.session_event(now, robot, Event::Shutdown, &mut commands);
+        }
+        commands
+    }
+
+    /// What to say about `robot`'s two legs now.
+    #[must_use]
+    pub fn link(&self, robot: RobotId) -> LinkMessage {
+        let seat = self.seats.get(&robot);
+        let here = seat.and_then(|seat| seat.robot).is_some_and(|robot| robot.is_here());
+        let session = seat.and_then(|seat| seat.session.as_ref()).filter(|session| session.was_joined());
+        let pupil_here = session.is_some_and(Session::pupil_is_here);
+        LinkMessage {
+            robot,
+            robot_leg: here.then(|| seat.and_then(|seat| seat.robot_quality).unwrap_or_default()),
+            session: session.map(|session| session.visit().session),
+            pupil_leg: pupil_here.then(|| seat.and_then(|seat| seat.pupil_quality).unwrap_or_default()),
+            tier: session.and_then(Session::tier),
+        }
+    }
+
+    /// Robots with a seat, in order.
+    pub fn robots(&self) -> impl Iterator<Item = RobotId> + '_ {
+        self.seats.keys().copied()
+    }
+
+    /// How many robots are connected, and how many sessions are open.
+    #[must_use]
+    pub fn counts(&self) -> (usize, usize) {
+        let robots = self.seats.values().filter(|seat| seat.robot.is_some_and(|robot| robot.is_here())).count();
+        let sessions = self.seats.values().filter(|seat| seat.session.as_ref().is_some_and(Session::was_joined)).count();
+        (robots, sessions)
+    }
+
+    fn robot_deadline(&self, robot: RobotLeg) -> Duration {
+        robot_deadline(robot, self.limits.grace)
+    }
+
+    fn session_event(&mut self, now: Now, robot: RobotId, event: Event, commands: &mut Vec<Command>) {
+        let Some(seat) = self.seats.get_mut(&robot) else { return };
+        let Some(session) = &mut seat.session else { return };
+        let id = session.visit().session;
+        let here = seat.robot.filter(RobotLeg::is_here).map(|robot| robot.leg);
+        for effect in session.handle(now, event) {
+            match effect {
+                Effect::Wake => commands.extend(here.map(|leg| Command::Tell(leg, Control::Wake { session: id }))),
+                Effect::Sleep => commands.extend(here.map(|leg| Command::Tell(leg, Control::Sleep))),
+                Effect::TellSeat { robot_here } => {
+                    commands.extend(seat.pupil.map(|leg| Command::Tell(leg, Control::Seat { session: id, robot_here })));
+                }
+                Effect::Record(record) => commands.push(Command::Record(record)),
+                Effect::Report(what) => commands.push(report(now, what, robot, Some(id))),
+                Effect::End(reason) => {
+                    commands.extend(seat.pupil.take().map(Command::Close));
+                    seat.pupil_quality = None;
+                    commands.push(Command::Ended(id, reason));
+                    commands.push(Command::LinkChanged(robot));
+                }
+            }
+        }
+        if seat.session.as_ref().is_some_and(|session| session.deadline().is_none()) {
+            seat.session = None;
+        }
+    }
+
+    /// Forgets a seat that nobody uses.
+    fn tidy(&mut self, robot: RobotId) {
+        if self.seats.get(&robot).is_some_and(|seat| seat.robot.is_none() && seat.session.is_none()) {
+            self.seats.remove(&robot);
+        }
+    }
+}
+
+/// When the publisher has to go: its permission ends, or it is silent longer than the grace.
+fn robot_deadline(robot: RobotLeg, grace: Duration) -> Duration {
+    robot.silent_since.map_or(robot.until, |since| robot.until.min(since + grace))
+}
+
+fn report(now: Now, what: EventKind, robot: RobotId, session: Option<SessionId>) -> Command {
+    Command::Report(EventMessage { what, robot, session, at: now.utc })
+}
+
+fn is_due(last: &mut Option<Duration>, now: Now) -> bool {
+    let due = last.is_none_or(|last| now.monotonic.saturating_sub(last) >= REFUSAL_EVERY);
+    if due {
+        *last = Some(now.monotonic);
+    }
+    due
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,251 @@
+//! Seats: who gets one, who is refused, who takes over, and what each is told.
+
+use chrono::DateTime;
+use protocol::{DeviceId, PlacementId, PresenceMessage};
+
+use super::*;
+
+const GRACE: Duration = Duration::from_secs(30);
+
+struct World {
+    now: Now,
+    roster: Roster,
+    robot: RobotId,
+    next_leg: u64,
+}
+
+impl World {
+    fn new() -> Self {
+        let now = Now { monotonic: Duration::from_secs(500), utc: DateTime::from_timestamp(1_760_000_400, 0).unwrap() };
+        Self { now, roster: Roster::new(Limits { robots: 2, grace: GRACE }), robot: RobotId::new(), next_leg: 0 }
+    }
+
+    fn leg(&mut self) -> Leg {
+        self.next_leg += 1;
+        Leg(self.next_leg)
+    }
+
+    fn publish(&mut self) -> Leg {
+        let leg = self.leg();
+        let permit = PublishPermit { robot: self.robot, until: self.now.monotonic + Duration::from_secs(3600) };
+        self.roster.published(self.now, permit, leg).unwrap();
+        leg
+    }
+
+    fn robot_here(&mut self) -> Leg {
+        let leg = self.publish();
+        self.roster.leg(self.now, self.robot, leg, LegEvent::Connected);
+        leg
+    }
+
+    fn pupil(&self) -> ViewPermit {
+        ViewPermit {
+            robot: self.robot,
+            placement: PlacementId::new(),
+            device: Some(DeviceId::new()),
+            talk: true,
+            until: self.now.monotonic + Duration::from_secs(3600),
+        }
+    }
+
+    fn join(&mut self, permit: ViewPermit) -> (Leg, SessionId) {
+        let admission = self.roster.admit(self.now, permit).unwrap();
+        let leg = self.leg();
+        self.roster.joined(self.now, admission, leg).unwrap();
+        self.roster.leg(self.now, self.robot, leg, LegEvent::Connected);
+        (leg, admission.session)
+    }
+
+    fn pass(&mut self, seconds: u64) -> Vec<Command> {
+        let mut commands = Vec::new();
+        for _ in 0..seconds {
+            self.now = self.now.plus(Duration::from_secs(1));
+            if self.roster.deadline().is_some_and(|due| due <= self.now.monotonic) {
+                commands.extend(self.roster.tick(self.now));
+            }
+        }
+        commands
+    }
+}
+
+fn reported(commands: &[Command]) -> Vec<EventKind> {
+    commands.iter().filter_map(|command| if let Command::Report(event) = command { Some(event.what) } else { None }).collect()
+}
+
+#[test]
+fn a_pupil_needs_a_robot_that_is_connected() {
+    let mut world = World::new();
+    let permit = world.pupil();
+    assert_eq!(world.roster.admit(world.now, permit), Err((Refusal::RobotAway, vec![])));
+    let robot = world.publish();
+    assert_eq!(world.roster.admit(world.now, permit), Err((Refusal::RobotAway, vec![])));
+    world.roster.leg(world.now, world.robot, robot, LegEvent::Connected);
+    assert!(world.roster.admit(world.now, permit).is_ok());
+}
+
+#[test]
+fn a_robot_without_a_pupil_is_told_to_sleep_and_with_one_to_wake() {
+    let mut world = World::new();
+    let robot = world.publish();
+    let told = world.roster.leg(world.now, world.robot, robot, LegEvent::Connected);
+    assert!(told.contains(&Command::Tell(robot, Control::Sleep)));
+    let admission = world.roster.admit(world.now, world.pupil()).unwrap();
+    let pupil = world.leg();
+    world.roster.joined(world.now, admission, pupil).unwrap();
+    let told = world.roster.leg(world.now, world.robot, pupil, LegEvent::Connected);
+    let session = admission.session;
+    assert!(told.contains(&Command::Tell(robot, Control::Wake { session })));
+    assert!(told.contains(&Command::Tell(pupil, Control::Seat { session, robot_here: true })));
+    assert_eq!(reported(&told), [EventKind::PupilJoined]);
+}
+
+#[test]
+fn a_second_pupil_is_refused_even_while_the_first_is_away_for_a_moment() {
+    let mut world = World::new();
+    world.robot_here();
+    let first = world.pupil();
+    let (leg, _) = world.join(first);
+    let (refusal, commands) = world.roster.admit(world.now, world.pupil()).unwrap_err();
+    assert_eq!((refusal, reported(&commands)), (Refusal::InUse, vec![EventKind::SecondPupilRefused]));
+    world.roster.leg(world.now, world.robot, leg, LegEvent::Closed(Parting::Vanished));
+    world.pass(29);
+    let (refusal, commands) = world.roster.admit(world.now, world.pupil()).unwrap_err();
+    // A page that keeps asking is told each time, but reported seldom.
+    assert_eq!((refusal, reported(&commands)), (Refusal::InUse, vec![]));
+    world.pass(1);
+    assert!(world.roster.admit(world.now, world.pupil()).is_ok());
+}
+
+#[test]
+fn a_seat_is_kept_while_the_first_pupil_is_still_connecting() {
+    let mut world = World::new();
+    world.robot_here();
+    let admission = world.roster.admit(world.now, world.pupil()).unwrap();
+    assert_eq!(world.roster.admit(world.now, world.pupil()).unwrap_err().0, Refusal::InUse);
+    world.roster.abandon(admission);
+    assert!(world.roster.admit(world.now, world.pupil()).is_ok());
+}
+
+#[test]
+fn the_same_pupil_on_another_tablet_takes_over_and_the_session_goes_on() {
+    let mut world = World::new();
+    world.robot_here();
+    let permit = world.pupil();
+    let (old, session) = world.join(permit);
+    let admission = world.roster.admit(world.now, ViewPermit { device: Some(DeviceId::new()), ..permit }).unwrap();
+    assert_eq!(admission.session, session);
+    let new = world.leg();
+    let commands = world.roster.joined(world.now, admission, new).unwrap();
+    assert!(commands.contains(&Command::Close(old)));
+    assert_eq!(reported(&commands), [EventKind::TabletTookOver]);
+    // What is still heard of the old leg changes nothing.
+    assert_eq!(world.roster.leg(world.now, world.robot, old, LegEvent::Closed(Parting::Goodbye)), []);
+    world.roster.leg(world.now, world.robot, new, LegEvent::Connected);
+    assert_eq!(world.roster.link(world.robot).session, Some(session));
+    assert!(world.roster.link(world.robot).pupil_leg.is_some());
+}
+
+#[test]
+fn a_robot_that_restarted_replaces_its_old_leg_and_is_woken() {
+    let mut world = World::new();
+    let old = world.robot_here();
+    let permit = world.pupil();
+    let (pupil, session) = world.join(permit);
+    let new = world.leg();
+    let publish = PublishPermit { robot: world.robot, until: world.now.monotonic + Duration::from_secs(3600) };
+    let commands = world.roster.published(world.now, publish, new).unwrap();
+    assert!(commands.contains(&Command::Close(old)));
+    assert!(commands.contains(&Command::Tell(pupil, Control::Seat { session, robot_here: false })));
+    assert_eq!(world.roster.leg(world.now, world.robot, old, LegEvent::Closed(Parting::Vanished)), []);
+    let commands = world.roster.leg(world.now, world.robot, new, LegEvent::Connected);
+    assert!(commands.contains(&Command::Tell(new, Control::Wake { session })));
+    assert!(commands.contains(&Command::Tell(pupil, Control::Seat { session, robot_here: true })));
+}
+
+#[test]
+fn leaving_ends_the_visit_even_without_a_leg() {
+    let mut world = World::new();
+    world.robot_here();
+    let permit = world.pupil();
+    let (leg, session) = world.join(permit);
+    world.roster.leg(world.now, world.robot, leg, LegEvent::Closed(Parting::Goodbye));
+    let commands = world.roster.left(world.now, world.robot, session);
+    assert!(commands.contains(&Command::Ended(session, EndReason::Left)));
+    assert_eq!(world.roster.left(world.now, world.robot, session), []);
+}
+
+#[test]
+fn a_visit_that_ended_cannot_be_joined_any_more() {
+    let mut world = World::new();
+    world.robot_here();
+    let admission = world.roster.admit(world.now, world.pupil()).unwrap();
+    world.roster.shutdown(world.now);
+    let leg = world.leg();
+    assert_eq!(world.roster.joined(world.now, admission, leg), Err(Refusal::Over));
+}
+
+#[test]
+fn a_publication_ends_with_its_permission_and_after_silence() {
+    let mut world = World::new();
+    let leg = world.robot_here();
+    assert!(world.pass(3599).is_empty());
+    assert!(world.pass(1).contains(&Command::Close(leg)));
+    assert_eq!(world.roster.robots().count(), 0);
+
+    let leg = world.robot_here();
+    world.roster.leg(world.now, world.robot, leg, LegEvent::Silent);
+    assert!(world.pass(29).is_empty());
+    assert!(world.pass(1).contains(&Command::Close(leg)));
+}
+
+#[test]
+fn more_robots_than_the_limit_are_refused() {
+    let mut world = World::new();
+    for _ in 0..2 {
+        world.robot = RobotId::new();
+        world.robot_here();
+    }
+    assert_eq!(world.roster.may_publish(RobotId::new()), Err(Refusal::Full));
+    assert_eq!(world.roster.may_publish(world.robot), Ok(()));
+}
+
+#[test]
+fn the_shutdown_of_a_visit_leaves_its_end_behind() {
+    let mut world = World::new();
+    world.robot_here();
+    let permit = world.pupil();
+    let (leg, session) = world.join(permit);
+    let commands = world.roster.shutdown(world.now);
+    let facts = commands.iter().find_map(|command| if let Command::Record(record) = command { Some(&record.facts) } else { None });
+    assert!(matches!(facts.map(Vec::as_slice), Some([PresenceMessage::Ended { reason: EndReason::Shutdown, .. }])));
+    assert!(commands.contains(&Command::Close(leg)));
+    assert!(commands.contains(&Command::Ended(session, EndReason::Shutdown)));
+}
+
+#[test]
+fn the_link_message_follows_the_legs_and_the_tier() {
+    let mut world = World::new();
+    assert_eq!(world.roster.link(world.robot).robot_leg, None);
+    world.robot_here();
+    let permit = world.pupil();
+    let (leg, session) = world.join(permit);
+    world.pass(1);
+    let sample = Sample { video: 60, audio: 50, voice: 0, reports: true };
+    let line = SecondLine { robot: Some(LegQuality::default()), pupil: Some((leg, sample, LegQuality::default())) };
+    let commands = world.roster.second(world.now, world.robot, line);
+    assert!(commands.contains(&Command::LinkChanged(world.robot)));
+    let link = world.roster.link(world.robot);
+    assert_eq!((link.session, link.tier), (Some(session), Some(protocol::Tier::Video)));
+    assert_eq!(world.roster.counts(), (1, 1));
+}
+
+#[test]
+fn refused_grants_are_reported_for_known_robots_and_seldom() {
+    let mut world = World::new();
+    assert!(world.roster.grant_refused(world.now, world.robot).is_empty());
+    world.robot_here();
+    assert_eq!(reported(&world.roster.grant_refused(world.now, world.robot)), [EventKind::GrantRefused]);
+    assert!(world.roster.grant_refused(world.now, world.robot).is_empty());
+    world.pass(60);
+    assert_eq!(world.roster.grant_refused(world.now, world.robot).len(), 1);
+}
