@@ -4,6 +4,7 @@
 //! its own: `wake` and `sleep` to the robot, `seat` to the pupil. Whoever receives a text with an `id` answers `ack` with it; a
 //! sender repeats what was not acknowledged within 1 s. State is absolute ("hand is up"), so a repetition does no harm.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::ids::SessionId;
@@ -16,7 +17,7 @@ pub const CONTROL_LABEL: &str = "windowseat";
 pub const MAX_CONTROL_BYTES: usize = 4 * 1024;
 
 /// Version and number around a message.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ControlMessage {
     /// 1.
     pub v: u32,
@@ -29,7 +30,7 @@ pub struct ControlMessage {
 }
 
 /// What a message says, by its `type`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Control {
     /// Pupil → robot: turn the head to this place. Degrees; the robot clamps to its limits.
@@ -88,7 +89,7 @@ pub enum Control {
 }
 
 /// What the robot shows and does.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct RobotState {
     /// Camera on.
     pub camera_on: bool,
@@ -116,7 +117,7 @@ pub struct RobotState {
 }
 
 /// A small fixed set.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Feeling {
     /// Nothing special.
@@ -133,7 +134,7 @@ pub enum Feeling {
 }
 
 /// How far the pupil's voice carries.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum VoiceLevel {
     /// Only the neighbour hears.

@@ -146,7 +146,9 @@ impl Topic {
             "down" => Direction::Down,
             _ => return Err(TopicError::Shape),
         };
-        let client = client.parse().map_err(|_| TopicError::Client)?;
+        // A UUID has several spellings; only the one that we write is a topic of ours, so that no two topics mean the same.
+        let client: ClientId =
+            client.parse().ok().filter(|id: &ClientId| id.to_string() == client).ok_or(TopicError::Client)?;
         let kind = Kind::ALL.into_iter().find(|k| k.as_str() == kind && k.direction() == direction).ok_or(TopicError::Kind)?;
         Ok(Self { client, kind })
     }

@@ -24,7 +24,8 @@ impl Minutes {
 /// A share from 0 to 100. Larger numbers are refused when read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "u8", into = "u8")]
-pub struct Percent(#[schemars(range(max = 100))] u8);
+#[schemars(extend("maximum" = 100))]
+pub struct Percent(u8);
 
 impl Percent {
     /// `value` limited to 100.
