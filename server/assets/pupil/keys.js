@@ -95,10 +95,14 @@ export class Keys {
     room.classList.toggle("left", kept("side") === "left");
     swap.addEventListener("click", () => keep("side", room.classList.toggle("left") ? "left" : "right"));
     const shortcuts = page.part("shortcuts");
-    toggle(shortcuts, kept("shortcuts") !== "off");
+    const setShortcuts = (/** @type {boolean} */ on) => {
+      toggle(shortcuts, on);
+      page.part("shortcuts-text").textContent = on ? "Keys on" : "Keys off";
+    };
+    setShortcuts(kept("shortcuts") !== "off");
     shortcuts.addEventListener("click", () => {
       const on = shortcuts.getAttribute("aria-pressed") !== "true";
-      toggle(shortcuts, on);
+      setShortcuts(on);
       keep("shortcuts", on ? "on" : "off");
     });
   }

@@ -88,6 +88,7 @@ export class Page {
     tag.hidden = scene.tag === "";
     text(this.part("tag-text"), scene.tag);
 
+    for (const key of this.root.querySelectorAll("button[data-in-class]")) if (key instanceof HTMLButtonElement) key.disabled = !scene.inClass;
     scene.links.forEach((link, at) => {
       const item = this.part(`link-${at}`);
       item.classList.toggle("weak", link.weak);

@@ -46,6 +46,7 @@ export const LOW_BATTERY_PCT = 15;
  * @property {boolean} voice the pupil can be heard in this state
  * @property {string} voiceOff why not
  * @property {boolean} head the head can be turned in this state
+ * @property {boolean} inClass the other keys mean something: what is pressed is kept and told as soon as it can be
  * @property {LinkWord[]} links you, school, robot
  */
 
@@ -58,27 +59,27 @@ export function sceneOf(f) {
   /** @type {Omit<Scene, "links">} */
   const base = {
     state: "live", chip: { kind: "look", icon: "wifi", text: "Opening the window", beats: true },
-    say: null, tag: "", voice: false, voiceOff: "Back in a moment", head: false,
+    say: null, tag: "", voice: false, voiceOff: "Back in a moment", head: false, inClass: true,
   };
   /** @param {Partial<Omit<Scene, "links">>} change @returns {Scene} */
   const scene = (change) => ({ ...base, ...change, links: linksOf(f) });
 
-  if (f.stage === "start") return scene({ state: "start", chip: { kind: "line", icon: "clock", text: "Not in class yet", beats: false }, voiceOff: "Not in class yet" });
+  if (f.stage === "start") return scene({ inClass: false, state: "start", chip: { kind: "line", icon: "clock", text: "Not in class yet", beats: false }, voiceOff: "Not in class yet" });
   if (f.stage === "asking") {
     return scene({
-      state: "asking", chip: { kind: "look", icon: "mic", text: "Microphone", beats: false }, voiceOff: "One question first",
+      inClass: false, state: "asking", chip: { kind: "look", icon: "mic", text: "Microphone", beats: false }, voiceOff: "One question first",
       say: { icon: "mic", title: "May Windowseat use the microphone?", lines: ["The tablet asks you now. Your voice goes to class only when you press Talk."], strong: "You can also say no, and only listen." },
     });
   }
   if (f.stage === "refused") {
     return scene({
-      state: "refused", chip: { kind: "line", icon: "pause", text: "Not in class", beats: false }, voiceOff: "Not in class",
+      inClass: false, state: "refused", chip: { kind: "line", icon: "pause", text: "Not in class", beats: false }, voiceOff: "Not in class",
       say: { icon: "robot", title: "Not just now", lines: [f.refusal], strong: "Your seat is kept." },
     });
   }
   if (f.stage === "ended") {
     return scene({
-      state: "ended", chip: { kind: "line", icon: "check", text: "Finished", beats: false }, voiceOff: "Not in class",
+      inClass: false, state: "ended", chip: { kind: "line", icon: "check", text: "Finished", beats: false }, voiceOff: "Not in class",
       say: { icon: "check", title: "This visit is over", lines: [f.refusal || "Thank you for coming."], strong: "Your seat is kept for next time." },
     });
   }
