@@ -18,7 +18,7 @@ use axum_extra::extract::cookie::{Cookie, SameSite};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, TimeDelta, Utc};
-use server_core::access::Role;
+use server_core::access::{Holding, Person, Role};
 use store_sqlite::staff::ThrottleKey;
 use tokio::sync::Semaphore;
 use uuid::Uuid;
@@ -44,14 +44,12 @@ pub const MAX_PASSWORD_BYTES: usize = 200;
 static HASHING: Semaphore = Semaphore::const_new(2);
 
 /// Someone signed in. Handlers of `SignedIn` routes take it as an argument.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Caller {
-    /// Who.
-    pub staff_id: Uuid,
     /// How pages call them.
     pub name: String,
-    /// Which roles at which organisations.
-    pub roles: Vec<(Role, Uuid)>,
+    /// Their roles, as the rules of access read them.
+    pub person: Person,
     /// The token their forms carry.
     pub csrf: String,
     /// What identifies the session in the database.
@@ -59,10 +57,16 @@ pub struct Caller {
 }
 
 impl Caller {
+    /// Their id.
+    #[must_use]
+    pub fn staff_id(&self) -> Uuid {
+        self.person.id
+    }
+
     /// Whether they have this role anywhere.
     #[must_use]
     pub fn is(&self, role: Role) -> bool {
-        self.roles.iter().any(|(has, _)| *has == role)
+        self.person.holdings.iter().any(|holding| holding.role == role)
     }
 }
 
@@ -120,11 +124,12 @@ pub async fn caller(state: &AppState, headers: &HeaderMap) -> Result<Option<Call
     if now - row.seen_at > TOUCH_EVERY {
         state.store.touch_web_session(&session_sha256, now).await?;
     }
-    let mut roles = Vec::new();
+    let mut holdings = Vec::new();
     for held in state.store.staff_roles(row.staff_id).await? {
-        roles.extend(role_from_word(&held.role).map(|role| (role, held.organisation_id)));
+        holdings.extend(role_of(&held.role).map(|role| Holding { role, organisation: held.organisation_id }));
     }
-    Ok(Some(Caller { staff_id: row.staff_id, name: row.name, roles, csrf: csrf_of(&token), session_sha256 }))
+    let person = Person { id: row.staff_id, holdings };
+    Ok(Some(Caller { name: row.name, person, csrf: csrf_of(&token), session_sha256 }))
 }
 
 /// Whether that session is still open. Streams ask this again and again.
@@ -231,4 +236,25 @@ fn wait_after(over: i64) -> TimeDelta {
 #[must_use]
 pub fn sha256(parts: &[&str]) -> Vec<u8> {
     digest(&SHA256, parts.concat().as_bytes()).as_ref().to_vec()
+}
+
+fn is_https(state: &AppState) -> bool {
+    state.config.public_url.starts_with("https://")
+}
+
+/// Roles of staff and their words in the database.
+const ROLE_WORDS: [(Role, &str); 5] = [
+    (Role::Coordinator, "coordinator"),
+    (Role::KeyWorker, "key_worker"),
+    (Role::SchoolLead, "school_lead"),
+    (Role::ClassroomStaff, "classroom_staff"),
+    (Role::Auditor, "auditor"),
+];
+
+fn role_of(word: &str) -> Option<Role> {
+    ROLE_WORDS.iter().find(|(_, known)| *known == word).map(|(role, _)| *role)
+}
+
+fn word_of(role: Role) -> Option<&'static str> {
+    ROLE_WORDS.iter().find(|(known, _)| *known == role).map(|(_, word)| *word)
 }

@@ -15,6 +15,8 @@ use sqlx::{Sqlite, SqlitePool, Transaction};
 
 #[path = "../../src/audit.rs"]
 pub mod audit;
+#[path = "../../src/events.rs"]
+pub mod events;
 #[path = "../../src/inbox.rs"]
 pub mod inbox;
 #[path = "../../src/lessons.rs"]
@@ -29,6 +31,8 @@ pub mod presence;
 pub mod robots;
 #[path = "../../src/staff.rs"]
 pub mod staff;
+#[path = "../../src/tablets.rs"]
+pub mod tablets;
 
 /// The engine that the shared queries are compiled for.
 pub type Db = Sqlite;

@@ -1,0 +1,107 @@
+//! From rows to the questions of `server_core::access`, and the same 404 for what is not there and what is not theirs.
+
+use std::str::FromStr;
+
+use chrono_tz::Tz;
+use server_core::access::{Action, Person, Subject, Tree, may};
+use store_sqlite::organisations::OrganisationRow;
+use store_sqlite::placements::PlacementRow;
+use store_sqlite::robots::RobotRow;
+use uuid::Uuid;
+
+use super::ApiError;
+use super::auth::Caller;
+use crate::AppState;
+
+/// What one person may reach, as of this request.
+pub struct Scope {
+    person: Person,
+    tree: Tree,
+    organisations: Vec<OrganisationRow>,
+}
+
+impl Scope {
+    /// Reads the organisations.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn of(state: &AppState, caller: &Caller) -> Result<Self, ApiError> {
+        let organisations = state.store.organisations().await?;
+        let tree = Tree::new(organisations.iter().map(|row| (row.organisation_id, row.parent_id)));
+        Ok(Self { person: caller.person.clone(), tree, organisations })
+    }
+
+    /// Whether they may.
+    #[must_use]
+    pub fn may(&self, action: Action, subject: &Subject) -> bool {
+        may(&self.person, action, subject, &self.tree)
+    }
+
+    /// Whether they may do this with a robot.
+    #[must_use]
+    pub fn may_robot(&self, action: Action, robot: &RobotRow) -> bool {
+        self.may(action, &Subject::Robot { school: robot.organisation_id })
+    }
+
+    /// Whether they may do this with the pupil of a placement.
+    #[must_use]
+    pub fn may_pupil(&self, action: Action, placement: &PlacementRow) -> bool {
+        self.may(action, &subject_of(placement))
+    }
+
+    /// Whether they may do this with the whole of any organisation they hold a role at.
+    #[must_use]
+    pub fn may_somewhere(&self, action: Action) -> bool {
+        self.person.holdings.iter().any(|holding| self.may(action, &Subject::Organisation(holding.organisation)))
+    }
+
+    /// The time zone of an organisation. What is unknown or unreadable is taken as London.
+    #[must_use]
+    pub fn zone(&self, organisation: Uuid) -> Tz {
+        let row = self.organisations.iter().find(|row| row.organisation_id == organisation);
+        row.and_then(|row| Tz::from_str(&row.time_zone).ok()).unwrap_or(chrono_tz::Europe::London)
+    }
+
+    /// The time zone at the first organisation they hold a role at.
+    #[must_use]
+    pub fn own_zone(&self) -> Tz {
+        self.person.holdings.first().map_or(chrono_tz::Europe::London, |holding| self.zone(holding.organisation))
+    }
+
+    /// The name of the first organisation they hold a role at.
+    #[must_use]
+    pub fn own_name(&self) -> String {
+        let own = self.person.holdings.first().map(|holding| holding.organisation);
+        self.organisations.iter().find(|row| Some(row.organisation_id) == own).map(|row| row.name.clone()).unwrap_or_default()
+    }
+}
+
+/// A robot, if this person may do `action` with it.
+///
+/// # Errors
+/// It is not there or not theirs; or the database does not answer.
+pub async fn robot(state: &AppState, caller: &Caller, robot: Uuid, action: Action) -> Result<(RobotRow, Scope), ApiError> {
+    let scope = Scope::of(state, caller).await?;
+    let row = state.store.robot(robot).await?.filter(|row| scope.may_robot(action, row)).ok_or(ApiError::NotFound)?;
+    Ok((row, scope))
+}
+
+/// The placement by which this person may do `action` with a pupil, the latest first.
+///
+/// # Errors
+/// There is none; or the database does not answer.
+pub async fn pupil(state: &AppState, caller: &Caller, pupil: Uuid, action: Action) -> Result<(PlacementRow, Scope), ApiError> {
+    let scope = Scope::of(state, caller).await?;
+    let rows = state.store.placements_of(pupil).await?;
+    let row = rows.into_iter().find(|row| scope.may_pupil(action, row)).ok_or(ApiError::NotFound)?;
+    Ok((row, scope))
+}
+
+fn subject_of(placement: &PlacementRow) -> Subject {
+    Subject::Pupil {
+        pupil: placement.pupil_id,
+        school: placement.school_id,
+        provider: placement.provider_id,
+        key_worker: placement.key_worker_id,
+    }
+}

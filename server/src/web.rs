@@ -1,0 +1,130 @@
+//! Pages for staff: server-rendered, with small modules where a page is live. No inline style or script anywhere.
+//!
+//! Each file below is one page: its route's handler, what the template shows, nothing else. Words are of the design.
+
+mod account;
+mod assets;
+mod audit;
+mod camera;
+mod fleet;
+mod home;
+mod live;
+mod moves;
+mod pupils;
+mod record;
+mod robots;
+pub mod sign_in;
+mod tablet;
+pub mod view;
+mod weeks;
+
+use askama::Template;
+use axum::response::Html;
+use chrono::{DateTime, Utc};
+use server_core::access::{Action, Role};
+
+pub use view::icon;
+
+use crate::api::auth::Caller;
+use crate::api::error::Problem;
+use crate::api::scope::Scope;
+use crate::api::{ANY_STAFF, Access, ApiError, Route};
+
+const SEES_ROBOTS: Access = Access::SignedIn(&[Role::Coordinator, Role::SchoolLead, Role::ClassroomStaff]);
+const READS_RECORDS: Access = Access::SignedIn(&[Role::Coordinator, Role::KeyWorker, Role::SchoolLead]);
+
+/// Every page of staff, and what pages are made of.
+#[must_use]
+pub fn routes() -> Vec<Route> {
+    vec![
+        Route::get("/", ANY_STAFF, home::show),
+        Route::get("/assets/{*path}", Access::Public, assets::get),
+        Route::get("/sign-in", Access::Public, sign_in::show),
+        Route::post("/sign-in", Access::Public, sign_in::submit),
+        Route::post("/sign-out", ANY_STAFF, sign_in::sign_out),
+        Route::get("/robots", SEES_ROBOTS, robots::list),
+        Route::get("/robots/live", SEES_ROBOTS, robots::list_live),
+        Route::get("/robots/{robot}", SEES_ROBOTS, robots::one),
+        Route::get("/robots/{robot}/live", SEES_ROBOTS, robots::one_live),
+        Route::post("/robots/{robot}/camera", Access::SignedIn(&[Role::Coordinator]), camera::grant),
+        Route::get("/pupils", READS_RECORDS, pupils::list),
+        Route::get("/pupils/{pupil}", READS_RECORDS, record::show),
+        Route::get("/pupils/{pupil}/live", READS_RECORDS, record::live),
+        Route::get("/pupils/{pupil}/tablet", READS_RECORDS, tablet::show),
+        Route::post("/pupils/{pupil}/tablet", READS_RECORDS, tablet::new_code),
+        Route::get("/moves", SEES_ROBOTS, moves::show),
+        Route::post("/moves/{robot}/carry", SEES_ROBOTS, moves::carry),
+        Route::post("/moves/{robot}/room", SEES_ROBOTS, moves::put_down),
+        Route::post("/moves/{robot}/undo", SEES_ROBOTS, moves::undo),
+        Route::get("/audit", Access::SignedIn(&[Role::Auditor]), audit::show),
+        Route::get("/api/robots", SEES_ROBOTS, robots::json),
+        Route::get("/api/pupils/{pupil}/attendance", READS_RECORDS, record::json),
+    ]
+}
+
+/// What every page has around its own part.
+pub struct Frame {
+    title: String,
+    body_class: &'static str,
+    who: String,
+    csrf: String,
+    nav: Vec<NavLink>,
+    foot: String,
+}
+
+struct NavLink {
+    href: &'static str,
+    text: &'static str,
+    here: bool,
+}
+
+impl Frame {
+    /// The frame for someone signed in. `here`: the address in the navigation that this page belongs to.
+    fn of(caller: &Caller, scope: &Scope, title: impl Into<String>, here: &str, now: DateTime<Utc>) -> Self {
+        let sees_robots = [Role::Coordinator, Role::SchoolLead, Role::ClassroomStaff].iter().any(|role| caller.is(*role));
+        let reads = [Role::Coordinator, Role::KeyWorker, Role::SchoolLead].iter().any(|role| caller.is(*role));
+        let all = [
+            ("/", "Today", scope.may_somewhere(Action::SeeFleet)),
+            ("/robots", "Robots", sees_robots),
+            ("/pupils", "Pupils", reads),
+            ("/moves", "Moves", sees_robots),
+            ("/audit", "Audit log", caller.is(Role::Auditor)),
+        ];
+        let nav = all.into_iter().filter(|(_, _, shown)| *shown).map(|(href, text, _)| NavLink { href, text, here: href == here });
+        let zone = scope.own_zone();
+        Self {
+            title: title.into(),
+            body_class: "",
+            who: caller.name.clone(),
+            csrf: caller.csrf.clone(),
+            nav: nav.collect(),
+            foot: format!("{}. Data to {}, {}.", scope.own_name(), view::day(now, zone), view::clock(now, zone)),
+        }
+    }
+
+    /// The frame where nobody is signed in.
+    fn bare(title: impl Into<String>, csrf: String) -> Self {
+        Self { title: title.into(), body_class: "", who: String::new(), csrf, nav: Vec::new(), foot: String::new() }
+    }
+}
+
+/// The page of an error.
+#[derive(Template)]
+#[template(path = "staff/error.html")]
+pub struct ErrorPage {
+    frame: Frame,
+    detail: &'static str,
+}
+
+impl ErrorPage {
+    /// From what a handler answered.
+    #[must_use]
+    pub fn new(problem: &Problem) -> Self {
+        Self { frame: Frame::bare(problem.title.clone(), String::new()), detail: problem.detail }
+    }
+}
+
+/// A page, drawn.
+fn page(template: &impl Template) -> Result<Html<String>, ApiError> {
+    Ok(Html(template.render()?))
+}

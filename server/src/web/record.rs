@@ -1,0 +1,366 @@
+//! A pupil's record: today's lessons with expected and attended minutes, live; two weeks as a chart; the plan; what is due.
+//!
+//! Two ledgers. Minutes come from `server_core::attendance` alone. The register is read only, comes from the school's import, and
+//! stands apart: no function here takes one and gives the other. Every read is put in the audit log first.
+
+use askama::Template;
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::response::{Html, Response};
+use chrono::{DateTime, Datelike, Days, NaiveDate, TimeDelta, Utc, Weekday};
+use chrono_tz::Tz;
+use serde::Serialize;
+use server_core::access::Action;
+use server_core::attendance::{Anomaly, AttendanceMinutes, Length};
+use server_core::timetable::Lesson;
+use store_sqlite::audit::{Actor, NewAudit, Subject};
+use store_sqlite::placements::{PlacementRow, PlanStageRow, RegisterMarkRow};
+use uuid::Uuid;
+
+use super::account::{self, School};
+use super::view::{self, Chip, Told};
+use super::weeks::{self, Weeks};
+use super::{Frame, live as streams, page};
+use crate::api::ApiError;
+use crate::api::auth::Caller;
+use crate::api::scope;
+use crate::lessons::SchoolDay;
+use crate::{AppState, Change};
+
+/// The register is shown for so many days back.
+const REGISTER_DAYS: u64 = 9;
+/// A lesson that starts within this time is counted down.
+const COUNT_DOWN: TimeDelta = TimeDelta::minutes(60);
+
+#[derive(Template)]
+#[template(path = "staff/record.html")]
+struct RecordPage {
+    frame: Frame,
+    pupil_id: Uuid,
+    pupil_name: String,
+    about: String,
+    may_pair: bool,
+    stages: Vec<StageView>,
+    today: TodayView,
+    weeks: Weeks,
+    due: Vec<Due>,
+    register: Register,
+}
+
+#[derive(Template)]
+#[template(path = "staff/record_today.html")]
+struct TodayPart {
+    today: TodayView,
+}
+
+#[derive(Template)]
+#[template(path = "staff/record_weeks.html")]
+struct WeeksPart {
+    weeks: Weeks,
+}
+
+struct StageView {
+    number: i64,
+    class: &'static str,
+    text: String,
+}
+
+struct TodayView {
+    lessons: Vec<LessonView>,
+    none: String,
+    social: String,
+    anomalies: Vec<String>,
+    as_of: String,
+}
+
+struct LessonView {
+    title: String,
+    expected: String,
+    minutes: String,
+    detail: String,
+    happened: Told,
+}
+
+struct Due {
+    title: String,
+    by: String,
+    chip: Chip,
+}
+
+struct Register {
+    school: String,
+    imported: String,
+    days: Vec<RegisterDay>,
+}
+
+struct RegisterDay {
+    day: String,
+    am: String,
+    pm: String,
+}
+
+/// What `GET /api/pupils/{pupil}/attendance` answers.
+#[derive(Serialize)]
+pub struct AttendanceJson {
+    ledger: &'static str,
+    day: NaiveDate,
+    lessons: Vec<LessonJson>,
+    social_min: u32,
+}
+
+#[derive(Serialize)]
+struct LessonJson {
+    start: DateTime<Utc>,
+    end: DateTime<Utc>,
+    subject: String,
+    room: String,
+    expected_min: u32,
+    attended_min: u32,
+    video_min: u32,
+    stills_min: u32,
+    audio_min: u32,
+}
+
+/// `GET /pupils/{pupil}`
+pub async fn show(State(state): State<AppState>, caller: Caller, Path(pupil): Path<Uuid>) -> Result<Html<String>, ApiError> {
+    let (placement, scope) = scope::pupil(&state, &caller, pupil, Action::ReadRecord).await?;
+    note_read(&state, &caller, pupil).await?;
+    let now = state.clock.now().utc;
+    let school = School::of(&state, &placement).await?;
+    let today = school.calendar.day(now);
+    let stages = state.store.plan_stages(placement.placement_id).await?;
+    let from = today.checked_sub_days(Days::new(REGISTER_DAYS)).unwrap_or(today);
+    let marks = state.store.register_marks(pupil, from, today).await?;
+    page(&RecordPage {
+        frame: Frame::of(&caller, &scope, placement.pupil_name.clone(), "/pupils", now),
+        pupil_id: pupil,
+        pupil_name: placement.pupil_name.clone(),
+        about: about(&placement),
+        may_pair: scope.may_pupil(Action::PairTablet, &placement),
+        due: due(&stages, &school, today),
+        stages: stage_views(&stages),
+        today: today_view(&state, &placement, &school, now).await?,
+        weeks: weeks::two_weeks(&state, &placement, &school, now).await?,
+        register: register(&placement, &marks, now, scope.zone(placement.school_id)),
+    })
+}
+
+/// `GET /pupils/{pupil}/live`
+pub async fn live(State(state): State<AppState>, caller: Caller, Path(pupil): Path<Uuid>) -> Result<Response, ApiError> {
+    scope::pupil(&state, &caller, pupil, Action::ReadRecord).await?;
+    let concerns = move |change: &Change| *change == Change::Pupil(pupil);
+    streams::stream(state, caller, concerns, move |state, caller| async move {
+        let (placement, _) = scope::pupil(&state, &caller, pupil, Action::ReadRecord).await?;
+        let now = state.clock.now().utc;
+        let school = School::of(&state, &placement).await?;
+        let today = today_view(&state, &placement, &school, now).await?;
+        let weeks = weeks::two_weeks(&state, &placement, &school, now).await?;
+        Ok(vec![("today", TodayPart { today }.render()?), ("weeks", WeeksPart { weeks }.render()?)])
+    })
+}
+
+/// `GET /api/pupils/{pupil}/attendance`: today, in the school's time.
+pub async fn json(State(state): State<AppState>, caller: Caller, Path(pupil): Path<Uuid>) -> Result<Json<AttendanceJson>, ApiError> {
+    let (placement, _) = scope::pupil(&state, &caller, pupil, Action::ReadRecord).await?;
+    note_read(&state, &caller, pupil).await?;
+    let school = School::of(&state, &placement).await?;
+    let day = school.calendar.day(state.clock.now().utc);
+    let SchoolDay { lessons, account, .. } = account::day(&state, &placement, day).await?;
+    let min = |length: Length| length.minutes().get();
+    let rows = lessons.into_iter().zip(&account.lessons).map(|(lesson, counted)| LessonJson {
+        start: lesson.start,
+        end: lesson.end,
+        subject: lesson.about.subject,
+        room: lesson.about.room_name,
+        expected_min: min(counted.expected),
+        attended_min: min(counted.connected),
+        video_min: min(counted.video),
+        stills_min: min(counted.stills),
+        audio_min: min(counted.audio),
+    });
+    Ok(Json(AttendanceJson { ledger: "Engagement record, not the register", day, lessons: rows.collect(), social_min: min(account.social) }))
+}
+
+async fn note_read(state: &AppState, caller: &Caller, pupil: Uuid) -> Result<(), ApiError> {
+    let entry =
+        NewAudit { actor: Actor::Staff(caller.staff_id()), action: "read record", subject: Subject::Pupil(pupil), detail: None };
+    Ok(state.store.append_audit(entry, state.clock.now().utc).await?)
+}
+
+fn about(placement: &PlacementRow) -> String {
+    let with = placement.provider_name.as_ref().map_or_else(String::new, |name| format!(", with {name}"));
+    format!(
+        "Year {}. {}{with}. {} is on loan until {}.",
+        placement.year_group,
+        placement.school_name,
+        placement.robot_name,
+        view::full_date(placement.until_day)
+    )
+}
+
+async fn today_view(state: &AppState, placement: &PlacementRow, school: &School, now: DateTime<Utc>) -> Result<TodayView, ApiError> {
+    let day = school.calendar.day(now);
+    let (from, until) = school.calendar.bounds(day);
+    let SchoolDay { lessons, account, .. } = account::day(state, placement, day).await?;
+    let rests = state.store.rests(placement.placement_id, from, until).await?;
+    let is_live = account::is_live(state, placement, now).await?;
+    let mut anomalies: Vec<String> = account.anomalies.iter().map(|anomaly| anomaly_words(anomaly, &lessons, placement)).collect();
+    let incomplete = state.store.incomplete_visits(placement.pupil_id, from).await?.len();
+    if incomplete > 0 {
+        anomalies.push("Part of a visit has not arrived yet. The bridge sends it again, and the minutes follow.".to_owned());
+    }
+    let rows = lessons.iter().zip(&account.lessons).map(|(lesson, counted)| {
+        let rested = rests.contains(&lesson.start);
+        lesson_view(lesson, counted, &Moment { now, zone: school.zone, is_live, rested })
+    });
+    Ok(TodayView {
+        lessons: rows.collect(),
+        none: school.closure(day).map_or_else(|| "No lessons today.".to_owned(), |reason| format!("No lessons today: {reason}.")),
+        social: view::minutes(i64::from(account.social.minutes().get())),
+        anomalies,
+        as_of: view::clock(now, school.zone),
+    })
+}
+
+struct Moment {
+    now: DateTime<Utc>,
+    zone: Tz,
+    is_live: bool,
+    rested: bool,
+}
+
+fn lesson_view(lesson: &Lesson, counted: &AttendanceMinutes, at: &Moment) -> LessonView {
+    let min = |length: Length| length.minutes().get();
+    let is_expected = counted.expected > Length::default();
+    let attended = min(counted.connected);
+    let was_here = counted.connected > Length::default();
+    let room = if lesson.about.robot_stays_out { String::new() } else { format!(", {}", lesson.about.room_name) };
+    let (minutes, detail) = match () {
+        () if lesson.about.robot_stays_out && !was_here => (String::new(), "–".to_owned()),
+        () if at.now < lesson.start => (String::new(), if is_expected { "to come" } else { "–" }.to_owned()),
+        () if lesson.is_at(at.now) => (format!("{attended} min"), " so far".to_owned()),
+        () if was_here => (format!("{attended} min"), tiers(counted)),
+        () if is_expected => ("0 min".to_owned(), String::new()),
+        () => (String::new(), "–".to_owned()),
+    };
+    LessonView {
+        title: format!("{} {}{room}", view::clock(lesson.start, at.zone), lesson.about.subject),
+        expected: if is_expected { format!("{} min", min(counted.expected)) } else { "Not expected".to_owned() },
+        minutes,
+        detail,
+        happened: happened(lesson, counted, at, is_expected, was_here),
+    }
+}
+
+fn happened(lesson: &Lesson, counted: &AttendanceMinutes, at: &Moment, is_expected: bool, was_here: bool) -> Told {
+    if lesson.about.robot_stays_out && !was_here {
+        return Chip::new("", "board", "Robot stays out").into();
+    }
+    if at.rested && !was_here {
+        return Chip::new("rest", "moon", "Rested").into();
+    }
+    if at.now < lesson.start {
+        let wait = lesson.start - at.now;
+        return match is_expected {
+            true if wait <= COUNT_DOWN => {
+                Chip::new("line", "clock", format!("Starts in {}", view::minutes((wait.num_seconds() + 59) / 60))).into()
+            }
+            true => Told::quiet("Later today"),
+            false => Told::quiet("Joins if well enough"),
+        };
+    }
+    if lesson.is_at(at.now) && at.is_live {
+        return Chip::new("live", "dot", "In class now").into();
+    }
+    if was_here {
+        let did = did(counted);
+        let words = if did.is_empty() { "Listened".to_owned() } else { format!("Took part: {did}") };
+        return Chip::new("live", "check", words).into();
+    }
+    match (lesson.is_at(at.now), is_expected) {
+        (true, _) => Told::quiet("Not in class at the moment"),
+        (false, true) => Told::quiet("Not known. Ask the school."),
+        (false, false) => Told::quiet(""),
+    }
+}
+
+fn tiers(counted: &AttendanceMinutes) -> String {
+    let sound_only = counted.audio.minutes().get();
+    if sound_only == 0 { ", all with picture".to_owned() } else { format!(", {sound_only} of it sound only") }
+}
+
+fn did(counted: &AttendanceMinutes) -> String {
+    let active = &counted.active;
+    let all = [(active.spoke_ms > 0, "spoke"), (active.hands > 0, "hand up"), (active.looks > 0, "looked around"), (active.feelings > 0, "showed a feeling")];
+    all.iter().filter(|(is, _)| *is).map(|(_, word)| *word).collect::<Vec<_>>().join(", ")
+}
+
+fn anomaly_words(anomaly: &Anomaly, lessons: &[Lesson], placement: &PlacementRow) -> String {
+    let subject = |slot: &Uuid| lessons.iter().find(|lesson| lesson.slot == *slot).map_or("a lesson", |lesson| lesson.about.subject.as_str());
+    match anomaly {
+        Anomaly::ClockSkew { offset_ms, .. } => {
+            format!("The bridge’s clock was off by {} seconds. The minutes here are corrected.", offset_ms.abs() / 1000)
+        }
+        Anomaly::ClockStepped { .. } => "The bridge’s clock was set during a visit. The length comes from its steady clock.".to_owned(),
+        Anomaly::RobotWasIn { slot } => format!("{} was live in {}, where the robot stays out.", placement.robot_name, subject(slot)),
+        Anomaly::LessonsOverlap { slot } => {
+            format!("Two lessons overlap in the timetable. {} counts from the end of the one before.", subject(slot))
+        }
+    }
+}
+
+fn stage_views(stages: &[PlanStageRow]) -> Vec<StageView> {
+    let here = stages.iter().find(|stage| stage.done_day.is_none()).map(|stage| stage.stage);
+    let view = |stage: &PlanStageRow| {
+        let (class, text) = match (stage.done_day, stage.due_day) {
+            (Some(done), _) => ("done", format!("{}, done {}", stage.title, view::short_date(done))),
+            (None, Some(due)) => ("", format!("{}, by {}", stage.title, view::short_date(due))),
+            (None, None) => ("", stage.title.clone()),
+        };
+        StageView { number: stage.stage, class: if here == Some(stage.stage) { "here" } else { class }, text }
+    };
+    stages.iter().map(view).collect()
+}
+
+fn due(stages: &[PlanStageRow], school: &School, today: NaiveDate) -> Vec<Due> {
+    let open = stages.iter().filter(|stage| stage.done_day.is_none()).filter_map(|stage| Some((stage.due_day?, stage.title.clone())));
+    open.map(|(day, title)| {
+        let chip = match school_days(school, today, day) {
+            _ if day < today => Chip::new("look", "clock", "Was due"),
+            0 => Chip::new("look", "clock", "Today"),
+            1 => Chip::new("look", "clock", "1 school day"),
+            n @ 2..=3 => Chip::new("look", "clock", format!("{n} school days")),
+            n => Chip::new("line", "cal", format!("{n} school days")),
+        };
+        Due { title, by: format!("By {}", day.format("%A %-d %B")), chip }
+    })
+    .collect()
+}
+
+/// School days after `from` up to and including `until`: Monday to Friday without closures. At most a year is counted.
+fn school_days(school: &School, from: NaiveDate, until: NaiveDate) -> usize {
+    let is_school_day = |day: &NaiveDate| !matches!(day.weekday(), Weekday::Sat | Weekday::Sun) && school.calendar.is_open(*day);
+    from.iter_days().skip(1).take(366).take_while(|day| *day <= until).filter(is_school_day).count()
+}
+
+fn register(placement: &PlacementRow, marks: &[RegisterMarkRow], now: DateTime<Utc>, zone: Tz) -> Register {
+    let imported = marks.iter().map(|mark| mark.imported_at).max();
+    let today = now.with_timezone(&zone).date_naive();
+    let mut days: Vec<NaiveDate> = marks.iter().map(|mark| mark.day).collect();
+    days.dedup();
+    let code = |day: NaiveDate, half: &str| {
+        let mark = marks.iter().find(|mark| mark.day == day && mark.half_day == half);
+        mark.map_or_else(|| if day == today { "not yet taken" } else { "–" }.to_owned(), |mark| mark.code.clone())
+    };
+    Register {
+        school: placement.school_name.clone(),
+        imported: imported.map_or_else(
+            || "Nothing has been imported yet.".to_owned(),
+            |at| format!("Imported: {}.", view::moment(at, now, zone)),
+        ),
+        days: days.into_iter().map(|day| RegisterDay { day: day.format("%a %-d").to_string(), am: code(day, "am"), pm: code(day, "pm") }).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,126 @@
+//! Joining a pupil's tablet: a key worker makes a one-time code and shows it to whoever holds the tablet.
+//!
+//! The code is on this page once and nowhere else. In the square it stands behind `#`, which browsers do not send to servers.
+
+use askama::Template;
+use axum::extract::{Path, State};
+use axum::response::Html;
+use chrono::TimeDelta;
+use qrcode::QrCode;
+use qrcode::render::svg;
+use server_core::access::Action;
+use store_sqlite::audit::{Actor, NewAudit, Subject};
+use store_sqlite::placements::PlacementRow;
+use store_sqlite::tablets::NewKeyword;
+use uuid::Uuid;
+
+use super::{Frame, page, view};
+use crate::AppState;
+use crate::api::ApiError;
+use crate::api::auth::Caller;
+use crate::api::scope::{self, Scope};
+use crate::pupil::secrets::{self, Keyword};
+
+/// A code works for so long.
+const CODE_LASTS: TimeDelta = TimeDelta::hours(1);
+/// A drawn code whose first half is in use is drawn again, at most so often.
+const DRAWS: usize = 5;
+
+#[derive(Template)]
+#[template(path = "staff/tablet.html")]
+struct TabletPage {
+    frame: Frame,
+    pupil_id: Uuid,
+    pupil_name: String,
+    robot: String,
+    tablet_now: String,
+    code: Option<Code>,
+}
+
+struct Code {
+    text: String,
+    until: String,
+    address: String,
+    /// Made by this program from letters, digits and the configured address.
+    qr: String,
+}
+
+/// `GET /pupils/{pupil}/tablet`
+pub async fn show(State(state): State<AppState>, caller: Caller, Path(pupil): Path<Uuid>) -> Result<Html<String>, ApiError> {
+    let (placement, scope) = scope::pupil(&state, &caller, pupil, Action::PairTablet).await?;
+    draw(&state, &caller, &scope, &placement, None).await
+}
+
+/// `POST /pupils/{pupil}/tablet`
+pub async fn new_code(State(state): State<AppState>, caller: Caller, Path(pupil): Path<Uuid>) -> Result<Html<String>, ApiError> {
+    let (placement, scope) = scope::pupil(&state, &caller, pupil, Action::PairTablet).await?;
+    let now = state.clock.now().utc;
+    let entry =
+        NewAudit { actor: Actor::Staff(caller.staff_id()), action: "make joining code", subject: Subject::Pupil(pupil), detail: None };
+    state.store.append_audit(entry, now).await?;
+    let until = now + CODE_LASTS;
+    for _ in 0..DRAWS {
+        let keyword = Keyword::draw()?;
+        let hash = secrets::hash(keyword.secret()).await?;
+        let new = NewKeyword {
+            placement: placement.placement_id,
+            selector: keyword.selector(),
+            hash: &hash,
+            made_at: now,
+            expires_at: Some(until),
+        };
+        if state.store.insert_keyword(new).await? {
+            let base = state.config.public_url.trim_end_matches('/');
+            let code = Code {
+                text: keyword.shown(),
+                until: view::clock(until, scope.zone(placement.school_id)),
+                address: format!("{base}/pair"),
+                qr: qr_of(&format!("{base}/pair#{}", keyword.secret()))?,
+            };
+            return draw(&state, &caller, &scope, &placement, Some(code)).await;
+        }
+    }
+    Err(ApiError::Unavailable("No free code was found. Try again."))
+}
+
+async fn draw(
+    state: &AppState,
+    caller: &Caller,
+    scope: &Scope,
+    placement: &PlacementRow,
+    code: Option<Code>,
+) -> Result<Html<String>, ApiError> {
+    let now = state.clock.now().utc;
+    let zone = scope.zone(placement.school_id);
+    let tablet_now = match state.store.tablet_of_placement(placement.placement_id).await? {
+        Some(at) => format!("A tablet is joined. Since: {}.", view::moment(at, now, zone)),
+        None => "No tablet is joined yet.".to_owned(),
+    };
+    page(&TabletPage {
+        frame: Frame::of(caller, scope, "Join a tablet", "/pupils", now),
+        pupil_id: placement.pupil_id,
+        pupil_name: placement.pupil_name.clone(),
+        robot: placement.robot_name.clone(),
+        tablet_now,
+        code,
+    })
+}
+
+fn qr_of(text: &str) -> Result<String, ApiError> {
+    let code = QrCode::new(text).map_err(anyhow::Error::from)?;
+    let drawn = code.render::<svg::Color<'_>>().min_dimensions(240, 240).build();
+    // Without its XML declaration it is a part of a page.
+    Ok(drawn.find("<svg").map_or_else(String::new, |start| drawn[start..].to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_square_is_a_picture_without_script_or_style() {
+        let drawn = qr_of("https://windowseat.example/pair#C852D345").unwrap();
+        assert!(drawn.starts_with("<svg") && drawn.trim_end().ends_with("</svg>"));
+        assert!(!drawn.contains("style=") && !drawn.contains("<script"));
+    }
+}
