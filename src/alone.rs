@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::tls::{self, CertificateFiles};
-use crate::{Advice, files, keys, serve};
+use crate::{Advice, files, keys, serve, welcome};
 
 /// Where a program listens for HTTP.
 #[derive(Clone, Debug)]
@@ -73,9 +73,11 @@ pub async fn server(
     config.validate().map_err(|advice| in_file(file, &advice))?;
     let listeners = front.listen()?;
     keys::make_if_missing(&config.grant_key_file)?;
+    let public_url = config.public_url.clone();
     let running = server::start(config, clock, stop.clone()).await?;
     if let Some(folder) = demo_folder {
-        demo::seed(&running.state, folder).await?;
+        let tour = demo::seed(&running.state, folder).await?;
+        println!("{}", welcome::of_tour(&tour, &public_url));
     }
     let tracker = TaskTracker::new();
     listeners.serve("server", &running.router, &tracker, &stop)?;

@@ -1,28 +1,44 @@
-//! `--at`: the demo school's local time to start at, and the clock that goes on from there.
+//! `--at` and `--speed`: the demo school's local time to start at, and the clock that goes on from there.
 
 use std::sync::Arc;
 
 use chrono::{DateTime, NaiveDateTime, TimeZone, Utc};
 use chrono_tz::Europe::London;
-use protocol::{Clock, SystemClock};
+use clap::Args;
+use protocol::{Clock, FastClock, SystemClock};
 
 use crate::Advice;
 
-/// The machine's clock, or one that starts at `at`.
-///
-/// # Errors
-/// `at` is not a local time; the sentence shows one.
-pub fn clock(at: Option<&str>) -> Result<Arc<dyn Clock>, Advice> {
-    Ok(match at {
-        Some(at) => Arc::new(SystemClock::starting_at(instant(at)?)),
-        None => Arc::new(SystemClock::new()),
-    })
+/// Which clock the programs live by.
+#[derive(Args, Clone, Debug, Default)]
+pub struct ClockArguments {
+    /// Local time of the demo school to start at, such as 2026-11-23T09:00
+    #[arg(long, value_name = "TIME")]
+    at: Option<String>,
+    /// Let the time of the demo school run so many times as fast
+    #[arg(long, value_name = "N", requires = "at", value_parser = clap::value_parser!(u32).range(1..=60))]
+    speed: Option<u32>,
+}
+
+impl ClockArguments {
+    /// The machine's clock, or one that starts at another time.
+    ///
+    /// # Errors
+    /// The time is not a local time; the sentence shows one.
+    pub fn clock(&self) -> Result<Arc<dyn Clock>, Advice> {
+        let at = self.at.as_deref().map(instant).transpose()?;
+        Ok(match (at, self.speed) {
+            (Some(at), Some(speed)) => Arc::new(FastClock::new(at, speed)),
+            (Some(at), None) => Arc::new(SystemClock::starting_at(at)),
+            _ => Arc::new(SystemClock::new()),
+        })
+    }
 }
 
 /// The instant at which clocks in London show `text`.
 ///
 /// # Errors
-/// As [`clock`].
+/// As [`ClockArguments::clock`].
 pub fn instant(text: &str) -> Result<DateTime<Utc>, Advice> {
     let local = ["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"].iter().find_map(|form| NaiveDateTime::parse_from_str(text, form).ok());
     local

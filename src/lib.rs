@@ -14,6 +14,7 @@ pub mod serve;
 pub mod signals;
 pub mod tls;
 pub mod up;
+pub mod welcome;
 
 use std::path::Path;
 

@@ -8,8 +8,9 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 use windowseat::alone::{self, Front};
+use windowseat::at::ClockArguments;
 use windowseat::tls::CertificateFiles;
-use windowseat::{Advice, at, signals, up};
+use windowseat::{Advice, signals, up, welcome};
 
 /// Keeps a child's seat in class while the child is ill.
 #[derive(Parser)]
@@ -38,9 +39,8 @@ struct UpArguments {
     /// Folder for everything that is kept
     #[arg(long, default_value = "data", value_name = "DIR")]
     data: PathBuf,
-    /// Local time of the demo school to start at, such as 2026-11-23T09:00
-    #[arg(long, value_name = "TIME")]
-    at: Option<String>,
+    #[command(flatten)]
+    clock: ClockArguments,
     /// Address for browsers on this machine
     #[arg(long, default_value = "127.0.0.1:8460", value_name = "ADDRESS")]
     http: SocketAddr,
@@ -92,9 +92,8 @@ struct ServerArguments {
     /// Fill an empty database with the demo authority; passwords and secrets go to this folder
     #[arg(long, value_name = "DIR")]
     demo: Option<PathBuf>,
-    /// Local time of the demo school to start at
-    #[arg(long, value_name = "TIME")]
-    at: Option<String>,
+    #[command(flatten)]
+    clock: ClockArguments,
 }
 
 #[derive(Args)]
@@ -104,9 +103,8 @@ struct BridgeArguments {
     config: PathBuf,
     #[command(flatten)]
     front: FrontArguments,
-    /// Local time of the demo school to start at
-    #[arg(long, value_name = "TIME")]
-    at: Option<String>,
+    #[command(flatten)]
+    clock: ClockArguments,
 }
 
 #[derive(Args)]
@@ -123,9 +121,8 @@ struct RobotArguments {
     /// Take RTP from a local GStreamer or FFmpeg: the UDP port of the picture, then that of the sound if there is one
     #[arg(long, value_name = "PORT", num_args = 1..=2)]
     rtp: Vec<u16>,
-    /// Local time of the demo school to start at
-    #[arg(long, value_name = "TIME")]
-    at: Option<String>,
+    #[command(flatten)]
+    clock: ClockArguments,
 }
 
 impl CertificateArguments {
@@ -162,7 +159,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let stop = signals::first()?;
     match arguments.command.unwrap_or(Command::Up(arguments.up)) {
         Command::Up(up) => {
-            let clock = at::clock(up.at.as_deref())?;
+            let clock = up.clock.clock()?;
             let settings = up::Settings {
                 data: up.data,
                 http: up.http,
@@ -173,20 +170,20 @@ async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
                 certificate: up.certificate.files(),
             };
             let running = up::start(settings, clock).await?;
-            print!("{}", running.welcome());
+            print!("{}", welcome::of_everything(&running));
             stop.cancelled().await;
             running.stop().await;
         }
         Command::Server(server) => {
-            let clock = at::clock(server.at.as_deref())?;
+            let clock = server.clock.clock()?;
             alone::server(&server.config, server.front.front("127.0.0.1:8460"), server.demo.as_deref(), clock, stop).await?;
         }
         Command::Bridge(bridge) => {
-            let clock = at::clock(bridge.at.as_deref())?;
+            let clock = bridge.clock.clock()?;
             alone::bridge(&bridge.config, bridge.front.front("127.0.0.1:8090"), clock, stop).await?;
         }
         Command::Robot(robot) => {
-            let clock = at::clock(robot.at.as_deref())?;
+            let clock = robot.clock.clock()?;
             let sources = alone::Sources { video: robot.video, audio: robot.audio, rtp: robot.rtp };
             alone::robot(&robot.config, sources, clock, stop).await?;
         }

@@ -1,9 +1,8 @@
-//! `windowseat up`: broker, server, bridge and two robots in one process, on one data folder. Start order, stop order, welcome.
+//! `windowseat up`: broker, server, bridge and two robots in one process, on one data folder. Start order and stop order.
 //!
 //! The parts talk exactly as they do apart: by MQTT through the broker, by HTTP through the listener. Only the settings are handed
 //! over in memory. A first start makes keys, secrets and the demo authority; a later one goes on with what is there.
 
-use std::fmt::Write;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -19,7 +18,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::broker::{self, Accounts, Broker, Embedded};
 use crate::tls::{self, CertificateFiles};
-use crate::{Advice, keys, qr, secrets, serve};
+use crate::{Advice, keys, secrets, serve};
 
 /// How long each part may take to stop. Together they stay under the five seconds that Ctrl-C promises.
 const ROBOTS_STOP: Duration = Duration::from_millis(1_000);
@@ -60,7 +59,8 @@ pub struct Up {
     pub robots: Vec<(String, SocketAddr)>,
     /// The server's store and state, for tests.
     pub state: server::AppState,
-    data: PathBuf,
+    /// Where everything is kept.
+    pub data: PathBuf,
     address: IpAddr,
     broker: Embedded,
     parts: Parts,
@@ -87,11 +87,15 @@ pub async fn start(settings: Settings, clock: Arc<dyn Clock>) -> anyhow::Result<
     udp_is_free(settings.media_port)?;
     let own: Vec<IpAddr> =
         if settings.addresses.is_empty() { tls::own_address().into_iter().collect() } else { settings.addresses };
-    let address = own.first().copied().unwrap_or(Ipv4Addr::LOCALHOST.into());
+    let address = match settings.https.ip() {
+        // Whoever listens on one address only is reached there and nowhere else.
+        one if !one.is_unspecified() => one,
+        _ => own.first().copied().unwrap_or(Ipv4Addr::LOCALHOST.into()),
+    };
     let certificate = match settings.certificate {
         Some(files) => files,
         // The certificate is for browsers, which know no demo clock.
-        None => tls::make_if_missing(&data.join("keys"), &with_loopback(&own), SystemClock::new().now().utc.date_naive())?,
+        None => tls::make_if_missing(&data.join("keys"), &with_loopback(&own, address), SystemClock::new().now().utc.date_naive())?,
     };
     let tls = tls::load(&certificate)?;
     let grant_keys = keys::make_if_missing(&data.join("keys/grant-private.pem"))?;
@@ -127,7 +131,7 @@ pub async fn start(settings: Settings, clock: Arc<dyn Clock>) -> anyhow::Result<
         outbox: bridge::config::OutboxConfig { path: data.join("outbox.db"), ..Default::default() },
         media: bridge::config::MediaConfig {
             port: settings.media_port,
-            public_addresses: with_loopback(&own),
+            public_addresses: with_loopback(&own, address),
             ..Default::default()
         },
         mqtt: mqtt(&demo::BRIDGE.to_string()),
@@ -193,34 +197,6 @@ impl Up {
         self.tracker.close();
         let _ = timeout(REST_STOP, self.tracker.wait()).await;
     }
-
-    /// What is printed when everything is ready.
-    #[must_use]
-    pub fn welcome(&self) -> String {
-        let network = self.network_url();
-        let mut text = format!("\nWindowseat is ready. Ctrl-C stops it.\n\n  On this machine     {}/\n", self.local_url());
-        let _ = writeln!(text, "  Tablet or phone     {network}/   (it warns once: the certificate was made here)\n");
-        for line in qr::lines(&format!("{network}/")) {
-            let _ = writeln!(text, "      {line}");
-        }
-        let _ = writeln!(text, "\n  Sign in as");
-        for sign_in in &self.demo.sign_ins {
-            let _ = writeln!(text, "    {:<18}{:<34}{}", sign_in.role, sign_in.email, sign_in.password);
-        }
-        let _ = writeln!(text, "\n  Pupil's tablet      {network}{}", self.demo.pairing_path);
-        for (name, page) in &self.robots {
-            let _ = writeln!(text, "  {:<20}http://{page}/", format!("Robot {name}"));
-        }
-        let folder = self.data.display();
-        let _ = writeln!(
-            text,
-            "  MQTT, to look       mqtt://{} user {} (secret in {folder}/keys/devices.toml)",
-            self.mqtt,
-            broker::OPERATOR
-        );
-        let _ = writeln!(text, "  Everything kept     {folder}/\n");
-        text
-    }
 }
 
 /// Secrets of everyone who signs in to the broker.
@@ -243,10 +219,13 @@ fn reachable(address: SocketAddr) -> SocketAddr {
     if address.ip().is_unspecified() { SocketAddr::new(Ipv4Addr::LOCALHOST.into(), address.port()) } else { address }
 }
 
-fn with_loopback(addresses: &[IpAddr]) -> Vec<IpAddr> {
-    let mut all = addresses.to_vec();
-    if !all.iter().any(IpAddr::is_loopback) {
-        all.push(Ipv4Addr::LOCALHOST.into());
+/// Every address of this machine that a certificate must name and media may arrive at, best first.
+fn with_loopback(found: &[IpAddr], chosen: IpAddr) -> Vec<IpAddr> {
+    let mut all = Vec::new();
+    for address in found.iter().copied().chain([chosen, Ipv4Addr::LOCALHOST.into()]) {
+        if !all.contains(&address) {
+            all.push(address);
+        }
     }
     all
 }

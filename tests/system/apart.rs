@@ -1,0 +1,115 @@
+//! The parts apart: server, bridge and robot as processes of their own, with Mosquitto between them. The same lesson, the same
+//! minutes.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use server::demo;
+
+use crate::harness::broker::{Mosquitto, free_address};
+use crate::harness::program::Program;
+use crate::harness::staff::Staff;
+use crate::harness::tablet::Tablet;
+use crate::harness::{MONDAY, SOON, eventually};
+use crate::lesson::attended_minutes;
+
+/// Writes `text` to `folder/name`.
+fn file(folder: &Path, name: &str, text: &str) -> PathBuf {
+    let path = folder.join(name);
+    std::fs::write(&path, text).unwrap();
+    path
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn three_processes_and_mosquitto_give_the_same_lesson() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let users = ["server".to_owned(), demo::BRIDGE.to_string(), demo::ROBIN.to_string()].map(|user| {
+        let secret = windowseat::secrets::random_secret();
+        (user, secret)
+    });
+    let mosquitto = Mosquitto::start(folder, &users).await;
+    let mqtt = |(user, secret): &(String, String)| {
+        let password = file(folder, &format!("{user}.password"), secret);
+        format!("[mqtt]\nurl = \"mqtt://{}\"\nusername = \"{user}\"\npassword_file = \"{}\"\n", mosquitto.address, password.display())
+    };
+    let (server_at, bridge_at, media_port) = (free_address(), free_address(), free_udp_port());
+    let keys = folder.join("keys/grant-private.pem");
+    let server_file = file(
+        folder,
+        "server.toml",
+        &format!(
+            "database = \"{}\"\ngrant_key_file = \"{}\"\npublic_url = \"http://{server_at}\"\n{}",
+            folder.join("windowseat.db").display(),
+            keys.display(),
+            mqtt(&users[0])
+        ),
+    );
+    let bridge_file = file(
+        folder,
+        "bridge.toml",
+        &format!(
+            "bridge_id = \"{}\"\nhttp_base = \"http://{bridge_at}\"\npublic_base = \"http://{bridge_at}\"\ngrant_public_key = \"{}\"\n\
+             [outbox]\npath = \"{}\"\n[media]\nbind = \"127.0.0.1\"\nport = {media_port}\npublic_addresses = [\"127.0.0.1\"]\n{}",
+            demo::BRIDGE,
+            keys.with_file_name("grant-public.pem").display(),
+            folder.join("outbox.db").display(),
+            mqtt(&users[1])
+        ),
+    );
+    let robot_file = file(folder, "robot.toml", &format!("robot_id = \"{}\"\nname = \"Robin\"\n{}", demo::ROBIN, mqtt(&users[2])));
+    let text = |path: &Path| path.display().to_string();
+    let demo_folder = text(folder);
+    let http = server_at.to_string();
+
+    let mut server =
+        Program::start(&["server", "--config", &text(&server_file), "--http", &http, "--demo", &demo_folder, "--at", MONDAY, "--speed", "12"]);
+    server.prints("listens at").await;
+    let at_bridge = bridge_at.to_string();
+    let mut bridge = Program::start(&["bridge", "--config", &text(&bridge_file), "--http", &at_bridge, "--at", MONDAY, "--speed", "12"]);
+    bridge.prints("listens at").await;
+    let mut robot = Program::start(&["robot", "--config", &text(&robot_file), "--at", MONDAY, "--speed", "12"]);
+    robot.prints("own page").await;
+
+    let url = format!("http://{server_at}");
+    let block = server.output();
+    let keyword = block.split("/pair#").nth(1).and_then(|rest| rest.split_whitespace().next()).unwrap_or_else(|| panic!("no link: {block}"));
+    let tablet = Tablet::pair(&url, keyword).await;
+    let viewer = eventually("the robot to be ready for class", SOON, async || {
+        let permit = tablet.permit().await.ok()?;
+        assert!(permit.whep_url.starts_with(&format!("http://{bridge_at}/")), "the bridge's own address: {}", permit.whep_url);
+        crate::harness::peer::Viewer::open(&crate::harness::staff::browser(), &permit.whep_url, &permit.token).await.ok()
+    })
+    .await;
+    viewer.sees(60, 150, SOON).await;
+
+    let (email, password) = sign_in_of(&block, "key worker");
+    let key_worker = Staff::sign_in(&url, &email, &password).await;
+    eventually("at least one attended minute on the record", SOON, async || {
+        let attendance = key_worker.json(&format!("/api/pupils/{}/attendance", demo::ADA)).await;
+        (attended_minutes(&attendance) >= 1).then_some(())
+    })
+    .await;
+    viewer.leaves().await;
+
+    for (name, program) in [("robot", &mut robot), ("bridge", &mut bridge), ("server", &mut server)] {
+        program.signal("TERM");
+        let status = program.ends_within(Duration::from_secs(5)).await;
+        assert!(status.success(), "{name}: {status}: {}", program.log());
+        assert!(!program.log().contains("ERROR"), "{name}: {}", program.log());
+    }
+}
+
+/// Email and password of the first `role` in the block that a start prints.
+pub fn sign_in_of(block: &str, role: &str) -> (String, String) {
+    let line = block.lines().find(|line| line.to_lowercase().contains(role) && line.contains('@'));
+    let line = line.unwrap_or_else(|| panic!("nobody is {role} in {block}"));
+    let mut words = line.split_whitespace().rev();
+    let password = words.next().unwrap().to_owned();
+    (words.next().unwrap().to_owned(), password)
+}
+
+/// A UDP port on loopback that was free a moment ago.
+fn free_udp_port() -> u16 {
+    std::net::UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
