@@ -13,7 +13,7 @@ use tokio::sync::broadcast;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::dispatch::Dispatch;
+use crate::dispatch::{self, Dispatch};
 use crate::{AppState, CHANGES_KEPT, Config, Store, api, ingest, jobs, mqtt};
 
 /// Tasks that have not ended by then, after shutdown, are left behind.
@@ -54,6 +54,7 @@ pub async fn start(config: Config, clock: Arc<dyn Clock>, shutdown: Cancellation
         tasks: tasks.clone(),
         shutdown: shutdown.clone(),
     };
+    tasks.spawn(dispatch::run(state.clone()));
     tasks.spawn(ingest::run(state.clone(), link, events));
     tasks.spawn(jobs::run(state.clone()));
     let health = Router::new()

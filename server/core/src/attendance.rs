@@ -138,6 +138,13 @@ pub enum Anomaly {
 /// Minutes of presence per lesson. Order, repetition and overlap of `presence` do not change the result.
 #[must_use]
 pub fn account(lessons: &[Lesson], presence: &[Presence]) -> Account {
+    account_within((DateTime::<Utc>::MIN_UTC, DateTime::<Utc>::MAX_UTC), lessons, presence)
+}
+
+/// The same, of the presence within `[from, until)`: a day, so that what began before midnight counts on both days, once each.
+#[must_use]
+pub fn account_within(bounds: (DateTime<Utc>, DateTime<Utc>), lessons: &[Lesson], presence: &[Presence]) -> Account {
+    let bounds = (ms(bounds.0), ms(bounds.1));
     let mut anomalies = Vec::new();
     let facts = merged(presence);
     for fact in &facts {
@@ -149,7 +156,8 @@ pub fn account(lessons: &[Lesson], presence: &[Presence]) -> Account {
             anomalies.push(Anomaly::ClockStepped { session: fact.session, n: fact.n });
         }
     }
-    let spans: Vec<(Tier, Span)> = facts.iter().map(|fact| (fact.tier, position(fact))).collect();
+    let inside = |span: Span| (span.0.max(bounds.0), span.1.min(bounds.1));
+    let spans: Vec<(Tier, Span)> = facts.iter().map(|fact| (fact.tier, inside(position(fact)))).collect();
     // A better tier wins where intervals overlap: two tablets of one pupil never make two minutes of one.
     let at_least = |tier: Tier| union(spans.iter().filter(|(t, _)| *t >= tier).map(|(_, span)| *span).collect());
     let (video, stills, all) = (at_least(Tier::Video), at_least(Tier::Stills), at_least(Tier::Audio));

@@ -137,6 +137,21 @@ impl Store {
         Ok(ingested)
     }
 
+    /// Up to which number an epoch of a sender is complete; 0 if nothing came.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn acknowledged_through(&self, device_id: Uuid, epoch: Uuid) -> Result<u64, StoreError> {
+        let through = sqlx::query_scalar!(
+            r#"SELECT contiguous AS "contiguous!: i64" FROM inbox_cursor WHERE device_id = $1 AND epoch = $2"#,
+            device_id,
+            epoch
+        )
+        .fetch_optional(&self.read)
+        .await?;
+        Ok(through.map_or(0, |through| u64::try_from(through).unwrap_or(0)))
+    }
+
     /// The latest messages in quarantine.
     ///
     /// # Errors

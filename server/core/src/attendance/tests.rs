@@ -153,6 +153,13 @@ fn impossible_intervals_are_told_by_their_own_numbers() {
     assert_eq!(check(1, DateTime::<Utc>::MIN_UTC, DateTime::<Utc>::MIN_UTC, 5, sent), Ok(()));
 }
 
+#[test]
+fn presence_over_midnight_counts_once_on_each_day() {
+    let fact = presence(1, 1, Tier::Video, -60_000, 180_000);
+    let day = |from, until| account_within((at(from), at(until)), &[], std::slice::from_ref(&fact)).total.ms();
+    assert_eq!((day(-86_400_000, 0), day(0, 86_400_000)), (60_000, 120_000));
+}
+
 fn tiers() -> impl Strategy<Value = Tier> {
     prop::sample::select(vec![Tier::Audio, Tier::Stills, Tier::Video])
 }

@@ -1,0 +1,268 @@
+//! What the server sends down, and the permissions it signs: to robots by MQTT, to a pupil's tablet through its page.
+//!
+//! A robot gets its permission to publish when it says hello, when a bridge comes, and again at half of its time. Requests to a
+//! robot (carry, set room) are sent once and expire after a minute: the robot's next report shows what it did.
+
+use std::collections::HashMap;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use anyhow::Context as _;
+use chrono::{DateTime, TimeDelta, Utc};
+use mqtt_link::{Link, Message, PublishError};
+use protocol::{
+    Act, BridgeId, Command, CommandMessage, DeviceId, Envelope, Grant, GrantMessage, Kind, PlacementId, RobotId, Topic,
+};
+use serde::Serialize;
+use server_core::placement::{self, JoinRefusal, Placement, RobotNow, VisitLimits};
+use store_sqlite::StoreError;
+use store_sqlite::robots::{BridgeRow, RobotRow};
+use tokio::sync::mpsc;
+use uuid::Uuid;
+
+use crate::{AppState, lessons};
+
+/// Greetings that wait for a permission. Beyond it one is dropped: the regular look at all robots finds it.
+const MAX_WAITING: usize = 256;
+/// How often all robots are looked at for a permission that is due.
+const LOOK_EVERY: Duration = Duration::from_secs(30);
+
+/// Sends downward. Cheap to clone.
+#[derive(Clone)]
+pub struct Dispatch {
+    link: Link,
+    epoch: Uuid,
+    heard: Arc<OnceLock<mpsc::Sender<Heard>>>,
+}
+
+/// A greeting that may need a permission.
+#[derive(Clone, Copy, Debug)]
+enum Heard {
+    /// Of a robot or a bridge; which one, the database knows.
+    Hello(Uuid),
+}
+
+/// What a pupil's page needs to connect.
+#[derive(Clone, PartialEq, Eq, Serialize)]
+pub struct JoinGrant {
+    /// Where to send the WHEP offer.
+    pub whep_url: String,
+    /// Bearer token for it. Never logged.
+    pub token: String,
+    /// The visit ends then at the latest.
+    pub session_until: DateTime<Utc>,
+    /// STUN and TURN servers; none are needed where the bridge is reachable.
+    pub ice_servers: Vec<serde_json::Value>,
+}
+
+/// What a camera that speaks WHIP needs to publish in a robot's place.
+#[derive(Clone, PartialEq, Eq, Serialize)]
+pub struct CameraGrant {
+    /// Where to send the WHIP offer.
+    pub whip_url: String,
+    /// Bearer token for it. Never logged.
+    pub token: String,
+    /// Not accepted after.
+    pub expires_at: DateTime<Utc>,
+}
+
+/// Why a pupil does not get a grant.
+#[derive(Debug, thiserror::Error)]
+pub enum JoinError {
+    /// A rule says no; the page has words for each.
+    #[error("not now: {0:?}")]
+    Refused(JoinRefusal),
+    /// There is no such placement.
+    #[error("there is no such placement")]
+    NoPlacement,
+    /// The database does not answer.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The key does not sign.
+    #[error("the grant could not be signed")]
+    Sign(#[source] anyhow::Error),
+}
+
+impl Dispatch {
+    /// Sends over `link`.
+    #[must_use]
+    pub fn new(link: Link) -> Self {
+        Self { link, epoch: Uuid::now_v7(), heard: Arc::default() }
+    }
+
+    /// Looks at a message that is committed: a hello may need a permission in answer.
+    pub(crate) fn heard(&self, message: &Message) {
+        if let (Some(sender), Ok(Topic { client, kind: Kind::Hello })) = (self.heard.get(), Topic::parse(&message.topic))
+            && sender.try_send(Heard::Hello(client.0)).is_err()
+        {
+            tracing::warn!(device.id = %client, "too many greetings wait; this one is answered at the next look");
+        }
+    }
+
+    /// Asks a robot to do something. Ok: the broker has it; the robot's next report shows what it did.
+    ///
+    /// # Errors
+    /// The broker is away or refuses.
+    pub async fn command(&self, robot: RobotId, command: Command, now: protocol::Now) -> Result<(), PublishError> {
+        let payload = Envelope::new(now, self.epoch, CommandMessage { command }).to_bytes();
+        self.link.publish(Topic::new(robot, Kind::Command), payload).await
+    }
+
+    async fn grant(&self, robot: RobotId, grant: GrantMessage, now: protocol::Now) -> Result<(), PublishError> {
+        let payload = Envelope::new(now, self.epoch, grant).to_bytes();
+        self.link.publish(Topic::new(robot, Kind::Grant), payload).await
+    }
+}
+
+/// Answers greetings and renews permissions, until shutdown.
+pub(crate) async fn run(state: AppState) {
+    let (sender, mut heard) = mpsc::channel(MAX_WAITING);
+    if state.dispatch.heard.set(sender).is_err() {
+        return;
+    }
+    // Robot → (connection or bridge it was granted for, until when).
+    let mut granted: HashMap<Uuid, (Option<DateTime<Utc>>, Uuid, DateTime<Utc>)> = HashMap::new();
+    let mut look = tokio::time::interval(LOOK_EVERY);
+    loop {
+        tokio::select! {
+            () = state.shutdown.cancelled() => return,
+            Some(Heard::Hello(device)) = heard.recv() => { granted.remove(&device); }
+            _ = look.tick() => {}
+        }
+        if let Err(error) = look_at_all(&state, &mut granted).await {
+            tracing::warn!(error = &error as &dyn std::error::Error, "robots were not looked at; trying again soon");
+        }
+    }
+}
+
+async fn look_at_all(
+    state: &AppState,
+    granted: &mut HashMap<Uuid, (Option<DateTime<Utc>>, Uuid, DateTime<Utc>)>,
+) -> Result<(), StoreError> {
+    let bridges = state.store.bridges().await?;
+    let robots = state.store.robots().await?;
+    granted.retain(|robot, _| robots.iter().any(|row| row.robot_id == *robot && row.status == "here"));
+    for robot in robots.iter().filter(|robot| robot.status == "here") {
+        let Some(bridge) = bridge_of(robot, &bridges) else { continue };
+        let now = state.clock.now();
+        let half = TimeDelta::from_std(state.config.grants.robot_for / 2).unwrap_or(TimeDelta::zero());
+        let is_good = granted.get(&robot.robot_id).is_some_and(|(said_at, on, expires)| {
+            *said_at == robot.status_at && *on == bridge.bridge_id && *expires - now.utc > half
+        });
+        if is_good {
+            continue;
+        }
+        let grant = match publish_grant(state, robot.robot_id, bridge) {
+            Ok(grant) => grant,
+            Err(error) => {
+                tracing::error!(robot.id = %robot.robot_id, error = &*error as &dyn std::error::Error, "no permission for this robot");
+                continue;
+            }
+        };
+        let expires_at = grant.expires_at;
+        let message = GrantMessage { whip_url: grant.whip_url, token: grant.token, expires_at };
+        match state.dispatch.grant(RobotId(robot.robot_id), message, now).await {
+            Ok(()) => {
+                granted.insert(robot.robot_id, (robot.status_at, bridge.bridge_id, expires_at));
+                tracing::info!(robot.id = %robot.robot_id, bridge.id = %bridge.bridge_id, "permission to publish sent");
+            }
+            Err(error) => {
+                tracing::warn!(robot.id = %robot.robot_id, error = &error as &dyn std::error::Error, "a permission was not delivered; trying again soon");
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The bridge a robot is on, or would be sent to. `None`: none is connected.
+fn bridge_of<'a>(robot: &RobotRow, bridges: &'a [BridgeRow]) -> Option<&'a BridgeRow> {
+    let mut here = bridges.iter().filter(|bridge| bridge.status == "here" && bridge.http_base.is_some());
+    here.clone().find(|bridge| Some(bridge.bridge_id) == robot.bridge_id).or_else(|| here.next())
+}
+
+fn publish_grant(state: &AppState, robot_id: Uuid, bridge: &BridgeRow) -> anyhow::Result<CameraGrant> {
+    let now = state.clock.now().utc;
+    let expires_at = now + TimeDelta::from_std(state.config.grants.robot_for).context("grants.robot_for")?;
+    let token = state.grants.sign(&Grant {
+        aud: BridgeId(bridge.bridge_id),
+        act: Act::Publish,
+        robot: RobotId(robot_id),
+        placement: None,
+        device: None,
+        talk: true,
+        nbf: now,
+        exp: expires_at,
+        until: expires_at,
+    })?;
+    let base = bridge.http_base.as_deref().unwrap_or_default().trim_end_matches('/');
+    Ok(CameraGrant { whip_url: format!("{base}/whip/{robot_id}"), token, expires_at })
+}
+
+/// A permission for a camera to publish in a robot's place. `None`: no such robot, or no bridge is connected.
+///
+/// # Errors
+/// The database does not answer, or the key does not sign.
+pub async fn camera_grant(state: &AppState, robot: RobotId) -> anyhow::Result<Option<CameraGrant>> {
+    let Some(row) = state.store.robot(robot.0).await? else { return Ok(None) };
+    let bridges = state.store.bridges().await?;
+    let Some(bridge) = bridge_of(&row, &bridges) else { return Ok(None) };
+    publish_grant(state, row.robot_id, bridge).map(Some)
+}
+
+/// Whether the pupil of a placement may go to class now, and until when; [`view_grant`] without signing anything.
+///
+/// # Errors
+/// Why not.
+pub async fn may_join(state: &AppState, placement_id: PlacementId) -> Result<DateTime<Utc>, JoinError> {
+    Ok(admit(state, placement_id).await?.1)
+}
+
+/// The permission for one tablet to view, speak and move the robot of its placement, now.
+///
+/// # Errors
+/// Why not.
+pub async fn view_grant(state: &AppState, placement_id: PlacementId, device: DeviceId) -> Result<JoinGrant, JoinError> {
+    let (robot, until, bridge) = admit(state, placement_id).await?;
+    let now = state.clock.now().utc;
+    let connect_within = TimeDelta::from_std(state.config.grants.connect_within).unwrap_or(TimeDelta::minutes(2));
+    let token = state
+        .grants
+        .sign(&Grant {
+            aud: BridgeId(bridge.bridge_id),
+            act: Act::View,
+            robot,
+            placement: Some(placement_id),
+            device: Some(device),
+            talk: true,
+            nbf: now,
+            exp: (now + connect_within).min(until),
+            until,
+        })
+        .map_err(|error| JoinError::Sign(error.into()))?;
+    let base = bridge.public_base.as_deref().unwrap_or_default().trim_end_matches('/');
+    Ok(JoinGrant { whep_url: format!("{base}/whep/{robot}"), token, session_until: until, ice_servers: Vec::new() })
+}
+
+async fn admit(state: &AppState, placement_id: PlacementId) -> Result<(RobotId, DateTime<Utc>, BridgeRow), JoinError> {
+    let row = state.store.placement(placement_id.0).await?.ok_or(JoinError::NoPlacement)?;
+    let robot = state.store.robot(row.robot_id).await?.ok_or(JoinError::NoPlacement)?;
+    let timetable = lessons::timetable(&state.store, &row).await?;
+    let now = state.clock.now().utc;
+    let robot_now = match (robot.status.as_str(), robot.body_state.as_deref()) {
+        ("off_by_person", _) => RobotNow::OffByPerson,
+        ("here", Some("paused")) => RobotNow::Paused,
+        ("here", _) => RobotNow::Here,
+        _ => RobotNow::Gone,
+    };
+    let delta = |duration| TimeDelta::from_std(duration).unwrap_or(TimeDelta::zero());
+    let limits = VisitLimits {
+        at_most: delta(state.config.grants.visit_at_most),
+        around_lessons: delta(state.config.grants.around_lessons),
+    };
+    let placement = Placement { from_day: row.from_day, until_day: row.until_day };
+    let until = placement::may_join(&placement, &timetable.calendar, &timetable.on(timetable.calendar.day(now)), robot_now, limits, now)
+        .map_err(JoinError::Refused)?;
+    let bridges = state.store.bridges().await?;
+    let bridge = bridge_of(&robot, &bridges).cloned().ok_or(JoinError::Refused(JoinRefusal::NoBridge))?;
+    Ok((RobotId(row.robot_id), until, bridge))
+}

@@ -1,0 +1,190 @@
+//! Receive → decode → store → acknowledge, in this order.
+//!
+//! What arrived while the last commit ran is the next batch: one transaction for all of it, so the rate grows with the load and
+//! there is no timer to tune. A PUBACK is sent after the commit; the sender's own rows go only when it hears `down/ack`, so
+//! nothing is lost whatever dies in between. What cannot be used goes to quarantine and is acknowledged: it never blocks.
+
+pub mod decode;
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use futures_util::StreamExt as _;
+use mqtt_link::{Event, Link, Message};
+use protocol::{AckMessage, BridgeId, ClientId, Envelope, Kind, RobotId, Topic};
+use store_sqlite::inbox::{Ingested, Received, Touched};
+use store_sqlite::robots::DeviceKind;
+use tokio::sync::mpsc;
+use uuid::Uuid;
+
+use crate::{AppState, Change};
+
+/// At most this many messages in one transaction.
+pub const MAX_BATCH: usize = 1_000;
+/// A database that does not take a batch is tried again after this time; meanwhile the broker and the senders hold the rest.
+const TRY_AGAIN_AFTER: Duration = Duration::from_millis(500);
+/// Acknowledgements that wait to be published. Beyond it one is dropped: the next commit of that sender repeats it.
+const MAX_ACKS_WAITING: usize = 1_024;
+/// Acknowledgements published at once.
+const ACKS_AT_ONCE: usize = 16;
+/// How long a device counts as known before it is looked up again.
+const KNOWN_FOR: Duration = Duration::from_secs(60);
+
+/// Runs until shutdown or until the link ends.
+pub async fn run(state: AppState, link: Link, mut events: mpsc::Receiver<Event>) {
+    let (acks, waiting) = mpsc::channel(MAX_ACKS_WAITING);
+    state.tasks.spawn(publish_acks(state.clone(), link.clone(), waiting));
+    let mut devices = Devices::default();
+    loop {
+        let first = tokio::select! {
+            () = state.shutdown.cancelled() => return,
+            event = events.recv() => event,
+        };
+        let Some(first) = first else { return };
+        let mut messages = Vec::new();
+        take(first, &mut messages);
+        while messages.len() < MAX_BATCH {
+            let Ok(event) = events.try_recv() else { break };
+            take(event, &mut messages);
+        }
+        if messages.is_empty() {
+            continue;
+        }
+        let Some(ingested) = store(&state, &mut devices, &messages).await else { return };
+        for message in &messages {
+            if link.ack(message).await.is_err() {
+                return;
+            }
+        }
+        for (device, ack) in ingested.acks {
+            if acks.try_send((ClientId(device), ack)).is_err() {
+                tracing::warn!(device.id = %device, "too many acknowledgements wait; this one is left to the next commit");
+            }
+        }
+        for reason in &ingested.quarantined {
+            tracing::warn!(reason, "a message went to quarantine");
+        }
+        for touched in ingested.touched {
+            match touched {
+                Touched::Robot(id) => state.announce(Change::Robot(RobotId(id))),
+                Touched::Bridge(id) => state.announce(Change::Bridge(BridgeId(id))),
+                Touched::Pupil(id) => state.announce(Change::Pupil(id)),
+            }
+        }
+        for message in &messages {
+            state.dispatch.heard(message);
+        }
+    }
+}
+
+/// Decodes and stores messages outside of the broker: history of a demonstration, or a test. The same path as [`run`].
+///
+/// # Errors
+/// The database does not answer.
+pub async fn apply(
+    store: &store_sqlite::Store,
+    messages: &[(String, Vec<u8>)],
+    now: chrono::DateTime<chrono::Utc>,
+) -> Result<Ingested, store_sqlite::StoreError> {
+    let mut devices = Devices::default();
+    let mut batch = Vec::with_capacity(messages.len());
+    for (topic, payload) in messages {
+        let kind = devices.kind(store, topic, Duration::ZERO).await?;
+        batch.push(decode::decode(topic, payload, kind, now));
+    }
+    store.ingest(&batch, now).await
+}
+
+fn take(event: Event, messages: &mut Vec<Message>) {
+    match event {
+        Event::Message(message) => messages.push(message),
+        Event::Connected => tracing::info!("connected to the broker"),
+        Event::Disconnected => tracing::warn!("the broker is away; it is tried again"),
+    }
+}
+
+/// Stores a batch, again and again if the database does not answer. `None`: shutdown came first.
+async fn store(state: &AppState, devices: &mut Devices, messages: &[Message]) -> Option<Ingested> {
+    loop {
+        let stored = async {
+            let now = state.clock.now();
+            let mut batch: Vec<Received> = Vec::with_capacity(messages.len());
+            for message in messages {
+                let kind = devices.kind(&state.store, &message.topic, now.monotonic).await?;
+                batch.push(decode::decode(&message.topic, &message.payload, kind, now.utc));
+            }
+            state.store.ingest(&batch, now.utc).await
+        };
+        match stored.await {
+            Ok(ingested) => return Some(ingested),
+            Err(error) => {
+                tracing::error!(error = &error as &dyn std::error::Error, messages = messages.len(), "a batch was not stored; trying again");
+                tokio::select! {
+                    () = state.shutdown.cancelled() => return None,
+                    () = tokio::time::sleep(TRY_AGAIN_AFTER) => {}
+                }
+            }
+        }
+    }
+}
+
+/// Publishes the latest acknowledgement of each sender; a failed one is repeated by that sender's next copy.
+async fn publish_acks(state: AppState, link: Link, mut waiting: mpsc::Receiver<(ClientId, AckMessage)>) {
+    let epoch = Uuid::now_v7();
+    loop {
+        let first = tokio::select! {
+            () = state.shutdown.cancelled() => return,
+            ack = waiting.recv() => ack,
+        };
+        let Some((client, ack)) = first else { return };
+        let mut latest = HashMap::from([((client, ack.epoch), ack)]);
+        while let Ok((client, ack)) = waiting.try_recv() {
+            latest.insert((client, ack.epoch), ack);
+        }
+        let now = state.clock.now();
+        futures_util::stream::iter(latest)
+            .for_each_concurrent(ACKS_AT_ONCE, |((client, _), ack)| {
+                let (link, payload) = (link.clone(), Envelope::new(now, epoch, ack).to_bytes());
+                async move {
+                    if let Err(error) = link.publish(Topic::new(client, Kind::Ack), payload).await {
+                        tracing::warn!(device.id = %client, error = &error as &dyn std::error::Error, "an acknowledgement was not delivered");
+                    }
+                }
+            })
+            .await;
+    }
+}
+
+/// Which devices are robots and which are bridges, remembered for a while.
+#[derive(Default)]
+struct Devices {
+    known: HashMap<Uuid, DeviceKind>,
+    since: Duration,
+}
+
+impl Devices {
+    async fn kind(
+        &mut self,
+        store: &store_sqlite::Store,
+        topic: &str,
+        monotonic: Duration,
+    ) -> Result<Option<DeviceKind>, store_sqlite::StoreError> {
+        if monotonic.saturating_sub(self.since) > KNOWN_FOR {
+            self.known.clear();
+            self.since = monotonic;
+        }
+        // Also of a topic with an unknown kind: its sender's number is still acknowledged.
+        let Some(device) = topic.split('/').nth(2).and_then(|id| Uuid::parse_str(id).ok()) else { return Ok(None) };
+        if let Some(kind) = self.known.get(&device) {
+            return Ok(Some(*kind));
+        }
+        let kind = store.device_kind(device).await?;
+        if let Some(kind) = kind {
+            self.known.insert(device, kind);
+        }
+        Ok(kind)
+    }
+}
+
+#[cfg(test)]
+mod tests;

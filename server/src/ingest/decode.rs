@@ -1,0 +1,123 @@
+//! Wire message → fact, or the reason why it cannot be used. Pure; whatever arrives, it does not fail.
+//!
+//! Who speaks is the client level of the topic, which the broker's access rules bind to the credential. What a device says of
+//! itself in a payload is checked against that and never believed instead.
+
+use aws_lc_rs::digest::{SHA256, digest};
+use chrono::{DateTime, Utc};
+use protocol::{
+    Envelope, EventMessage, HelloMessage, Kind, LinkMessage, MessageId, PresenceMessage, RobotId, RobotMessage, Role, Topic,
+};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use server_core::attendance;
+use store_sqlite::inbox::{Fact, MAX_QUARANTINED_BYTES, Received};
+use store_sqlite::robots::DeviceKind;
+use uuid::Uuid;
+
+/// Reads one message. `sender`: what the device at the client level of the topic is, if it is known.
+#[must_use]
+pub fn decode(topic: &str, payload: &[u8], sender: Option<DeviceKind>, now: DateTime<Utc>) -> Received {
+    let header = Envelope::<Value>::from_bytes(payload);
+    let device_id = topic.split('/').nth(2).and_then(|id| Uuid::parse_str(id).ok()).unwrap_or(Uuid::nil());
+    let mut received = Received {
+        device_id,
+        message_id: Uuid::now_v7(),
+        number: None,
+        body_sha256: Vec::new(),
+        offset_ms: 0,
+        fact: Fact::Unusable(String::new()),
+        topic: topic.chars().take(200).collect(),
+        payload: payload[..payload.len().min(MAX_QUARANTINED_BYTES)].to_vec(),
+    };
+    let envelope = match header {
+        Ok(envelope) => envelope,
+        Err(error) => {
+            // A body of another version still has its number, so its sender is not left to repeat it for ever.
+            received.number = sender.and(lenient_number(payload));
+            received.body_sha256 = digest(&SHA256, payload).as_ref().to_vec();
+            received.fact = Fact::Unusable(reason(&error));
+            return received;
+        }
+    };
+    received.message_id = envelope.id.0;
+    received.offset_ms = (envelope.sent_at - now).num_milliseconds();
+    received.body_sha256 = digest(&SHA256, envelope.body.to_string().as_bytes()).as_ref().to_vec();
+    received.number = sender.and(envelope.seq).filter(|seq| *seq > 0).map(|seq| (envelope.epoch, seq));
+    received.fact = fact(topic, envelope, sender).unwrap_or_else(Fact::Unusable);
+    received
+}
+
+fn fact(topic: &str, envelope: Envelope<Value>, sender: Option<DeviceKind>) -> Result<Fact, String> {
+    let topic = Topic::parse(topic).map_err(|error| error.to_string())?;
+    let sender = sender.ok_or("the device is not known")?;
+    let own = RobotId(topic.client.0);
+    let sent_at = envelope.sent_at;
+    let is_numbered = envelope.seq.is_some_and(|seq| seq > 0);
+    match (topic.kind, sender) {
+        (Kind::Hello, _) => {
+            let hello: HelloMessage = body(envelope)?;
+            let role = match sender {
+                DeviceKind::Robot => Role::Robot,
+                DeviceKind::Bridge => Role::Bridge,
+            };
+            if hello.role == role { Ok(Fact::Hello(hello)) } else { Err("the device says that it is of another kind".to_owned()) }
+        }
+        (Kind::Presence, DeviceKind::Bridge) => {
+            if !is_numbered {
+                return Err("a presence message needs a number".to_owned());
+            }
+            let fact: PresenceMessage = body(envelope)?;
+            if let PresenceMessage::Interval { n, from, until, span_ms, .. } = &fact {
+                attendance::check(*n, *from, *until, *span_ms, sent_at).map_err(|error| error.to_string())?;
+            }
+            Ok(Fact::Presence(fact))
+        }
+        (Kind::Presence, DeviceKind::Robot) => Err("a robot does not report presence; its bridge does".to_owned()),
+        (Kind::Event, _) => {
+            let event: EventMessage = body(envelope)?;
+            if sender == DeviceKind::Robot && event.robot != own {
+                return Err("a robot reports on itself only".to_owned());
+            }
+            Ok(Fact::Event(event))
+        }
+        (Kind::Link, DeviceKind::Bridge) => Ok(Fact::Link(body::<LinkMessage>(envelope)?)),
+        (Kind::Link, DeviceKind::Robot) => Err("a robot does not report on links; its bridge does".to_owned()),
+        (Kind::Robot, DeviceKind::Robot) => Ok(Fact::Body(body::<RobotMessage>(envelope)?)),
+        (Kind::Robot, DeviceKind::Bridge) => Err("a bridge has no body to report on".to_owned()),
+        (Kind::Ack | Kind::Grant | Kind::Command, _) => Err("this kind travels downward only".to_owned()),
+    }
+}
+
+fn body<T: DeserializeOwned>(envelope: Envelope<Value>) -> Result<T, String> {
+    serde_json::from_value(envelope.body).map_err(|error| format!("the body is not readable: {error}"))
+}
+
+/// Without the payload's own words: a reason is shown and logged, and a payload may hold anything.
+fn reason(error: &protocol::EnvelopeError) -> String {
+    match error {
+        protocol::EnvelopeError::Malformed(inner) => {
+            format!("the message is not a readable envelope (line {}, column {})", inner.line(), inner.column())
+        }
+        other => other.to_string(),
+    }
+}
+
+fn lenient_number(payload: &[u8]) -> Option<(Uuid, u64)> {
+    #[derive(Deserialize)]
+    struct Number {
+        epoch: Uuid,
+        seq: u64,
+        #[serde(default, rename = "id")]
+        _id: Option<MessageId>,
+    }
+    if payload.len() > protocol::MAX_MESSAGE_BYTES {
+        return None;
+    }
+    let number: Number = serde_json::from_slice(payload).ok()?;
+    (number.seq > 0).then_some((number.epoch, number.seq))
+}
+
+#[cfg(test)]
+mod tests;

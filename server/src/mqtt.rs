@@ -1,0 +1,29 @@
+//! The server's connection to the broker: everything upward, acknowledged only after commit.
+
+use mqtt_link::{Event, Link, LinkError, MqttConfig, Options};
+use protocol::Topic;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use uuid::Uuid;
+
+/// Connects in the background; a broker that is away is tried again.
+///
+/// One server subscribes plainly, not by a share: retained hellos reach only plain subscriptions.
+///
+/// # Errors
+/// The configuration is not usable.
+pub fn open(
+    config: &MqttConfig,
+    tasks: &TaskTracker,
+    shutdown: CancellationToken,
+) -> Result<(Link, mpsc::Receiver<Event>), LinkError> {
+    let options = Options {
+        config: config.clone(),
+        client_id: format!("server-{}", Uuid::now_v7().as_simple()),
+        subscriptions: vec![Topic::SERVER_ALL.to_owned()],
+        will: None,
+        manual_ack: true,
+    };
+    Link::open(options, tasks, shutdown)
+}
