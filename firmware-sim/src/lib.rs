@@ -1,9 +1,11 @@
 //! A robot in software. It knows only what a real robot knows: the wire contract (`protocol`), WHIP and MQTT.
 
 pub mod classroom;
+pub mod clip;
 pub mod config;
 pub mod faults;
 pub mod picture;
+mod radio;
 pub mod robot;
 pub mod sound;
 

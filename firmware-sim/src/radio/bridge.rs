@@ -1,0 +1,417 @@
+//! The robot's one connection to its bridge: made when the server grants it, kept idle, made again when it breaks.
+//!
+//! Camera and microphone have nothing to do with whether it stands: they follow the body's wish alone (`media.rs`).
+
+use std::collections::VecDeque;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use protocol::control::{CONTROL_LABEL, ControlMessage};
+use protocol::GrantMessage;
+use reqwest::Url;
+use rtc::interceptor::{Attribute, Interceptor, Packet, Registry, Slot, StreamInfo, TaggedPacket};
+use rtc::media_stream::MediaStreamTrack;
+use rtc::peer_connection::configuration::interceptor_registry::register_default_interceptors;
+use rtc::peer_connection::configuration::media_engine::{MIME_TYPE_H264, MIME_TYPE_OPUS, MIME_TYPE_VP8, MediaEngine};
+use rtc::rtcp::payload_feedbacks::full_intra_request::FullIntraRequest;
+use rtc::rtcp::payload_feedbacks::picture_loss_indication::PictureLossIndication;
+use rtc::rtp_transceiver::rtp_sender::{
+    RTCPFeedback, RTCRtpCodec, RTCRtpCodecParameters, RTCRtpCodingParameters, RTCRtpEncodingParameters, RtpCodecKind,
+};
+use rtc::rtp_transceiver::{RTCRtpTransceiverDirection, RTCRtpTransceiverInit};
+use tokio::sync::{Notify, mpsc};
+use tokio::time::{Instant, timeout};
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+use webrtc::data_channel::{DataChannel, DataChannelEvent};
+use webrtc::media_stream::track_local::TrackLocal;
+use webrtc::media_stream::track_local::static_rtp::TrackLocalStaticRTP;
+use webrtc::media_stream::track_remote::TrackRemote;
+use webrtc::peer_connection::{
+    PeerConnection, PeerConnectionBuilder, PeerConnectionEventHandler, RTCConfigurationBuilder, RTCIceGatheringState,
+    RTCPeerConnectionState, RTCSessionDescription, SettingEngineBuilder,
+};
+
+use super::rtp::{AUDIO_HZ, Closed, RtpStream, VIDEO_HZ};
+use super::{Heard, Parts, Wires, media, whip};
+use crate::config::VideoCodec;
+use crate::robot::Chance;
+
+const FIRST_RETRY: Duration = Duration::from_millis(500);
+const LAST_RETRY: Duration = Duration::from_secs(10);
+/// Candidates are local: there is nothing to wait for longer.
+const GATHERING: Duration = Duration::from_secs(3);
+/// From the answer until media may flow.
+const CONNECTING: Duration = Duration::from_secs(10);
+/// A connection that says nothing for this long is made anew.
+const DISCONNECTED_FOR: Duration = Duration::from_secs(4);
+/// For a grant that was asked for.
+const GRANT_WAIT: Duration = Duration::from_secs(10);
+
+/// Why there is no connection.
+#[derive(Debug, thiserror::Error)]
+enum BridgeError {
+    #[error("the address of the bridge in the permission is not usable")]
+    Address,
+    #[error(transparent)]
+    Whip(#[from] whip::WhipError),
+    #[error("the connection could not be made: {0}")]
+    WebRtc(#[from] webrtc::error::Error),
+    #[error("{0}")]
+    TooSlow(&'static str),
+}
+
+pub(super) async fn run(parts: Arc<Parts>, wires: Arc<Wires>, mut control: mpsc::Receiver<String>) {
+    let client = match whip::client(&parts.config) {
+        Ok(client) => client,
+        Err(error) => {
+            tracing::error!(robot.id = %parts.config.robot_id, error = %format!("{error:#}"), "the bridge cannot be used");
+            return;
+        }
+    };
+    let mut grants = wires.grant.subscribe();
+    let mut chance = Chance(parts.config.seed ^ 0x6272_6964_6765);
+    let mut retry = FIRST_RETRY;
+    loop {
+        let grant = tokio::select! {
+            () = wires.shutdown.cancelled() => return,
+            grant = grants.wait_for(Option::is_some) => match grant {
+                Ok(grant) => grant.clone(),
+                Err(_) => return,
+            },
+        };
+        let Some(grant) = grant else { continue };
+        let lost_at = Instant::now();
+        let outcome = tokio::select! {
+            () = wires.shutdown.cancelled() => return,
+            outcome = connect(&parts, &client, &grant) => outcome,
+        };
+        match outcome {
+            Ok(connection) => {
+                tracing::info!(robot.id = %parts.config.robot_id, "connected to the bridge, camera and microphone off");
+                parts.tell(Heard::Bridge(true));
+                let (resource, token) = (connection.resource.clone(), grant.token.clone());
+                connection.keep(&parts, &wires, &mut control).await;
+                parts.tell(Heard::Bridge(false));
+                whip::end(&client, resource, &token).await;
+                if wires.shutdown.is_cancelled() {
+                    return;
+                }
+                tracing::warn!(robot.id = %parts.config.robot_id, "lost the bridge; connecting again");
+                if lost_at.elapsed() > LAST_RETRY {
+                    retry = FIRST_RETRY;
+                }
+            }
+            Err(error) => {
+                tracing::warn!(robot.id = %parts.config.robot_id, %error, "not connected to the bridge");
+                let refused = matches!(error, BridgeError::Whip(whip::WhipError::Refused(_)) | BridgeError::Address);
+                if refused || grant.expires_at <= parts.clock.now().utc {
+                    wires.ask.notify_one();
+                    retry = retry.max(GRANT_WAIT / 2);
+                }
+            }
+        }
+        let pause = retry.mul_f64(0.5 + chance.unit() / 2.0);
+        retry = (retry * 2).min(LAST_RETRY);
+        grants.mark_unchanged();
+        tokio::select! {
+            () = wires.shutdown.cancelled() => return,
+            () = tokio::time::sleep(pause) => {}
+            // A new permission is a reason to try at once.
+            _ = grants.changed() => retry = FIRST_RETRY,
+        }
+    }
+}
+
+struct Connection {
+    peer: Arc<dyn PeerConnection>,
+    channel: Arc<dyn DataChannel>,
+    states: mpsc::Receiver<RTCPeerConnectionState>,
+    tracks: mpsc::Receiver<Arc<dyn TrackRemote>>,
+    video: Arc<TrackLocalStaticRTP>,
+    video_stream: RtpStream,
+    audio_stream: RtpStream,
+    resource: Url,
+    born: Instant,
+}
+
+async fn connect(parts: &Arc<Parts>, client: &reqwest::Client, grant: &GrantMessage) -> Result<Connection, BridgeError> {
+    let endpoint = Url::parse(&grant.whip_url).map_err(|_| BridgeError::Address)?;
+    let (state_sender, mut states) = mpsc::channel(16);
+    let (track_sender, tracks) = mpsc::channel(4);
+    let gathered = Arc::new(Notify::new());
+    let handler = Handler { states: state_sender, tracks: track_sender, gathered: Arc::clone(&gathered) };
+    let (video_codec, audio_codec) = (video_codec(parts.sources.codec()), opus_codec());
+    let mut engine = MediaEngine::default();
+    engine.register_codec(audio_codec.clone(), RtpCodecKind::Audio)?;
+    engine.register_codec(video_codec.clone(), RtpCodecKind::Video)?;
+    let registry = Registry::new().with(Slot::from(14_000), KeyRequests::default());
+    let registry = register_default_interceptors(registry, &mut engine)?;
+    let settings = SettingEngineBuilder::new()
+        .with_ice_timeouts(Some(Duration::from_secs(4)), Some(Duration::from_secs(4)), Some(Duration::from_secs(1)))
+        .build();
+    let peer: Arc<dyn PeerConnection> = Arc::new(
+        PeerConnectionBuilder::new()
+            .with_configuration(RTCConfigurationBuilder::new().build())
+            .with_media_engine(engine)
+            .with_interceptor_registry(registry)
+            .with_setting_engine(settings)
+            .with_handler(Arc::new(handler))
+            .with_udp_addrs(local_addresses(&endpoint).await)
+            .build()
+            .await?,
+    );
+    // From here on, a failure closes what was opened.
+    let made = async {
+        let (video, video_ssrc) = track("video", RtpCodecKind::Video, &video_codec.rtp_codec);
+        let (audio, audio_ssrc) = track("audio", RtpCodecKind::Audio, &audio_codec.rtp_codec);
+        let init = |direction| Some(RTCRtpTransceiverInit { direction, streams: vec!["robot".into()], send_encodings: vec![] });
+        let video_way = init(RTCRtpTransceiverDirection::Sendonly);
+        peer.add_transceiver_from_track(Arc::clone(&video) as Arc<dyn TrackLocal>, video_way).await?;
+        let audio_way = init(RTCRtpTransceiverDirection::Sendrecv);
+        peer.add_transceiver_from_track(Arc::clone(&audio) as Arc<dyn TrackLocal>, audio_way).await?;
+        let channel = peer.create_data_channel(CONTROL_LABEL, None).await?;
+        let offer = peer.create_offer(None).await?;
+        peer.set_local_description(offer).await?;
+        timeout(GATHERING, gathered.notified()).await.map_err(|_| BridgeError::TooSlow("no local address was found in time"))?;
+        let offer = peer.local_description().await.ok_or(BridgeError::TooSlow("there is no offer"))?;
+        let published = whip::publish(client, &endpoint, &grant.token, offer.sdp).await?;
+        let resource = published.resource.clone();
+        let joined = async {
+            let answer = RTCSessionDescription::answer(published.answer)?;
+            peer.set_remote_description(answer).await?;
+            timeout(CONNECTING, connected(&mut states)).await.map_err(|_| BridgeError::TooSlow("the bridge's media port did not answer in time"))?
+        };
+        if let Err(error) = joined.await {
+            whip::end(client, resource, &grant.token).await;
+            return Err(error);
+        }
+        let video_stream = stream(&video, video_ssrc, &video_codec, VIDEO_HZ)?;
+        let audio_stream = stream(&audio, audio_ssrc, &audio_codec, AUDIO_HZ)?;
+        Ok((channel, video, video_stream, audio_stream, published.resource))
+    };
+    match made.await {
+        Ok((channel, video, video_stream, audio_stream, resource)) => {
+            Ok(Connection { peer, channel, states, tracks, video, video_stream, audio_stream, resource, born: Instant::now() })
+        }
+        Err(error) => {
+            let _ = timeout(Duration::from_secs(1), peer.close()).await;
+            Err(error)
+        }
+    }
+}
+
+/// Waits until the connection stands.
+async fn connected(states: &mut mpsc::Receiver<RTCPeerConnectionState>) -> Result<(), BridgeError> {
+    while let Some(state) = states.recv().await {
+        match state {
+            RTCPeerConnectionState::Connected => return Ok(()),
+            RTCPeerConnectionState::Failed | RTCPeerConnectionState::Closed => break,
+            _ => {}
+        }
+    }
+    Err(BridgeError::TooSlow("the bridge closed the connection while it was made"))
+}
+
+impl Connection {
+    /// Runs camera, microphone, speaker and data channel until the connection or the radio ends.
+    async fn keep(self, parts: &Arc<Parts>, wires: &Arc<Wires>, control: &mut mpsc::Receiver<String>) {
+        let Self { peer, channel, mut states, mut tracks, video, video_stream, audio_stream, born, .. } = self;
+        let over = CancellationToken::new();
+        let _guard = over.clone().drop_guard();
+        let key = Arc::new(Notify::new());
+        let spawn = |task: std::pin::Pin<Box<dyn Future<Output = Result<(), Closed>> + Send>>| {
+            let over = over.clone();
+            wires.tracker.spawn(async move {
+                tokio::select! {
+                    () = over.cancelled() => {}
+                    // A part that finds the connection closed ends it for all.
+                    outcome = task => if outcome.is_err() { over.cancel() },
+                }
+            });
+        };
+        spawn(Box::pin(media::camera(Arc::clone(parts), video_stream, Arc::clone(&key), born)));
+        spawn(Box::pin(media::microphone(Arc::clone(parts), audio_stream, born)));
+        spawn(Box::pin(media::key_requests(Arc::clone(parts), video, key)));
+        // What was to be said on an earlier connection is old.
+        while control.try_recv().is_ok() {}
+        let mut open = false;
+        let mut disconnected: Option<Instant> = None;
+        loop {
+            let patience = disconnected.map_or_else(|| Instant::now() + Duration::from_secs(3_600), |at| at + DISCONNECTED_FOR);
+            tokio::select! {
+                () = wires.shutdown.cancelled() => break,
+                () = over.cancelled() => break,
+                () = tokio::time::sleep_until(patience) => if disconnected.is_some() { break },
+                state = states.recv() => match state {
+                    Some(RTCPeerConnectionState::Connected) => disconnected = None,
+                    Some(RTCPeerConnectionState::Disconnected) => disconnected = Some(Instant::now()),
+                    Some(RTCPeerConnectionState::Failed | RTCPeerConnectionState::Closed) | None => break,
+                    Some(_) => {}
+                },
+                Some(track) = tracks.recv() => spawn(Box::pin(media::speaker(Arc::clone(parts), track))),
+                event = channel.poll() => match event {
+                    Some(DataChannelEvent::OnOpen) => open = true,
+                    Some(DataChannelEvent::OnMessage(message)) => match ControlMessage::from_text(&message.data) {
+                        Ok(message) => {
+                            open = true;
+                            parts.tell(Heard::Control(message));
+                        }
+                        Err(error) => tracing::warn!(robot.id = %parts.config.robot_id, %error, "a control message was ignored"),
+                    },
+                    Some(DataChannelEvent::OnClose) | None => break,
+                    Some(_) => {}
+                },
+                Some(text) = control.recv(), if open => {
+                    // Not sent is not lost: state is told again within 2 s.
+                    let _ = timeout(Duration::from_secs(1), channel.send_text(&text)).await;
+                }
+            }
+        }
+        over.cancel();
+        let _ = timeout(Duration::from_secs(1), peer.close()).await;
+    }
+}
+
+/// Where to send from: the address that leads to the bridge; where that is loopback, the machine's others too, for its media port
+/// may be announced with any of them.
+async fn local_addresses(endpoint: &Url) -> Vec<SocketAddr> {
+    let any = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
+    let Some(host) = endpoint.host_str() else { return vec![any] };
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    let Ok(mut found) = tokio::net::lookup_host((host, endpoint.port_or_known_default().unwrap_or(443))).await else { return vec![any] };
+    let Some(bridge) = found.next() else { return vec![any] };
+    let from: IpAddr = if bridge.is_ipv6() { Ipv6Addr::UNSPECIFIED.into() } else { Ipv4Addr::UNSPECIFIED.into() };
+    // Connecting a datagram socket sends nothing; it asks the routing table.
+    let route = std::net::UdpSocket::bind((from, 0)).and_then(|socket| {
+        socket.connect(bridge)?;
+        socket.local_addr()
+    });
+    match route {
+        Ok(local) if local.ip().is_loopback() => vec![SocketAddr::new(local.ip(), 0), any],
+        Ok(local) => vec![SocketAddr::new(local.ip(), 0)],
+        Err(_) => vec![any],
+    }
+}
+
+fn track(id: &str, kind: RtpCodecKind, codec: &RTCRtpCodec) -> (Arc<TrackLocalStaticRTP>, u32) {
+    let ssrc = Uuid::new_v4().as_fields().0 | 1;
+    let encoding = RTCRtpEncodingParameters {
+        rtp_coding_parameters: RTCRtpCodingParameters { ssrc: Some(ssrc), ..Default::default() },
+        codec: codec.clone(),
+        ..Default::default()
+    };
+    let track = MediaStreamTrack::new("robot".into(), id.into(), id.into(), kind, vec![encoding]);
+    (Arc::new(TrackLocalStaticRTP::new(track)), ssrc)
+}
+
+fn stream(track: &Arc<TrackLocalStaticRTP>, ssrc: u32, codec: &RTCRtpCodecParameters, clock_hz: u32) -> Result<RtpStream, BridgeError> {
+    // The answerer uses the offerer's payload types (RFC 3264 §6.1), and only one was offered.
+    Ok(RtpStream::new(Arc::clone(track), ssrc, codec.payload_type, clock_hz, codec.rtp_codec.payloader()?))
+}
+
+fn video_codec(codec: VideoCodec) -> RTCRtpCodecParameters {
+    let feedback = |typ: &str, parameter: &str| RTCPFeedback { typ: typ.to_owned(), parameter: parameter.to_owned() };
+    let (mime_type, fmtp, payload_type) = match codec {
+        VideoCodec::H264 => (MIME_TYPE_H264, "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f", 102),
+        VideoCodec::Vp8 => (MIME_TYPE_VP8, "", 96),
+    };
+    RTCRtpCodecParameters {
+        rtp_codec: RTCRtpCodec {
+            mime_type: mime_type.to_owned(),
+            clock_rate: VIDEO_HZ,
+            channels: 0,
+            sdp_fmtp_line: fmtp.to_owned(),
+            rtcp_feedback: vec![feedback("ccm", "fir"), feedback("nack", ""), feedback("nack", "pli")],
+        },
+        payload_type,
+    }
+}
+
+fn opus_codec() -> RTCRtpCodecParameters {
+    RTCRtpCodecParameters {
+        rtp_codec: RTCRtpCodec {
+            mime_type: MIME_TYPE_OPUS.to_owned(),
+            clock_rate: AUDIO_HZ,
+            channels: 2,
+            sdp_fmtp_line: "minptime=10;useinbandfec=1".to_owned(),
+            rtcp_feedback: vec![],
+        },
+        payload_type: 111,
+    }
+}
+
+/// Hands the connection's events over without ever waiting.
+struct Handler {
+    states: mpsc::Sender<RTCPeerConnectionState>,
+    tracks: mpsc::Sender<Arc<dyn TrackRemote>>,
+    gathered: Arc<Notify>,
+}
+
+#[async_trait::async_trait]
+impl PeerConnectionEventHandler for Handler {
+    async fn on_ice_gathering_state_change(&self, state: RTCIceGatheringState) {
+        if state == RTCIceGatheringState::Complete {
+            self.gathered.notify_one();
+        }
+    }
+
+    async fn on_connection_state_change(&self, state: RTCPeerConnectionState) {
+        let _ = self.states.try_send(state);
+    }
+
+    async fn on_track(&self, track: Arc<dyn TrackRemote>) {
+        let _ = self.tracks.try_send(track);
+    }
+}
+
+pub(super) fn is_key_request(packet: &dyn rtc::rtcp::Packet) -> bool {
+    let packet = packet.as_any();
+    packet.is::<PictureLossIndication>() || packet.is::<FullIntraRequest>()
+}
+
+/// Lets requests for a key frame through to the camera; the library keeps all other feedback to itself.
+#[derive(Default)]
+struct KeyRequests {
+    inward: VecDeque<TaggedPacket>,
+    outward: VecDeque<TaggedPacket>,
+}
+
+impl rtc::sansio::Protocol<TaggedPacket, TaggedPacket, ()> for KeyRequests {
+    type Rout = TaggedPacket;
+    type Wout = TaggedPacket;
+    type Eout = ();
+    type Error = rtc::shared::error::Error;
+    type Time = std::time::Instant;
+
+    fn handle_read(&mut self, mut message: TaggedPacket) -> Result<(), Self::Error> {
+        if let Packet::Rtcp(packets) = &message.message.packet
+            && packets.iter().any(|packet| is_key_request(packet.as_ref()))
+        {
+            message.message.add(Attribute::DeliverToApplication);
+        }
+        self.inward.push_back(message);
+        Ok(())
+    }
+
+    fn poll_read(&mut self) -> Option<Self::Rout> {
+        self.inward.pop_front()
+    }
+
+    fn handle_write(&mut self, message: TaggedPacket) -> Result<(), Self::Error> {
+        self.outward.push_back(message);
+        Ok(())
+    }
+
+    fn poll_write(&mut self) -> Option<Self::Wout> {
+        self.outward.pop_front()
+    }
+}
+
+impl Interceptor for KeyRequests {
+    fn bind_local_stream(&mut self, _: &StreamInfo) {}
+    fn unbind_local_stream(&mut self, _: &StreamInfo) {}
+    fn bind_remote_stream(&mut self, _: &StreamInfo) {}
+    fn unbind_remote_stream(&mut self, _: &StreamInfo) {}
+}

@@ -1,0 +1,327 @@
+//! Camera, microphone and speaker of one connection. They work while the body wants them to, and not a packet longer.
+
+use std::net::{Ipv4Addr, UdpSocket};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use anyhow::Context;
+use bytes::Bytes;
+use rtc_rtp::packet::Packet;
+use rtc::shared::marshal::Unmarshal;
+use tokio::sync::{Notify, watch};
+use tokio::time::{Instant, MissedTickBehavior};
+use webrtc::media_stream::track_local::static_rtp::TrackLocalStaticRTP;
+use webrtc::media_stream::track_local::{TrackLocal, TrackLocalEvent};
+use webrtc::media_stream::track_remote::{TrackRemote, TrackRemoteEvent};
+
+use super::rtp::{AUDIO_HZ, Closed, RtpStream};
+use super::{Heard, Outlook, Parts};
+use crate::classroom::{Classroom, Scene};
+use crate::clip::{AudioClip, VideoClip};
+use crate::config::{Config, Source, VideoCodec};
+use crate::picture::{Encoder, EncoderConfig};
+use crate::sound::{self, FRAME, Hearing, Speaker};
+
+/// However often key frames are asked for, this is the least time between two.
+const KEY_FRAME_EVERY: Duration = Duration::from_millis(500);
+/// Without a packet for this long, the pupil is silent.
+const SILENT_AFTER: Duration = Duration::from_millis(700);
+/// The largest datagram taken from a local encoder.
+const MAX_DATAGRAM: usize = 2_048;
+
+/// Where pictures and sound come from.
+#[derive(Clone)]
+pub(crate) struct Sources {
+    video: VideoSource,
+    audio: AudioSource,
+}
+
+#[derive(Clone)]
+enum VideoSource {
+    Drawn,
+    Clip(VideoClip),
+    Rtp(Arc<UdpSocket>, VideoCodec),
+}
+
+#[derive(Clone)]
+enum AudioSource {
+    Drawn,
+    Clip(AudioClip),
+    Rtp(Arc<UdpSocket>),
+}
+
+impl Sources {
+    /// Opens what the configuration names, so that a mistake shows at start.
+    pub fn open(config: &Config) -> anyhow::Result<Self> {
+        let video = match (&config.video.source, &config.video.file) {
+            (Source::File, Some(path)) => VideoSource::Clip(VideoClip::open(path, config.video.fps)?),
+            (Source::Rtp, _) => VideoSource::Rtp(listen(config.video.rtp_port)?, config.video.rtp_codec),
+            _ => VideoSource::Drawn,
+        };
+        let audio = match (&config.audio.source, &config.audio.file) {
+            (Source::File, Some(path)) => AudioSource::Clip(AudioClip::open(path)?),
+            (Source::Rtp, _) => AudioSource::Rtp(listen(config.audio.rtp_port)?),
+            _ => AudioSource::Drawn,
+        };
+        Ok(Self { video, audio })
+    }
+
+    /// How pictures are compressed.
+    pub fn codec(&self) -> VideoCodec {
+        match &self.video {
+            VideoSource::Drawn => VideoCodec::H264,
+            VideoSource::Clip(clip) => clip.codec,
+            VideoSource::Rtp(_, codec) => *codec,
+        }
+    }
+}
+
+fn listen(port: u16) -> anyhow::Result<Arc<UdpSocket>> {
+    let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, port))
+        .with_context(|| format!("cannot receive RTP on 127.0.0.1:{port}: another program has that port, choose another"))?;
+    socket.set_nonblocking(true)?;
+    Ok(Arc::new(socket))
+}
+
+/// Waits until the body wants what `wanted` picks. `Err` when the body is gone.
+async fn until(outlook: &mut watch::Receiver<Outlook>, wanted: fn(&Outlook) -> bool) -> Result<(), Closed> {
+    outlook.wait_for(wanted).await.map(drop).map_err(|_| Closed)
+}
+
+/// The camera: sends pictures while the body wants it on.
+pub(super) async fn camera(parts: Arc<Parts>, mut stream: RtpStream, key: Arc<Notify>, born: Instant) -> Result<(), Closed> {
+    let mut outlook = parts.outlook.clone();
+    let mut eye = match parts.sources.video.clone() {
+        VideoSource::Rtp(socket, _) => {
+            return relay(&parts, stream, &socket, born, |outlook| outlook.wants.camera, |parts| &parts.counters.pictures).await;
+        }
+        VideoSource::Drawn => Eye::drawn(&parts),
+        VideoSource::Clip(clip) => Eye::Clip(clip),
+    };
+    let mut key_at: Option<Instant> = None;
+    loop {
+        until(&mut outlook, |outlook| outlook.wants.camera).await?;
+        // The first picture after waking stands alone.
+        let mut wanted = true;
+        let mut next = Instant::now();
+        while outlook.borrow().wants.camera {
+            tokio::select! {
+                () = tokio::time::sleep_until(next) => {}
+                () = key.notified() => { wanted = true; continue; }
+            }
+            let now = Instant::now();
+            let stands_alone = wanted && (key_at.is_none_or(|at| now.duration_since(at) >= KEY_FRAME_EVERY));
+            if stands_alone {
+                wanted = false;
+                key_at = Some(now);
+            }
+            let look = *outlook.borrow();
+            let (data, duration) = eye.look(&parts, look, stands_alone);
+            if !data.is_empty() {
+                stream.send(&data, now.duration_since(born)).await?;
+                parts.counters.pictures.fetch_add(1, Ordering::Relaxed);
+            }
+            // Late by more than a picture: do not hurry after it.
+            next = (next + duration).max(now);
+        }
+    }
+}
+
+enum Eye {
+    Drawn(Box<Drawing>),
+    Clip(VideoClip),
+    /// The encoder could not be made: off.
+    Shut,
+}
+
+struct Drawing {
+    classroom: Classroom,
+    encoder: Encoder,
+    picture: Vec<u8>,
+    frame: u32,
+}
+
+impl Eye {
+    fn drawn(parts: &Parts) -> Self {
+        let video = &parts.config.video;
+        let (width, height) = (video.width as usize, video.height as usize);
+        match Encoder::new(EncoderConfig { width, height, fps: video.fps, bitrate_bps: video.bitrate_bps }) {
+            Ok(encoder) => {
+                Self::Drawn(Box::new(Drawing { classroom: Classroom::new(width, height), encoder, picture: Vec::new(), frame: 0 }))
+            }
+            Err(error) => {
+                tracing::error!(robot.id = %parts.config.robot_id, %error, "the camera stays off");
+                Self::Shut
+            }
+        }
+    }
+
+    /// The next picture, and how long it stands.
+    fn look(&mut self, parts: &Parts, look: Outlook, key: bool) -> (Bytes, Duration) {
+        let interval = Duration::from_secs(1) / parts.config.video.fps.max(1);
+        match self {
+            Self::Drawn(drawing) => (drawing.draw(parts, look, key).unwrap_or_default(), interval),
+            Self::Clip(clip) => {
+                let picture = clip.next(key);
+                (picture.data, picture.duration)
+            }
+            Self::Shut => (Bytes::new(), interval),
+        }
+    }
+}
+
+impl Drawing {
+    fn draw(&mut self, parts: &Parts, look: Outlook, key: bool) -> Option<Bytes> {
+        let now = parts.clock.now();
+        let local = now.utc.with_timezone(&parts.config.time_zone);
+        let lesson = parts.config.board.iter().find(|line| (line.from..line.until).contains(&now.utc));
+        let scene = Scene {
+            frame: self.frame,
+            civil_ms: now.utc.timestamp_millis(),
+            age_s: now.monotonic.as_secs_f32(),
+            pan_deg: look.pan_deg,
+            tilt_deg: look.tilt_deg,
+            title: lesson.map_or_else(|| "Welcome".to_owned(), |line| line.title.clone()),
+            clock: local.format("%H:%M:%S").to_string(),
+        };
+        self.frame = self.frame.wrapping_add(1);
+        self.classroom.draw(&scene, &mut self.picture);
+        self.encoder.encode(&self.picture, key).ok().map(Bytes::from)
+    }
+}
+
+/// The microphone: sends sound while the body wants it on.
+pub(super) async fn microphone(parts: Arc<Parts>, mut stream: RtpStream, born: Instant) -> Result<(), Closed> {
+    let mut outlook = parts.outlook.clone();
+    let mut ear = match parts.sources.audio.clone() {
+        AudioSource::Rtp(socket) => {
+            return relay(&parts, stream, &socket, born, |outlook| outlook.wants.microphone, |parts| &parts.counters.sounds).await;
+        }
+        AudioSource::Clip(clip) => Ear::Clip(clip),
+        AudioSource::Drawn => match sound::Encoder::new() {
+            Ok(encoder) => Ear::Drawn(Speaker::new(parts.config.seed), encoder),
+            Err(error) => {
+                tracing::error!(robot.id = %parts.config.robot_id, %error, "the microphone stays off");
+                return Ok(());
+            }
+        },
+    };
+    loop {
+        until(&mut outlook, |outlook| outlook.wants.microphone).await?;
+        let mut next = Instant::now();
+        let mut age = next.duration_since(born);
+        while outlook.borrow().wants.microphone {
+            tokio::time::sleep_until(next).await;
+            let (data, samples) = ear.listen();
+            let length = Duration::from_micros(u64::from(samples) * 1_000_000 / u64::from(AUDIO_HZ));
+            if !data.is_empty() {
+                stream.send(&data, age).await?;
+                parts.counters.sounds.fetch_add(1, Ordering::Relaxed);
+            }
+            age += length;
+            next += length;
+            let late = Instant::now().saturating_duration_since(next);
+            if late > Duration::from_millis(500) {
+                // The machine slept: go on from now instead of catching up in a burst.
+                next += late;
+                age += late;
+            }
+        }
+    }
+}
+
+enum Ear {
+    Drawn(Speaker, sound::Encoder),
+    Clip(AudioClip),
+}
+
+impl Ear {
+    /// The next packet and how many samples it holds.
+    fn listen(&mut self) -> (Bytes, u32) {
+        match self {
+            Self::Drawn(speaker, encoder) => {
+                let mut frame = [0; FRAME];
+                speaker.speak(&mut frame);
+                (encoder.encode(&frame).map(Bytes::from).unwrap_or_default(), FRAME as u32)
+            }
+            Self::Clip(clip) => {
+                let packet = clip.next();
+                (packet.data, packet.samples)
+            }
+        }
+    }
+}
+
+/// Passes on what a local encoder sends, while the body wants it.
+async fn relay(
+    parts: &Arc<Parts>,
+    mut stream: RtpStream,
+    socket: &UdpSocket,
+    born: Instant,
+    wanted: fn(&Outlook) -> bool,
+    counter: fn(&Parts) -> &std::sync::atomic::AtomicU64,
+) -> Result<(), Closed> {
+    let outlook = parts.outlook.clone();
+    let socket = socket.try_clone().and_then(tokio::net::UdpSocket::from_std).map_err(|_| Closed)?;
+    let mut buffer = vec![0; MAX_DATAGRAM];
+    let mut resumed = true;
+    loop {
+        let Ok(length) = socket.recv(&mut buffer).await else { continue };
+        if !wanted(&outlook.borrow()) {
+            // Thrown away, so that nothing of before the waking is ever sent.
+            resumed = true;
+            continue;
+        }
+        let Ok(packet) = Packet::unmarshal(&mut Bytes::copy_from_slice(&buffer[..length])) else { continue };
+        let ends = packet.header.marker || stream.is_sound();
+        stream.forward(packet, Instant::now().duration_since(born), std::mem::take(&mut resumed)).await?;
+        if ends {
+            counter(parts).fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+/// Turns the bridge's requests for a key frame into a note for the camera.
+pub(super) async fn key_requests(parts: Arc<Parts>, track: Arc<TrackLocalStaticRTP>, key: Arc<Notify>) -> Result<(), Closed> {
+    while let Some(event) = track.poll().await {
+        if let TrackLocalEvent::OnRtcpPacket(packets) = event
+            && packets.iter().any(|packet| super::bridge::is_key_request(packet.as_ref()))
+        {
+            parts.counters.key_requests.fetch_add(1, Ordering::Relaxed);
+            key.notify_one();
+        }
+    }
+    Ok(())
+}
+
+/// The speaker: hears the pupil's voice and says how loud it is.
+pub(super) async fn speaker(parts: Arc<Parts>, track: Arc<dyn TrackRemote>) -> Result<(), Closed> {
+    let Some(mut hearing) = Hearing::new() else { return Ok(()) };
+    let mut silent = true;
+    let mut check = tokio::time::interval(SILENT_AFTER);
+    check.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut since = false;
+    loop {
+        tokio::select! {
+            event = track.poll() => match event {
+                Some(TrackRemoteEvent::OnRtpPacket(packet)) => {
+                    since = true;
+                    let level = parts.outlook.borrow().level;
+                    if let Some(heard) = hearing.hear(packet.header.sequence_number, &packet.payload, level) {
+                        silent = heard.is_none();
+                        parts.tell(Heard::Voice(heard));
+                    }
+                }
+                Some(TrackRemoteEvent::OnEnded) | None => return Ok(()),
+                Some(_) => {}
+            },
+            _ = check.tick() => {
+                if !std::mem::take(&mut since) && !silent {
+                    silent = true;
+                    parts.tell(Heard::Voice(None));
+                }
+            }
+        }
+    }
+}
