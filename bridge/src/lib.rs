@@ -14,8 +14,14 @@
 //! Start with [`start`]; [`Running::router`] is served by whoever owns the listeners.
 
 pub mod config;
+pub mod driver;
+pub mod http;
 pub mod lifecycle;
 pub mod media;
+pub mod mqtt;
+pub mod observe;
+pub mod outbox;
+pub mod robot;
 
 pub use config::Config;
 pub use lifecycle::{Running, start};

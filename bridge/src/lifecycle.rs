@@ -1,18 +1,40 @@
 //! Start order, task tracking, drain.
+//!
+//! ```text
+//! start: outbox (recovers) → media → broker → driver → routes
+//! stop:  driver ends every session → media says goodbye → outbox is on disk and sends for a moment → "gone" → broker closed
+//! ```
+//!
+//! Each step of the stop has its own bound; together they stay under four seconds.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use anyhow::Context;
 use axum::Router;
-use protocol::Clock;
+use bridge_core::roster::{Limits, Roster};
+use protocol::{Clock, GrantVerifier};
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::Config;
+use crate::driver::{Driver, Handle, MEDIA_QUEUE};
+use crate::http::{self, Shared};
+use crate::media::Engine;
+use crate::mqtt::{LINK_QUEUE, NOTICE_QUEUE, Northbound};
+use crate::observe::Status;
+use crate::outbox::{self, Outbox, WORK_QUEUE};
+
+/// How long one step of the stop may take.
+const STEP: Duration = Duration::from_millis(1500);
 
 /// A bridge that runs.
 pub struct Running {
     /// `/whip/…`, `/whep/…` and `/bridge/health/…`.
     pub router: Router,
+    /// Addresses on which media arrives, one a thread.
+    pub media: Vec<std::net::SocketAddr>,
     tracker: TaskTracker,
 }
 
@@ -22,10 +44,53 @@ pub struct Running {
 /// The configuration is wrong, a file cannot be read or a port is taken: the text says what to do.
 pub async fn start(config: Config, clock: Arc<dyn Clock>, shutdown: CancellationToken) -> anyhow::Result<Running> {
     config.validate().map_err(anyhow::Error::msg)?;
-    let _ = (clock, shutdown);
+    tracing::info!(?config, "the bridge starts");
+    let key_path = config.grant_public_key.display();
+    let key = tokio::fs::read(&config.grant_public_key)
+        .await
+        .with_context(|| format!("cannot read grant_public_key {key_path}: give the path of the server's public key"))?;
+    let verifier = GrantVerifier::from_pem(&key)
+        .with_context(|| format!("grant_public_key {key_path} is not an Ed25519 public key in PEM: copy the server's grant-public.pem"))?;
+
+    let store = outbox::open(&config.outbox, clock.as_ref()).await?;
+    let status = Arc::new(Status::default());
+    let (media_events, events) = mpsc::channel(MEDIA_QUEUE);
+    let engine = Engine::start(config.media.clone(), media_events)?;
+    let media = engine.local_addresses();
+
     let tracker = TaskTracker::new();
-    tracker.close();
-    Ok(Running { router: Router::new(), tracker })
+    // Apart from `shutdown`: the broker is still needed while the bridge stops.
+    let link_stop = CancellationToken::new();
+    let (clock_, status_) = (Arc::clone(&clock), Arc::clone(&status));
+    let northbound = Northbound::open(&config, clock_, status_, &tracker, link_stop.clone())?;
+    let (work, work_queue) = mpsc::channel(WORK_QUEUE);
+    let (quality, quality_queue) = mpsc::channel(LINK_QUEUE);
+    let (notices, notice_queue) = mpsc::channel(NOTICE_QUEUE);
+    let (clock_, status_) = (Arc::clone(&clock), Arc::clone(&status));
+    let outbox = Outbox::new(store, &config.outbox, config.bridge_id, northbound.link(), clock_, status_);
+    let limits = Limits { robots: usize::try_from(config.limits.robots).unwrap_or(usize::MAX), grace: config.grace };
+    let (handle, requests) = Handle::new();
+    let (clock_, status_) = (Arc::clone(&clock), Arc::clone(&status));
+    let driver = Driver::new(Roster::new(limits), engine.clone(), clock_, status_, work, quality.clone());
+
+    let outbox = tracker.spawn(outbox.run(work_queue, notice_queue));
+    let northbound = tracker.spawn(northbound.run(quality_queue, notices));
+    let driver = tracker.spawn(driver.run(requests, events, shutdown.clone()));
+    let shared = Arc::new(Shared::new(&config, verifier, clock, handle, engine.clone(), status, tracker.clone()));
+    let closing = tracker.clone();
+    tracker.spawn(async move {
+        shutdown.cancelled().await;
+        closing.close();
+        // The driver's facts are in the outbox's queue when it returns, and the outbox ends when that queue is empty.
+        let _ = tokio::time::timeout(STEP, driver).await;
+        let goodbye = tokio::time::timeout(STEP, engine.stop());
+        let written = tokio::time::timeout(STEP, outbox);
+        let _ = tokio::join!(goodbye, written);
+        drop(quality);
+        let _ = tokio::time::timeout(STEP, northbound).await;
+        link_stop.cancel();
+    });
+    Ok(Running { router: http::router(shared), media, tracker })
 }
 
 impl Running {

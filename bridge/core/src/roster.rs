@@ -141,10 +141,13 @@ impl Roster {
     /// A publisher's offer was answered with `leg`. It replaces the one before: the robot restarted, or its network changed.
     ///
     /// # Errors
-    /// [`Refusal::Full`]: others were faster. Close the leg.
+    /// [`Refusal::Full`] or, by a newer leg, [`Refusal::Over`]: others were faster. Close the leg.
     pub fn published(&mut self, now: Now, permit: PublishPermit, leg: Leg) -> Result<Vec<Command>, Refusal> {
         self.may_publish(permit.robot)?;
         let seat = self.seats.entry(permit.robot).or_default();
+        if seat.robot.is_some_and(|newer| newer.leg > leg) {
+            return Err(Refusal::Over);
+        }
         let old = seat.robot.replace(RobotLeg { leg, connected: false, silent_since: None, until: permit.until });
         let mut commands: Vec<_> = old.map(|old| Command::Close(old.leg)).into_iter().collect();
         self.session_event(now, permit.robot, Event::RobotAway, &mut commands);
@@ -184,12 +187,12 @@ impl Roster {
     /// An admitted viewer's offer was answered with `leg`.
     ///
     /// # Errors
-    /// [`Refusal::Over`]: the session ended meanwhile. Close the leg.
+    /// [`Refusal::Over`]: the session ended meanwhile, or a newer leg has joined it. Close the leg.
     pub fn joined(&mut self, now: Now, admission: Admission, leg: Leg) -> Result<Vec<Command>, Refusal> {
         let robot = admission.permit.robot;
         let seat = self.seats.get_mut(&robot).ok_or(Refusal::Over)?;
         let session = seat.session.as_ref().ok_or(Refusal::Over)?;
-        if session.visit().session != admission.session {
+        if session.visit().session != admission.session || seat.pupil.is_some_and(|newer| newer > leg) {
             return Err(Refusal::Over);
         }
         let mut commands = Vec::new();

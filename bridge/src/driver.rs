@@ -1,0 +1,406 @@
+//! Feeds what happens to the [`Roster`] and does what it says: the only owner of sessions, and the only reader of the clock for them.
+//!
+//! One task. Requests of HTTP handlers and events of the media threads come in through bounded queues; nothing here waits for a
+//! network. The one thing it waits for is room in the outbox's queue, because a fact must not be dropped lightly.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bridge_core::Leg;
+use bridge_core::grant::{PublishPermit, ViewPermit};
+use bridge_core::presence::Sample;
+use bridge_core::roster::{Admission, Command, LegEvent, Refusal, Roster, SecondLine};
+use bridge_core::session::Parting;
+use protocol::control::ControlMessage;
+use protocol::{Act, Clock, LinkMessage, Now, PlacementId, RobotId, SessionId};
+use tokio::sync::{mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use crate::media::{Engine, LegId, MediaEvent, Second, Why};
+use crate::observe::Status;
+use crate::outbox::Work;
+use crate::robot;
+
+/// Requests that may wait; a full queue is answered "busy".
+pub const REQUEST_QUEUE: usize = 256;
+/// Media events that may wait; what the engine does with more is written there.
+pub const MEDIA_QUEUE: usize = 2048;
+/// Link quality is said this often, besides at each change.
+const LINK_EVERY: Duration = Duration::from_secs(5);
+/// How long a fact may wait for room in the outbox's queue.
+const OUTBOX_WAIT: Duration = Duration::from_secs(2);
+/// The longest sleep, so that the clock need not run at the speed of tokio's.
+const LONGEST_SLEEP: Duration = Duration::from_millis(500);
+
+/// What a `Location` header names: a WHIP or WHEP session as HTTP sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Resource {
+    /// Unguessable.
+    pub id: Uuid,
+    /// Under which robot.
+    pub robot: RobotId,
+    /// Published or viewed.
+    pub act: Act,
+    /// The media leg behind it.
+    pub leg: LegId,
+    /// Digest of the token that made it.
+    pub holder: [u8; 32],
+    /// `Act::View`: whose.
+    pub placement: Option<PlacementId>,
+    /// `Act::View`: which session.
+    pub session: Option<SessionId>,
+    /// Names the present ICE session.
+    pub etag: Uuid,
+}
+
+/// Why the driver did not answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum DriverError {
+    /// Too much waits.
+    #[error("the bridge is busy: please try again in a few seconds")]
+    Busy,
+    /// It stops.
+    #[error("the bridge is stopping: please try again in a minute")]
+    Stopped,
+}
+
+type Reply<T> = oneshot::Sender<T>;
+
+enum Request {
+    MayPublish { robot: RobotId, reply: Reply<Result<(), Refusal>> },
+    Published { permit: PublishPermit, leg: LegId, holder: [u8; 32], reply: Reply<Result<Resource, Refusal>> },
+    Admit { permit: ViewPermit, reply: Reply<Result<Admission, Refusal>> },
+    Joined { admission: Admission, leg: LegId, holder: [u8; 32], reply: Reply<Result<Resource, Refusal>> },
+    Abandon { admission: Admission },
+    Find { id: Uuid, reply: Reply<Option<Resource>> },
+    Restarted { id: Uuid, reply: Reply<Option<Uuid>> },
+    Leave { id: Uuid, reply: Reply<bool> },
+    GrantRefused { robot: RobotId },
+}
+
+/// How HTTP handlers talk to the driver.
+#[derive(Clone)]
+pub struct Handle(mpsc::Sender<Request>);
+
+impl Handle {
+    /// A handle and the queue that the driver reads.
+    #[must_use]
+    pub fn new() -> (Self, Requests) {
+        let (sender, receiver) = mpsc::channel(REQUEST_QUEUE);
+        (Self(sender), Requests(receiver))
+    }
+
+    async fn ask<T>(&self, request: impl FnOnce(Reply<T>) -> Request) -> Result<T, DriverError> {
+        let (reply, answer) = oneshot::channel();
+        self.0.try_send(request(reply)).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => DriverError::Busy,
+            mpsc::error::TrySendError::Closed(_) => DriverError::Stopped,
+        })?;
+        answer.await.map_err(|_| DriverError::Stopped)
+    }
+
+    /// Whether there is a place for a publisher.
+    ///
+    /// # Errors
+    /// The driver does not answer.
+    pub async fn may_publish(&self, robot: RobotId) -> Result<Result<(), Refusal>, DriverError> {
+        self.ask(|reply| Request::MayPublish { robot, reply }).await
+    }
+
+    /// A publisher's offer was answered.
+    ///
+    /// # Errors
+    /// The driver does not answer.
+    pub async fn published(&self, permit: PublishPermit, leg: LegId, holder: [u8; 32]) -> Result<Result<Resource, Refusal>, DriverError> {
+        self.ask(|reply| Request::Published { permit, leg, holder, reply }).await
+    }
+
+    /// May this viewer join? Keeps the seat until [`Handle::joined`] or [`Handle::abandon`].
+    ///
+    /// # Errors
+    /// The driver does not answer.
+    pub async fn admit(&self, permit: ViewPermit) -> Result<Result<Admission, Refusal>, DriverError> {
+        self.ask(|reply| Request::Admit { permit, reply }).await
+    }
+
+    /// A viewer's offer was answered.
+    ///
+    /// # Errors
+    /// The driver does not answer.
+    pub async fn joined(&self, admission: Admission, leg: LegId, holder: [u8; 32]) -> Result<Result<Resource, Refusal>, DriverError> {
+        self.ask(|reply| Request::Joined { admission, leg, holder, reply }).await
+    }
+
+    /// A viewer's offer could not be answered.
+    pub fn abandon(&self, admission: Admission) {
+        // If the queue is full, the seat is freed when the grace is over.
+        let _ = self.0.try_send(Request::Abandon { admission });
+    }
+
+    /// The resource under `id`.
+    ///
+    /// # Errors
+    /// The driver does not answer.
+    pub async fn find(&self, id: Uuid) -> Result<Option<Resource>, DriverError> {
+        self.ask(|reply| Request::Find { id, reply }).await
+    }
+
+    /// Its ICE session was restarted: the new entity tag, unless it is gone.
+    ///
+    /// # Errors
+    /// The driver does not answer.
+    pub async fn restarted(&self, id: Uuid) -> Result<Option<Uuid>, DriverError> {
+        self.ask(|reply| Request::Restarted { id, reply }).await
+    }
+
+    /// Ends what the resource stands for. `false`: there is none (any more).
+    ///
+    /// # Errors
+    /// The driver does not answer.
+    pub async fn leave(&self, id: Uuid) -> Result<bool, DriverError> {
+        self.ask(|reply| Request::Leave { id, reply }).await
+    }
+
+    /// A grant for this robot was refused.
+    pub fn grant_refused(&self, robot: RobotId) {
+        let _ = self.0.try_send(Request::GrantRefused { robot });
+    }
+}
+
+/// The queue that the driver reads.
+pub struct Requests(mpsc::Receiver<Request>);
+
+/// The task's state.
+pub struct Driver {
+    roster: Roster,
+    engine: Engine,
+    clock: Arc<dyn Clock>,
+    status: Arc<Status>,
+    work: mpsc::Sender<Work>,
+    quality: mpsc::Sender<LinkMessage>,
+    robot_of: HashMap<LegId, RobotId>,
+    resources: HashMap<Uuid, Resource>,
+    links_due: Duration,
+}
+
+impl Driver {
+    /// Ready to [`Driver::run`].
+    #[must_use]
+    pub fn new(
+        roster: Roster,
+        engine: Engine,
+        clock: Arc<dyn Clock>,
+        status: Arc<Status>,
+        work: mpsc::Sender<Work>,
+        quality: mpsc::Sender<LinkMessage>,
+    ) -> Self {
+        let links_due = clock.now().monotonic + LINK_EVERY;
+        Self { roster, engine, clock, status, work, quality, robot_of: HashMap::new(), resources: HashMap::new(), links_due }
+    }
+
+    /// Runs until `shutdown`; then ends every session, with its facts in the outbox's queue.
+    pub async fn run(mut self, mut requests: Requests, mut events: mpsc::Receiver<MediaEvent>, shutdown: CancellationToken) {
+        loop {
+            let now = self.clock.now();
+            let (robots, sessions) = self.roster.counts();
+            self.status.set_turn(now, robots, sessions);
+            let due = self.roster.deadline().map_or(self.links_due, |due| due.min(self.links_due));
+            let wait = due.saturating_sub(now.monotonic).min(LONGEST_SLEEP);
+            tokio::select! {
+                biased;
+                () = shutdown.cancelled() => break,
+                Some(event) = events.recv() => self.media(event).await,
+                Some(request) = requests.0.recv() => self.request(request).await,
+                () = tokio::time::sleep(wait) => {}
+            }
+            let now = self.clock.now();
+            if self.roster.deadline().is_some_and(|due| due <= now.monotonic) {
+                let commands = self.roster.tick(now);
+                self.execute(now, commands).await;
+            }
+            if now.monotonic >= self.links_due {
+                self.links_due = now.monotonic + LINK_EVERY;
+                let links: Vec<_> = self.roster.robots().map(|robot| self.roster.link(robot)).collect();
+                links.into_iter().for_each(|link| self.say(link));
+            }
+        }
+        let now = self.clock.now();
+        let commands = self.roster.shutdown(now);
+        self.execute(now, commands).await;
+    }
+
+    async fn request(&mut self, request: Request) {
+        let now = self.clock.now();
+        match request {
+            Request::MayPublish { robot, reply } => drop(reply.send(self.roster.may_publish(robot))),
+            Request::Published { permit, leg, holder, reply } => {
+                let outcome = self.roster.published(now, permit, Leg(leg.0));
+                let resource = Resource {
+                    id: Uuid::new_v4(),
+                    robot: permit.robot,
+                    act: Act::Publish,
+                    leg,
+                    holder,
+                    placement: None,
+                    session: None,
+                    etag: Uuid::new_v4(),
+                };
+                self.install(now, outcome, resource, reply).await;
+            }
+            Request::Admit { permit, reply } => {
+                let (answer, commands) = match self.roster.admit(now, permit) {
+                    Ok(admission) => (Ok(admission), Vec::new()),
+                    Err((refusal, commands)) => (Err(refusal), commands),
+                };
+                self.execute(now, commands).await;
+                if let Err(Ok(admission)) = reply.send(answer) {
+                    self.roster.abandon(admission);
+                }
+            }
+            Request::Joined { admission, leg, holder, reply } => {
+                let outcome = self.roster.joined(now, admission, Leg(leg.0));
+                let resource = Resource {
+                    id: Uuid::new_v4(),
+                    robot: admission.permit.robot,
+                    act: Act::View,
+                    leg,
+                    holder,
+                    placement: Some(admission.permit.placement),
+                    session: Some(admission.session),
+                    etag: Uuid::new_v4(),
+                };
+                if outcome.is_ok() {
+                    // The resource of the leg that was taken over is gone with it.
+                    self.resources.retain(|_, old| old.session != Some(admission.session));
+                }
+                self.install(now, outcome, resource, reply).await;
+            }
+            Request::Abandon { admission } => self.roster.abandon(admission),
+            Request::Find { id, reply } => drop(reply.send(self.resources.get(&id).cloned())),
+            Request::Restarted { id, reply } => {
+                let etag = self.resources.get_mut(&id).map(|resource| {
+                    resource.etag = Uuid::new_v4();
+                    resource.etag
+                });
+                drop(reply.send(etag));
+            }
+            Request::Leave { id, reply } => {
+                let resource = self.resources.remove(&id);
+                drop(reply.send(resource.is_some()));
+                let Some(resource) = resource else { return };
+                let mut commands = match resource.session {
+                    Some(session) => self.roster.left(now, resource.robot, session),
+                    None => self.roster.leg(now, resource.robot, Leg(resource.leg.0), LegEvent::Closed(Parting::Goodbye)),
+                };
+                commands.push(Command::Close(Leg(resource.leg.0)));
+                self.execute(now, commands).await;
+            }
+            Request::GrantRefused { robot } => {
+                let commands = self.roster.grant_refused(now, robot);
+                self.execute(now, commands).await;
+            }
+        }
+    }
+
+    async fn install(
+        &mut self,
+        now: Now,
+        outcome: Result<Vec<Command>, Refusal>,
+        resource: Resource,
+        reply: Reply<Result<Resource, Refusal>>,
+    ) {
+        match outcome {
+            Ok(commands) => {
+                self.robot_of.insert(resource.leg, resource.robot);
+                self.resources.insert(resource.id, resource.clone());
+                self.execute(now, commands).await;
+                drop(reply.send(Ok(resource)));
+            }
+            Err(refusal) => {
+                self.engine.close(resource.leg);
+                drop(reply.send(Err(refusal)));
+            }
+        }
+    }
+
+    async fn media(&mut self, event: MediaEvent) {
+        let now = self.clock.now();
+        let commands = match event {
+            MediaEvent::Connected { leg, .. } => self.leg(now, leg, LegEvent::Connected),
+            MediaEvent::Silent { leg } => self.leg(now, leg, LegEvent::Silent),
+            MediaEvent::Back { leg } => self.leg(now, leg, LegEvent::Back),
+            MediaEvent::Closed { leg, why } => {
+                tracing::info!(media.leg = %leg, why = ?why, "a connection ended");
+                let parting = if why == Why::Left { Parting::Goodbye } else { Parting::Vanished };
+                // Whoever replaced it says so to the roster; until then the seat is theirs.
+                let commands = if why == Why::Replaced { Vec::new() } else { self.leg(now, leg, LegEvent::Closed(parting)) };
+                self.robot_of.remove(&leg);
+                // A pupil can still leave on purpose by the address of a leg that broke; it is forgotten with the session.
+                self.resources.retain(|_, resource| resource.leg != leg || (resource.session.is_some() && why != Why::Replaced));
+                commands
+            }
+            MediaEvent::Text { leg, text } => match (self.robot_of.get(&leg), robot::deed(&text)) {
+                (Some(robot), Some(deed)) => self.roster.did(now, *robot, Leg(leg.0), deed),
+                _ => Vec::new(),
+            },
+            MediaEvent::Second(second) => self.roster.second(now, second.robot, line(&second)),
+            // Texts are kept by the engine until the channel opens, so there is nothing to wait for.
+            MediaEvent::ChannelOpen { .. } | MediaEvent::ChannelClosed { .. } => Vec::new(),
+        };
+        self.execute(now, commands).await;
+    }
+
+    fn leg(&mut self, now: Now, leg: LegId, event: LegEvent) -> Vec<Command> {
+        match self.robot_of.get(&leg) {
+            Some(robot) => self.roster.leg(now, *robot, Leg(leg.0), event),
+            None => Vec::new(),
+        }
+    }
+
+    async fn execute(&mut self, now: Now, commands: Vec<Command>) {
+        for command in commands {
+            match command {
+                Command::Tell(leg, control) => self.engine.send_text(LegId(leg.0), ControlMessage::plain(control).to_text()),
+                Command::Close(leg) => self.engine.close(LegId(leg.0)),
+                Command::Record(record) => self.keep(Work::Record(record)).await,
+                Command::Report(event) => {
+                    tracing::info!(robot.id = %event.robot, what = ?event.what, "something happened");
+                    self.keep(Work::Report(event)).await;
+                }
+                Command::LinkChanged(robot) => {
+                    let link = self.roster.link(robot);
+                    self.say(link);
+                }
+                Command::Ended(session, reason) => {
+                    tracing::info!(session.id = %session, ?reason, "a session ended");
+                    self.resources.retain(|_, resource| resource.session != Some(session));
+                }
+            }
+        }
+        let (robots, sessions) = self.roster.counts();
+        self.status.set_turn(now, robots, sessions);
+    }
+
+    async fn keep(&self, work: Work) {
+        if self.work.send_timeout(work, OUTBOX_WAIT).await.is_err() {
+            // Facts are absolute: the next one of the same interval says this one too.
+            tracing::error!("the outbox does not take facts: check the disk; relaying goes on");
+        }
+    }
+
+    fn say(&self, link: LinkMessage) {
+        // A full queue drops it; the next one comes in seconds.
+        let _ = self.quality.try_send(link);
+    }
+}
+
+fn line(second: &Second) -> SecondLine {
+    let pupil = second.subscriber.map(|leg| {
+        let sample =
+            Sample { video: leg.video_sent, audio: leg.audio_sent, voice: leg.voice_received, reports: leg.reports && leg.live };
+        (Leg(leg.leg.0), sample, leg.quality)
+    });
+    SecondLine { robot: second.publisher.map(|leg| leg.quality), pupil }
+}

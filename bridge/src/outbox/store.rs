@@ -1,0 +1,357 @@
+//! The outbox on disk: SQLite, one writer, every write one transaction.
+//!
+//! The only file that the bridge writes. `synchronous=FULL`: what was recorded survives a power cut.
+
+use std::ops::RangeInclusive;
+use std::path::Path;
+use std::time::Duration;
+
+use bridge_core::presence::Interval;
+use bridge_core::session::{Checkpoint, Visit};
+use chrono::{DateTime, Utc};
+use protocol::{Active, Kind, PlacementId, PresenceMessage, RobotId, SessionId, Tier};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{Sqlite, Transaction};
+use uuid::Uuid;
+
+/// What went wrong with the file.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// It cannot be opened or brought up to date.
+    #[error("cannot open the outbox {path}: check that its folder exists and that this user may write there", path = .path.display())]
+    Open {
+        /// Where.
+        path: std::path::PathBuf,
+        /// Why.
+        #[source]
+        source: sqlx::Error,
+    },
+    /// It was made by a newer program, or is damaged.
+    #[error("the outbox {path} cannot be brought up to date: it is damaged, or from a newer version of this program", path = .path.display())]
+    Migrate {
+        /// Where.
+        path: std::path::PathBuf,
+        /// Why.
+        #[source]
+        source: sqlx::migrate::MigrateError,
+    },
+    /// Reading or writing failed.
+    #[error("cannot read or write the outbox")]
+    Use(#[from] sqlx::Error),
+}
+
+/// The open file.
+#[derive(Clone)]
+pub struct Store {
+    pool: SqlitePool,
+    epoch: Uuid,
+}
+
+/// A message to send.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MessageRow {
+    /// Its number in the epoch.
+    pub seq: u64,
+    /// Its id; the same when it is sent again.
+    pub message_id: Uuid,
+    /// Presence or event.
+    pub kind: Kind,
+    /// The body, as JSON.
+    pub body: String,
+    /// When it was recorded.
+    pub created_at: DateTime<Utc>,
+}
+
+/// What waits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Waiting {
+    /// How many messages.
+    pub count: u64,
+    /// Since when the oldest waits.
+    pub oldest: Option<DateTime<Utc>>,
+    /// Size of the data in the file, in bytes, free pages left out.
+    pub bytes: u64,
+}
+
+impl Store {
+    /// Opens the file at `path`, makes it if it is missing, and brings it up to date.
+    ///
+    /// # Errors
+    /// It cannot be opened, or is from a newer version.
+    pub async fn open(path: &Path) -> Result<Self, StoreError> {
+        let open = |source| StoreError::Open { path: path.to_owned(), source };
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .busy_timeout(Duration::from_secs(5));
+        // One connection: the outbox has one writer, and it reads its own writes.
+        let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options).await.map_err(open)?;
+        sqlx::migrate!("./migrations")
+            .run(&pool)
+            .await
+            .map_err(|source| StoreError::Migrate { path: path.to_owned(), source })?;
+        let fresh = Uuid::now_v7();
+        sqlx::query!("INSERT INTO outbox (outbox_id, epoch, next_seq) VALUES (1, $1, 1) ON CONFLICT DO NOTHING", fresh)
+            .execute(&pool)
+            .await
+            .map_err(open)?;
+        let epoch = sqlx::query_scalar!(r#"SELECT epoch AS "epoch!: Uuid" FROM outbox"#).fetch_one(&pool).await.map_err(open)?;
+        Ok(Self { pool, epoch })
+    }
+
+    /// Which life of the file this is.
+    #[must_use]
+    pub fn epoch(&self) -> Uuid {
+        self.epoch
+    }
+
+    /// Begins a transaction.
+    ///
+    /// # Errors
+    /// The disk.
+    pub async fn begin(&self) -> Result<Transaction<'static, Sqlite>, StoreError> {
+        Ok(self.pool.begin().await?)
+    }
+
+    /// Up to `limit` messages with numbers over `after`, oldest first, marked as sent.
+    ///
+    /// # Errors
+    /// The disk.
+    pub async fn take(&self, after: u64, limit: usize, at: DateTime<Utc>) -> Result<Vec<MessageRow>, StoreError> {
+        let (after, limit) = (signed(after), i64::try_from(limit).unwrap_or(i64::MAX));
+        let mut tx = self.pool.begin().await?;
+        let rows = sqlx::query!(
+            r#"SELECT seq AS "seq!", message_id AS "message_id!: Uuid", kind AS "kind!", body AS "body!",
+                      created_at AS "created_at!: DateTime<Utc>", sent_at AS "sent_at?: DateTime<Utc>"
+               FROM message WHERE seq > $1 ORDER BY seq LIMIT $2"#,
+            after,
+            limit
+        )
+        .fetch_all(&mut *tx)
+        .await?;
+        if let (Some(first), Some(last)) = (rows.first(), rows.last())
+            && rows.iter().any(|row| row.sent_at.is_none())
+        {
+            let (first, last) = (first.seq, last.seq);
+            sqlx::query!("UPDATE message SET sent_at = $1 WHERE seq BETWEEN $2 AND $3 AND sent_at IS NULL", at, first, last)
+                .execute(&mut *tx)
+                .await?;
+        }
+        tx.commit().await?;
+        Ok(rows
+            .into_iter()
+            .map(|row| MessageRow {
+                seq: unsigned(row.seq),
+                message_id: row.message_id,
+                kind: if row.kind == Kind::Event.as_str() { Kind::Event } else { Kind::Presence },
+                body: row.body,
+                created_at: row.created_at,
+            })
+            .collect())
+    }
+
+    /// Deletes what the server has committed.
+    ///
+    /// # Errors
+    /// The disk.
+    pub async fn delete(&self, committed: &[RangeInclusive<u64>]) -> Result<u64, StoreError> {
+        let mut deleted = 0;
+        let mut tx = self.pool.begin().await?;
+        for range in committed {
+            let (low, high) = (signed(*range.start()), signed(*range.end()));
+            let done = sqlx::query!("DELETE FROM message WHERE seq BETWEEN $1 AND $2", low, high).execute(&mut *tx).await?;
+            deleted += done.rows_affected();
+        }
+        tx.commit().await?;
+        Ok(deleted)
+    }
+
+    /// What waits.
+    ///
+    /// # Errors
+    /// The disk.
+    pub async fn waiting(&self) -> Result<Waiting, StoreError> {
+        let row = sqlx::query!(r#"SELECT count(*) AS "count!: i64", min(created_at) AS "oldest?: DateTime<Utc>" FROM message"#)
+            .fetch_one(&self.pool)
+            .await?;
+        let bytes = sqlx::query_scalar!(
+            r#"SELECT (p.page_count - f.freelist_count) * s.page_size AS "bytes!: i64"
+               FROM pragma_page_count AS p, pragma_freelist_count AS f, pragma_page_size AS s"#
+        )
+        .fetch_one(&self.pool)
+        .await?;
+        Ok(Waiting { count: unsigned(row.count), oldest: row.oldest, bytes: unsigned(bytes) })
+    }
+
+    /// The sessions that a killed process left open.
+    ///
+    /// # Errors
+    /// The disk.
+    pub async fn checkpoints(&self) -> Result<Vec<Checkpoint>, StoreError> {
+        let rows = sqlx::query!(
+            r#"SELECT session_id AS "session_id!: Uuid", placement_id AS "placement_id!: Uuid", robot_id AS "robot_id!: Uuid",
+                      intervals AS "intervals!", closed_ms AS "closed_ms!", at AS "at!: DateTime<Utc>", tier AS "tier?",
+                      from_at AS "from_at?: DateTime<Utc>", span_us AS "span_us?", spoke_ms AS "spoke_ms!", hands AS "hands!",
+                      looks AS "looks!", feelings AS "feelings!"
+               FROM checkpoint ORDER BY session_id"#
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        let rows = rows.into_iter().map(|row| {
+            let intervals = small(row.intervals);
+            let active = Active {
+                spoke_ms: unsigned(row.spoke_ms),
+                hands: small(row.hands),
+                looks: small(row.looks),
+                feelings: small(row.feelings),
+            };
+            let tier = row.tier.as_deref().map(tier_of);
+            let open = match (tier, row.from_at, row.span_us) {
+                (Some(tier), Some(from), Some(span_us)) => {
+                    Some(Interval { n: intervals, tier, from, span: Duration::from_micros(unsigned(span_us)), active })
+                }
+                _ => None,
+            };
+            let visit = Visit {
+                session: SessionId(row.session_id),
+                placement: PlacementId(row.placement_id),
+                robot: RobotId(row.robot_id),
+            };
+            Checkpoint { visit, intervals, closed_ms: unsigned(row.closed_ms), open, at: row.at }
+        });
+        Ok(rows.collect())
+    }
+
+    /// Writes everything into the main file and closes it.
+    pub async fn close(&self) {
+        self.pool.close().await;
+    }
+}
+
+/// Appends one message under the next number. A later word on an interval of which no word was ever sent replaces it.
+///
+/// # Errors
+/// The disk.
+pub async fn append(tx: &mut Transaction<'_, Sqlite>, kind: Kind, body: &str, grows: Option<(SessionId, u32)>, at: DateTime<Utc>) -> Result<(), StoreError> {
+    let (session, n) = (grows.map(|(session, _)| session.0), grows.map(|(_, n)| i64::from(n)));
+    if grows.is_some() {
+        let replaced = sqlx::query!(
+            "UPDATE message SET body = $1 WHERE session_id = $2 AND interval_n = $3 AND sent_at IS NULL",
+            body,
+            session,
+            n
+        )
+        .execute(&mut **tx)
+        .await?;
+        if replaced.rows_affected() > 0 {
+            return Ok(());
+        }
+    }
+    let seq = sqlx::query_scalar!(r#"UPDATE outbox SET next_seq = next_seq + 1 RETURNING next_seq - 1 AS "seq!: i64""#)
+        .fetch_one(&mut **tx)
+        .await?;
+    let (id, kind) = (Uuid::now_v7(), kind.as_str());
+    sqlx::query!(
+        "INSERT INTO message (seq, message_id, kind, body, session_id, interval_n, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        seq,
+        id,
+        kind,
+        body,
+        session,
+        n,
+        at
+    )
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+/// Remembers an open session.
+///
+/// # Errors
+/// The disk.
+pub async fn remember(tx: &mut Transaction<'_, Sqlite>, checkpoint: &Checkpoint) -> Result<(), StoreError> {
+    let Checkpoint { visit, intervals, closed_ms, open, at } = checkpoint;
+    let (session, placement, robot) = (visit.session.0, visit.placement.0, visit.robot.0);
+    let (intervals, closed_ms) = (i64::from(*intervals), signed(*closed_ms));
+    let tier = open.map(|open| tier_text(open.tier));
+    let from = open.map(|open| open.from);
+    let span_us = open.map(|open| i64::try_from(open.span.as_micros()).unwrap_or(i64::MAX));
+    let active = open.map(|open| open.active).unwrap_or_default();
+    let (spoke_ms, hands) = (signed(active.spoke_ms), i64::from(active.hands));
+    let (looks, feelings) = (i64::from(active.looks), i64::from(active.feelings));
+    sqlx::query!(
+        "INSERT INTO checkpoint (session_id, placement_id, robot_id, intervals, closed_ms, at, tier, from_at, span_us, spoke_ms,
+                                 hands, looks, feelings)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+         ON CONFLICT (session_id) DO UPDATE SET intervals = excluded.intervals, closed_ms = excluded.closed_ms, at = excluded.at,
+             tier = excluded.tier, from_at = excluded.from_at, span_us = excluded.span_us, spoke_ms = excluded.spoke_ms,
+             hands = excluded.hands, looks = excluded.looks, feelings = excluded.feelings",
+        session,
+        placement,
+        robot,
+        intervals,
+        closed_ms,
+        at,
+        tier,
+        from,
+        span_us,
+        spoke_ms,
+        hands,
+        looks,
+        feelings
+    )
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+/// Forgets a session that has ended.
+///
+/// # Errors
+/// The disk.
+pub async fn forget(tx: &mut Transaction<'_, Sqlite>, session: SessionId) -> Result<(), StoreError> {
+    let session = session.0;
+    sqlx::query!("DELETE FROM checkpoint WHERE session_id = $1", session).execute(&mut **tx).await?;
+    Ok(())
+}
+
+/// Which interval a fact is a later word on, if it is one.
+#[must_use]
+pub fn grows(fact: &PresenceMessage) -> Option<(SessionId, u32)> {
+    match fact {
+        PresenceMessage::Interval { session, n, .. } => Some((*session, *n)),
+        PresenceMessage::Ended { .. } => None,
+    }
+}
+
+fn tier_text(tier: Tier) -> &'static str {
+    match tier {
+        Tier::Audio => "audio",
+        Tier::Stills => "stills",
+        Tier::Video => "video",
+    }
+}
+
+fn tier_of(text: &str) -> Tier {
+    match text {
+        "audio" => Tier::Audio,
+        "stills" => Tier::Stills,
+        _ => Tier::Video,
+    }
+}
+
+/// SQLite has signed numbers only; ours stay far below their limit.
+fn signed(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+fn unsigned(number: i64) -> u64 {
+    u64::try_from(number).unwrap_or(0)
+}
+
+fn small(number: i64) -> u32 {
+    u32::try_from(number).unwrap_or(0)
+}
