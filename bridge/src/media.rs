@@ -20,6 +20,23 @@ use tokio::sync::{mpsc, oneshot};
 
 use worker::{Command, WorkerHandle};
 
+mod address;
+mod batch;
+mod channel;
+mod dtls;
+mod feedback;
+mod header;
+mod hello;
+mod hub;
+mod leg;
+mod outbox;
+mod relay;
+mod rtcp;
+mod srtp;
+mod stream;
+mod stun;
+mod tally;
+mod window;
 mod worker;
 
 /// How long a command may take to be answered by its media thread, which normally needs microseconds.

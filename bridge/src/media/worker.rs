@@ -1,14 +1,41 @@
-//! One media thread: its socket, its commands, its timers.
+//! One media thread: a socket, a timer heap, and the legs of the robots that belong to it.
+//!
+//! It reads the clock once per wake and waits for nothing but its socket and its commands. No panic is reachable from the
+//! network; if one happens all the same, the thread ends, every command is answered [`MediaError::Stopped`], and the process's
+//! health check says so.
 
+use std::io::{ErrorKind, IoSliceMut};
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::mpsc::{SyncSender, TrySendError};
+use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, TrySendError, sync_channel};
+use std::time::{Duration, Instant};
 
 use bridge_core::offer::{Credentials, Offer};
+use mio::{Events, Interest, Poll, Token, Waker};
 use protocol::RobotId;
+use quinn_udp::{RecvMeta, UdpSocketState};
 use tokio::sync::{mpsc, oneshot};
 
+use super::address::reachable;
+use super::batch::Path;
+use super::dtls::Identity;
+use super::hub::Hub;
 use super::{Answer, LegId, MediaConfig, MediaError, MediaEvent, Party, Talk};
+
+/// Most commands that wait for one thread.
+const MAX_COMMANDS: usize = 1024;
+
+/// Buffers filled by one receive call; each holds one datagram or several joined by the kernel.
+const BUFFERS: usize = 16;
+
+/// Most receive calls per wake, so that commands and timers are not starved.
+const MAX_ROUNDS: usize = 16;
+
+/// Asked for; the system's limit may be lower.
+const SOCKET_BUFFER: usize = 8 * 1024 * 1024;
+
+const SOCKET: Token = Token(0);
+const WAKE: Token = Token(1);
 
 /// What a media thread is asked to do.
 pub(super) enum Command {
@@ -24,7 +51,7 @@ pub(super) enum Command {
 pub(super) struct WorkerHandle {
     pub(super) local: SocketAddr,
     commands: SyncSender<Command>,
-    waker: Arc<mio::Waker>,
+    waker: Arc<Waker>,
 }
 
 impl WorkerHandle {
@@ -46,6 +73,138 @@ impl WorkerHandle {
     }
 }
 
-pub(super) fn start(_config: &MediaConfig, _events: &mpsc::Sender<MediaEvent>) -> Result<Vec<WorkerHandle>, MediaError> {
-    Err(MediaError::Stopped)
+/// Opens the sockets and starts the threads.
+pub(super) fn start(config: &MediaConfig, events: &mpsc::Sender<MediaEvent>) -> Result<Vec<WorkerHandle>, MediaError> {
+    config.validate().map_err(|problem| MediaError::Start { attempted: "read the configuration", source: problem.into() })?;
+    let identity = Identity::generate().map_err(|source| MediaError::Start { attempted: "make a certificate", source })?;
+    (0..config.threads).map(|index| start_one(config, index, &identity, events.clone())).collect()
+}
+
+fn start_one(config: &MediaConfig, index: u16, identity: &Identity, events: mpsc::Sender<MediaEvent>) -> Result<WorkerHandle, MediaError> {
+    let port = if config.port == 0 { 0 } else { config.port + index };
+    let address = SocketAddr::new(config.bind, port);
+    let failed = |attempted| move |source: std::io::Error| MediaError::Start { attempted, source: source.into() };
+    let mut socket = mio::net::UdpSocket::bind(address).map_err(|source| MediaError::Bind { address, source })?;
+    let local = socket.local_addr().map_err(failed("ask a socket for its address"))?;
+    for result in [socket2::SockRef::from(&socket).set_recv_buffer_size(SOCKET_BUFFER), socket2::SockRef::from(&socket).set_send_buffer_size(SOCKET_BUFFER)] {
+        if let Err(error) = result {
+            tracing::debug!(%error, "a socket buffer could not be enlarged");
+        }
+    }
+    let state = UdpSocketState::new((&socket).into()).map_err(failed("prepare a socket"))?;
+    let poll = Poll::new().map_err(failed("open a poll"))?;
+    poll.registry().register(&mut socket, SOCKET, Interest::READABLE).map_err(failed("watch a socket"))?;
+    let waker = Arc::new(Waker::new(poll.registry(), WAKE).map_err(failed("open a waker"))?);
+    let (sender, commands) = sync_channel(MAX_COMMANDS);
+    let now = wake_time();
+    let hub = Hub::new(config, u64::from(index), reachable(config, local), identity.clone(), events, now);
+    let worker = Worker { socket, state, poll, commands, hub };
+    let addresses: Vec<String> = reachable(config, local).iter().map(ToString::to_string).collect();
+    tracing::info!(media.local = %local, media.addresses = addresses.join(" "), "media thread listens");
+    std::thread::Builder::new().name(format!("media-{index}")).spawn(move || worker.run()).map_err(failed("start a thread"))?;
+    Ok(WorkerHandle { local, commands: sender, waker })
+}
+
+/// The media thread's clock.
+#[expect(clippy::disallowed_methods, reason = "a media thread reads time once per wake")]
+fn wake_time() -> Instant {
+    Instant::now()
+}
+
+struct Worker {
+    socket: mio::net::UdpSocket,
+    state: UdpSocketState,
+    poll: Poll,
+    commands: Receiver<Command>,
+    hub: Hub,
+}
+
+impl Worker {
+    fn run(mut self) {
+        let origin = wake_time();
+        let mut events = Events::with_capacity(16);
+        // The kernel may join up to 64 datagrams of one sender into a buffer.
+        let mut buffers: [Vec<u8>; BUFFERS] = std::array::from_fn(|_| vec![0; usize::from(u16::MAX)]);
+        let mut more = false;
+        loop {
+            let timeout = if more { Duration::ZERO } else { self.hub.wait(wake_time()) };
+            if let Err(error) = self.poll.poll(&mut events, Some(timeout))
+                && error.kind() != ErrorKind::Interrupted
+            {
+                tracing::error!(%error, "a media thread cannot wait for its socket; it ends");
+                return;
+            }
+            let now = wake_time();
+            match self.take_commands(now) {
+                Going::On => {}
+                Going::Stop(reply) => {
+                    self.hub.stop(now);
+                    self.hub.flush(&self.socket, &self.state);
+                    if let Some(reply) = reply {
+                        let _ = reply.send(());
+                    }
+                    return;
+                }
+            }
+            more = self.receive(&mut buffers, now, origin);
+            self.hub.timers(now);
+            self.hub.flush(&self.socket, &self.state);
+        }
+    }
+
+    /// Reads until the socket is empty. Returns whether it may not be: its readiness is told only once.
+    fn receive(&mut self, buffers: &mut [Vec<u8>; BUFFERS], now: Instant, origin: Instant) -> bool {
+        let since_start = now.saturating_duration_since(origin);
+        for _ in 0..MAX_ROUNDS {
+            let mut metas = [RecvMeta::default(); BUFFERS];
+            let mut slices = buffers.each_mut().map(|buffer| IoSliceMut::new(buffer));
+            let count = match self.state.recv((&self.socket).into(), &mut slices, &mut metas) {
+                Ok(count) => count,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return false,
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                // An earlier packet found nobody at its port; the next call reads on.
+                Err(error) => {
+                    tracing::debug!(%error, "a receive call failed");
+                    continue;
+                }
+            };
+            for (buffer, meta) in buffers.iter_mut().zip(&metas).take(count) {
+                let path = Path { remote: meta.addr, local: meta.dst_ip };
+                let arrived_us = u64::try_from(meta.timestamp.unwrap_or(since_start).as_micros()).unwrap_or(0);
+                let Some(filled) = buffer.get_mut(..meta.len) else { continue };
+                for datagram in filled.chunks_mut(meta.stride.max(1)) {
+                    self.hub.datagram(path, datagram, arrived_us, now);
+                }
+            }
+            if count < BUFFERS {
+                return false;
+            }
+        }
+        true
+    }
+
+    fn take_commands(&mut self, now: Instant) -> Going {
+        for _ in 0..MAX_COMMANDS {
+            match self.commands.try_recv() {
+                Ok(Command::Add { robot, party, talk, offer, reply }) => {
+                    let _ = reply.send(self.hub.add(robot, party, talk, *offer, now));
+                }
+                Ok(Command::Restart { leg, remote, reply }) => {
+                    let _ = reply.send(self.hub.restart(leg, remote));
+                }
+                Ok(Command::Close { leg }) => self.hub.close(leg, super::Why::Asked, now),
+                Ok(Command::Text { leg, text }) => self.hub.send_text(leg, text, now),
+                Ok(Command::KeyFrame { robot }) => self.hub.want_key_frame(robot, now),
+                Ok(Command::Stop { reply }) => return Going::Stop(Some(reply)),
+                Err(TryRecvError::Empty) => break,
+                Err(TryRecvError::Disconnected) => return Going::Stop(None),
+            }
+        }
+        Going::On
+    }
+}
+
+enum Going {
+    On,
+    Stop(Option<oneshot::Sender<()>>),
 }

@@ -1,0 +1,144 @@
+//! Packets on their way out, gathered per path so that one system call sends several (UDP segmentation offload).
+//!
+//! Nothing waits here: a wake of the media thread ends with [`Batch::flush`]. Packets of one path leave in the order they came.
+
+use std::io::ErrorKind;
+use std::net::{IpAddr, SocketAddr};
+
+use quinn_udp::{Transmit, UdpSocketState};
+
+/// Most bytes sent by one call.
+const MAX_BURST: usize = 60_000;
+
+/// Most packets sent by one call, whatever the kernel allows: a router's queue is short.
+const MAX_SEGMENTS: usize = 32;
+
+/// Most buffers kept for the next wake.
+const MAX_SPARE: usize = 64;
+
+/// Between which two addresses packets of a leg go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Path {
+    /// The other end.
+    pub(super) remote: SocketAddr,
+    /// The address of this machine it sent to, so that replies come from there.
+    pub(super) local: Option<IpAddr>,
+}
+
+struct Burst {
+    path: Path,
+    bytes: Vec<u8>,
+    segment: usize,
+    count: usize,
+    /// A packet shorter than the others ends a burst.
+    ended: bool,
+}
+
+/// See the module.
+pub(super) struct Batch {
+    bursts: Vec<Burst>,
+    spare: Vec<Vec<u8>>,
+    max_segments: usize,
+    /// Packets the socket did not take since the last question.
+    dropped: u64,
+}
+
+impl Batch {
+    pub(super) fn new() -> Self {
+        Self { bursts: Vec::new(), spare: Vec::new(), max_segments: 1, dropped: 0 }
+    }
+
+    /// Queues a packet that is complete.
+    pub(super) fn push(&mut self, path: Path, packet: &[u8]) {
+        self.write(path, packet.len(), |space| {
+            space.copy_from_slice(packet);
+            Some(())
+        });
+    }
+
+    /// Queues a packet of `length` bytes that `fill` writes in place; nothing is queued if it returns `None`.
+    pub(super) fn write(&mut self, path: Path, length: usize, fill: impl FnOnce(&mut [u8]) -> Option<()>) -> Option<()> {
+        let max_segments = self.max_segments;
+        let fits = |burst: &Burst| !burst.ended && length <= burst.segment && burst.count < max_segments && burst.bytes.len() + length <= MAX_BURST;
+        let newest = self.bursts.iter().rposition(|burst| burst.path == path);
+        let place = match newest.filter(|place| fits(&self.bursts[*place])) {
+            Some(place) => place,
+            None => {
+                let bytes = self.spare.pop().unwrap_or_default();
+                self.bursts.push(Burst { path, bytes, segment: length, count: 0, ended: false });
+                self.bursts.len() - 1
+            }
+        };
+        let burst = &mut self.bursts[place];
+        let start = burst.bytes.len();
+        burst.bytes.resize(start + length, 0);
+        if fill(&mut burst.bytes[start..]).is_none() {
+            burst.bytes.truncate(start);
+            return None;
+        }
+        burst.count += 1;
+        burst.ended = length < burst.segment;
+        Some(())
+    }
+
+    /// Sends everything. What the socket does not take at once is dropped, as a full router would.
+    pub(super) fn flush(&mut self, socket: &mio::net::UdpSocket, state: &UdpSocketState) {
+        for mut burst in self.bursts.drain(..) {
+            if burst.count > 0 {
+                let transmit = Transmit {
+                    destination: burst.path.remote,
+                    ecn: None,
+                    contents: &burst.bytes,
+                    segment_size: (burst.count > 1).then_some(burst.segment),
+                    src_ip: burst.path.local,
+                };
+                if let Err(error) = state.try_send(socket.into(), &transmit) {
+                    self.dropped += burst.count as u64;
+                    if error.kind() != ErrorKind::WouldBlock {
+                        tracing::debug!(%error, packets = burst.count, "packets could not be sent");
+                    }
+                }
+            }
+            if self.spare.len() < MAX_SPARE {
+                burst.bytes.clear();
+                self.spare.push(burst.bytes);
+            }
+        }
+        // The kernel may turn offload down at the first try.
+        self.max_segments = state.max_gso_segments().clamp(1, MAX_SEGMENTS);
+    }
+
+    /// Packets dropped since the last call.
+    pub(super) fn take_dropped(&mut self) -> u64 {
+        std::mem::take(&mut self.dropped)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn path(port: u16) -> Path {
+        Path { remote: SocketAddr::from(([127, 0, 0, 1], port)), local: None }
+    }
+
+    #[test]
+    fn equal_packets_of_one_path_share_a_call_and_a_shorter_one_ends_it() {
+        let mut batch = Batch { max_segments: 3, ..Batch::new() };
+        for (port, length) in [(1, 100), (2, 50), (1, 100), (1, 60), (1, 60), (1, 60), (1, 60), (1, 60), (2, 51)] {
+            batch.push(path(port), &vec![0; length]);
+        }
+        let shape: Vec<_> = batch.bursts.iter().map(|burst| (burst.path.remote.port(), burst.segment, burst.count)).collect();
+        assert_eq!(shape, [(1, 100, 3), (2, 50, 1), (1, 60, 3), (1, 60, 1), (2, 51, 1)]);
+    }
+
+    #[test]
+    fn a_packet_that_could_not_be_written_leaves_no_trace() {
+        let mut batch = Batch { max_segments: 8, ..Batch::new() };
+        batch.push(path(1), &[1; 10]);
+        assert_eq!(batch.write(path(1), 10, |_| None), None);
+        batch.push(path(1), &[2; 10]);
+        assert_eq!(batch.bursts[0].bytes, [[1; 10], [2; 10]].concat());
+        assert_eq!(batch.bursts[0].count, 2);
+    }
+}

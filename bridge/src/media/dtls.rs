@@ -1,0 +1,254 @@
+//! One leg's DTLS association: handshake, certificate check, keys for SRTP and SRTCP.
+//!
+//! The association does not follow the ICE path: for `rtc-dtls` the other end sits at one constant place. The certificate is
+//! checked against the fingerprint of the offer and nothing else, which is what WebRTC asks for.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use bridge_core::offer::Setup;
+use bytes::BytesMut;
+use rtc_crypto::{HashAlgorithm, RTCCryptoProvider};
+use rtc_dtls::config::{ClientAuthType, ConfigBuilder, ExtendedMasterSecretType, HandshakeConfig};
+use rtc_dtls::crypto::Certificate;
+use rtc_dtls::endpoint::{Endpoint, EndpointEvent};
+use rtc_dtls::extension::extension_use_srtp::SrtpProtectionProfile;
+use rtc_dtls::state::State;
+use rtc_shared::TransportProtocol;
+use rtc_shared::error::Error;
+use rtc_srtp::config::{Config, LABEL_EXTRACTOR_DTLS_SRTP};
+use rtc_srtp::context::Context;
+use rtc_srtp::option::srtcp_replay_protection;
+use rtc_srtp::protection_profile::ProtectionProfile;
+
+use super::hello::Held;
+use super::srtp::{Cipher, Profile};
+
+/// How far back an SRTCP packet may come.
+const SRTCP_WINDOW: usize = 128;
+
+/// How far back a DTLS record may come.
+const DTLS_WINDOW: usize = 64;
+
+/// Profiles from the best; GCM is cheaper and stronger, counter mode is what every client has.
+const PREFERENCE: [SrtpProtectionProfile; 3] =
+    [SrtpProtectionProfile::Srtp_Aead_Aes_128_Gcm, SrtpProtectionProfile::Srtp_Aead_Aes_256_Gcm, SrtpProtectionProfile::Srtp_Aes128_Cm_Hmac_Sha1_80];
+
+/// The bridge's certificate and cryptography, made once per process.
+#[derive(Clone)]
+pub(super) struct Identity {
+    pub(super) provider: Arc<dyn RTCCryptoProvider>,
+    certificate: Certificate,
+    pub(super) fingerprint: [u8; 32],
+}
+
+impl Identity {
+    /// Makes a self-signed certificate that lives as long as the process.
+    pub(super) fn generate() -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
+        let provider = rtc_crypto::default_provider()?;
+        let certificate = Certificate::generate_self_signed(vec!["windowseat".to_owned()], provider.crypto())?;
+        let der = certificate.certificate.first().ok_or("the certificate is empty")?;
+        let digest = provider.crypto().hash(HashAlgorithm::Sha256, der.as_ref())?;
+        let fingerprint = digest.as_slice().try_into()?;
+        Ok(Self { provider, certificate, fingerprint })
+    }
+
+    fn config(&self, profiles: &[SrtpProtectionProfile], is_client: bool, wanted: [u8; 32], mismatch: &Arc<AtomicBool>) -> Result<Arc<HandshakeConfig>, Error> {
+        let provider = self.provider.clone();
+        let mismatch = mismatch.clone();
+        let config = ConfigBuilder::default()
+            .with_crypto_provider(self.provider.clone())
+            .with_certificates(vec![self.certificate.clone()])
+            .with_srtp_protection_profiles(profiles.to_vec())
+            .with_client_auth(ClientAuthType::RequireAnyClientCert)
+            // Turns off the check against certificate authorities only; the fingerprint check below is what counts.
+            .with_insecure_skip_verify(true)
+            .with_verify_peer_certificate(Some(Arc::new(move |certificates: &[Vec<u8>], _: &[_]| {
+                let der = certificates.first().ok_or(Error::ErrNonCertificate)?;
+                let digest = provider.crypto().hash(HashAlgorithm::Sha256, der).map_err(|error| Error::Crypto(error.to_string()))?;
+                if digest == wanted {
+                    return Ok(());
+                }
+                mismatch.store(true, Ordering::Relaxed);
+                Err(Error::ErrNoMatchingCertificateFingerprint)
+            })))
+            .with_extended_master_secret(ExtendedMasterSecretType::Require)
+            .with_replay_protection_window(DTLS_WINDOW);
+        Ok(Arc::new(config.build(is_client, None)?))
+    }
+}
+
+/// Keys of an established leg.
+pub(super) struct Keys {
+    /// Opens RTP from the other end.
+    pub(super) receive: Cipher,
+    /// Seals RTP to the other end.
+    pub(super) send: Cipher,
+    /// Opens RTCP.
+    pub(super) receive_reports: Context,
+    /// Seals RTCP.
+    pub(super) send_reports: Context,
+    /// What was agreed, for the log.
+    pub(super) profile: Profile,
+}
+
+/// What a datagram brought.
+pub(super) enum Outcome {
+    /// The handshake is complete.
+    Up(Box<Keys>),
+    /// A decrypted record.
+    Data(BytesMut),
+    /// The other end closed the association.
+    Closed,
+    /// The other end is not who the offer said, or agreed to nothing usable.
+    Refused,
+}
+
+/// One association.
+pub(super) struct Dtls {
+    endpoint: Endpoint,
+    identity: Identity,
+    wanted: [u8; 32],
+    is_client: bool,
+    begun: bool,
+    held: Held,
+    mismatch: Arc<AtomicBool>,
+}
+
+impl Dtls {
+    pub(super) fn new(identity: &Identity, fingerprint: [u8; 32], setup: Setup) -> Self {
+        Self {
+            endpoint: Endpoint::new(place(), TransportProtocol::UDP, None),
+            identity: identity.clone(),
+            wanted: fingerprint,
+            is_client: setup == Setup::Passive,
+            begun: false,
+            held: Held::default(),
+            mismatch: Arc::default(),
+        }
+    }
+
+    /// Sends the first flight, if it is our turn. Call when a path is known.
+    pub(super) fn begin(&mut self, now: Instant) {
+        if !self.is_client || self.begun {
+            return;
+        }
+        self.begun = true;
+        let begun = self
+            .identity
+            .config(&PREFERENCE, true, self.wanted, &self.mismatch)
+            .and_then(|config| self.endpoint.connect(now, place(), config, None));
+        if let Err(error) = begun {
+            tracing::warn!(%error, "a DTLS handshake could not be begun");
+        }
+    }
+
+    /// Takes a datagram from an address that passed an ICE check.
+    pub(super) fn receive(&mut self, now: Instant, datagram: &[u8]) -> Vec<Outcome> {
+        if self.begun {
+            return self.read(now, datagram);
+        }
+        if self.is_client {
+            return Vec::new();
+        }
+        let Some(hello) = self.held.push(datagram) else { return Vec::new() };
+        let Some(profile) = PREFERENCE.into_iter().find(|profile| hello.profiles.contains(&(*profile as u16))) else {
+            tracing::debug!("a ClientHello offers no SRTP profile we have");
+            return vec![Outcome::Refused];
+        };
+        match self.identity.config(&[profile], false, self.wanted, &self.mismatch) {
+            Ok(config) => self.endpoint.set_server_config(Some(config)),
+            Err(error) => {
+                tracing::warn!(%error, "a DTLS configuration was refused");
+                return vec![Outcome::Refused];
+            }
+        }
+        self.begun = true;
+        hello.datagrams.iter().flat_map(|datagram| self.read(now, datagram)).collect()
+    }
+
+    fn read(&mut self, now: Instant, datagram: &[u8]) -> Vec<Outcome> {
+        let events = match self.endpoint.read(now, place(), None, BytesMut::from(datagram)) {
+            Ok(events) => events,
+            Err(error) => {
+                // Alerts and damaged records; only a certificate that is not the offered one ends the leg at once.
+                tracing::debug!(%error, "a DTLS datagram was not accepted");
+                return if self.mismatch.load(Ordering::Relaxed) { vec![Outcome::Refused] } else { Vec::new() };
+            }
+        };
+        let mut outcomes = Vec::with_capacity(events.len());
+        for event in events {
+            match event {
+                EndpointEvent::HandshakeComplete => outcomes.push(self.keys().map_or(Outcome::Refused, |keys| Outcome::Up(Box::new(keys)))),
+                EndpointEvent::ApplicationData(data) => outcomes.push(Outcome::Data(data)),
+                EndpointEvent::PeerClosed => outcomes.push(Outcome::Closed),
+                _ => {}
+            }
+        }
+        outcomes
+    }
+
+    fn keys(&self) -> Option<Keys> {
+        let state = self.endpoint.get_connection_state(place())?;
+        keys_from(state, &self.identity.provider)
+            .inspect_err(|error| tracing::warn!(error, "no SRTP keys from a DTLS handshake"))
+            .ok()
+    }
+
+    /// Queues application data.
+    pub(super) fn write(&mut self, now: Instant, data: &[u8]) {
+        if let Err(error) = self.endpoint.write(now, place(), data) {
+            tracing::debug!(%error, "a DTLS record could not be written");
+        }
+    }
+
+    /// The next datagram to send, if any. Drain after every other call.
+    pub(super) fn poll_transmit(&mut self) -> Option<BytesMut> {
+        self.endpoint.poll_transmit().map(|transmit| transmit.message)
+    }
+
+    pub(super) fn timeout(&mut self, now: Instant) {
+        let _ = self.endpoint.handle_timeout(place(), now);
+    }
+
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        self.endpoint.poll_timeout(&place())
+    }
+
+    /// Queues the goodbye.
+    pub(super) fn close(&mut self, now: Instant) {
+        let _ = self.endpoint.close(now);
+    }
+}
+
+/// Where DTLS and SCTP believe the other end is.
+pub(super) fn place() -> SocketAddr {
+    SocketAddr::from(([127, 0, 0, 1], 1))
+}
+
+fn keys_from(state: &State, provider: &Arc<dyn RTCCryptoProvider>) -> Result<Keys, String> {
+    let (profile, for_reports) = match state.srtp_protection_profile() {
+        SrtpProtectionProfile::Srtp_Aead_Aes_128_Gcm => (Profile::Gcm128, ProtectionProfile::AeadAes128Gcm),
+        SrtpProtectionProfile::Srtp_Aead_Aes_256_Gcm => (Profile::Gcm256, ProtectionProfile::AeadAes256Gcm),
+        SrtpProtectionProfile::Srtp_Aes128_Cm_Hmac_Sha1_80 => (Profile::Cm80, ProtectionProfile::Aes128CmHmacSha1_80),
+        other => return Err(format!("profile {other:?} was not offered")),
+    };
+    let mut config = Config { profile: for_reports, ..Config::default() };
+    let material = state.export_keying_material(LABEL_EXTRACTOR_DTLS_SRTP, &[], config.keying_material_len()).map_err(|error| error.to_string())?;
+    config.set_session_keys_from_keying_material(material.as_ref(), state.is_client()).map_err(|error| error.to_string())?;
+    let keys = &config.keys;
+    let reports = |key: &[u8], salt: &[u8], window: bool| {
+        // Without the option there is no replay protection at all.
+        let option = window.then(|| srtcp_replay_protection(SRTCP_WINDOW));
+        Context::new(key, salt, for_reports, None, option, provider.crypto()).map_err(|error| error.to_string())
+    };
+    Ok(Keys {
+        receive: Cipher::new(profile, &keys.remote_master_key, &keys.remote_master_salt).ok_or("receiving key")?,
+        send: Cipher::new(profile, &keys.local_master_key, &keys.local_master_salt).ok_or("sending key")?,
+        receive_reports: reports(&keys.remote_master_key, &keys.remote_master_salt, true)?,
+        send_reports: reports(&keys.local_master_key, &keys.local_master_salt, false)?,
+        profile,
+    })
+}

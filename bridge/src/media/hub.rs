@@ -1,0 +1,523 @@
+//! All legs of one media thread: who is who, who is paired with whom, what is due when.
+//!
+//! Invariants: an address leads to a leg only after a genuine ICE check from it; a robot has at most one leg per party; a
+//! leg's `other` points back at it.
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap};
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use bridge_core::offer::{Credentials, Local, Offer, answer, restart_fragment};
+use bytes::BytesMut;
+use protocol::RobotId;
+use quinn_udp::UdpSocketState;
+use rtc_crypto::CryptoError;
+use tokio::sync::mpsc;
+
+use super::batch::{Batch, Path};
+use super::channel::ChannelEvent;
+use super::dtls::{Identity, Outcome};
+use super::leg::{Leg, Made};
+use super::outbox::Outbox;
+use super::stream::SLOTS;
+use super::{Answer, LegId, LegSecond, MediaConfig, MediaError, MediaEvent, Party, Second, Talk, Why};
+use super::{relay, stun};
+
+/// How often arrivals are reported to senders.
+const FEEDBACK_EVERY: Duration = Duration::from_millis(50);
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// Longest wait; the thread looks after itself at least this often.
+const LONGEST_WAIT: Duration = Duration::from_secs(1);
+
+/// ICE characters (RFC 8839 §5.4).
+const ICE_CHARACTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+/// See the module.
+pub(super) struct Hub {
+    config: MediaConfig,
+    thread: u64,
+    addresses: Vec<SocketAddr>,
+    identity: Identity,
+    events: Outbox,
+    out: Batch,
+    legs: Vec<Option<Box<Leg>>>,
+    by_id: HashMap<LegId, usize>,
+    by_ufrag: HashMap<String, usize>,
+    by_address: HashMap<SocketAddr, usize>,
+    robots: HashMap<RobotId, [Option<usize>; 2]>,
+    heap: BinaryHeap<Reverse<(Instant, usize, LegId)>>,
+    made: u64,
+    feedback_at: Option<Instant>,
+    second_at: Instant,
+    second_began: Instant,
+}
+
+impl Hub {
+    pub(super) fn new(config: &MediaConfig, thread: u64, addresses: Vec<SocketAddr>, identity: Identity, events: mpsc::Sender<MediaEvent>, now: Instant) -> Self {
+        Self {
+            config: config.clone(),
+            thread,
+            addresses,
+            identity,
+            events: Outbox::new(events),
+            out: Batch::new(),
+            legs: Vec::new(),
+            by_id: HashMap::new(),
+            by_ufrag: HashMap::new(),
+            by_address: HashMap::new(),
+            robots: HashMap::new(),
+            heap: BinaryHeap::new(),
+            made: 0,
+            feedback_at: None,
+            second_at: now + SECOND,
+            second_began: now,
+        }
+    }
+
+    /// How long the thread may sleep.
+    pub(super) fn wait(&self, now: Instant) -> Duration {
+        let next = [self.heap.peek().map(|entry| entry.0.0), self.feedback_at, Some(self.second_at), self.events.retry_at(now)];
+        let next = next.into_iter().flatten().min().unwrap_or(now + LONGEST_WAIT);
+        next.saturating_duration_since(now).min(LONGEST_WAIT)
+    }
+
+    pub(super) fn flush(&mut self, socket: &mio::net::UdpSocket, state: &UdpSocketState) {
+        self.out.flush(socket, state);
+    }
+
+    // Commands.
+
+    pub(super) fn add(&mut self, robot: RobotId, party: Party, talk: Talk, mut offer: Offer, now: Instant) -> Result<Answer, MediaError> {
+        let [mine, other] = self.seats(robot, party);
+        if self.by_id.len() >= usize::from(self.config.max_legs) && mine.is_none() {
+            return Err(MediaError::Full);
+        }
+        let agreed = other.and_then(|slot| self.leg(slot)).map(|leg| leg.video_formats().to_vec()).unwrap_or_default();
+        offer.settle_video(&agreed)?;
+        let ice = self.credentials().map_err(no_chance)?;
+        let [audio_ssrc, video_ssrc, rtx_ssrc, reporter] = self.ssrcs().map_err(no_chance)?;
+        let id = LegId(self.made * u64::from(self.config.threads) + self.thread);
+        self.made += 1;
+
+        let sdp = answer(&offer, &self.local(&ice, [audio_ssrc, video_ssrc, rtx_ssrc], talk));
+        let ufrag = ice.ufrag.clone();
+        let made = Made { id, robot, party, talk, offer, ice, ssrcs: [audio_ssrc, video_ssrc, rtx_ssrc], reporter, identity: &self.identity, now };
+        let leg = Box::new(Leg::new(made));
+        if let Some(old) = mine {
+            self.remove(old, Why::Replaced, now);
+        }
+        let slot = self.legs.iter().position(Option::is_none).unwrap_or_else(|| {
+            self.legs.push(None);
+            self.legs.len() - 1
+        });
+        self.legs[slot] = Some(leg);
+        self.by_id.insert(id, slot);
+        self.by_ufrag.insert(ufrag, slot);
+        self.robots.entry(robot).or_default()[party as usize] = Some(slot);
+        tracing::info!(robot.id = %robot, leg.id = %id, leg.party = ?party, "media leg made");
+        if let Some(other) = other {
+            self.pair(slot, other, now);
+        }
+        self.arm(slot, now);
+        Ok(Answer { leg: id, sdp })
+    }
+
+    pub(super) fn restart(&mut self, id: LegId, remote: Credentials) -> Result<Option<String>, MediaError> {
+        let slot = *self.by_id.get(&id).ok_or(MediaError::Gone)?;
+        let ice = self.credentials().map_err(no_chance)?;
+        let leg = self.leg(slot).ok_or(MediaError::Gone)?;
+        if leg.offer.ice == remote {
+            return Ok(None);
+        }
+        let ssrcs = leg.outgoing.each_ref().map(|stream| stream.ssrc);
+        let fragment = restart_fragment(&leg.offer, &self.local(&ice, ssrcs, leg.talk));
+        let mut forgotten = None;
+        self.by_ufrag.insert(ice.ufrag.clone(), slot);
+        if let Some(leg) = self.leg_mut(slot) {
+            // The path in use holds until the other end nominates with the new credentials.
+            leg.ice.insert(0, (ice, remote.ufrag.clone()));
+            forgotten = (leg.ice.len() > 2).then(|| leg.ice.pop()).flatten();
+            leg.offer.ice = remote;
+        }
+        if let Some((old, _)) = forgotten {
+            self.by_ufrag.remove(&old.ufrag);
+        }
+        Ok(Some(fragment))
+    }
+
+    pub(super) fn close(&mut self, id: LegId, why: Why, now: Instant) {
+        if let Some(slot) = self.by_id.get(&id) {
+            self.remove(*slot, why, now);
+        }
+    }
+
+    pub(super) fn send_text(&mut self, id: LegId, text: String, now: Instant) {
+        let Some(&slot) = self.by_id.get(&id) else { return };
+        if let Some(leg) = self.leg_mut(slot) {
+            leg.channel.send(now, text);
+        }
+        self.settle(slot, now);
+    }
+
+    pub(super) fn want_key_frame(&mut self, robot: RobotId, now: Instant) {
+        let Some(slot) = self.robots.get(&robot).and_then(|seats| seats[Party::Publisher as usize]) else { return };
+        if let Some(leg) = self.leg_mut(slot) {
+            leg.key_frames.want();
+        }
+        self.settle(slot, now);
+    }
+
+    pub(super) fn stop(&mut self, now: Instant) {
+        for slot in 0..self.legs.len() {
+            self.remove(slot, Why::Stopped, now);
+        }
+        self.events.retry();
+    }
+
+    // The network.
+
+    /// Takes one datagram; RFC 7983 tells by its first byte what it is.
+    pub(super) fn datagram(&mut self, path: Path, datagram: &mut [u8], arrived_us: u64, now: Instant) {
+        let [first, second, ..] = *datagram else { return };
+        match first {
+            0..=3 => self.check(path, datagram, now),
+            20..=63 => self.record(path, datagram, now),
+            128..=191 if (64..96).contains(&(second & 127)) => self.report(path, datagram, now),
+            128..=191 => self.packet(path, datagram, arrived_us, now),
+            _ => {}
+        }
+    }
+
+    fn check(&mut self, path: Path, packet: &[u8], now: Instant) {
+        // The fragment decides, not the address: a socket may be used again for another leg.
+        let Some(&slot) = stun::local_ufrag(packet).and_then(|ufrag| self.by_ufrag.get(ufrag)) else { return };
+        let Some(leg) = self.legs[slot].as_mut() else { return };
+        let crypto = self.identity.provider.crypto();
+        let Some(check) = leg.ice.iter().find_map(|(local, remote)| stun::check(packet, path.remote, local, remote, crypto)) else { return };
+        self.out.push(path, &check.reply);
+        if check.nominates || leg.path.is_none() {
+            if leg.path != Some(path) {
+                tracing::debug!(leg.id = %leg.id, "media path chosen");
+            }
+            leg.path = Some(path);
+        }
+        leg.dtls.begin(now);
+        let forgotten = leg.note_address(path.remote);
+        if let Some(address) = forgotten {
+            self.by_address.remove(&address);
+        }
+        if let Some(before) = self.by_address.insert(path.remote, slot).filter(|before| *before != slot)
+            && let Some(leg) = self.leg_mut(before)
+        {
+            leg.addresses.retain(|address| *address != path.remote);
+        }
+        self.heard(slot, now);
+        self.settle(slot, now);
+    }
+
+    fn record(&mut self, path: Path, datagram: &[u8], now: Instant) {
+        let Some(&slot) = self.by_address.get(&path.remote) else { return };
+        let Some(leg) = self.leg_mut(slot) else { return };
+        for outcome in leg.dtls.receive(now, datagram) {
+            match outcome {
+                Outcome::Up(keys) => {
+                    let Some(leg) = self.leg_mut(slot) else { return };
+                    leg.keys = Some(keys);
+                    self.connected(slot, now);
+                }
+                Outcome::Data(data) => self.data(slot, data, now),
+                Outcome::Closed | Outcome::Refused => {
+                    let refused = matches!(outcome, Outcome::Refused);
+                    self.remove(slot, if refused { Why::Refused } else { Why::Left }, now);
+                    return;
+                }
+            }
+        }
+        self.settle(slot, now);
+    }
+
+    fn data(&mut self, slot: usize, data: BytesMut, now: Instant) {
+        self.heard(slot, now);
+        let Some(leg) = self.leg_mut(slot) else { return };
+        let events = leg.channel.receive(now, data);
+        self.channel_events(slot, events, now);
+    }
+
+    fn packet(&mut self, path: Path, packet: &mut [u8], arrived_us: u64, now: Instant) {
+        let Some(&slot) = self.by_address.get(&path.remote) else { return };
+        let Some((from, to)) = both(&mut self.legs, slot) else { return };
+        if !relay::packet(from, to, packet, arrived_us, now, &mut self.out) {
+            return;
+        }
+        if from.arrivals.is_pending() && self.feedback_at.is_none() {
+            self.feedback_at = Some(now + FEEDBACK_EVERY);
+        }
+        self.heard(slot, now);
+    }
+
+    fn report(&mut self, path: Path, packet: &[u8], now: Instant) {
+        let Some(&slot) = self.by_address.get(&path.remote) else { return };
+        let Some((from, to)) = both(&mut self.legs, slot) else { return };
+        let Some(findings) = relay::report(from, to, packet, now, &mut self.out) else { return };
+        let other = from.other.filter(|_| from.party == Party::Subscriber);
+        self.heard(slot, now);
+        if let Some(publisher) = other.filter(|_| findings.key_frame) {
+            self.key_frame_from(publisher, now);
+        }
+    }
+
+    // Time.
+
+    pub(super) fn timers(&mut self, now: Instant) {
+        self.events.retry();
+        while let Some(Reverse((at, slot, id))) = self.heap.peek().copied().filter(|entry| entry.0.0 <= now) {
+            self.heap.pop();
+            let connect_within = self.config.connect_within;
+            let Some(leg) = self.legs.get_mut(slot).and_then(Option::as_mut) else { continue };
+            if leg.id != id || leg.armed != Some(at) {
+                continue;
+            }
+            leg.armed = None;
+            if !leg.is_up() && now >= leg.born + connect_within {
+                self.remove(slot, Why::NeverConnected, now);
+                continue;
+            }
+            leg.dtls.timeout(now);
+            let events = leg.channel.timeout(now);
+            self.channel_events(slot, events, now);
+            self.settle(slot, now);
+        }
+        if self.feedback_at.is_some_and(|at| at <= now) {
+            self.feedback_at = None;
+            for leg in self.legs.iter_mut().flatten() {
+                leg.report_arrivals(&mut self.out);
+            }
+        }
+        if self.second_at <= now {
+            self.second(now);
+        }
+    }
+
+    fn second(&mut self, now: Instant) {
+        let took = now.saturating_duration_since(self.second_began);
+        self.second_began = now;
+        // A late wake does not make seconds shorter than they are.
+        self.second_at = (self.second_at + SECOND).max(now + SECOND / 2);
+        for slot in 0..self.legs.len() {
+            let silent_after = self.config.silent_after;
+            let Some(leg) = self.leg_mut(slot) else { continue };
+            if leg.is_up() && !leg.silent && now.saturating_duration_since(leg.last_heard) >= silent_after {
+                leg.silent = true;
+                let (robot, id) = (leg.robot, leg.id);
+                tracing::info!(robot.id = %robot, leg.id = %id, "media leg is silent");
+                self.events.send(MediaEvent::Silent { leg: id });
+            }
+        }
+        let dropped = self.out.take_dropped();
+        if dropped > 0 {
+            tracing::warn!(packets = dropped, "the socket did not take all packets");
+        }
+        let robots: Vec<(RobotId, [Option<usize>; 2])> = self.robots.iter().map(|(robot, seats)| (*robot, *seats)).collect();
+        for (robot, seats) in robots {
+            let [publisher, subscriber] = seats.map(|seat| self.close_second(seat?, took, now));
+            self.events.send(MediaEvent::Second(Box::new(Second { robot, publisher, subscriber })));
+        }
+    }
+
+    fn close_second(&mut self, slot: usize, took: Duration, now: Instant) -> Option<LegSecond> {
+        let leg = self.leg_mut(slot)?;
+        if leg.party == Party::Publisher {
+            let counted = leg.incoming.count();
+            leg.tally.counted(counted, now);
+        }
+        let live = leg.is_up() && !leg.silent;
+        Some(leg.tally.second(leg.id, live, took, now))
+    }
+
+    // Within.
+
+    fn connected(&mut self, slot: usize, now: Instant) {
+        let Some(leg) = self.leg_mut(slot) else { return };
+        let (robot, id, party, other) = (leg.robot, leg.id, leg.party, leg.other);
+        leg.last_heard = now;
+        let profile = leg.keys.as_ref().map(|keys| keys.profile);
+        let took = now.saturating_duration_since(leg.born).as_millis();
+        tracing::info!(robot.id = %robot, leg.id = %id, leg.party = ?party, leg.srtp = ?profile, took_ms = took, "media leg connected");
+        self.events.send(MediaEvent::Connected { robot, leg: id, party });
+        // A picture is wanted as soon as both ends are there.
+        let publisher = if party == Party::Publisher { Some(slot) } else { other };
+        if let (Some(publisher), Some(_)) = (publisher, other) {
+            self.key_frame_from(publisher, now);
+        }
+    }
+
+    fn key_frame_from(&mut self, slot: usize, now: Instant) {
+        if let Some(leg) = self.leg_mut(slot) {
+            leg.key_frames.want();
+        }
+        self.settle(slot, now);
+    }
+
+    fn channel_events(&mut self, slot: usize, events: Vec<ChannelEvent>, now: Instant) {
+        for event in events {
+            let Some((from, to)) = both(&mut self.legs, slot) else { return };
+            let leg = from.id;
+            match event {
+                ChannelEvent::Opened => self.events.send(MediaEvent::ChannelOpen { leg }),
+                ChannelEvent::Closed => self.events.send(MediaEvent::ChannelClosed { leg }),
+                // A plain viewer has no say.
+                ChannelEvent::Text(_) if from.talk == Talk::Refuse => {}
+                ChannelEvent::Text(text) => {
+                    let other = to.map(|to| {
+                        to.channel.send(now, text.clone());
+                        from.other
+                    });
+                    self.events.send(MediaEvent::Text { leg, text });
+                    if let Some(Some(other)) = other {
+                        self.settle(other, now);
+                    }
+                }
+            }
+        }
+    }
+
+    /// After anything that may have given a leg something to say or to wait for.
+    fn settle(&mut self, slot: usize, now: Instant) {
+        let Some(leg) = self.legs.get_mut(slot).and_then(Option::as_mut) else { return };
+        leg.flush(now, &mut self.out);
+        leg.ask_for_key_frame(now, &mut self.out);
+        self.arm(slot, now);
+    }
+
+    fn arm(&mut self, slot: usize, now: Instant) {
+        let connect_within = self.config.connect_within;
+        let Some(leg) = self.legs.get_mut(slot).and_then(Option::as_mut) else { return };
+        let Some(deadline) = leg.deadline(connect_within) else { return };
+        let deadline = deadline.max(now + Duration::from_millis(1));
+        if leg.armed.is_none_or(|armed| deadline < armed) {
+            leg.armed = Some(deadline);
+            self.heap.push(Reverse((deadline, slot, leg.id)));
+        }
+    }
+
+    fn heard(&mut self, slot: usize, now: Instant) {
+        let Some(leg) = self.leg_mut(slot) else { return };
+        if leg.heard(now) {
+            let (robot, id) = (leg.robot, leg.id);
+            tracing::info!(robot.id = %robot, leg.id = %id, "media leg is back");
+            self.events.send(MediaEvent::Back { leg: id });
+        }
+    }
+
+    fn pair(&mut self, new: usize, old: usize, now: Instant) {
+        let Ok([Some(a), Some(b)]) = self.legs.get_disjoint_mut([new, old]) else { return };
+        (a.other, b.other) = (Some(old), Some(new));
+        a.send_to(b);
+        b.send_to(a);
+        let (publisher, subscriber) = if a.party == Party::Publisher { (&*a, &*b) } else { (&*b, &*a) };
+        let sends_video = publisher.offer.video().is_some_and(|track| track.sends);
+        let wants_video = subscriber.offer.video().is_some();
+        if sends_video && wants_video && subscriber.send_types[1].is_none() {
+            let id = subscriber.id;
+            self.close(id, Why::CodecChanged, now);
+        }
+    }
+
+    fn remove(&mut self, slot: usize, why: Why, now: Instant) {
+        let Some(mut leg) = self.legs.get_mut(slot).and_then(Option::take) else { return };
+        leg.dtls.close(now);
+        leg.flush(now, &mut self.out);
+        self.by_id.remove(&leg.id);
+        for (local, _) in &leg.ice {
+            self.by_ufrag.remove(&local.ufrag);
+        }
+        for address in &leg.addresses {
+            if self.by_address.get(address) == Some(&slot) {
+                self.by_address.remove(address);
+            }
+        }
+        if let Some(other) = leg.other.and_then(|other| self.leg_mut(other)) {
+            other.other = None;
+        }
+        if let Some(seats) = self.robots.get_mut(&leg.robot) {
+            if seats[leg.party as usize] == Some(slot) {
+                seats[leg.party as usize] = None;
+            }
+            if *seats == [None, None] {
+                self.robots.remove(&leg.robot);
+            }
+        }
+        tracing::info!(robot.id = %leg.robot, leg.id = %leg.id, leg.party = ?leg.party, leg.why = ?why, "media leg closed");
+        self.events.send(MediaEvent::Closed { leg: leg.id, why });
+    }
+
+    /// The robot's leg of this party, and the one of the other party.
+    fn seats(&self, robot: RobotId, party: Party) -> [Option<usize>; 2] {
+        let seats = self.robots.get(&robot).copied().unwrap_or_default();
+        [seats[party as usize], seats[1 - party as usize]]
+    }
+
+    fn leg(&self, slot: usize) -> Option<&Leg> {
+        self.legs.get(slot)?.as_deref()
+    }
+
+    fn leg_mut(&mut self, slot: usize) -> Option<&mut Leg> {
+        self.legs.get_mut(slot)?.as_deref_mut()
+    }
+
+    fn local<'a>(&'a self, ice: &'a Credentials, ssrcs: [u32; SLOTS], talk: Talk) -> Local<'a> {
+        Local {
+            ice,
+            fingerprint: self.identity.fingerprint,
+            addresses: &self.addresses,
+            audio_ssrc: ssrcs[0],
+            video_ssrc: ssrcs[1],
+            rtx_ssrc: ssrcs[2],
+            listens: talk == Talk::Forward,
+        }
+    }
+
+    fn credentials(&self) -> Result<Credentials, CryptoError> {
+        let mut bytes = [0; 32];
+        self.identity.provider.random().fill(&mut bytes)?;
+        let text: String = bytes.iter().map(|byte| char::from(ICE_CHARACTERS[usize::from(byte & 63)])).collect();
+        let (ufrag, pwd) = text.split_at(8);
+        Ok(Credentials { ufrag: ufrag.into(), pwd: pwd.into() })
+    }
+
+    /// Four different numbers that are not 0.
+    fn ssrcs(&self) -> Result<[u32; 4], CryptoError> {
+        loop {
+            let mut bytes = [0; 16];
+            self.identity.provider.random().fill(&mut bytes)?;
+            let mut ssrcs = [0; 4];
+            for (ssrc, chunk) in ssrcs.iter_mut().zip(bytes.as_chunks::<4>().0) {
+                *ssrc = u32::from_be_bytes(*chunk);
+            }
+            let mut sorted = ssrcs;
+            sorted.sort_unstable();
+            if sorted[0] != 0 && sorted.windows(2).all(|pair| pair[0] != pair[1]) {
+                return Ok(ssrcs);
+            }
+        }
+    }
+}
+
+/// A leg and the one it is paired with.
+fn both(legs: &mut [Option<Box<Leg>>], slot: usize) -> Option<(&mut Leg, Option<&mut Leg>)> {
+    let other = legs.get(slot)?.as_ref()?.other;
+    match other {
+        None => Some((legs.get_mut(slot)?.as_deref_mut()?, None)),
+        Some(other) => {
+            let [from, to] = legs.get_disjoint_mut([slot, other]).ok()?;
+            Some((from.as_deref_mut()?, to.as_deref_mut()))
+        }
+    }
+}
+
+fn no_chance(source: CryptoError) -> MediaError {
+    MediaError::Start { attempted: "draw random numbers", source: source.to_string().into() }
+}

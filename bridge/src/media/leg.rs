@@ -1,0 +1,273 @@
+//! One peer connection: its path, its association, its channel, its streams.
+//!
+//! A leg knows nothing of the other leg but what [`Leg::send_to`] is told when two legs are paired. It waits for nothing: the
+//! worker hands it what arrived and asks for [`Leg::deadline`].
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use bridge_core::offer::{Codec, Credentials, Extension, Format, Offer, Role};
+use protocol::RobotId;
+
+use super::batch::{Batch, Path};
+use super::channel::Channel;
+use super::dtls::{Dtls, Identity, Keys};
+use super::feedback::Arrivals;
+use super::header::IdMap;
+use super::rtcp;
+use super::stream::{Incoming, Outgoing, SLOTS, Slot, Source};
+use super::tally::Tally;
+use super::{LegId, Party, Talk};
+
+/// Most addresses of the other end that are remembered.
+const MAX_ADDRESSES: usize = 8;
+
+/// Key-frame requests are at least this far apart.
+const KEY_FRAME_GAP: Duration = Duration::from_millis(500);
+
+/// What a leg is made from.
+pub(super) struct Made<'a> {
+    pub(super) id: LegId,
+    pub(super) robot: RobotId,
+    pub(super) party: Party,
+    pub(super) talk: Talk,
+    pub(super) offer: Offer,
+    pub(super) ice: Credentials,
+    /// SSRCs of what it is sent: sound, picture, repairs.
+    pub(super) ssrcs: [u32; SLOTS],
+    /// SSRC under which the bridge itself reports.
+    pub(super) reporter: u32,
+    pub(super) identity: &'a Identity,
+    pub(super) now: Instant,
+}
+
+/// See the module.
+pub(super) struct Leg {
+    pub(super) id: LegId,
+    pub(super) robot: RobotId,
+    pub(super) party: Party,
+    pub(super) talk: Talk,
+    pub(super) offer: Offer,
+    /// Our credentials, the newest first; the older ones hold until the other end has moved over.
+    pub(super) ice: Vec<(Credentials, String)>,
+    pub(super) path: Option<Path>,
+    pub(super) addresses: Vec<SocketAddr>,
+    pub(super) dtls: Dtls,
+    pub(super) channel: Channel,
+    pub(super) keys: Option<Box<Keys>>,
+    pub(super) incoming: Incoming,
+    pub(super) outgoing: [Outgoing; SLOTS],
+    /// Payload types of what it is sent, as the other leg's codec decides.
+    pub(super) send_types: [Option<u8>; SLOTS],
+    /// Extension ids of the other leg, translated to ours.
+    pub(super) ids: IdMap,
+    pub(super) extensions: Vec<(u8, Extension)>,
+    pub(super) transport_id: u8,
+    pub(super) level_id: u8,
+    pub(super) arrivals: Arrivals,
+    pub(super) tally: Tally,
+    pub(super) reporter: u32,
+    pub(super) key_frames: KeyFrames,
+    pub(super) born: Instant,
+    pub(super) last_heard: Instant,
+    pub(super) silent: bool,
+    /// Slot of the other leg on this worker.
+    pub(super) other: Option<usize>,
+    /// The entry in the timer heap that counts.
+    pub(super) armed: Option<Instant>,
+}
+
+impl Leg {
+    pub(super) fn new(made: Made<'_>) -> Self {
+        let Made { id, robot, party, talk, offer, ice, ssrcs, reporter, identity, now } = made;
+        let extensions = offer.extensions();
+        let id_of = |wanted| extensions.iter().find(|(_, extension)| *extension == wanted).map_or(0, |(id, _)| *id);
+        let dtls = Dtls::new(identity, offer.fingerprint, offer.setup);
+        let remote_ufrag = offer.ice.ufrag.clone();
+        Self {
+            id,
+            robot,
+            party,
+            talk,
+            ice: vec![(ice, remote_ufrag)],
+            path: None,
+            addresses: Vec::new(),
+            dtls,
+            channel: Channel::new(),
+            keys: None,
+            incoming: incoming(&offer, talk),
+            outgoing: ssrcs.map(Outgoing::new),
+            send_types: [None; SLOTS],
+            ids: IdMap::default(),
+            transport_id: id_of(Extension::TransportSequence),
+            level_id: id_of(Extension::AudioLevel),
+            extensions,
+            arrivals: Arrivals::default(),
+            tally: Tally::default(),
+            reporter,
+            key_frames: KeyFrames::default(),
+            born: now,
+            last_heard: now,
+            silent: false,
+            other: None,
+            armed: None,
+            offer,
+        }
+    }
+
+    /// The robot's one codec, or what the pupil agreed to.
+    pub(super) fn video_formats(&self) -> &[Format] {
+        self.offer.video().map_or(&[], |track| &track.formats)
+    }
+
+    /// Prepares this leg to be sent what `from` sends.
+    pub(super) fn send_to(&mut self, from: &Self) {
+        let codec: Option<Codec> = from.offer.video().filter(|_| from.party == Party::Publisher).and_then(|track| track.formats.first()?.codec);
+        let video = self.offer.video().filter(|track| self.party == Party::Subscriber && track.receives);
+        let format = video.and_then(|track| track.formats.iter().find(|format| format.codec == codec && codec.is_some()));
+        let audio = self.offer.audio().filter(|track| track.receives).and_then(|track| track.formats.first());
+        self.send_types = [audio.map(|format| format.payload_type), format.map(|format| format.payload_type), format.and_then(|format| format.rtx)];
+        self.ids = IdMap::between(&from.extensions, &self.extensions);
+    }
+
+    /// Whether keys are there.
+    pub(super) fn is_up(&self) -> bool {
+        self.keys.is_some()
+    }
+
+    /// Notes that something genuine came. Returns whether the leg had been silent.
+    pub(super) fn heard(&mut self, now: Instant) -> bool {
+        self.last_heard = now;
+        std::mem::take(&mut self.silent)
+    }
+
+    /// Notes an address that passed a check. Returns one that is forgotten for it, if any.
+    pub(super) fn note_address(&mut self, address: SocketAddr) -> Option<SocketAddr> {
+        if self.addresses.contains(&address) {
+            return None;
+        }
+        self.addresses.push(address);
+        if self.addresses.len() <= MAX_ADDRESSES {
+            return None;
+        }
+        let current = self.path.map(|path| path.remote);
+        let oldest = self.addresses.iter().position(|known| Some(*known) != current)?;
+        Some(self.addresses.remove(oldest))
+    }
+
+    /// Sends what DTLS and SCTP have to say.
+    pub(super) fn flush(&mut self, now: Instant, out: &mut Batch) {
+        self.channel.flush(now, &mut self.dtls);
+        while let Some(datagram) = self.dtls.poll_transmit() {
+            if let Some(path) = self.path {
+                out.push(path, &datagram);
+            }
+        }
+    }
+
+    /// Seals and queues a compound RTCP packet.
+    pub(super) fn send_report(&mut self, compound: &[u8], out: &mut Batch) {
+        let (Some(keys), Some(path)) = (&mut self.keys, self.path) else { return };
+        match keys.send_reports.encrypt_rtcp(compound) {
+            Ok(sealed) => out.push(path, &sealed),
+            Err(error) => tracing::debug!(leg.id = %self.id, %error, "a report could not be sealed"),
+        }
+    }
+
+    /// Asks the other end for a fresh picture if that is wanted and not too soon.
+    pub(super) fn ask_for_key_frame(&mut self, now: Instant, out: &mut Batch) {
+        if !self.is_up() || !self.key_frames.is_due(now) {
+            return;
+        }
+        // Without an announced SSRC the request waits for the first packet.
+        let Some(media) = self.incoming.ssrc(Slot::Video) else { return };
+        self.key_frames.sent(now);
+        let request = rtcp::picture_loss(self.reporter, media);
+        self.send_report(&request, out);
+    }
+
+    /// Reports arrivals, if the other end numbers its packets.
+    pub(super) fn report_arrivals(&mut self, out: &mut Batch) {
+        if !self.arrivals.is_pending() || !self.is_up() {
+            return;
+        }
+        let media = self.incoming.ssrc(Slot::Video).or_else(|| self.incoming.ssrc(Slot::Audio)).unwrap_or(0);
+        if let Some(report) = self.arrivals.report(self.reporter, media) {
+            self.send_report(&report, out);
+        }
+    }
+
+    /// Where a stream that this leg sends comes from, for the leg it is forwarded to.
+    pub(super) fn source(&self, ssrc: u32) -> Source {
+        Source { leg: self.id, ssrc }
+    }
+
+    /// When the leg next needs [`Leg::timeout`].
+    pub(super) fn deadline(&self, connect_within: Duration) -> Option<Instant> {
+        let connect = (!self.is_up()).then(|| self.born + connect_within);
+        [connect, self.dtls.deadline(), self.channel.deadline(), self.key_frames.deadline().filter(|_| self.is_up())].into_iter().flatten().min()
+    }
+}
+
+/// Only what was agreed to is let in: one format per slot.
+fn incoming(offer: &Offer, talk: Talk) -> Incoming {
+    let audio = offer.audio().filter(|track| track.sends && (offer.role == Role::Publisher || talk == Talk::Forward));
+    let video = offer.video().filter(|track| track.sends && offer.role == Role::Publisher);
+    let format = video.and_then(|track| track.formats.first());
+    let types = [
+        audio.and_then(|track| track.formats.first()).map(|format| format.payload_type),
+        format.map(|format| format.payload_type),
+        format.and_then(|format| format.rtx),
+    ];
+    let announced = [audio.and_then(|track| track.ssrc), video.and_then(|track| track.ssrc), video.and_then(|track| track.rtx_ssrc)];
+    Incoming::new(types, announced)
+}
+
+/// Requests for a fresh picture: wanted by anyone, sent at most twice a second.
+#[derive(Debug, Default)]
+pub(super) struct KeyFrames {
+    wanted: bool,
+    sent_at: Option<Instant>,
+}
+
+impl KeyFrames {
+    pub(super) fn want(&mut self) {
+        self.wanted = true;
+    }
+
+    fn is_due(&self, now: Instant) -> bool {
+        self.wanted && self.sent_at.is_none_or(|at| now.saturating_duration_since(at) >= KEY_FRAME_GAP)
+    }
+
+    fn sent(&mut self, now: Instant) {
+        *self = Self { wanted: false, sent_at: Some(now) };
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        self.sent_at.filter(|_| self.wanted).map(|at| at + KEY_FRAME_GAP)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "an origin for durations")]
+    fn key_frames_are_asked_for_at_most_twice_a_second() {
+        let start = Instant::now();
+        let mut requests = KeyFrames::default();
+        let mut sent = 0;
+        for millis in 0..2000 {
+            let now = start + Duration::from_millis(millis);
+            requests.want();
+            if requests.is_due(now) {
+                requests.sent(now);
+                sent += 1;
+            }
+        }
+        assert_eq!(sent, 4);
+        requests.want();
+        assert_eq!(requests.deadline(), Some(start + Duration::from_secs(2)));
+    }
+}

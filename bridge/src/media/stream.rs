@@ -1,0 +1,233 @@
+//! RTP streams of one leg: what it receives, and what it is sent.
+//!
+//! A leg has three slots: sound, picture, and repairs of the picture (RTX). Received streams keep their own window each. What
+//! a leg is sent always has the SSRC of its answer; packet indices on it never repeat, whoever the source is, because a key,
+//! an SSRC and an index seal one packet only. A new source goes on where the last one ended.
+
+use std::time::Instant;
+
+use super::LegId;
+use super::header::Header;
+use super::srtp::Cipher;
+use super::window::Window;
+
+/// Number of slots.
+pub(super) const SLOTS: usize = 3;
+
+/// Most streams kept per slot; more than one only after the sender started anew with another SSRC.
+const MAX_STREAMS: usize = 4;
+
+/// What a stream carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Slot {
+    Audio,
+    Video,
+    Repair,
+}
+
+impl Slot {
+    pub(super) const ALL: [Self; SLOTS] = [Self::Audio, Self::Video, Self::Repair];
+
+    /// RTP clock, for timestamps over a change of source.
+    fn clock_hz(self) -> u64 {
+        if self == Self::Audio { 48_000 } else { 90_000 }
+    }
+}
+
+/// Why a packet was not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Refusal {
+    /// A payload type nobody agreed to.
+    Unknown,
+    /// Seen before, or too old to tell.
+    Replayed,
+    /// Not from the other end.
+    Forged,
+}
+
+/// A packet that was opened.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Opened {
+    pub(super) slot: Slot,
+    /// Packet index of its own stream.
+    pub(super) index: u64,
+    /// Where the payload ends.
+    pub(super) end: usize,
+    /// It is of the newest stream of its slot, the one that is forwarded.
+    pub(super) is_current: bool,
+}
+
+struct Stream {
+    ssrc: u32,
+    window: Window,
+    received: u64,
+    counted: (u64, u64),
+}
+
+/// What a leg receives.
+pub(super) struct Incoming {
+    payload_types: [Option<u8>; SLOTS],
+    announced: [Option<u32>; SLOTS],
+    streams: [Vec<Stream>; SLOTS],
+}
+
+impl Incoming {
+    pub(super) fn new(payload_types: [Option<u8>; SLOTS], announced: [Option<u32>; SLOTS]) -> Self {
+        Self { payload_types, announced, streams: Default::default() }
+    }
+
+    /// SSRC of what is forwarded, or of what was announced if nothing came yet.
+    pub(super) fn ssrc(&self, slot: Slot) -> Option<u32> {
+        self.streams[slot as usize].last().map(|stream| stream.ssrc).or(self.announced[slot as usize])
+    }
+
+    /// Authenticates and decrypts in place. Only a genuine packet moves a window or starts a stream.
+    pub(super) fn open(&mut self, cipher: &Cipher, packet: &mut [u8], header: &Header) -> Result<Opened, Refusal> {
+        let slot = Slot::ALL.into_iter().find(|slot| self.payload_types[*slot as usize] == Some(header.payload_type)).ok_or(Refusal::Unknown)?;
+        let streams = &mut self.streams[slot as usize];
+        if let Some(place) = streams.iter().position(|stream| stream.ssrc == header.ssrc) {
+            let is_current = place + 1 == streams.len();
+            let stream = &mut streams[place];
+            let index = stream.window.guess(header.sequence).ok_or(Refusal::Replayed)?;
+            if !stream.window.is_fresh(index) {
+                return Err(Refusal::Replayed);
+            }
+            let end = cipher.open(packet, header.length, header.ssrc, index).ok_or(Refusal::Forged)?;
+            stream.window.accept(index);
+            stream.received += 1;
+            return Ok(Opened { slot, index, end, is_current });
+        }
+        if streams.len() >= MAX_STREAMS {
+            return Err(Refusal::Unknown);
+        }
+        let index = u64::from(header.sequence);
+        let end = cipher.open(packet, header.length, header.ssrc, index).ok_or(Refusal::Forged)?;
+        let mut window = Window::new();
+        window.accept(index);
+        streams.push(Stream { ssrc: header.ssrc, window, received: 1, counted: (index.saturating_sub(1), 0) });
+        Ok(Opened { slot, index, end, is_current: true })
+    }
+
+    /// Packets expected and packets that came since the last call, over sound and picture.
+    pub(super) fn count(&mut self) -> (u64, u64) {
+        let mut sum = (0, 0);
+        for stream in self.streams[..2].iter_mut().filter_map(|streams| streams.last_mut()) {
+            let Some(highest) = stream.window.highest() else { continue };
+            sum.0 += highest.saturating_sub(stream.counted.0);
+            sum.1 += stream.received.saturating_sub(stream.counted.1);
+            stream.counted = (highest, stream.received);
+        }
+        sum
+    }
+}
+
+/// Where a sent stream comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Source {
+    pub(super) leg: LegId,
+    pub(super) ssrc: u32,
+}
+
+/// One stream a leg is sent.
+#[derive(Debug)]
+pub(super) struct Outgoing {
+    pub(super) ssrc: u32,
+    source: Option<Source>,
+    /// Added to the source's packet index. Its low 16 bits are added to sequence numbers.
+    offset: i64,
+    /// Added to the source's timestamps.
+    timestamp_offset: u32,
+    /// Indices below it belong to an earlier source.
+    floor: u64,
+    highest: Option<u64>,
+    last_timestamp: u32,
+    last_at: Option<Instant>,
+}
+
+impl Outgoing {
+    pub(super) fn new(ssrc: u32) -> Self {
+        Self { ssrc, source: None, offset: 0, timestamp_offset: 0, floor: 0, highest: None, last_timestamp: 0, last_at: None }
+    }
+
+    /// Index and timestamp a packet gets on this leg. `None` if it belongs before this source's start.
+    pub(super) fn place(&mut self, slot: Slot, source: Source, index: u64, timestamp: u32, now: Instant) -> Option<(u64, u32)> {
+        if self.source != Some(source) {
+            self.follow(slot, source, index, timestamp, now)?;
+        }
+        let out = index.checked_add_signed(self.offset).filter(|out| *out >= self.floor)?;
+        let timestamp = timestamp.wrapping_add(self.timestamp_offset);
+        if self.highest.is_none_or(|highest| out > highest) {
+            self.highest = Some(out);
+            self.last_timestamp = timestamp;
+            self.last_at = Some(now);
+        }
+        Some((out, timestamp))
+    }
+
+    /// A receiver starts each SSRC at roll-over counter 0, whatever the source's is by now; and goes on counting when the
+    /// source changes.
+    fn follow(&mut self, slot: Slot, source: Source, index: u64, timestamp: u32, now: Instant) -> Option<()> {
+        let start = self.highest.map_or(index & 0xFFFF, |highest| highest + 1);
+        self.offset = i64::try_from(start).ok()?.checked_sub(i64::try_from(index).ok()?)?;
+        self.floor = if self.highest.is_some() { start } else { 0 };
+        self.timestamp_offset = match self.last_at {
+            None => 0,
+            Some(at) => {
+                let passed = u64::try_from(now.saturating_duration_since(at).as_millis()).unwrap_or(u64::MAX);
+                let ticks = passed.saturating_mul(slot.clock_hz()) / 1000;
+                #[expect(clippy::cast_possible_truncation, reason = "timestamps wrap")]
+                let expected = self.last_timestamp.wrapping_add((ticks as u32).max(1));
+                expected.wrapping_sub(timestamp)
+            }
+        };
+        self.source = Some(source);
+        Some(())
+    }
+
+    /// Who the stream comes from now, with what is added to its numbers and its timestamps.
+    pub(super) fn origin(&self) -> Option<(Source, i64, u32)> {
+        self.source.map(|source| (source, self.offset, self.timestamp_offset))
+    }
+
+    /// Makes a repair keep the picture's time, wherever it was put.
+    pub(super) fn timestamp_offset(&self) -> u32 {
+        self.timestamp_offset
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    const FIRST: Source = Source { leg: LegId(1), ssrc: 10 };
+    const SECOND: Source = Source { leg: LegId(2), ssrc: 20 };
+
+    #[expect(clippy::disallowed_methods, reason = "an origin for durations")]
+    fn start() -> Instant {
+        Instant::now()
+    }
+
+    #[test]
+    fn a_viewer_who_joins_late_sees_roll_over_counter_zero() {
+        let mut sent = Outgoing::new(1);
+        let now = start();
+        assert_eq!(sent.place(Slot::Video, FIRST, 3 * 65_536 + 65_535, 7, now), Some((65_535, 7)));
+        assert_eq!(sent.place(Slot::Video, FIRST, 4 * 65_536, 8, now), Some((65_536, 8)));
+        assert_eq!(sent.place(Slot::Video, FIRST, 3 * 65_536 + 65_534, 6, now), Some((65_534, 6)), "reordered around the start");
+        assert_eq!(sent.place(Slot::Video, FIRST, 3 * 65_536 - 1, 6, now), None, "before anything this viewer can count");
+    }
+
+    #[test]
+    fn indices_never_repeat_when_the_source_changes_and_time_goes_on() {
+        let mut sent = Outgoing::new(1);
+        let now = start();
+        assert_eq!(sent.place(Slot::Video, FIRST, 100, 1000, now), Some((100, 1000)));
+        assert_eq!(sent.place(Slot::Video, FIRST, 102, 2000, now), Some((102, 2000)));
+        let later = now + Duration::from_millis(500);
+        assert_eq!(sent.place(Slot::Video, SECOND, 50, 9, later), Some((103, 2000 + 45_000)));
+        assert_eq!(sent.place(Slot::Video, SECOND, 51, 10, later), Some((104, 2000 + 45_001)));
+        assert_eq!(sent.place(Slot::Video, SECOND, 49, 8, later), None, "would repeat an index of the first source");
+        assert_eq!(sent.place(Slot::Video, FIRST, 103, 2001, later).map(|placed| placed.0), Some(105), "back again: still going on");
+    }
+}

@@ -1,0 +1,134 @@
+//! The answering half of ICE: an ICE-lite end (RFC 8445 §2.5) only replies to checks.
+//!
+//! Nothing is believed before its MESSAGE-INTEGRITY is: an address that has not sent a genuine check is nobody. The newest
+//! nomination wins, so a tablet that moves from Wi-Fi to mobile is followed.
+
+use std::net::{IpAddr, SocketAddr};
+
+use bridge_core::offer::Credentials;
+use rtc_crypto::RTCCrypto;
+use rtc_stun::attributes::{ATTR_USE_CANDIDATE, ATTR_USERNAME};
+use rtc_stun::fingerprint::FINGERPRINT;
+use rtc_stun::integrity::MessageIntegrity;
+use rtc_stun::message::{BINDING_REQUEST, BINDING_SUCCESS, Getter, Message};
+use rtc_stun::textattrs::TextAttribute;
+use rtc_stun::xoraddr::XorMappedAddress;
+
+/// Bytes of a STUN header; its magic cookie stands at 4 to 8.
+const HEADER: usize = 20;
+const MAGIC: [u8; 4] = 0x2112_A442_u32.to_be_bytes();
+const USERNAME: u16 = 6;
+
+/// A genuine check.
+pub(super) struct Check {
+    /// The reply to send to where the check came from.
+    pub(super) reply: Vec<u8>,
+    /// The other end wants media on this path.
+    pub(super) nominates: bool,
+}
+
+/// Reads the local user name fragment of a check, to find whose it is. Nothing is proved by it.
+pub(super) fn local_ufrag(packet: &[u8]) -> Option<&str> {
+    if packet.get(4..8)? != MAGIC {
+        return None;
+    }
+    let mut rest = packet.get(HEADER..)?;
+    while let [kind_high, kind_low, length_high, length_low, ..] = *rest {
+        let length = usize::from(u16::from_be_bytes([length_high, length_low]));
+        if u16::from_be_bytes([kind_high, kind_low]) == USERNAME {
+            return std::str::from_utf8(rest.get(4..4 + length)?).ok()?.split(':').next();
+        }
+        rest = rest.get(4 + length.next_multiple_of(4)..)?;
+    }
+    None
+}
+
+/// Checks one binding request and builds the reply. `None` if it is not genuine or not for these credentials.
+pub(super) fn check(packet: &[u8], source: SocketAddr, local: &Credentials, remote_ufrag: &str, crypto: &dyn RTCCrypto) -> Option<Check> {
+    let mut request = Message { raw: packet.to_vec(), ..Message::default() };
+    request.decode().ok()?;
+    if request.typ != BINDING_REQUEST {
+        return None;
+    }
+    let mut username = TextAttribute::new(ATTR_USERNAME, String::new());
+    username.get_from(&request).ok()?;
+    if username.text.split_once(':')? != (local.ufrag.as_str(), remote_ufrag) {
+        return None;
+    }
+    MessageIntegrity::check(&mut request, local.pwd.as_bytes(), crypto).ok()?;
+    let nominates = request.contains(ATTR_USE_CANDIDATE);
+    let mapped = XorMappedAddress { ip: canonical(source.ip()), port: source.port() };
+    let integrity = MessageIntegrity::new_short_term_integrity_with_provider(local.pwd.clone(), crypto);
+    let mut reply = Message::new();
+    reply.build(&[Box::new(request), Box::new(BINDING_SUCCESS), Box::new(mapped), Box::new(integrity), Box::new(FINGERPRINT)]).ok()?;
+    Some(Check { reply: reply.raw, nominates })
+}
+
+/// A dual-stack socket shows IPv4 peers as mapped IPv6 addresses; they know themselves as IPv4.
+fn canonical(ip: IpAddr) -> IpAddr {
+    ip.to_canonical()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rtc_stun::message::Setter;
+
+    fn local() -> Credentials {
+        Credentials { ufrag: "bridge00".into(), pwd: "a password of 24 letters".into() }
+    }
+
+    fn request(user: &str, password: &str) -> Vec<u8> {
+        let provider = rtc_crypto::default_provider().unwrap();
+        let username = TextAttribute::new(ATTR_USERNAME, user.into());
+        let integrity = MessageIntegrity::new_short_term_integrity_with_provider(password.into(), provider.crypto());
+        let mut message = Message::new();
+        let setters: [Box<dyn Setter + '_>; 4] = [Box::new(BINDING_REQUEST), Box::new(username), Box::new(integrity), Box::new(FINGERPRINT)];
+        message.build(&setters).unwrap();
+        message.raw
+    }
+
+    fn checked(packet: &[u8]) -> Option<Check> {
+        let provider = rtc_crypto::default_provider().unwrap();
+        check(packet, "192.0.2.1:5000".parse().unwrap(), &local(), "them", provider.crypto())
+    }
+
+    #[test]
+    fn a_genuine_check_is_answered() {
+        let packet = request("bridge00:them", &local().pwd);
+        assert_eq!(local_ufrag(&packet), Some("bridge00"));
+        let check = checked(&packet).unwrap();
+        assert!(!check.nominates);
+        let mut reply = Message { raw: check.reply, ..Message::default() };
+        reply.decode().unwrap();
+        assert_eq!(reply.typ, BINDING_SUCCESS);
+        let mut mapped = XorMappedAddress::default();
+        mapped.get_from(&reply).unwrap();
+        assert_eq!((mapped.ip.to_string(), mapped.port), ("192.0.2.1".into(), 5000));
+    }
+
+    #[test]
+    fn a_wrong_password_a_wrong_user_and_an_altered_check_are_not() {
+        assert!(checked(&request("bridge00:them", "another password, 24 let")).is_none());
+        assert!(checked(&request("bridge00:others", &local().pwd)).is_none());
+        assert!(checked(&request("them:bridge00", &local().pwd)).is_none());
+        let mut altered = request("bridge00:them", &local().pwd);
+        altered[9] ^= 1;
+        assert!(checked(&altered).is_none());
+    }
+
+    #[test]
+    fn cut_and_random_packets_are_read_without_a_panic() {
+        let packet = request("bridge00:them", &local().pwd);
+        for end in 0..packet.len() {
+            assert!(checked(&packet[..end]).is_none());
+            let _ = local_ufrag(&packet[..end]);
+        }
+        for position in 0..packet.len() {
+            let mut altered = packet.clone();
+            altered[position] = 0xFF;
+            let _ = local_ufrag(&altered);
+            let _ = checked(&altered);
+        }
+    }
+}

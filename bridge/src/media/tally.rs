@@ -1,0 +1,170 @@
+//! What one leg's last second brought, and how good the leg is.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use protocol::{Bitrate, LegQuality};
+
+use super::rtcp::Reception;
+use super::stream::Slot;
+use super::{LegId, LegSecond};
+
+/// How long a measured round trip or loss is told.
+const FRESH: Duration = Duration::from_secs(10);
+
+/// Sender reports remembered to measure round trips with.
+const MAX_REPORTS: usize = 16;
+
+/// Above this level (−dBov) sound is taken for silence (RFC 6464).
+const SILENCE_LEVEL: u8 = 60;
+
+/// Opus packets up to this size hold no voice: comfort noise and discontinuous transmission.
+const SILENCE_BYTES: usize = 10;
+
+/// Counters of one second, and what lasts longer.
+#[derive(Debug, Default)]
+pub(super) struct Tally {
+    video_received: u32,
+    video_sent: u32,
+    audio_received: u32,
+    audio_sent: u32,
+    voice_received: u32,
+    reports: bool,
+    bytes_received: u64,
+    bytes_sent: u64,
+    /// Sender reports forwarded to this leg, and when.
+    told: VecDeque<(u32, Instant)>,
+    rtt_ms: Option<(f32, Instant)>,
+    loss_pct: Option<(f32, Instant)>,
+}
+
+impl Tally {
+    /// A packet came. `level` is its announced sound level, if any.
+    pub(super) fn received(&mut self, slot: Slot, payload: usize, level: Option<u8>, packet: usize) {
+        self.bytes_received += packet as u64;
+        match slot {
+            Slot::Video => self.video_received += 1,
+            Slot::Audio => {
+                self.audio_received += 1;
+                let voice = level.map_or(payload > SILENCE_BYTES, |level| level & 0x7F < SILENCE_LEVEL);
+                self.voice_received += u32::from(voice);
+            }
+            Slot::Repair => {}
+        }
+    }
+
+    /// A packet was forwarded.
+    pub(super) fn sent(&mut self, slot: Slot, packet: usize) {
+        self.bytes_sent += packet as u64;
+        match slot {
+            Slot::Video => self.video_sent += 1,
+            Slot::Audio => self.audio_sent += 1,
+            Slot::Repair => {}
+        }
+    }
+
+    /// A genuine report came.
+    pub(super) fn reported(&mut self, receptions: &[Reception], now: Instant) {
+        self.reports = true;
+        for reception in receptions {
+            let about_best = reception.slot == Slot::Video || self.loss_pct.is_none_or(|(_, at)| now.saturating_duration_since(at) > FRESH);
+            if about_best && reception.slot != Slot::Repair {
+                self.loss_pct = Some((f32::from(reception.fraction_lost) * 100.0 / 256.0, now));
+            }
+            if reception.last_report != 0
+                && let Some((_, at)) = self.told.iter().rev().find(|(middle, _)| *middle == reception.last_report)
+            {
+                let held = Duration::from_micros(u64::from(reception.delay) * 1_000_000 / 65_536);
+                let rtt = now.saturating_duration_since(*at).saturating_sub(held);
+                self.rtt_ms = Some((rtt.as_secs_f32() * 1000.0, now));
+            }
+        }
+    }
+
+    /// A sender report with these middle NTP bits was forwarded to this leg.
+    pub(super) fn told(&mut self, middle: u32, now: Instant) {
+        if self.told.len() >= MAX_REPORTS {
+            self.told.pop_front();
+        }
+        self.told.push_back((middle, now));
+    }
+
+    /// Packets of this leg that should have come and that came; measures its own direction if no report says more.
+    pub(super) fn counted(&mut self, (expected, came): (u64, u64), now: Instant) {
+        if expected > 0 {
+            #[expect(clippy::cast_precision_loss, reason = "a share of one second's packets")]
+            let lost = expected.saturating_sub(came) as f32 * 100.0 / expected as f32;
+            self.loss_pct = Some((lost, now));
+        }
+    }
+
+    /// Closes the second.
+    pub(super) fn second(&mut self, leg: LegId, live: bool, took: Duration, now: Instant) -> LegSecond {
+        let fresh = |value: Option<(f32, Instant)>| value.filter(|(_, at)| now.saturating_duration_since(*at) <= FRESH).map(|(value, _)| value);
+        let rate = |bytes: u64| {
+            let millis = u64::try_from(took.as_millis()).unwrap_or(u64::MAX).max(1);
+            Bitrate(u32::try_from(bytes.saturating_mul(8000) / millis).unwrap_or(u32::MAX))
+        };
+        let quality = LegQuality {
+            rtt_ms: fresh(self.rtt_ms),
+            loss_pct: fresh(self.loss_pct),
+            receive: rate(self.bytes_received),
+            send: rate(self.bytes_sent),
+        };
+        let second = LegSecond {
+            leg,
+            live,
+            video_received: self.video_received,
+            video_sent: self.video_sent,
+            audio_received: self.audio_received,
+            audio_sent: self.audio_sent,
+            voice_received: self.voice_received,
+            reports: self.reports,
+            quality,
+        };
+        *self = Self { told: std::mem::take(&mut self.told), rtt_ms: self.rtt_ms, loss_pct: self.loss_pct, ..Self::default() };
+        second
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[expect(clippy::disallowed_methods, reason = "an origin for durations")]
+    fn start() -> Instant {
+        Instant::now()
+    }
+
+    #[test]
+    fn a_second_is_counted_once() {
+        let now = start();
+        let mut tally = Tally::default();
+        tally.received(Slot::Audio, 60, None, 100);
+        tally.received(Slot::Audio, 3, None, 40);
+        tally.received(Slot::Audio, 60, Some(0x80 | 100), 100);
+        tally.received(Slot::Audio, 3, Some(30), 40);
+        tally.sent(Slot::Video, 1000);
+        tally.sent(Slot::Repair, 1000);
+        tally.reported(&[], now);
+        let second = tally.second(LegId(1), true, Duration::from_secs(1), now);
+        assert_eq!((second.audio_received, second.voice_received, second.video_sent, second.reports), (4, 2, 1, true));
+        assert_eq!((second.quality.receive, second.quality.send), (Bitrate(2240), Bitrate(16_000)));
+        let next = tally.second(LegId(1), true, Duration::from_secs(1), now);
+        assert_eq!((next.audio_received, next.video_sent, next.reports), (0, 0, false));
+    }
+
+    #[test]
+    fn the_round_trip_is_measured_without_the_time_the_other_end_held_it() {
+        let now = start();
+        let mut tally = Tally::default();
+        tally.told(0xABCD, now);
+        let later = now + Duration::from_millis(540);
+        tally.reported(&[Reception { slot: Slot::Video, fraction_lost: 64, last_report: 0xABCD, delay: 32_768 }], later);
+        let quality = tally.second(LegId(1), true, Duration::from_secs(1), later).quality;
+        assert!((quality.rtt_ms.unwrap() - 40.0).abs() < 0.5, "{quality:?}");
+        assert!((quality.loss_pct.unwrap() - 25.0).abs() < 0.01);
+        let stale = tally.second(LegId(1), true, Duration::from_secs(1), later + FRESH * 2).quality;
+        assert_eq!((stale.rtt_ms, stale.loss_pct), (None, None));
+    }
+}
