@@ -49,17 +49,20 @@ struct PinPage {
     problem: Option<&'static str>,
 }
 
+/// Why this page was opened, as the address says it.
 #[derive(Deserialize)]
 pub struct PairQuery {
     left: Option<String>,
 }
 
+/// The typed keyword. No `Debug`.
 #[derive(Deserialize)]
 pub struct PairForm {
     #[serde(default)]
     code: String,
 }
 
+/// The typed PIN, twice when it is chosen. No `Debug`.
 #[derive(Deserialize)]
 pub struct PinForm {
     #[serde(default)]

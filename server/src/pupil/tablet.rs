@@ -16,14 +16,10 @@ use store_sqlite::tablets::TabletRow;
 use crate::AppState;
 use crate::api::{ApiError, auth};
 
-/// Browsers keep no cookie longer than 400 days; it is renewed each time the tablet is opened.
-const JOINED_FOR: time_of_cookie::Duration = time_of_cookie::Duration::days(400);
 /// A tablet that stays open asks for the PIN again after this long.
 pub const OPEN_FOR: chrono::TimeDelta = chrono::TimeDelta::hours(12);
 /// The header by which our modules say that they, not a person, will read the answer.
 pub const SCRIPT_HEADER: &str = "x-windowseat";
-
-use axum_extra::extract::cookie::time as time_of_cookie;
 
 /// A tablet that is joined to a placement, opened or not.
 pub struct Joined(pub TabletRow);
@@ -72,14 +68,14 @@ fn elsewhere(headers: &HeaderMap, page: &'static str) -> Response {
     Redirect::to(page).into_response()
 }
 
-/// The cookie that joins a tablet.
+/// The cookie that joins a tablet. It lasts; browsers keep it for 400 days, and each opening renews it.
 pub fn tablet_cookie(state: &AppState, token: String) -> Cookie<'static> {
     Cookie::build((tablet_cookie_name(state), token))
         .path("/")
         .http_only(true)
         .same_site(SameSite::Lax)
         .secure(is_https(state))
-        .max_age(JOINED_FOR)
+        .permanent()
         .build()
 }
 
