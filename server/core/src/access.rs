@@ -24,6 +24,39 @@ pub enum Role {
     Auditor,
 }
 
+impl Role {
+    /// Every role.
+    pub const ALL: [Self; 7] = [
+        Self::Coordinator,
+        Self::KeyWorker,
+        Self::SchoolLead,
+        Self::ClassroomStaff,
+        Self::Pupil,
+        Self::Parent,
+        Self::Auditor,
+    ];
+
+    /// Its word in the database.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Coordinator => "coordinator",
+            Self::KeyWorker => "key_worker",
+            Self::SchoolLead => "school_lead",
+            Self::ClassroomStaff => "classroom_staff",
+            Self::Pupil => "pupil",
+            Self::Parent => "parent",
+            Self::Auditor => "auditor",
+        }
+    }
+
+    /// The role of a word in the database.
+    #[must_use]
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|role| role.as_str() == word)
+    }
+}
+
 /// A role with its reach.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Holding {
@@ -150,7 +183,7 @@ fn allows(id: Uuid, holding: &Holding, action: Action, subject: &Subject, tree: 
             (Role::KeyWorker, Action::ReadRecord | Action::PairTablet | Action::SeePupilName) => {
                 key_worker == Some(id) && (reaches(school) || provider.is_some_and(reaches))
             }
-            (Role::SchoolLead, Action::ReadRecord | Action::SeePupilName) => reaches(school),
+            (Role::SchoolLead, Action::ReadRecord | Action::PairTablet | Action::SeePupilName) => reaches(school),
             (Role::ClassroomStaff, Action::SeePupilName) => reaches(school),
             (Role::Coordinator, Action::ReadRecord | Action::PairTablet | Action::SeePupilName) => reaches(school),
             _ => false,

@@ -126,7 +126,7 @@ pub async fn caller(state: &AppState, headers: &HeaderMap) -> Result<Option<Call
     }
     let mut holdings = Vec::new();
     for held in state.store.staff_roles(row.staff_id).await? {
-        holdings.extend(role_of(&held.role).map(|role| Holding { role, organisation: held.organisation_id }));
+        holdings.extend(Role::from_word(&held.role).map(|role| Holding { role, organisation: held.organisation_id }));
     }
     let person = Person { id: row.staff_id, holdings };
     Ok(Some(Caller { name: row.name, person, csrf: csrf_of(&token), session_sha256 }))
@@ -240,21 +240,4 @@ pub fn sha256(parts: &[&str]) -> Vec<u8> {
 
 fn is_https(state: &AppState) -> bool {
     state.config.public_url.starts_with("https://")
-}
-
-/// Roles of staff and their words in the database.
-const ROLE_WORDS: [(Role, &str); 5] = [
-    (Role::Coordinator, "coordinator"),
-    (Role::KeyWorker, "key_worker"),
-    (Role::SchoolLead, "school_lead"),
-    (Role::ClassroomStaff, "classroom_staff"),
-    (Role::Auditor, "auditor"),
-];
-
-fn role_of(word: &str) -> Option<Role> {
-    ROLE_WORDS.iter().find(|(_, known)| *known == word).map(|(role, _)| *role)
-}
-
-fn word_of(role: Role) -> Option<&'static str> {
-    ROLE_WORDS.iter().find(|(known, _)| *known == role).map(|(_, word)| *word)
 }

@@ -5,13 +5,12 @@
 use askama::Template;
 use axum::extract::{Path, State};
 use axum::response::Html;
-use chrono::TimeDelta;
+use protocol::PlacementId;
 use qrcode::QrCode;
 use qrcode::render::svg;
 use server_core::access::Action;
 use store_sqlite::audit::{Actor, NewAudit, Subject};
 use store_sqlite::placements::PlacementRow;
-use store_sqlite::tablets::NewKeyword;
 use uuid::Uuid;
 
 use super::{Frame, page, view};
@@ -19,12 +18,7 @@ use crate::AppState;
 use crate::api::ApiError;
 use crate::api::auth::Caller;
 use crate::api::scope::{self, Scope};
-use crate::pupil::secrets::{self, Keyword};
-
-/// A code works for so long.
-const CODE_LASTS: TimeDelta = TimeDelta::hours(1);
-/// A drawn code whose first half is in use is drawn again, at most so often.
-const DRAWS: usize = 5;
+use crate::pupil::{self, KEYWORD_FOR};
 
 #[derive(Template)]
 #[template(path = "staff/tablet.html")]
@@ -46,41 +40,27 @@ struct Code {
 }
 
 /// `GET /pupils/{pupil}/tablet`
-pub async fn show(State(state): State<AppState>, caller: Caller, Path(pupil): Path<Uuid>) -> Result<Html<String>, ApiError> {
-    let (placement, scope) = scope::pupil(&state, &caller, pupil, Action::PairTablet).await?;
+pub async fn show(State(state): State<AppState>, caller: Caller, Path(id): Path<Uuid>) -> Result<Html<String>, ApiError> {
+    let (placement, scope) = scope::pupil(&state, &caller, id, Action::PairTablet).await?;
     draw(&state, &caller, &scope, &placement, None).await
 }
 
 /// `POST /pupils/{pupil}/tablet`
-pub async fn new_code(State(state): State<AppState>, caller: Caller, Path(pupil): Path<Uuid>) -> Result<Html<String>, ApiError> {
-    let (placement, scope) = scope::pupil(&state, &caller, pupil, Action::PairTablet).await?;
+pub async fn new_code(State(state): State<AppState>, caller: Caller, Path(id): Path<Uuid>) -> Result<Html<String>, ApiError> {
+    let (placement, scope) = scope::pupil(&state, &caller, id, Action::PairTablet).await?;
     let now = state.clock.now().utc;
     let entry =
-        NewAudit { actor: Actor::Staff(caller.staff_id()), action: "make joining code", subject: Subject::Pupil(pupil), detail: None };
+        NewAudit { actor: Actor::Staff(caller.staff_id()), action: "make joining code", subject: Subject::Pupil(id), detail: None };
     state.store.append_audit(entry, now).await?;
-    let until = now + CODE_LASTS;
-    for _ in 0..DRAWS {
-        let keyword = Keyword::draw()?;
-        let hash = secrets::hash(keyword.secret()).await?;
-        let new = NewKeyword {
-            placement: placement.placement_id,
-            selector: keyword.selector(),
-            hash: &hash,
-            made_at: now,
-            expires_at: Some(until),
-        };
-        if state.store.insert_keyword(new).await? {
-            let base = state.config.public_url.trim_end_matches('/');
-            let code = Code {
-                text: keyword.shown(),
-                until: view::clock(until, scope.zone(placement.school_id)),
-                address: format!("{base}/pair"),
-                qr: qr_of(&format!("{base}/pair#{}", keyword.secret()))?,
-            };
-            return draw(&state, &caller, &scope, &placement, Some(code)).await;
-        }
-    }
-    Err(ApiError::Unavailable("No free code was found. Try again."))
+    let text = pupil::new_keyword(&state.store, PlacementId(placement.placement_id), now, Some(KEYWORD_FOR)).await?;
+    let base = state.config.public_url.trim_end_matches('/');
+    let code = Code {
+        until: view::clock(now + KEYWORD_FOR, scope.zone(placement.school_id)),
+        address: format!("{base}/pair"),
+        qr: qr_of(&format!("{base}{}", pupil::pairing_path(&text)))?,
+        text,
+    };
+    draw(&state, &caller, &scope, &placement, Some(code)).await
 }
 
 async fn draw(

@@ -49,7 +49,7 @@ fn what_each_role_may_do_with_a_pupil() {
     check(person(ME, Role::KeyWorker, ALDER), &[ReadRecord, PairTablet, SeePupilName]);
     check(person(OTHER, Role::KeyWorker, HOSPITAL), &[]);
     check(person(ME, Role::KeyWorker, MARSH), &[]);
-    check(person(OTHER, Role::SchoolLead, ALDER), &[ReadRecord, SeePupilName]);
+    check(person(OTHER, Role::SchoolLead, ALDER), &[ReadRecord, PairTablet, SeePupilName]);
     check(person(OTHER, Role::SchoolLead, MARSH), &[]);
     check(person(OTHER, Role::ClassroomStaff, ALDER), &[SeePupilName]);
     check(person(OTHER, Role::ClassroomStaff, MARSH), &[]);
