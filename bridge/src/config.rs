@@ -11,7 +11,7 @@ use protocol::BridgeId;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::media::MediaConfig;
+pub use crate::media::MediaConfig;
 
 /// The whole configuration.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -205,3 +205,6 @@ fn is_header_safe(text: &str) -> bool {
 fn humantime_text(value: Duration) -> String {
     format!("{}s", value.as_secs_f64())
 }
+
+#[cfg(test)]
+mod tests;

@@ -284,11 +284,11 @@ impl Driver {
                     resource.etag = Uuid::new_v4();
                     resource.etag
                 });
-                drop(reply.send(etag));
+                let _ = reply.send(etag);
             }
             Request::Leave { id, reply } => {
                 let resource = self.resources.remove(&id);
-                drop(reply.send(resource.is_some()));
+                let _ = reply.send(resource.is_some());
                 let Some(resource) = resource else { return };
                 let mut commands = match resource.session {
                     Some(session) => self.roster.left(now, resource.robot, session),

@@ -68,7 +68,7 @@ pub async fn start(config: Config, clock: Arc<dyn Clock>, shutdown: Cancellation
     let (notices, notice_queue) = mpsc::channel(NOTICE_QUEUE);
     let (clock_, status_) = (Arc::clone(&clock), Arc::clone(&status));
     let outbox = Outbox::new(store, &config.outbox, config.bridge_id, northbound.link(), clock_, status_);
-    let limits = Limits { robots: usize::try_from(config.limits.robots).unwrap_or(usize::MAX), grace: config.grace };
+    let limits = Limits { robots: usize::try_from(config.limits.robots).unwrap_or(usize::MAX), grace: config.grace, pace: clock.speed() };
     let (handle, requests) = Handle::new();
     let (clock_, status_) = (Arc::clone(&clock), Arc::clone(&status));
     let driver = Driver::new(Roster::new(limits), engine.clone(), clock_, status_, work, quality.clone());

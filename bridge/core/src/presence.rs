@@ -84,8 +84,10 @@ pub enum Change {
 }
 
 /// The intervals of one session.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Ledger {
+    /// How many seconds of the clock pass in a second of media; over 1 only on a clock that runs fast.
+    pace: u32,
     open: Option<Open>,
     held: VecDeque<Held>,
     last_line: Option<Duration>,
@@ -112,6 +114,23 @@ enum Held {
 }
 
 impl Ledger {
+    /// No interval yet. `pace` is [`protocol::Clock::speed`].
+    #[must_use]
+    pub fn new(pace: u32) -> Self {
+        Self {
+            pace: pace.max(1),
+            open: None,
+            held: VecDeque::new(),
+            last_line: None,
+            last_report: None,
+            last_moving: None,
+            last_still: None,
+            waiting: Active::default(),
+            intervals: 0,
+            closed_ms: 0,
+        }
+    }
+
     /// Media can flow from now on: the first second begins here.
     pub fn start(&mut self, now: Now) {
         self.last_line = Some(now.monotonic);
@@ -122,12 +141,12 @@ impl Ledger {
     pub fn second(&mut self, now: Now, sample: Sample) -> Vec<Change> {
         let end = now.monotonic;
         let start = match self.last_line {
-            Some(last) if end.saturating_sub(last) <= LONGEST_SECOND => last,
+            Some(last) if end.saturating_sub(last) <= LONGEST_SECOND * self.pace => last,
             Some(_) => {
                 self.held.push_back(Held::Gap);
-                end.saturating_sub(ONE_SECOND)
+                end.saturating_sub(ONE_SECOND * self.pace)
             }
-            None => end.saturating_sub(ONE_SECOND),
+            None => end.saturating_sub(ONE_SECOND * self.pace),
         };
         self.last_line = Some(end);
         let length = end.saturating_sub(start);
@@ -135,7 +154,7 @@ impl Ledger {
             Some(tier) if !length.is_zero() => {
                 let from = now.utc - TimeDelta::from_std(length).unwrap_or_default();
                 let length_ms = u64::try_from(length.as_millis()).unwrap_or(u64::MAX);
-                let spoke_ms = (u64::from(sample.voice) * VOICE_PACKET_MS).min(length_ms);
+                let spoke_ms = (u64::from(sample.voice) * VOICE_PACKET_MS * u64::from(self.pace)).min(length_ms);
                 self.held.push_back(Held::Delivered { tier, start, end, from, spoke_ms });
             }
             Some(_) => {}
@@ -206,7 +225,8 @@ impl Ledger {
         if sample.video >= MOVING_PACKETS {
             self.last_moving = Some(at);
         }
-        let within = |last: Option<Duration>, limit| last.is_some_and(|last| at.saturating_sub(last) < limit);
+        let pace = self.pace;
+        let within = |last: Option<Duration>, limit: Duration| last.is_some_and(|last| at.saturating_sub(last) < limit * pace);
         Some(if within(self.last_moving, MOVING_HOLDS) {
             Tier::Video
         } else if within(self.last_still, STILL_HOLDS) && (sample.video > 0 || self.is_in(Tier::Stills)) {
@@ -258,7 +278,7 @@ impl Ledger {
             None => Duration::ZERO,
         };
         let silent_for = self.last_report.map_or(Duration::MAX, |last| at.saturating_sub(last));
-        if silent_for >= limit && !self.held.is_empty() { self.interrupt() } else { Vec::new() }
+        if silent_for >= limit * self.pace && !self.held.is_empty() { self.interrupt() } else { Vec::new() }
     }
 }
 

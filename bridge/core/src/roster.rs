@@ -24,6 +24,14 @@ pub struct Limits {
     pub robots: usize,
     /// How long a side may be away.
     pub grace: Duration,
+    /// [`protocol::Clock::speed`].
+    pub pace: u32,
+}
+
+impl Limits {
+    fn robot_grace(self) -> Duration {
+        self.grace * self.pace.max(1)
+    }
 }
 
 /// Why somebody may not connect now. The texts are for whoever asks, a tired child among them.
@@ -159,7 +167,7 @@ impl Roster {
     /// # Errors
     /// Someone else is there, or no robot is; with what to report about it.
     pub fn admit(&mut self, now: Now, permit: ViewPermit) -> Result<Admission, (Refusal, Vec<Command>)> {
-        let grace = self.limits.grace;
+        let Limits { grace, pace, .. } = self.limits;
         let Some(seat) = self.seats.get_mut(&permit.robot) else { return Err((Refusal::RobotAway, Vec::new())) };
         if let Some(session) = &seat.session {
             let visit = session.visit();
@@ -180,7 +188,7 @@ impl Roster {
             return Err((Refusal::RobotAway, Vec::new()));
         }
         let session = SessionId::new();
-        seat.session = Some(Session::admit(now, session, permit, grace));
+        seat.session = Some(Session::admit(now, session, permit, grace, pace));
         Ok(Admission { session, permit })
     }
 
@@ -319,10 +327,11 @@ impl Roster {
     pub fn tick(&mut self, now: Now) -> Vec<Command> {
         let mut commands = Vec::new();
         let robots: Vec<_> = self.seats.keys().copied().collect();
+        let grace = self.limits.robot_grace();
         for robot in robots {
             let Some(seat) = self.seats.get_mut(&robot) else { continue };
             if let Some(publisher) = seat.robot
-                && now.monotonic >= robot_deadline(publisher, self.limits.grace)
+                && now.monotonic >= robot_deadline(publisher, grace)
             {
                 seat.robot = None;
                 seat.robot_quality = None;
@@ -379,7 +388,7 @@ impl Roster {
     }
 
     fn robot_deadline(&self, robot: RobotLeg) -> Duration {
-        robot_deadline(robot, self.limits.grace)
+        robot_deadline(robot, self.limits.robot_grace())
     }
 
     fn session_event(&mut self, now: Now, robot: RobotId, event: Event, commands: &mut Vec<Command>) {

@@ -178,13 +178,13 @@ enum Side {
 }
 
 impl Session {
-    /// A session that is admitted: permitted, and waiting for the pupil's leg to connect.
+    /// A session that is admitted: permitted, and waiting for the pupil's leg to connect. `pace` is [`protocol::Clock::speed`].
     #[must_use]
-    pub fn admit(now: Now, session: SessionId, permit: ViewPermit, grace: Duration) -> Self {
+    pub fn admit(now: Now, session: SessionId, permit: ViewPermit, grace: Duration, pace: u32) -> Self {
         Self {
             visit: Visit { session, placement: permit.placement, robot: permit.robot },
             device: permit.device,
-            grace,
+            grace: grace * pace.max(1),
             until: permit.until,
             pupil: Side::Away { since: now.monotonic },
             robot: Side::Here,
@@ -192,7 +192,7 @@ impl Session {
             hand_up: false,
             feeling: None,
             last_look: None,
-            ledger: Ledger::default(),
+            ledger: Ledger::new(pace),
             recorded_at: now.monotonic,
             emitted_at: now.monotonic,
             ended: false,

@@ -26,6 +26,12 @@ impl Now {
 pub trait Clock: Send + Sync + 'static {
     /// The time now.
     fn now(&self) -> Now;
+
+    /// How many of its seconds pass in one second of the machine: what is bound to the physical world (a silent network, a second
+    /// of media) lasts so many times longer on this clock.
+    fn speed(&self) -> u32 {
+        1
+    }
 }
 
 /// The machine's clocks, with civil time shifted by a fixed amount (nothing by default, `--at` in a demo).
@@ -85,5 +91,9 @@ impl Clock for FastClock {
     fn now(&self) -> Now {
         let monotonic = self.started.elapsed() * self.speed;
         Now { monotonic, utc: self.origin + TimeDelta::from_std(monotonic).unwrap_or(TimeDelta::MAX) }
+    }
+
+    fn speed(&self) -> u32 {
+        self.speed.max(1)
     }
 }

@@ -61,7 +61,7 @@ pub(super) async fn ready(State(shared): State<Arc<Shared>>) -> (StatusCode, Jso
     let now = shared.clock.now();
     if shared.tracker.is_closed() {
         reasons.push("the bridge is stopping".to_owned());
-    } else if shared.status.since_turn(now) > DRIVER_HANGS {
+    } else if shared.status.since_turn(now) > DRIVER_HANGS * shared.clock.speed() {
         reasons.push("sessions are not being served: restart the bridge".to_owned());
     }
     let outbox = shared.status.outbox();

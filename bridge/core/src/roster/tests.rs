@@ -17,7 +17,7 @@ struct World {
 impl World {
     fn new() -> Self {
         let now = Now { monotonic: Duration::from_secs(500), utc: DateTime::from_timestamp(1_760_000_400, 0).unwrap() };
-        Self { now, roster: Roster::new(Limits { robots: 2, grace: GRACE }), robot: RobotId::new(), next_leg: 0 }
+        Self { now, roster: Roster::new(Limits { robots: 2, grace: GRACE, pace: 1 }), robot: RobotId::new(), next_leg: 0 }
     }
 
     fn leg(&mut self) -> Leg {

@@ -29,7 +29,7 @@ impl World {
             ViewPermit { robot: RobotId::new(), placement: PlacementId::new(), device: Some(DeviceId::new()), talk: true, until };
         Self {
             now,
-            session: Session::admit(now, SessionId::new(), permit, GRACE),
+            session: Session::admit(now, SessionId::new(), permit, GRACE, 1),
             permit,
             media: Sample::default(),
             reporting: true,
