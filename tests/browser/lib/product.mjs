@@ -21,6 +21,7 @@ const STOPPED_WITHIN_MS = 8_000;
  * @property {Record<string, {email: string, password: string}>} staff by role
  * @property {Record<string, string>} robots address of each robot's own page, by name
  * @property {string} welcome what it printed
+ * @property {{address: string, user: string, secret: string}} mqtt the embedded broker, and the user who may look
  * @property {() => string} log what it logged so far
  * @property {() => Promise<number|null>} stop resolves with the exit code
  */
@@ -68,6 +69,8 @@ export async function start(extra = []) {
   };
   const secrets = await readFile(join(data, 'demo-sign-ins.toml'), 'utf8');
   if (secrets.length === 0) throw new Error('the sign-ins are not kept');
+  const devices = await readFile(join(data, 'keys/devices.toml'), 'utf8');
+  const [, address, user] = welcome.match(/mqtt:\/\/(\S+) user (\S+)/) ?? [];
   const httpsPort = found(/Tablet or phone +https:\/\/[^/]+:(\d+)\//);
   const staff = Object.fromEntries(
     [...welcome.matchAll(/^ {4}(\S.{0,16}\S) +(\S+@\S+) +(\S+)$/gm)].map(([, role, email, password]) => [role.trim().toLowerCase(), { email, password }]),
@@ -78,6 +81,7 @@ export async function start(extra = []) {
     pairing: found(/Pupil's tablet +https:\/\/[^/]+(\/\S+)$/m),
     staff,
     robots: Object.fromEntries([...welcome.matchAll(/^ +Robot (\S+) +(http:\S+)$/gm)].map(([, name, url]) => [name, url])),
+    mqtt: { address, user, secret: devices.match(new RegExp(`^"?${user}"? = "(.+)"$`, 'm'))?.[1] ?? '' },
     welcome,
     log: () => log,
     stop,
