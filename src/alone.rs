@@ -7,12 +7,11 @@ use std::sync::Arc;
 use axum::Router;
 use firmware_sim::config::Source;
 use protocol::Clock;
-use server::demo;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::tls::{self, CertificateFiles};
-use crate::{Advice, files, keys, serve, welcome};
+use crate::{Advice, files, keys, serve, tour, welcome};
 
 /// Where a program listens for HTTP.
 #[derive(Clone, Debug)]
@@ -76,7 +75,7 @@ pub async fn server(
     let public_url = config.public_url.clone();
     let running = server::start(config, clock, stop.clone()).await?;
     if let Some(folder) = demo_folder {
-        let tour = demo::seed(&running.state, folder).await?;
+        let tour = tour::open(&running.state, folder, &folder.join("keys/devices.toml")).await?;
         println!("{}", welcome::of_tour(&tour, &public_url));
     }
     let tracker = TaskTracker::new();

@@ -13,6 +13,7 @@ pub mod secrets;
 pub mod serve;
 pub mod signals;
 pub mod tls;
+pub mod tour;
 pub mod up;
 pub mod welcome;
 

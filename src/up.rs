@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context;
+use firmware_sim::config::BoardLine;
 use mqtt_link::{MqttConfig, Secret};
 use protocol::{Clock, SystemClock};
 use server::demo;
@@ -18,7 +18,11 @@ use tokio_util::task::TaskTracker;
 
 use crate::broker::{self, Accounts, Broker, Embedded};
 use crate::tls::{self, CertificateFiles};
+use crate::tour::{self, Tour};
 use crate::{Advice, keys, secrets, serve};
+
+/// Secrets of everyone who signs in to the broker.
+const DEVICES: &str = "keys/devices.toml";
 
 /// How long each part may take to stop. Together they stay under the five seconds that Ctrl-C promises.
 const ROBOTS_STOP: Duration = Duration::from_millis(1_000);
@@ -54,7 +58,7 @@ pub struct Up {
     /// The broker, where it really listens.
     pub mqtt: SocketAddr,
     /// What the demo authority offers to whoever tries it.
-    pub demo: demo::Tour,
+    pub demo: Tour,
     /// Name and own page of each robot.
     pub robots: Vec<(String, SocketAddr)>,
     /// The server's store and state, for tests.
@@ -122,7 +126,7 @@ pub async fn start(settings: Settings, clock: Arc<dyn Clock>) -> anyhow::Result<
         ..server::Config::default()
     };
     let server = server::start(server_config, Arc::clone(&clock), server_token.clone()).await?;
-    let tour = demo::seed(&server.state, data).await.context("cannot fill the database with the demo authority")?;
+    let tour = tour::open(&server.state, data, &data.join(DEVICES)).await?;
 
     let bridge_config = bridge::Config {
         bridge_id: demo::BRIDGE,
@@ -144,10 +148,9 @@ pub async fn start(settings: Settings, clock: Arc<dyn Clock>) -> anyhow::Result<
     serve::serve(https, Some(tls), pages, &tracker, listeners.clone())?;
 
     let mut robots = Vec::new();
-    for mut config in demo::robots(clock.now().utc) {
-        config.mqtt = mqtt(&config.robot_id.to_string());
-        let name = config.name.clone();
-        robots.push((name, firmware_sim::start(config, Arc::clone(&clock), robots_token.clone()).await?));
+    for (seed, robot) in (1..).zip(demo::robots(clock.now().utc)) {
+        let config = firmware_sim::Config { seed, mqtt: mqtt(&robot.robot_id.to_string()), ..robot_config(&robot) };
+        robots.push((robot.name, firmware_sim::start(config, Arc::clone(&clock), robots_token.clone()).await?));
     }
     Ok(Up {
         http: http_at,
@@ -203,7 +206,18 @@ impl Up {
 fn accounts(data: &Path) -> Result<Accounts, Advice> {
     let mut names = vec![broker::SERVER.to_owned(), broker::OPERATOR.to_owned(), demo::BRIDGE.to_string()];
     names.extend(demo::ROBOTS.iter().map(ToString::to_string));
-    secrets::load_or_make(&data.join("keys/devices.toml"), &names)
+    secrets::load_or_make(&data.join(DEVICES), &names)
+}
+
+/// What a robot of the demo is told.
+fn robot_config(robot: &demo::DemoRobot) -> firmware_sim::Config {
+    let line = |(from, until, title): &(_, _, String)| BoardLine { from: *from, until: *until, title: title.clone() };
+    firmware_sim::Config {
+        robot_id: robot.robot_id,
+        name: robot.name.clone(),
+        board: robot.board.iter().map(line).collect(),
+        ..firmware_sim::Config::default()
+    }
 }
 
 fn udp_is_free(port: u16) -> Result<(), Advice> {

@@ -2,9 +2,9 @@
 
 use std::fmt::Write;
 
-use server::demo::Tour;
-
-use crate::{broker, qr, up::Up};
+use crate::tour::Tour;
+use crate::up::Up;
+use crate::{broker, qr};
 
 /// What `up` prints.
 #[must_use]

@@ -24,7 +24,7 @@ fn file(folder: &Path, name: &str, text: &str) -> PathBuf {
 async fn three_processes_and_mosquitto_give_the_same_lesson() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
-    let users = ["server".to_owned(), demo::BRIDGE.to_string(), demo::ROBIN.to_string()].map(|user| {
+    let users = ["server".to_owned(), demo::BRIDGE.to_string(), demo::ids::ROBIN.to_string()].map(|user| {
         let secret = windowseat::secrets::random_secret();
         (user, secret)
     });
@@ -57,7 +57,7 @@ async fn three_processes_and_mosquitto_give_the_same_lesson() {
             mqtt(&users[1])
         ),
     );
-    let robot_file = file(folder, "robot.toml", &format!("robot_id = \"{}\"\nname = \"Robin\"\n{}", demo::ROBIN, mqtt(&users[2])));
+    let robot_file = file(folder, "robot.toml", &format!("robot_id = \"{}\"\nname = \"Robin\"\n{}", demo::ids::ROBIN, mqtt(&users[2])));
     let text = |path: &Path| path.display().to_string();
     let demo_folder = text(folder);
     let http = server_at.to_string();
@@ -86,7 +86,7 @@ async fn three_processes_and_mosquitto_give_the_same_lesson() {
     let (email, password) = sign_in_of(&block, "key worker");
     let key_worker = Staff::sign_in(&url, &email, &password).await;
     eventually("at least one attended minute on the record", SOON, async || {
-        let attendance = key_worker.json(&format!("/api/pupils/{}/attendance", demo::ADA)).await;
+        let attendance = key_worker.json(&format!("/api/pupils/{}/attendance", demo::ids::ADA)).await;
         (attended_minutes(&attendance) >= 1).then_some(())
     })
     .await;

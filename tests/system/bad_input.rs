@@ -1,7 +1,7 @@
 //! What must be refused or set aside, while everything goes on: messages at the broker. Offers, grants and keywords are refused by
 //! the tests of the bridge and the server.
 
-use protocol::{Clock, Envelope};
+use protocol::Envelope;
 use serde_json::json;
 use server::demo;
 use uuid::Uuid;
@@ -10,7 +10,7 @@ use crate::harness::broker::{Watch, secret};
 use crate::harness::{SOON, World, eventually};
 
 async fn robot(world: &World) -> Watch {
-    let user = demo::ROBIN.to_string();
+    let user = demo::ids::ROBIN.to_string();
     Watch::open_as(world.up.mqtt, &user, &secret(world.data(), &user), &[]).await
 }
 
@@ -22,7 +22,7 @@ async fn quarantined(world: &World) -> usize {
 async fn a_message_that_cannot_be_read_goes_to_quarantine_and_the_next_one_is_stored() {
     let world = World::monday().await;
     let mut robin = robot(&world).await;
-    let own = |kind: &str| format!("ws/v1/{}/up/{kind}", demo::ROBIN);
+    let own = |kind: &str| format!("ws/v1/{}/up/{kind}", demo::ids::ROBIN);
     let body = json!({"state": "idle", "battery_pct": 41, "charging": false, "camera_on": false, "hand_up": false, "uptime_s": 5});
     let mut foreign_version = serde_json::to_value(Envelope::new(world.up.state.clock.now(), Uuid::now_v7(), body.clone())).unwrap();
     foreign_version["v"] = json!(2);
@@ -55,9 +55,9 @@ async fn a_robot_that_speaks_on_another_ones_topic_is_refused_and_nothing_change
     let mut robin = robot(&world).await;
     let before = quarantined(&world).await;
     for topic in [
-        format!("ws/v1/{}/up/robot", demo::FINCH),
-        format!("ws/v1/{}/down/command", demo::FINCH),
-        format!("ws/v1/{}/down/grant", demo::ROBIN),
+        format!("ws/v1/{}/up/robot", demo::ids::FINCH),
+        format!("ws/v1/{}/down/command", demo::ids::FINCH),
+        format!("ws/v1/{}/down/grant", demo::ids::ROBIN),
         "ws/v1/up/robot".to_owned(),
         "elsewhere".to_owned(),
     ] {
@@ -65,7 +65,7 @@ async fn a_robot_that_speaks_on_another_ones_topic_is_refused_and_nothing_change
         assert!(answer.contains("NotAuthorized"), "{topic}: the broker said {answer}");
     }
     assert_eq!(quarantined(&world).await, before);
-    let answer = robin.publish(&format!("ws/v1/{}/up/robot", demo::ROBIN), b"{}").await;
+    let answer = robin.publish(&format!("ws/v1/{}/up/robot", demo::ids::ROBIN), b"{}").await;
     assert!(answer.contains("Success"), "its own topic still works: {answer}");
     world.stop().await;
 }
@@ -73,7 +73,7 @@ async fn a_robot_that_speaks_on_another_ones_topic_is_refused_and_nothing_change
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stranger_does_not_get_into_the_broker() {
     let world = World::monday().await;
-    let robin = demo::ROBIN.to_string();
+    let robin = demo::ids::ROBIN.to_string();
     for (user, secret) in [(robin.as_str(), "wrong"), ("nobody", "x"), ("", "")] {
         let (_client, mut events) = crate::harness::broker::client(world.up.mqtt, user, secret);
         let first = events.poll().await;

@@ -71,14 +71,14 @@ impl World {
 
     /// The demo pupil's tablet, paired by the printed link and opened by a PIN.
     pub async fn tablet(&self) -> Tablet {
-        Tablet::pair(&self.url(), self.up.demo.pairing_code()).await
+        Tablet::pair(&self.url(), self.up.demo.pairing_path.trim_start_matches("/pair#")).await
     }
 
     /// Waits until the robot of the demo pupil publishes at the bridge.
     pub async fn robot_is_ready(&self) {
         let mut watch = broker::Watch::open(self.up.mqtt, self.data(), &["ws/v1/+/up/link"]).await;
         watch
-            .until("a link message with a robot's leg", |_, body| !body["robot_leg"].is_null() && body["robot"] == server::demo::ROBIN.to_string())
+            .until("a link message with a robot's leg", |_, body| !body["robot_leg"].is_null() && body["robot"] == server::demo::ids::ROBIN.to_string())
             .await;
     }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use protocol::control::Control;
-use protocol::{Act, Clock, DeviceId, Grant, PlacementId};
+use protocol::{Act, DeviceId, Grant, PlacementId};
 use reqwest::StatusCode;
 use server::demo;
 
@@ -23,7 +23,7 @@ async fn a_pupil_joins_and_the_minutes_appear_on_the_record() {
     viewer.sees(120, 300, Duration::from_secs(25)).await;
 
     let key_worker = world.staff("key worker").await;
-    let record = format!("/pupils/{}", demo::ADA);
+    let record = format!("/pupils/{}", demo::ids::ADA);
     // The clock runs twelve times as fast: ten seconds of class are two minutes on the record, while the lesson still runs.
     eventually("at least one attended minute on the record", SOON, async || {
         let attendance = key_worker.json(&format!("/api{record}/attendance")).await;
@@ -90,7 +90,7 @@ async fn the_same_pupils_new_tablet_takes_over() {
     first.sees(5, 5, SOON).await;
 
     let key_worker = world.staff("key worker").await;
-    let page = key_worker.submit(&format!("/pupils/{}/tablet", demo::ADA)).await;
+    let page = key_worker.submit(&format!("/pupils/{}/tablet", demo::ids::ADA)).await;
     let second = crate::harness::tablet::Tablet::pair(&world.url(), &keyword_in(&page)).await.join().await;
     second.sees(15, 20, SOON).await;
     first.is_cut_off().await;
@@ -105,7 +105,7 @@ fn foreign_view(world: &World, placement: PlacementId, device: DeviceId) -> Stri
     let grant = Grant {
         aud: demo::BRIDGE,
         act: Act::View,
-        robot: demo::ROBIN,
+        robot: demo::ids::ROBIN,
         placement: Some(placement),
         device: Some(device),
         talk: true,

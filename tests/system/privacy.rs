@@ -40,7 +40,7 @@ async fn no_name_number_or_permission_in_logs_topics_or_addresses_and_no_media_o
     let words: Vec<_> = sign_in.split_whitespace().collect();
     let (email, password) = (words[words.len() - 2], words[words.len() - 1]);
     let key_worker = Staff::sign_in(&url, email, password).await;
-    let record = key_worker.page(&format!("/pupils/{}", server::demo::ADA)).await;
+    let record = key_worker.page(&format!("/pupils/{}", server::demo::ids::ADA)).await;
     assert!(record.contains("Ada"), "staff do see the name, so the search below looks for the right thing");
 
     let mut spoken = String::new();

@@ -139,15 +139,14 @@ impl Viewer {
         eventually(what, SOON, async || self.heard.texts.lock().unwrap().iter().rev().find_map(|message| wanted(&message.control))).await
     }
 
-    /// Whether nothing has arrived any more for two seconds.
+    /// Waits until nothing has arrived any more for two seconds.
     pub async fn is_cut_off(&self) {
-        let mut last = self.heard.video_packets.load(Ordering::Relaxed);
+        let last = Mutex::new(u64::MAX);
         eventually("the picture to stop", SOON, async || {
             tokio::time::sleep(Duration::from_secs(2)).await;
             let now = self.heard.video_packets.load(Ordering::Relaxed);
-            let same = now == last;
-            last = now;
-            same.then_some(())
+            let before = std::mem::replace(&mut *last.lock().unwrap(), now);
+            (before == now).then_some(())
         })
         .await;
     }
