@@ -32,6 +32,11 @@ const CONTROL_QUEUE: usize = 32;
 /// Messages for the broker that may wait; further ones are dropped, for measurements are replaced by the next.
 const PUBLISH_QUEUE: usize = 64;
 
+/// Reads what the radio will need once, so that a mistake shows at start.
+pub(crate) fn check(config: &Config) -> anyhow::Result<()> {
+    whip::client(config).map(drop)
+}
+
 /// What the radio tells the body.
 #[derive(Debug)]
 pub(crate) enum Heard {
@@ -76,14 +81,18 @@ impl Counters {
     pub fn sounds(&self) -> u64 {
         self.sounds.load(Ordering::Relaxed)
     }
+
+    pub fn key_requests(&self) -> u64 {
+        self.key_requests.load(Ordering::Relaxed)
+    }
 }
 
-/// What every part of the radio needs.
+/// What every part of the radio needs. Each radio has its own, so that nothing said to an earlier one reaches the body.
 pub(crate) struct Parts {
-    pub config: Config,
+    pub config: Arc<Config>,
     pub clock: Arc<dyn Clock>,
     pub epoch: Uuid,
-    pub sources: Sources,
+    pub sources: Arc<Sources>,
     pub counters: Arc<Counters>,
     pub outlook: watch::Receiver<Outlook>,
     pub heard: mpsc::Sender<Heard>,
