@@ -22,6 +22,10 @@ const FIRST_FRAME_WITHIN_MS = 3000;
 
 /** The server said no, in a sentence for the pupil. */
 class Refused extends Error {}
+/** The server said not yet; the page tries again by itself. */
+class NotYet extends Error {}
+
+const MISFIT = "This tablet and the school’s side do not understand each other. Please tell your key worker.";
 
 export class Visit {
   #page;
@@ -52,7 +56,7 @@ export class Visit {
     this.#zone = root.dataset.zone || undefined;
     this.#where = { lesson: this.#page.part("lesson").textContent ?? "", room: this.#page.part("room").textContent ?? "" };
     this.#facts = {
-      robot: root.dataset.robot ?? "The robot", stage: "start", refusal: "", broken: false, path: "good", robotHere: null, robotState: null,
+      robot: root.dataset.robot ?? "The robot", stage: "start", refusal: "", reason: "", broken: false, path: "good", robotHere: null, robotState: null,
       robotAge: null, frameAge: null, soundAge: null, pictureTime: "", wantsRest: false, handUp: false, talking: false, mic: "none",
     };
     this.#mic.onLost = () => this.setTalking(false);
@@ -188,13 +192,15 @@ export class Visit {
       this.#page.sound.srcObject = new MediaStream([client.audioReceiver.track]);
       this.playSound();
       this.#facts.stage = "in";
+      this.#facts.reason = "";
       await firstFrame(spare);
       if (this.#client === client) this.#page.swap();
       old?.close();
     } catch (error) {
       next?.close();
       if (error instanceof Refused) this.#refuse(error.message);
-      else if (error instanceof WhepError && FINAL.has(error.status)) this.#refuse(error.message);
+      else if (error instanceof NotYet) this.#facts.reason = error.message;
+      else if (error instanceof WhepError && error.final) this.#refuse(error.status === 409 ? `${this.#facts.robot} is busy with another visit just now.` : MISFIT);
     } finally {
       this.#connecting = false;
       this.#show();
@@ -214,7 +220,7 @@ export class Visit {
       throw new Refused("This tablet needs opening again.");
     }
     if (response.status >= 400 && response.status < 500 && response.status !== 429) throw new Refused(await sentenceOf(response));
-    if (!response.ok) throw new WhepError(response.status, await sentenceOf(response));
+    if (!response.ok) throw new NotYet(await sentenceOf(response));
     /** @type {Permit & {now: string, lesson: string, room: string}} */
     const permit = await response.json();
     this.#clockOffset = Date.parse(permit.now) - Date.now();
@@ -321,9 +327,6 @@ export class Visit {
     this.#tick();
   }
 }
-
-/** Answers of the bridge after which trying again is of no use. 401 and 403 get a new permission first. */
-const FINAL = new Set([400, 406, 409, 413, 415, 422]);
 
 /**
  * Waits for a first frame, or not too long.

@@ -8,12 +8,16 @@ const ANSWER_WITHIN_MS = 8000;
 
 /** @typedef {{whep_url: string, token: string, session_until: string, ice_servers: RTCIceServer[]}} Permit */
 
-/** The bridge said no, or nothing. */
+/** Answers after which the same offer is of no use. What else is refused is worth another try, with a fresh permission. */
+const FINAL = new Set([400, 406, 409, 413, 415, 422]);
+
+/** The bridge said no, or nothing. Its sentences are for people who run it, so they are not shown to a pupil. */
 export class WhepError extends Error {
-  /** @param {number} status 0: no answer @param {string} message */
-  constructor(status, message) {
-    super(message);
+  /** @param {number} status 0: no answer @param {boolean} final whether trying again is of no use */
+  constructor(status, final) {
+    super(`the bridge answered ${status}`);
     this.status = status;
+    this.final = final;
   }
 }
 
@@ -67,14 +71,16 @@ export class WhepClient {
     const offer = await this.peer.createOffer();
     await this.peer.setLocalDescription(offer);
     const response = await this.#fetch(this.#permit.whep_url, "POST", "application/sdp", offer.sdp ?? "");
-    if (response.status !== 201) throw new WhepError(response.status, await sentenceOf(response));
+    if (response.status !== 201) {
+      throw new WhepError(response.status, FINAL.has(response.status) && !response.headers.has("retry-after"));
+    }
     const location = response.headers.get("location");
     if (location) this.#resource = new URL(location, response.url);
     this.#etag = response.headers.get("etag");
     const answer = await response.text();
     if (this.#left) {
       this.#delete();
-      throw new WhepError(0, "left while connecting");
+      throw new WhepError(0, false);
     }
     await this.peer.setRemoteDescription({ type: "answer", sdp: answer });
   }
@@ -88,7 +94,7 @@ export class WhepClient {
     try {
       const offer = await this.peer.createOffer({ iceRestart: true });
       await this.peer.setLocalDescription(offer);
-      const response = await this.#fetch(this.#resource.href, "PATCH", "application/trickle-ice-sdpfrag", fragmentOf(offer.sdp ?? ""), '"*"');
+      const response = await this.#fetch(this.#resource.href, "PATCH", "application/trickle-ice-sdpfrag", fragmentOf(offer.sdp ?? ""), "*");
       if (response.status !== 200) return false;
       this.#etag = response.headers.get("etag") ?? this.#etag;
       const answer = withNewCredentials(this.peer.currentRemoteDescription?.sdp ?? "", await response.text());
@@ -132,7 +138,7 @@ export class WhepClient {
     try {
       return await fetch(url, { method, headers, body, signal: AbortSignal.timeout(ANSWER_WITHIN_MS) });
     } catch {
-      throw new WhepError(0, "The school’s side did not answer.");
+      throw new WhepError(0, false);
     }
   }
 }

@@ -22,6 +22,7 @@ export const LOW_BATTERY_PCT = 15;
  * @property {string} robot its name
  * @property {"start"|"asking"|"joining"|"in"|"refused"|"ended"} stage
  * @property {string} refusal why, if refused
+ * @property {string} reason what the other side said when a try to connect failed, empty for nothing
  * @property {boolean} broken the way to the bridge is interrupted
  * @property {"good"|"weak"} path how good that way is
  * @property {boolean|null} robotHere what the bridge says of the robot's side
@@ -83,10 +84,16 @@ export function sceneOf(f) {
       say: { icon: "check", title: "This visit is over", lines: [f.refusal || "Thank you for coming."], strong: "Your seat is kept for next time." },
     });
   }
+  if (f.broken && f.stage === "joining" && f.frameAge === null) {
+    return scene({
+      state: "waiting", chip: { kind: "look", icon: "wifi", text: "Waiting", beats: true },
+      say: { icon: "robot", title: `Waiting for ${f.robot}`, lines: [f.reason || "You don’t need to do anything."], strong: "Your seat is kept. The picture comes by itself." },
+    });
+  }
   if (f.broken) {
     return scene({
       state: "reconnecting", chip: { kind: "look", icon: "wifi", text: "Getting you back", beats: true }, tag: lastPicture(f),
-      say: { icon: "wifi", title: "Getting you back", lines: ["You don’t need to do anything."], strong: seat },
+      say: { icon: "wifi", title: "Getting you back", lines: [f.reason || "You don’t need to do anything."], strong: seat },
     });
   }
   if (f.stage === "joining" && f.frameAge === null) {
