@@ -71,7 +71,7 @@ pub struct Message {
     pub payload: Bytes,
     /// Whether the broker kept it from before we subscribed.
     pub retained: bool,
-    publish: Publish,
+    publish: Box<Publish>,
     connection: u64,
 }
 

@@ -58,7 +58,7 @@ impl Poller {
                         payload: publish.payload.clone(),
                         retained: publish.retain,
                         connection: self.connection.load(Ordering::Acquire),
-                        publish,
+                        publish: Box::new(publish),
                     };
                     self.hand_over(Event::Message(message));
                 }
