@@ -1,0 +1,138 @@
+// The pure modules of the class page: what is said in which state, when to reconnect, where to look, what a restart sends.
+// Run: node --test server/tests/pupil/
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Ladder } from '../../assets/pupil/ladder.js';
+import { pictureIn, placeOfDrag, placeOfStep, placeOfTap } from '../../assets/pupil/look.js';
+import { sceneOf, talkKeyOf } from '../../assets/pupil/words.js';
+
+globalThis.MediaStream ??= class {};
+const { fragmentOf, withNewCredentials } = await import('../../assets/pupil/whep.js');
+
+const robot = {
+  camera_on: true, paused: false, carried: false, resting: false, pan_deg: 0, tilt_deg: 0, hand_up: false, feeling: 'none', level: 'normal',
+  battery_pct: 80,
+};
+/** A visit that is going well. */
+const well = {
+  robot: 'Robin', stage: 'in', refusal: '', reason: '', broken: false, path: 'good', robotHere: true, robotState: robot, robotAge: 100,
+  frameAge: 60, soundAge: 20, pictureTime: '11:04', wantsRest: false, handUp: false, talking: false, mic: 'ready',
+};
+const scene = (change = {}) => sceneOf({ ...well, ...change });
+const talk = (change = {}) => talkKeyOf({ ...well, ...change }, scene(change));
+const words = (s) => [s.chip.text, s.say?.title, ...(s.say?.lines ?? []), s.say?.strong, s.tag].filter(Boolean).join(' | ');
+
+test('live needs a frame that arrived just now, whatever the connection says', () => {
+  assert.equal(scene().state, 'live');
+  assert.equal(scene({ frameAge: 1501 }).state, 'last-picture');
+  assert.equal(scene({ frameAge: null }).state, 'joining');
+  assert.equal(scene({ frameAge: 60, broken: true }).state, 'reconnecting');
+  for (const change of [{ frameAge: 5000 }, { broken: true }, { robotHere: false }, { frameAge: null }]) {
+    assert.notEqual(scene(change).chip.text, 'Live');
+  }
+});
+
+test('a picture that is not live has its time beside it', () => {
+  assert.equal(scene({ frameAge: 9000 }).tag, 'This is the last picture, from 11:04. You can still hear and talk.');
+  assert.equal(scene({ frameAge: 9000, soundAge: 9000 }).tag, 'This is the last picture, from 11:04.');
+  assert.equal(scene({ frameAge: 9000, mic: 'refused' }).tag, 'This is the last picture, from 11:04. You can still hear.');
+  assert.equal(scene({ broken: true, frameAge: 9000 }).tag, 'This is the last picture, from 11:04.');
+});
+
+test('every state keeps the seat, and none blames', () => {
+  const states = {
+    reconnecting: { broken: true, handUp: true }, 'school-away': { robotHere: false }, paused: { robotState: { ...robot, paused: true } },
+    carried: { robotState: { ...robot, carried: true } }, resting: { wantsRest: true, robotState: { ...robot, resting: true } },
+    waiting: { stage: 'joining', frameAge: null, broken: true, reason: 'The robot is paused.' }, refused: { stage: 'refused', refusal: 'School is over for today.' },
+    ended: { stage: 'ended', refusal: '' },
+  };
+  for (const [state, change] of Object.entries(states)) {
+    const s = scene(change);
+    assert.equal(s.state, state);
+    if (state !== 'resting') assert.match(words(s), /Your seat is kept/, state);
+    assert.doesNotMatch(words(s), /error|fail|lost|removed|missed/i, state);
+  }
+  assert.match(words(scene(states.reconnecting)), /Your hand is still up/);
+  assert.match(words(scene(states.paused)), /Robin is paused \| Teachers can do this at any time, for many reasons\./);
+});
+
+test('eyes are said to be closed only when the robot says so', () => {
+  assert.match(words(scene({ wantsRest: true, robotState: { ...robot, resting: true } })), /eyes are closed/);
+  assert.doesNotMatch(words(scene({ wantsRest: true })), /eyes are closed/);
+});
+
+test('the Talk key always says who can hear', () => {
+  assert.deepEqual([talk().title, talk().small, talk().mic], ['Talk', 'Now only listening', 'listening']);
+  assert.deepEqual([talk({ talking: true }).title, talk({ talking: true }).small, talk({ talking: true }).mic], ['Talking', 'The class can hear you', 'talking']);
+  assert.equal(talk({ mic: 'refused' }).small, 'The microphone is not allowed');
+  for (const change of [{ broken: true }, { robotHere: false }, { wantsRest: true }, { robotState: { ...robot, paused: true } }]) {
+    const key = talk({ talking: true, ...change });
+    assert.ok(key.disabled && !key.pressed && key.mic !== 'talking' && key.title === 'Your voice is off');
+  }
+});
+
+test('the connection in three words', () => {
+  const links = (change) => scene(change).links.map((link) => link.text).join(', ');
+  assert.equal(links({}), 'You: good, School: good, Robot: good');
+  assert.equal(links({ path: 'weak', frameAge: 3000 }), 'You: weak, School: weak, Robot: good');
+  assert.equal(links({ robotHere: false }), 'You: good, School: trying again, Robot: away');
+  assert.equal(links({ broken: true }), 'You: trying again, School: waiting, Robot: waiting');
+  assert.equal(links({ robotState: { ...robot, battery_pct: 9 } }), 'You: good, School: good, Robot: battery low');
+  assert.equal(links({ robotAge: 7000 }), 'You: good, School: good, Robot: weak');
+});
+
+/** Looks once a quarter of a second and tells when each rung was first reported. */
+function climb(connection, until) {
+  const ladder = new Ladder();
+  const seen = [];
+  for (let now = 0; now <= until; now += 250) {
+    const rung = ladder.look(now, connection(now));
+    if (rung === 'renew') ladder.renewing(now, 0.5);
+    if (rung === 'renew' || seen.at(-1)?.split(' ')[0] !== rung) seen.push(`${rung} ${now}`);
+  }
+  return seen.join(', ');
+}
+
+test('2 s show, 4 s restart, 10 s a new connection, then slower and slower', () => {
+  const down = (now) => ({ state: 'disconnected', heardAt: 0, hasRestart: true });
+  assert.equal(climb(down, 10_000), 'wait 0, show 2000, restart 4000, show 4250, renew 10000');
+  const attempts = climb(down, 60_000).match(/renew \d+/g).map((rung) => Number(rung.split(' ')[1]));
+  assert.deepEqual(attempts, [10_000, 15_000, 21_000, 29_000, 41_000, 53_000]);
+});
+
+test('without restarts the new connection comes at 4 s; a failed one at once', () => {
+  assert.equal(climb(() => ({ state: 'disconnected', heardAt: 0, hasRestart: false }), 4000), 'wait 0, show 2000, renew 4000');
+  assert.equal(climb(() => ({ state: 'failed', heardAt: 0, hasRestart: true }), 0), 'renew 0');
+});
+
+test('silence counts even while the browser calls it connected, and what comes back ends it', () => {
+  assert.equal(climb(() => ({ state: 'connected', heardAt: 0, hasRestart: true }), 4000), 'fine 0, show 3750, restart 4000');
+  const short = (now) => ({ state: now > 1000 && now < 2500 ? 'disconnected' : 'connected', heardAt: now, hasRestart: true });
+  assert.equal(climb(short, 4000), 'fine 0, wait 1250, fine 2500');
+});
+
+test('tap, drag and steps point the head, within its limits', () => {
+  const ahead = { pan_deg: 0, tilt_deg: 0 };
+  assert.deepEqual(placeOfTap(ahead, { x: 1, y: 0.5 }), { pan_deg: 30, tilt_deg: 0 });
+  assert.deepEqual(placeOfTap(ahead, { x: 0.5, y: 0 }), { pan_deg: 0, tilt_deg: 18 });
+  assert.deepEqual(placeOfDrag(ahead, { x: 0.25, y: 0 }), { pan_deg: -15, tilt_deg: 0 });
+  assert.deepEqual(placeOfStep({ pan_deg: 165, tilt_deg: 18 }, 'right'), { pan_deg: 170, tilt_deg: 18 });
+  assert.deepEqual(placeOfStep({ pan_deg: 165, tilt_deg: 18 }, 'up'), { pan_deg: 165, tilt_deg: 20 });
+  assert.deepEqual(placeOfStep({ pan_deg: 165, tilt_deg: -18 }, 'ahead'), ahead);
+});
+
+test('a picture fitted into its box leaves bars that are no picture', () => {
+  const box = { left: 10, top: 20, width: 640, height: 640 };
+  assert.deepEqual(pictureIn(box, 640, 360), { left: 10, top: 160, width: 640, height: 360 });
+  assert.deepEqual(pictureIn(box, 0, 0), box);
+});
+
+test('a restart sends credentials of the first medium and puts the answer into every medium', () => {
+  const offer = ['v=0', 'a=group:BUNDLE 0 1', 'm=video 9 UDP/TLS/RTP/SAVPF 96', 'a=ice-ufrag:new', 'a=ice-pwd:secret', 'a=mid:0', 'm=audio 9 UDP/TLS/RTP/SAVPF 111', 'a=ice-ufrag:new', 'a=ice-pwd:secret', 'a=mid:1'].join('\r\n');
+  assert.equal(fragmentOf(offer), 'a=group:BUNDLE 0 1\r\nm=video 9 UDP/TLS/RTP/SAVPF 96\r\na=mid:0\r\na=ice-ufrag:new\r\na=ice-pwd:secret\r\n');
+  const answer = ['m=video', 'a=ice-ufrag:a', 'a=ice-pwd:b', 'a=candidate:1', 'm=audio', 'a=ice-ufrag:a', 'a=ice-pwd:b'].join('\r\n');
+  const fragment = 'a=ice-ufrag:c\r\na=ice-pwd:d\r\na=candidate:2\r\n';
+  assert.equal(withNewCredentials(answer, fragment), ['m=video', 'a=ice-ufrag:c', 'a=ice-pwd:d', 'a=candidate:2', 'm=audio', 'a=ice-ufrag:c', 'a=ice-pwd:d'].join('\r\n'));
+  assert.equal(withNewCredentials(answer, 'nothing of use'), answer);
+});
