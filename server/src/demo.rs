@@ -23,7 +23,7 @@ use uuid::Uuid;
 
 pub use ids::BRIDGE;
 
-use crate::{AppState, ingest, lessons};
+use crate::{ingest, lessons};
 use timetable::Class;
 
 /// The robots, in the order of [`robots`].
@@ -81,25 +81,20 @@ fn week_one() -> NaiveDate {
     NaiveDate::from_ymd_opt(2026, 9, 7).expect("that day exists")
 }
 
-/// Fills the store, or finds it filled and makes sure that a lesson is under way.
+/// Fills the store, or keeps what is there and makes sure that a lesson is under way. `devices`: the file with the secrets of
+/// MQTT users, of which hashes are kept.
 ///
 /// # Errors
 /// The database does not answer.
 pub async fn seed_store(store: &Store, devices: &Path, now: DateTime<Utc>) -> anyhow::Result<()> {
-    let is_new = store.organisation(ids::AUTHORITY).await?.is_none();
     organisations(store).await?;
     machines(store, devices).await?;
-    let today = calendar().day(now);
-    if is_new {
-        people(store, today).await?;
-    }
+    people(store, calendar().day(now)).await?;
     for (placement_id, robot, class) in
         [(ids::ADA_PLACEMENT, ids::ROBIN, timetable::alder()), (ids::BEN_PLACEMENT, ids::FINCH, timetable::marsh())]
     {
         lesson_under_way(store, placement_id, &class, now).await?;
-        if is_new {
-            made_up_history(store, placement_id, robot, now).await?;
-        }
+        made_up_history(store, placement_id, robot, now).await?;
     }
     Ok(())
 }
@@ -226,14 +221,20 @@ async fn lesson_under_way(store: &Store, placement_id: PlacementId, class: &Clas
 
 async fn made_up_history(store: &Store, placement_id: PlacementId, robot: RobotId, now: DateTime<Utc>) -> anyhow::Result<()> {
     let placement: PlacementRow = store.placement(placement_id.0).await?.context("the placement was just added")?;
+    if !store.presence_of_pupil(placement.pupil_id, now - TimeDelta::days(400), now).await?.is_empty() {
+        return Ok(());
+    }
     let today = calendar().day(now);
     let lessons = lessons::between(store, &placement, today - Days::new(HISTORY_DAYS), today).await?;
     // Numbers of one epoch: the second pupil's go on after the first one's.
     let first = store.acknowledged_through(ids::BRIDGE.0, ids::HISTORY_EPOCH).await? + 1;
-    let messages = history::messages(placement_id, robot, &lessons, now - TimeDelta::minutes(1), first);
+    let messages = history::messages(placement_id, robot, &lessons, now, first);
     for batch in messages.chunks(ingest::MAX_BATCH) {
         let ingested = ingest::apply(store, batch, now).await?;
         anyhow::ensure!(ingested.quarantined.is_empty(), "the made-up history breaks a rule: {:?}", ingested.quarantined);
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

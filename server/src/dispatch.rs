@@ -168,6 +168,10 @@ async fn look_at_all(
             }
             Err(error) => {
                 tracing::warn!(robot.id = %robot.robot_id, error = &error as &dyn std::error::Error, "a permission was not delivered; trying again soon");
+                if !matches!(error, PublishError::Refused { .. }) {
+                    // The broker is away: the others would wait in vain as well.
+                    return Ok(());
+                }
             }
         }
     }

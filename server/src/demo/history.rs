@@ -15,7 +15,7 @@ use super::ids;
 /// Messages about the lessons that ended before `now`, numbered from `first`.
 pub(super) fn messages(placement: PlacementId, robot: RobotId, lessons: &[Lesson], now: DateTime<Utc>, first: u64) -> Vec<(String, Vec<u8>)> {
     let mut facts = Vec::new();
-    for lesson in lessons.iter().filter(|lesson| lesson.about.expected && lesson.end <= now) {
+    for lesson in lessons.iter().filter(|lesson| lesson.about.expected && lesson.end + TimeDelta::minutes(1) <= now) {
         let chance = chance_of(lesson);
         let session = ids::session((placement.0.as_u128() & 0xf) << 28 | u128::from(first) + facts.len() as u128);
         visit(&mut facts, (session, placement, robot), lesson, chance);

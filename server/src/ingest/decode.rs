@@ -6,7 +6,7 @@
 use aws_lc_rs::digest::{SHA256, digest};
 use chrono::{DateTime, Utc};
 use protocol::{
-    Envelope, EventMessage, HelloMessage, Kind, LinkMessage, MessageId, PresenceMessage, RobotId, RobotMessage, Role, Topic,
+    Envelope, EventMessage, HelloMessage, Kind, LinkMessage, PresenceMessage, RobotId, RobotMessage, Role, Topic,
 };
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -109,8 +109,6 @@ fn lenient_number(payload: &[u8]) -> Option<(Uuid, u64)> {
     struct Number {
         epoch: Uuid,
         seq: u64,
-        #[serde(default, rename = "id")]
-        _id: Option<MessageId>,
     }
     if payload.len() > protocol::MAX_MESSAGE_BYTES {
         return None;

@@ -114,3 +114,7 @@ impl Store {
         Ok(tx.commit().await?)
     }
 }
+
+#[cfg(test)]
+#[path = "lessons/tests.rs"]
+mod tests;

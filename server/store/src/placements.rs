@@ -273,3 +273,7 @@ impl Store {
         Ok(tx.commit().await?)
     }
 }
+
+#[cfg(test)]
+#[path = "placements/tests.rs"]
+mod tests;

@@ -251,3 +251,7 @@ impl Store {
         Ok(tx.commit().await?)
     }
 }
+
+#[cfg(test)]
+#[path = "robots/tests.rs"]
+mod tests;
