@@ -183,6 +183,7 @@ pub struct Driver {
     robot_of: HashMap<LegId, RobotId>,
     resources: HashMap<Uuid, Resource>,
     links_due: Duration,
+    outbox_hangs: bool,
 }
 
 impl Driver {
@@ -197,7 +198,18 @@ impl Driver {
         quality: mpsc::Sender<LinkMessage>,
     ) -> Self {
         let links_due = clock.now().monotonic + LINK_EVERY;
-        Self { roster, engine, clock, status, work, quality, robot_of: HashMap::new(), resources: HashMap::new(), links_due }
+        Self {
+            roster,
+            engine,
+            clock,
+            status,
+            work,
+            quality,
+            robot_of: HashMap::new(),
+            resources: HashMap::new(),
+            links_due,
+            outbox_hangs: false,
+        }
     }
 
     /// Runs until `shutdown`; then ends every session, with its facts in the outbox's queue.
@@ -383,11 +395,18 @@ impl Driver {
         self.status.set_turn(now, robots, sessions);
     }
 
-    async fn keep(&self, work: Work) {
-        if self.work.send_timeout(work, OUTBOX_WAIT).await.is_err() {
+    async fn keep(&mut self, work: Work) {
+        // Waiting once shows that the disk hangs; waiting at each fact would hang the sessions too.
+        let kept = if self.outbox_hangs {
+            self.work.try_send(work).is_ok()
+        } else {
+            self.work.send_timeout(work, OUTBOX_WAIT).await.is_ok()
+        };
+        if !kept && !self.outbox_hangs {
             // Facts are absolute: the next one of the same interval says this one too.
-            tracing::error!("the outbox does not take facts: check the disk; relaying goes on");
+            tracing::error!("the outbox takes no facts any more: check the disk; relaying goes on");
         }
+        self.outbox_hangs = !kept;
     }
 
     fn say(&self, link: LinkMessage) {

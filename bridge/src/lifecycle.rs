@@ -27,7 +27,9 @@ use crate::observe::Status;
 use crate::outbox::{self, Outbox, WORK_QUEUE};
 
 /// How long one step of the stop may take.
-const STEP: Duration = Duration::from_millis(1500);
+const STEP: Duration = Duration::from_millis(1200);
+/// How long the whole stop may take.
+const DRAIN: Duration = Duration::from_secs(4);
 
 /// A bridge that runs.
 pub struct Running {
@@ -36,6 +38,7 @@ pub struct Running {
     /// Addresses on which media arrives, one a thread.
     pub media: Vec<std::net::SocketAddr>,
     tracker: TaskTracker,
+    shutdown: CancellationToken,
 }
 
 /// Starts the bridge.
@@ -78,8 +81,9 @@ pub async fn start(config: Config, clock: Arc<dyn Clock>, shutdown: Cancellation
     let driver = tracker.spawn(driver.run(requests, events, shutdown.clone()));
     let shared = Arc::new(Shared::new(&config, verifier, clock, handle, engine.clone(), status, tracker.clone()));
     let closing = tracker.clone();
+    let stopping = shutdown.clone();
     tracker.spawn(async move {
-        shutdown.cancelled().await;
+        stopping.cancelled().await;
         closing.close();
         // The driver's facts are in the outbox's queue when it returns, and the outbox ends when that queue is empty.
         let _ = tokio::time::timeout(STEP, driver).await;
@@ -90,12 +94,15 @@ pub async fn start(config: Config, clock: Arc<dyn Clock>, shutdown: Cancellation
         let _ = tokio::time::timeout(STEP, northbound).await;
         link_stop.cancel();
     });
-    Ok(Running { router: http::router(shared), media, tracker })
+    Ok(Running { router: http::router(shared), media, tracker, shutdown })
 }
 
 impl Running {
-    /// Returns when everything is drained after the shutdown token fired.
+    /// Returns when everything is drained after the shutdown token fired, at most four seconds after.
     pub async fn wait(self) {
-        self.tracker.wait().await;
+        self.shutdown.cancelled().await;
+        if tokio::time::timeout(DRAIN, self.tracker.wait()).await.is_err() {
+            tracing::error!("the bridge did not stop in time: check the disk of the outbox");
+        }
     }
 }

@@ -9,7 +9,7 @@ use chrono::{DateTime, Utc};
 use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
-use mqtt_link::{Event, Link, LinkError, Options};
+use mqtt_link::{Event, Link, LinkError, Options, PublishError};
 use protocol::{AckMessage, BridgeId, Clock, Envelope, HelloMessage, Kind, LinkMessage, Role, Status as Presence, Topic};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -24,6 +24,8 @@ use crate::outbox::Notice;
 pub const LINK_QUEUE: usize = 256;
 /// Link messages on their way at once.
 const LINKS_AT_ONCE: usize = 32;
+/// How often a hello is tried on one connection.
+const HELLO_ATTEMPTS: u32 = 3;
 /// Notices that may wait for the outbox.
 pub const NOTICE_QUEUE: usize = 64;
 
@@ -122,9 +124,18 @@ impl Northbound {
     fn publish<T: serde::Serialize>(&self, kind: Kind, body: T) -> BoxFuture<'static, ()> {
         let payload = Envelope::new(self.clock.now(), self.life, body).to_bytes();
         let (link, topic) = (self.link.clone(), Topic::new(self.bridge, kind));
+        // Without its hello nobody can find the bridge; link quality is said again anyway.
+        let attempts = if kind == Kind::Hello { HELLO_ATTEMPTS } else { 1 };
         Box::pin(async move {
-            if let Err(error) = link.publish(topic, payload).await {
-                tracing::debug!(kind = kind.as_str(), %error, "a measurement was not sent");
+            for _ in 0..attempts {
+                match link.publish(topic, payload.clone()).await {
+                    Ok(()) => return,
+                    Err(PublishError::Refused { reason, .. }) => {
+                        tracing::error!(kind = kind.as_str(), reason, "the broker refuses messages of this bridge: check its access rules");
+                        return;
+                    }
+                    Err(error) => tracing::debug!(kind = kind.as_str(), %error, "a message was not sent"),
+                }
             }
         })
     }

@@ -144,13 +144,13 @@ impl Outbox {
         let last_words = async {
             loop {
                 self.send_due().await;
+                if self.publishing.is_empty() && (self.rows.is_empty() || !self.status.is_broker_connected()) {
+                    break;
+                }
                 tokio::select! {
                     Some((seq, outcome)) = self.publishing.next() => self.published(seq, outcome),
                     Some(notice) = notices.recv() => self.notice(notice).await,
                     else => break,
-                }
-                if self.publishing.is_empty() && self.rows.is_empty() {
-                    break;
                 }
             }
         };

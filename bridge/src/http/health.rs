@@ -10,7 +10,12 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use serde::Serialize;
 
+use crate::media::{LegId, MediaError};
+
 use super::Shared;
+
+/// Credentials of an ICE restart for a leg that does not exist: a thread that answers "gone" is alive.
+const PROBE: &str = "a=ice-ufrag:probe\r\na=ice-pwd:probeprobeprobeprobeprobe\r\n";
 
 /// A driver that took no turn for this long hangs.
 const DRIVER_HANGS: Duration = Duration::from_secs(10);
@@ -64,6 +69,11 @@ pub(super) async fn ready(State(shared): State<Arc<Shared>>) -> (StatusCode, Jso
     } else if shared.status.since_turn(now) > DRIVER_HANGS * shared.clock.speed() {
         reasons.push("sessions are not being served: restart the bridge".to_owned());
     }
+    let threads = shared.engine.local_addresses().len();
+    let silent = silent_threads(&shared, threads).await;
+    if silent > 0 {
+        reasons.push(format!("{silent} of {threads} media threads do not answer: restart the bridge"));
+    }
     let outbox = shared.status.outbox();
     if outbox.is_failing {
         reasons.push("the outbox cannot be written: check the disk".to_owned());
@@ -82,9 +92,16 @@ pub(super) async fn ready(State(shared): State<Arc<Shared>>) -> (StatusCode, Jso
         status: name,
         reasons,
         warnings,
-        media: Media { threads: shared.engine.local_addresses().len(), robots, sessions },
+        media: Media { threads, robots, sessions },
         outbox: Outbox { waiting: outbox.waiting, oldest: outbox.oldest, full_pct: outbox.full_pct },
         broker: Broker { connected },
     };
     (status, Json(body))
+}
+
+/// How many media threads do not answer. The leg numbers from the top down fall on each thread once.
+async fn silent_threads(shared: &Shared, threads: usize) -> usize {
+    let legs = (0..threads as u64).map(|thread| LegId(u64::MAX - thread));
+    let answers = futures_util::future::join_all(legs.map(|leg| shared.engine.trickle(leg, PROBE.to_owned()))).await;
+    answers.iter().filter(|answer| !matches!(answer, Err(MediaError::Gone))).count()
 }
