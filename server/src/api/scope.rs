@@ -55,6 +55,12 @@ impl Scope {
         self.person.holdings.iter().any(|holding| self.may(action, &Subject::Organisation(holding.organisation)))
     }
 
+    /// Whether they may do this with every organisation there is.
+    #[must_use]
+    pub fn may_everywhere(&self, action: Action) -> bool {
+        self.organisations.iter().all(|row| self.may(action, &Subject::Organisation(row.organisation_id)))
+    }
+
     /// The time zone of an organisation. What is unknown or unreadable is taken as London.
     #[must_use]
     pub fn zone(&self, organisation: Uuid) -> Tz {

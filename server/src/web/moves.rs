@@ -2,6 +2,8 @@
 //!
 //! Works without scripts. A tap is what a person says; the robot is told as well, and its own camera rule follows it.
 
+mod lists;
+
 use askama::Template;
 use axum::extract::{Form, Path, Query, State};
 use axum::response::{Html, Redirect};
@@ -15,6 +17,7 @@ use store_sqlite::placements::PlacementRow;
 use store_sqlite::robots::RobotRow;
 use uuid::Uuid;
 
+use self::lists::Line;
 use super::{Frame, fleet, page, view};
 use crate::api::ApiError;
 use crate::api::auth::Caller;
@@ -31,6 +34,8 @@ const UNDO_FOR: TimeDelta = TimeDelta::minutes(5);
 struct MovesPage {
     frame: Frame,
     cards: Vec<Card>,
+    later: Vec<Line>,
+    done: Vec<Line>,
     undo: Option<Undo>,
 }
 
@@ -110,7 +115,9 @@ pub async fn show(State(state): State<AppState>, caller: Caller, Query(tapped): 
     cards.sort_by(|a, b| (a.order, &a.name).cmp(&(b.order, &b.name)));
     let mut frame = Frame::of(&caller, &scope, "Moves today", "/moves", now);
     frame.body_class = "mover";
-    page(&MovesPage { frame, cards, undo })
+    let later = lists::later(&state, &scope, &rows, now).await?;
+    let done = lists::done(&state, &caller, &scope, &rows, now).await?;
+    page(&MovesPage { frame, cards, later, done, undo })
 }
 
 /// `POST /moves/{robot}/carry`
