@@ -31,7 +31,11 @@ async fn three_processes_and_mosquitto_give_the_same_lesson() {
     let mosquitto = Mosquitto::start(folder, &users).await;
     let mqtt = |(user, secret): &(String, String)| {
         let password = file(folder, &format!("{user}.password"), secret);
-        format!("[mqtt]\nurl = \"mqtt://{}\"\nusername = \"{user}\"\npassword_file = \"{}\"\n", mosquitto.address, password.display())
+        format!(
+            "[mqtt]\nurl = \"mqtt://{}\"\nusername = \"{user}\"\npassword_file = \"{}\"\n",
+            mosquitto.address,
+            password.display()
+        )
     };
     let (server_at, bridge_at, media_port) = (free_address(), free_address(), free_udp_port());
     let keys = folder.join("keys/grant-private.pem");
@@ -57,23 +61,40 @@ async fn three_processes_and_mosquitto_give_the_same_lesson() {
             mqtt(&users[1])
         ),
     );
-    let robot_file = file(folder, "robot.toml", &format!("robot_id = \"{}\"\nname = \"Robin\"\n{}", demo::ids::ROBIN, mqtt(&users[2])));
+    let robot_file =
+        file(folder, "robot.toml", &format!("robot_id = \"{}\"\nname = \"Robin\"\n{}", demo::ids::ROBIN, mqtt(&users[2])));
     let text = |path: &Path| path.display().to_string();
     let demo_folder = text(folder);
     let http = server_at.to_string();
 
-    let mut server =
-        Program::start(&["server", "--config", &text(&server_file), "--http", &http, "--demo", &demo_folder, "--at", MONDAY, "--speed", "12"]);
+    let mut server = Program::start(&[
+        "server",
+        "--config",
+        &text(&server_file),
+        "--http",
+        &http,
+        "--demo",
+        &demo_folder,
+        "--at",
+        MONDAY,
+        "--speed",
+        "12",
+    ]);
     server.prints("listens at").await;
     let at_bridge = bridge_at.to_string();
-    let mut bridge = Program::start(&["bridge", "--config", &text(&bridge_file), "--http", &at_bridge, "--at", MONDAY, "--speed", "12"]);
+    let mut bridge =
+        Program::start(&["bridge", "--config", &text(&bridge_file), "--http", &at_bridge, "--at", MONDAY, "--speed", "12"]);
     bridge.prints("listens at").await;
     let mut robot = Program::start(&["robot", "--config", &text(&robot_file), "--at", MONDAY, "--speed", "12"]);
     robot.prints("own page").await;
 
     let url = format!("http://{server_at}");
     let block = server.output();
-    let keyword = block.split("/pair#").nth(1).and_then(|rest| rest.split_whitespace().next()).unwrap_or_else(|| panic!("no link: {block}"));
+    let keyword = block
+        .split("/pair#")
+        .nth(1)
+        .and_then(|rest| rest.split_whitespace().next())
+        .unwrap_or_else(|| panic!("no link: {block}"));
     let tablet = Tablet::pair(&url, keyword).await;
     let viewer = eventually("the robot to be ready for class", SOON, async || {
         let permit = tablet.permit().await.ok()?;

@@ -23,8 +23,10 @@ async fn a_message_that_cannot_be_read_goes_to_quarantine_and_the_next_one_is_st
     let world = World::monday().await;
     let mut robin = robot(&world).await;
     let own = |kind: &str| format!("ws/v1/{}/up/{kind}", demo::ids::ROBIN);
-    let body = json!({"state": "idle", "battery_pct": 41, "charging": false, "camera_on": false, "hand_up": false, "uptime_s": 5});
-    let mut foreign_version = serde_json::to_value(Envelope::new(world.up.state.clock.now(), Uuid::now_v7(), body.clone())).unwrap();
+    let body =
+        json!({"state": "idle", "battery_pct": 41, "charging": false, "camera_on": false, "hand_up": false, "uptime_s": 5});
+    let mut foreign_version =
+        serde_json::to_value(Envelope::new(world.up.state.clock.now(), Uuid::now_v7(), body.clone())).unwrap();
     foreign_version["v"] = json!(2);
     let cases: [(String, Vec<u8>); 5] = [
         (own("robot"), b"{not json".to_vec()),

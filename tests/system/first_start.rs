@@ -106,12 +106,17 @@ async fn the_first_start_makes_private_sign_ins_and_the_second_goes_on_with_them
         blocks.push(program.output());
     }
     let passwords = |block: &str| -> Vec<String> {
-        block.lines().filter(|line| line.contains('@')).filter_map(|line| line.split_whitespace().last()).map(str::to_owned).collect()
+        block
+            .lines()
+            .filter(|line| line.contains('@'))
+            .filter_map(|line| line.split_whitespace().last())
+            .map(str::to_owned)
+            .collect()
     };
     assert!(passwords(&blocks[0]).len() >= 5, "a sign-in for each role: {}", blocks[0]);
     assert_eq!(passwords(&blocks[0]), passwords(&blocks[1]));
     assert!(blocks[0].contains("/pair#"), "a pairing link: {}", blocks[0]);
-        for secret in ["demo-sign-ins.toml", "keys/devices.toml", "keys/grant-private.pem", "keys/tls-key.pem"] {
+    for secret in ["demo-sign-ins.toml", "keys/devices.toml", "keys/grant-private.pem", "keys/tls-key.pem"] {
         let mode = std::fs::metadata(data.path().join(secret)).unwrap().permissions().mode();
         assert_eq!(mode & 0o077, 0, "{secret} can be read by others");
     }

@@ -78,7 +78,9 @@ impl World {
     pub async fn robot_is_ready(&self) {
         let mut watch = broker::Watch::open(self.up.mqtt, self.data(), &["ws/v1/+/up/link"]).await;
         watch
-            .until("a link message with a robot's leg", |_, body| !body["robot_leg"].is_null() && body["robot"] == server::demo::ids::ROBIN.to_string())
+            .until("a link message with a robot's leg", |_, body| {
+                !body["robot_leg"].is_null() && body["robot"] == server::demo::ids::ROBIN.to_string()
+            })
             .await;
     }
 

@@ -16,7 +16,23 @@ async fn no_name_number_or_permission_in_logs_topics_or_addresses_and_no_media_o
     let addresses: Vec<String> = (0..3).map(|_| free_address().to_string()).collect();
     let mut program = Program::start_with_logs(
         "debug,h2=info,hyper=info,sqlx=debug",
-        &["up", "--data", &data.display().to_string(), "--at", MONDAY, "--http", &addresses[0], "--https", &addresses[1], "--mqtt", &addresses[2], "--media-port", "0", "--lan", "127.0.0.1"],
+        &[
+            "up",
+            "--data",
+            &data.display().to_string(),
+            "--at",
+            MONDAY,
+            "--http",
+            &addresses[0],
+            "--https",
+            &addresses[1],
+            "--mqtt",
+            &addresses[2],
+            "--media-port",
+            "0",
+            "--lan",
+            "127.0.0.1",
+        ],
     );
     program.prints("Everything kept").await;
     let url = format!("https://{}", addresses[1]);
@@ -60,7 +76,11 @@ async fn no_name_number_or_permission_in_logs_topics_or_addresses_and_no_media_o
     assert!(log.lines().count() > 20, "debug logging is on");
     let compact = keyword.replace([' ', '-'], "");
     for secret in ["Ada Q", "Ada ", permit.token.as_str(), compact.as_str(), password, "2580", "Cookie:", "Bearer "] {
-        assert!(!log.contains(secret), "{secret:?} is in the log:\n{}", log.lines().find(|line| line.contains(secret)).unwrap());
+        assert!(
+            !log.contains(secret),
+            "{secret:?} is in the log:\n{}",
+            log.lines().find(|line| line.contains(secret)).unwrap()
+        );
     }
     for name in ["Ada", "Alder Road", "Marsh Lane", "Larkfield"] {
         assert!(!spoken.contains(name), "{name} went over the broker");
@@ -90,7 +110,11 @@ fn no_media_below(folder: &Path) {
         }
         let name = path.file_name().unwrap().to_string_lossy().to_lowercase();
         let known = ["windowseat.db", "outbox.db", "demo-sign-ins.toml", "devices.toml", "tls-made-for.txt"];
-        assert!(name.ends_with(".pem") || known.iter().any(|known| name.starts_with(known)), "an unknown file is kept: {}", path.display());
+        assert!(
+            name.ends_with(".pem") || known.iter().any(|known| name.starts_with(known)),
+            "an unknown file is kept: {}",
+            path.display()
+        );
         let content = std::fs::read(&path).unwrap();
         for magic in [&b"DKIF"[..], b"OggS", b"RIFF", b"\x1aE\xdf\xa3", b"\0\0\0\x01\x67"] {
             assert!(!content.starts_with(magic), "{} is a media file", path.display());

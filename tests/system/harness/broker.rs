@@ -18,7 +18,8 @@ pub fn secret(data: &Path, user: &str) -> String {
 
 /// A client of the broker, as `user`.
 pub fn client(broker: SocketAddr, user: &str, secret: &str) -> (AsyncClient, EventLoop) {
-    let mut options = MqttOptions::new(format!("test-{user}-{}", uuid::Uuid::new_v4()), (broker.ip().to_string(), broker.port()));
+    let mut options =
+        MqttOptions::new(format!("test-{user}-{}", uuid::Uuid::new_v4()), (broker.ip().to_string(), broker.port()));
     options.set_credentials(user, secret.as_bytes().to_vec());
     options.set_clean_start(true);
     options.set_outgoing_inflight_upper_limit(10);
@@ -102,13 +103,18 @@ impl Mosquitto {
     pub async fn start(folder: &Path, users: &[(String, String)]) -> Self {
         let address = free_address();
         let passwords = folder.join("passwords");
-        std::fs::write(&passwords, users.iter().map(|(name, secret)| format!("{name}:{secret}\n")).collect::<String>()).unwrap();
+        std::fs::write(&passwords, users.iter().map(|(name, secret)| format!("{name}:{secret}\n")).collect::<String>())
+            .unwrap();
         let hashed = std::process::Command::new("mosquitto_passwd").arg("-U").arg(&passwords).status().unwrap();
         assert!(hashed.success(), "mosquitto_passwd");
         let access = "user server\ntopic read ws/v1/+/up/+\ntopic write ws/v1/+/down/+\n\
                       pattern write ws/v1/%u/up/+\npattern read ws/v1/%u/down/+\n";
         std::fs::write(folder.join("access"), access).unwrap();
-        let user = if std::fs::metadata("/proc/self").is_ok_and(|meta| std::os::unix::fs::MetadataExt::uid(&meta) == 0) { "user root\n" } else { "" };
+        let user = if std::fs::metadata("/proc/self").is_ok_and(|meta| std::os::unix::fs::MetadataExt::uid(&meta) == 0) {
+            "user root\n"
+        } else {
+            ""
+        };
         let config = format!(
             "listener {} 127.0.0.1\nallow_anonymous false\npassword_file {}\nacl_file {}\n{user}",
             address.port(),
@@ -124,7 +130,10 @@ impl Mosquitto {
             .stderr(std::process::Stdio::null())
             .spawn()
             .expect("Mosquitto is installed (apt-get install mosquitto)");
-        super::eventually("Mosquitto to listen", Duration::from_secs(10), async || tokio::net::TcpStream::connect(address).await.ok()).await;
+        super::eventually("Mosquitto to listen", Duration::from_secs(10), async || {
+            tokio::net::TcpStream::connect(address).await.ok()
+        })
+        .await;
         Self { process, address }
     }
 }

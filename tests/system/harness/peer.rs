@@ -7,14 +7,15 @@ use std::time::Duration;
 use protocol::CONTROL_LABEL;
 use protocol::control::{Control, ControlMessage};
 use reqwest::{Client, StatusCode};
+use rtc::rtp_transceiver::rtp_sender::RtpCodecKind;
 use tokio::sync::watch;
 use webrtc::data_channel::{DataChannel, DataChannelEvent};
 use webrtc::media_stream::track_remote::{TrackRemote, TrackRemoteEvent};
 use webrtc::peer_connection::{
-    MediaEngine, PeerConnection, PeerConnectionBuilder, PeerConnectionEventHandler, RTCConfigurationBuilder, RTCIceGatheringState,
-    RTCSessionDescription, Registry, register_default_interceptors,
+    MediaEngine, PeerConnection, PeerConnectionBuilder, PeerConnectionEventHandler, RTCConfigurationBuilder,
+    RTCIceGatheringState, RTCSessionDescription, Registry, register_default_interceptors,
 };
-use webrtc::rtp_transceiver::{RTCRtpTransceiverDirection, RTCRtpTransceiverInit, RtpCodecKind};
+use webrtc::rtp_transceiver::{RTCRtpTransceiverDirection, RTCRtpTransceiverInit};
 use webrtc::runtime::default_runtime;
 
 use super::{SOON, eventually};
@@ -136,7 +137,10 @@ impl Viewer {
 
     /// Waits for a message that `wanted` accepts.
     pub async fn hears<T>(&self, what: &str, wanted: impl Fn(&Control) -> Option<T>) -> T {
-        eventually(what, SOON, async || self.heard.texts.lock().unwrap().iter().rev().find_map(|message| wanted(&message.control))).await
+        eventually(what, SOON, async || {
+            self.heard.texts.lock().unwrap().iter().rev().find_map(|message| wanted(&message.control))
+        })
+        .await
     }
 
     /// Waits until nothing has arrived any more for two seconds.
