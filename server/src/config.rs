@@ -51,6 +51,9 @@ pub struct KeepConfig {
     /// … and at most for this time.
     #[serde(with = "humantime_serde")]
     pub quarantined_for: Duration,
+    /// Numbers of messages already applied are kept for this time. A copy that comes later still is merged once more, without harm.
+    #[serde(with = "humantime_serde")]
+    pub inbox_for: Duration,
 }
 
 impl Default for Config {
@@ -79,7 +82,8 @@ impl Default for GrantConfig {
 
 impl Default for KeepConfig {
     fn default() -> Self {
-        Self { quarantined: 10_000, quarantined_for: Duration::from_secs(30 * 24 * 3600) }
+        let month = Duration::from_secs(30 * 24 * 3600);
+        Self { quarantined: 10_000, quarantined_for: month, inbox_for: month }
     }
 }
 
@@ -104,6 +108,7 @@ impl Config {
             ("grants.connect_within", self.grants.connect_within, Duration::from_secs(10), minute * 10),
             ("grants.visit_at_most", self.grants.visit_at_most, minute, day),
             ("grants.around_lessons", self.grants.around_lessons, Duration::ZERO, Duration::from_secs(4 * 3600)),
+            ("keep.inbox_for", self.keep.inbox_for, day, day * 3650),
             ("keep.quarantined_for", self.keep.quarantined_for, minute, day * 3650),
         ] {
             if value < least || value > most {

@@ -270,3 +270,6 @@ async fn admit(state: &AppState, placement_id: PlacementId) -> Result<(RobotId, 
     let bridge = bridge_of(&robot, &bridges).cloned().ok_or(JoinError::Refused(JoinRefusal::NoBridge))?;
     Ok((RobotId(row.robot_id), until, bridge))
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,34 +1,65 @@
 //! What is done by the clock: each job may run twice, or late, without harm.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use chrono::TimeDelta;
+use protocol::RobotId;
+use server_core::usage::{self, RobotState};
+use store_sqlite::StoreError;
 use tokio::time::MissedTickBehavior;
+use uuid::Uuid;
 
-use crate::AppState;
+use crate::{AppState, Change, lessons};
 
-/// How often the jobs run.
-const EVERY: Duration = Duration::from_secs(600);
+/// How often robots are looked at that say nothing: silence sends no message.
+const LOOK_EVERY: Duration = Duration::from_secs(15);
+/// How often what is no longer needed is forgotten.
+const TRIM_EVERY: Duration = Duration::from_secs(3_600);
 
 /// Runs the jobs until shutdown.
 pub(crate) async fn run(state: AppState) {
-    let mut tick = tokio::time::interval(EVERY);
-    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let (mut look, mut trim) = (tokio::time::interval(LOOK_EVERY), tokio::time::interval(TRIM_EVERY));
+    look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    trim.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut known = HashMap::new();
     loop {
-        tokio::select! {
+        let done = tokio::select! {
             () = state.shutdown.cancelled() => return,
-            _ = tick.tick() => {}
+            _ = look.tick() => find_silent_robots(&state, &mut known).await,
+            _ = trim.tick() => forget(&state).await,
+        };
+        if let Err(error) = done {
+            tracing::warn!(error = &error as &dyn std::error::Error, "a job was not done; it runs again");
         }
-        trim_quarantine(&state).await;
     }
 }
 
-async fn trim_quarantine(state: &AppState) {
-    let kept_for = TimeDelta::from_std(state.config.keep.quarantined_for).unwrap_or(TimeDelta::days(30));
-    let before = state.clock.now().utc - kept_for;
-    match state.store.trim_quarantine(before, i64::from(state.config.keep.quarantined)).await {
-        Ok(0) => {}
-        Ok(removed) => tracing::info!(removed, "old messages in quarantine are forgotten"),
-        Err(error) => tracing::warn!(error = &error as &dyn std::error::Error, "the quarantine was not trimmed"),
+/// Tells pages of robots whose state changed by time alone, and logs a silence once.
+async fn find_silent_robots(state: &AppState, known: &mut HashMap<Uuid, RobotState>) -> Result<(), StoreError> {
+    let now = state.clock.now().utc;
+    let rows = state.store.robots().await?;
+    known.retain(|robot, _| rows.iter().any(|row| row.robot_id == *robot));
+    for row in &rows {
+        let is = usage::state(&lessons::robot_facts(row), now);
+        let was = known.insert(row.robot_id, is);
+        if was.is_some_and(|was| was != is) {
+            state.announce(Change::Robot(RobotId(row.robot_id)));
+        }
+        if is == RobotState::Silent && was != Some(is) {
+            tracing::warn!(robot.id = %row.robot_id, "the robot is connected but has not reported for a while");
+        }
     }
+    Ok(())
+}
+
+async fn forget(state: &AppState) -> Result<(), StoreError> {
+    let (now, keep) = (state.clock.now().utc, &state.config.keep);
+    let before = |kept_for| now - TimeDelta::from_std(kept_for).unwrap_or(TimeDelta::days(30));
+    let quarantined = state.store.trim_quarantine(before(keep.quarantined_for), i64::from(keep.quarantined)).await?;
+    let inbox = state.store.trim_inbox(before(keep.inbox_for)).await?;
+    if quarantined + inbox > 0 {
+        tracing::info!(quarantined, inbox, "what is no longer needed was forgotten");
+    }
+    Ok(())
 }

@@ -47,3 +47,108 @@ async fn a_message_becomes_minutes_once_however_often_it_comes() {
     assert_eq!(store.quarantined(10).await.unwrap().len(), 1);
     assert_eq!(store.acknowledged_through(ids::BRIDGE.0, Uuid::from_u128(9)).await.unwrap(), 2);
 }
+
+/// Mosquitto on a free port, as schools run it; ended with the test.
+struct Mosquitto {
+    process: std::process::Child,
+    url: String,
+    _folder: tempfile::TempDir,
+}
+
+impl Mosquitto {
+    async fn start() -> Self {
+        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("mosquitto.conf");
+        std::fs::write(&file, format!("listener {port} 127.0.0.1\nallow_anonymous true\npersistence false\n")).unwrap();
+        let program = ["/usr/sbin/mosquitto", "mosquitto"].into_iter().find(|path| *path == "mosquitto" || std::path::Path::new(path).exists());
+        let process = std::process::Command::new(program.unwrap()).arg("-c").arg(file).stderr(std::process::Stdio::null()).spawn();
+        let process = process.expect("mosquitto is installed (tests/run does it)");
+        Self { process, url: format!("mqtt://127.0.0.1:{port}"), _folder: folder }
+    }
+
+    fn config(&self, username: impl ToString) -> mqtt_link::MqttConfig {
+        let password = Some(mqtt_link::Secret::new("x"));
+        mqtt_link::MqttConfig { url: self.url.clone(), username: username.to_string(), password, ..Default::default() }
+    }
+}
+
+impl Drop for Mosquitto {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// The next message of `kind`, within ten seconds.
+async fn next<T: serde::de::DeserializeOwned>(events: &mut mpsc::Receiver<Event>, kind: Kind) -> T {
+    let wait = async {
+        loop {
+            if let Event::Message(message) = events.recv().await.expect("the link is open")
+                && Topic::parse(&message.topic).is_ok_and(|topic| topic.kind == kind)
+            {
+                return Envelope::<T>::from_bytes(&message.payload).unwrap().body;
+            }
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), wait).await.expect("the message comes")
+}
+
+#[tokio::test]
+async fn over_a_real_broker_facts_are_acknowledged_after_the_commit_and_a_greeting_is_answered_with_a_permission() {
+    use protocol::{GrantMessage, HelloMessage, Role, Status};
+    let broker = Mosquitto::start().await;
+    let dir = tempfile::tempdir().unwrap();
+    let grant_key_file = dir.path().join("grant.pem");
+    std::fs::write(&grant_key_file, rcgen::KeyPair::generate_for(&rcgen::PKCS_ED25519).unwrap().serialize_pem()).unwrap();
+    let config = crate::Config { database: dir.path().join("t.db"), grant_key_file, mqtt: broker.config("server"), ..Default::default() };
+    let shutdown = tokio_util::sync::CancellationToken::new();
+    let clock = std::sync::Arc::new(protocol::SystemClock::starting_at("2026-11-23T09:30:00Z".parse().unwrap()));
+    let running = crate::start(config, clock.clone(), shutdown.clone()).await.unwrap();
+    let state = running.state.clone();
+    demo::seed_store(&state.store, &dir.path().join("none"), state.clock.now().utc).await.unwrap();
+    let mut changes = state.changes.subscribe();
+
+    let open = |client: ClientId| {
+        let options = mqtt_link::Options {
+            config: broker.config(client),
+            client_id: client.to_string(),
+            subscriptions: vec![Topic::down_filter(client)],
+            will: None,
+            manual_ack: false,
+        };
+        Link::open(options, &state.tasks, shutdown.clone()).unwrap()
+    };
+    let (bridge, mut from_bridge) = open(ids::BRIDGE.into());
+    let (robot, mut from_robot) = open(ids::ROBIN.into());
+    for events in [&mut from_bridge, &mut from_robot] {
+        let connected = tokio::time::timeout(Duration::from_secs(10), events.recv()).await.unwrap();
+        assert!(matches!(connected, Some(Event::Connected)), "{connected:?}");
+    }
+    let now = state.clock.now();
+    let hello = |role, http_base| HelloMessage { role, status: Status::Here, version: "1".into(), connected_at: now.utc, http_base, public_base: None };
+    let said = |body| Envelope::new(now, Uuid::nil(), body).to_bytes();
+    bridge.publish(Topic::new(ids::BRIDGE, Kind::Hello), said(hello(Role::Bridge, Some("http://bridge".into())))).await.unwrap();
+    robot.publish(Topic::new(ids::ROBIN, Kind::Hello), said(hello(Role::Robot, None))).await.unwrap();
+    let grant: GrantMessage = next(&mut from_robot, Kind::Grant).await;
+    assert_eq!(grant.whip_url, format!("http://bridge/whip/{}", ids::ROBIN));
+
+    let (_, fact) = message(2, -600, 300, now.utc);
+    bridge.publish(Topic::new(ids::BRIDGE, Kind::Presence), fact).await.unwrap();
+    let ack: AckMessage = next(&mut from_bridge, Kind::Ack).await;
+    assert_eq!((ack.through, ack.gaps), (2, vec![(1, 1)]));
+    let held = state.store.presence_of_pupil(ids::ADA, now.utc - TimeDelta::minutes(20), now.utc).await.unwrap();
+    assert!(held.iter().any(|row| row.span_ms == 300_000), "what is acknowledged is committed");
+    let (_, fact) = message(1, -600, 300, now.utc);
+    bridge.publish(Topic::new(ids::BRIDGE, Kind::Presence), fact).await.unwrap();
+    let ack: AckMessage = next(&mut from_bridge, Kind::Ack).await;
+    assert_eq!((ack.through, ack.gaps), (2, vec![]));
+    let mut heard = Vec::new();
+    while let Ok(change) = changes.try_recv() {
+        heard.push(change);
+    }
+    assert!(heard.contains(&Change::Pupil(ids::ADA)) && heard.contains(&Change::Robot(ids::ROBIN)), "{heard:?}");
+
+    shutdown.cancel();
+    tokio::time::timeout(Duration::from_secs(5), running.wait()).await.expect("the server drains in time");
+}

@@ -168,6 +168,23 @@ impl Store {
         .await?)
     }
 
+    /// Forgets the numbers of messages from before `before` that no gap precedes.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn trim_inbox(&self, before: DateTime<Utc>) -> Result<u64, StoreError> {
+        let mut tx = self.begin().await?;
+        let done = sqlx::query!(
+            "DELETE FROM inbox WHERE received_at < $1 AND seq <=
+             (SELECT c.contiguous FROM inbox_cursor c WHERE c.device_id = inbox.device_id AND c.epoch = inbox.epoch)",
+            before
+        )
+        .execute(&mut *tx)
+        .await?;
+        tx.commit().await?;
+        Ok(done.rows_affected())
+    }
+
     /// Forgets quarantined messages from before `before`, and all but the latest `keep`.
     ///
     /// # Errors
@@ -462,5 +479,4 @@ fn event_word(what: EventKind) -> &'static str {
 }
 
 #[cfg(test)]
-#[path = "inbox/tests.rs"]
 mod tests;

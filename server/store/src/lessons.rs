@@ -116,5 +116,4 @@ impl Store {
 }
 
 #[cfg(test)]
-#[path = "lessons/tests.rs"]
 mod tests;

@@ -275,5 +275,4 @@ impl Store {
 }
 
 #[cfg(test)]
-#[path = "placements/tests.rs"]
 mod tests;

@@ -260,5 +260,4 @@ fn whole(value: u64) -> i64 {
 }
 
 #[cfg(test)]
-#[path = "presence/tests.rs"]
 mod tests;

@@ -253,5 +253,4 @@ impl Store {
 }
 
 #[cfg(test)]
-#[path = "robots/tests.rs"]
 mod tests;

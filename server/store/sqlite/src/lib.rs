@@ -13,26 +13,22 @@ use std::time::Duration;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{Sqlite, SqlitePool, Transaction};
 
-#[path = "../../src/audit.rs"]
-pub mod audit;
-#[path = "../../src/events.rs"]
-pub mod events;
-#[path = "../../src/inbox.rs"]
-pub mod inbox;
-#[path = "../../src/lessons.rs"]
-pub mod lessons;
-#[path = "../../src/organisations.rs"]
-pub mod organisations;
-#[path = "../../src/placements.rs"]
-pub mod placements;
-#[path = "../../src/presence.rs"]
-pub mod presence;
-#[path = "../../src/robots.rs"]
-pub mod robots;
-#[path = "../../src/staff.rs"]
-pub mod staff;
-#[path = "../../src/tablets.rs"]
-pub mod tablets;
+/// The queries, in SQL that PostgreSQL reads too; compiled here against this engine.
+#[path = "../../src"]
+mod shared {
+    pub mod audit;
+    pub mod events;
+    pub mod inbox;
+    pub mod lessons;
+    pub mod organisations;
+    pub mod placements;
+    pub mod presence;
+    pub mod robots;
+    pub mod staff;
+    pub mod tablets;
+}
+
+pub use shared::{audit, events, inbox, lessons, organisations, placements, presence, robots, staff, tablets};
 
 /// The engine that the shared queries are compiled for.
 pub type Db = Sqlite;

@@ -189,3 +189,14 @@ async fn a_batch_is_stored_whole_or_not_at_all() {
     assert_eq!(store.acknowledged_through(BRIDGE, EPOCH).await.unwrap(), 0);
     assert!(store.presence_of_pupil(PUPIL, now(), now() + TimeDelta::hours(1)).await.unwrap().is_empty());
 }
+
+#[tokio::test]
+async fn old_numbers_are_forgotten_but_never_those_that_a_gap_needs() {
+    let (_dir, store) = store().await;
+    assert_eq!(ack(&store, &[1, 2, 4]).await, (4, vec![(3, 3)]));
+    assert_eq!(store.trim_inbox(now()).await.unwrap(), 0);
+    assert_eq!(store.trim_inbox(now() + TimeDelta::days(31)).await.unwrap(), 2);
+    assert_eq!(ack(&store, &[3]).await, (4, vec![]));
+    assert_eq!(ack(&store, &[1]).await, (4, vec![]), "a very late copy is acknowledged and changes nothing");
+    assert_eq!(store.presence_of_pupil(PUPIL, now(), now() + TimeDelta::hours(2)).await.unwrap().len(), 4);
+}
