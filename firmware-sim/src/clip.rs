@@ -98,7 +98,7 @@ impl VideoClip {
     }
 
     /// The next picture; with `key`, the next one that stands alone.
-    pub fn next(&mut self, key: bool) -> Picture {
+    pub fn advance(&mut self, key: bool) -> Picture {
         if key {
             // Readers see to it that the first picture stands alone.
             let later = (self.next..self.pictures.len()).find(|at| self.pictures[*at].key);
@@ -121,7 +121,7 @@ impl AudioClip {
     }
 
     /// The next packet.
-    pub fn next(&mut self) -> Packet {
+    pub fn advance(&mut self) -> Packet {
         let packet = self.packets[self.next].clone();
         self.next = (self.next + 1) % self.packets.len();
         packet

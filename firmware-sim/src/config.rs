@@ -200,7 +200,10 @@ impl Config {
             return Err("set `name` to a name of 1 to 40 characters".to_owned());
         }
         if !self.page.ip().is_loopback() {
-            return Err(format!("set `page` to a loopback address such as 127.0.0.1:0, because anyone who reaches the page moves the robot, not to {}", self.page));
+            return Err(format!(
+                "set `page` to a loopback address such as 127.0.0.1:0, because anyone who reaches the page moves the robot, not to {}",
+                self.page
+            ));
         }
         self.mqtt.validate().map_err(|error| error.to_string())?;
         self.video.validate()?;
@@ -213,7 +216,10 @@ impl Config {
             return Err(format!("let the board line from {} end after it begins", line.from));
         }
         if let Some(planned) = self.scenario.iter().find(|planned| !(0.0..=MAX_SCENARIO_S).contains(&planned.after_s)) {
-            return Err(format!("set `after_s` of each scenario entry between 0 and {MAX_SCENARIO_S}, not {}", planned.after_s));
+            return Err(format!(
+                "set `after_s` of each scenario entry between 0 and {MAX_SCENARIO_S}, not {}",
+                planned.after_s
+            ));
         }
         if let Some(planned) = self.scenario.iter().find(|planned| !(0.0..=MAX_OUTAGE_S).contains(&planned.seconds)) {
             return Err(format!("set `seconds` of each scenario entry between 0 and {MAX_OUTAGE_S}, not {}", planned.seconds));
@@ -230,8 +236,12 @@ const MAX_SCENARIO_S: f64 = 7.0 * 24.0 * 3600.0;
 
 impl VideoConfig {
     fn validate(&self) -> Result<(), String> {
-        if !(160..=1920).contains(&self.width) || !(120..=1080).contains(&self.height) || self.width % 16 != 0 || self.height % 2 != 0 {
-            return Err("set `video.width` to a multiple of 16 from 160 to 1920 and `video.height` to an even number from 120 to 1080".to_owned());
+        let fits = (320..=1920).contains(&self.width) && (180..=1080).contains(&self.height);
+        if !fits || !self.width.is_multiple_of(16) || !self.height.is_multiple_of(2) {
+            return Err(
+                "set `video.width` to a multiple of 16 from 320 to 1920 and `video.height` to an even number from 180 to 1080"
+                    .to_owned(),
+            );
         }
         if !(1..=60).contains(&self.fps) {
             return Err(format!("set `video.fps` between 1 and 60, not {}", self.fps));

@@ -100,6 +100,7 @@ struct Page {
 pub(crate) fn router(view: watch::Receiver<View>, ask: mpsc::Sender<Asked>, shutdown: CancellationToken) -> Router {
     Router::new()
         .route("/", get(|| async { Html(include_str!("../assets/robot.html")) }))
+        .route("/tokens.css", get(|| async { asset("text/css; charset=utf-8", include_str!("../assets/tokens.css")) }))
         .route("/robot.css", get(|| async { asset("text/css; charset=utf-8", include_str!("../assets/robot.css")) }))
         .route("/robot.js", get(|| async { asset("text/javascript; charset=utf-8", include_str!("../assets/robot.js")) }))
         .route("/state.json", get(|State(page): State<Page>| async move { axum::Json(page.view.borrow().clone()) }))
@@ -116,7 +117,8 @@ fn asset(kind: &'static str, text: &'static str) -> impl IntoResponse {
 /// Only this machine's own pages may ask: a page from elsewhere in a browser here must not move the robot.
 async fn guard(request: Request, next: Next) -> Response {
     if !is_local(request.headers()) {
-        return (StatusCode::FORBIDDEN, "Open this page by its address on this machine, such as http://127.0.0.1.\n").into_response();
+        return (StatusCode::FORBIDDEN, "Open this page by its address on this machine, such as http://127.0.0.1.\n")
+            .into_response();
     }
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
@@ -134,7 +136,8 @@ async fn guard(request: Request, next: Next) -> Response {
 fn is_local(headers: &HeaderMap) -> bool {
     let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
     let Some(host) = text(header::HOST) else { return false };
-    let name = host.rsplit_once(':').filter(|(_, port)| port.bytes().all(|b| b.is_ascii_digit())).map_or(host, |(name, _)| name);
+    let name =
+        host.rsplit_once(':').filter(|(_, port)| port.bytes().all(|b| b.is_ascii_digit())).map_or(host, |(name, _)| name);
     let local = matches!(name, "localhost" | "127.0.0.1" | "[::1]");
     local && text(header::ORIGIN).is_none_or(|origin| origin.strip_prefix("http://") == Some(host))
 }

@@ -1,10 +1,11 @@
 //! The encoder for drawn pictures: H.264 constrained baseline, one thread, key frames on request only.
 
-use openh264::{OpenH264API, Timestamp};
 use openh264::encoder::{
-    BitRate, Encoder as OpenH264, EncoderConfig as OpenH264Config, FrameRate, IntraFramePeriod, Profile, RateControlMode, UsageType,
+    BitRate, Encoder as OpenH264, EncoderConfig as OpenH264Config, FrameRate, IntraFramePeriod, Profile, RateControlMode,
+    UsageType,
 };
 use openh264::formats::YUVSlices;
+use openh264::{OpenH264API, Timestamp};
 
 /// How to encode.
 #[derive(Clone, Copy, Debug)]

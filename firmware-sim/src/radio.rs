@@ -13,8 +13,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use protocol::{Clock, Command, GrantMessage, Kind, Status};
 use protocol::control::{ControlMessage, VoiceLevel};
+use protocol::{Clock, Command, GrantMessage, Kind, Status};
 use tokio::sync::{Notify, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -128,7 +128,8 @@ pub(crate) struct Radio {
 impl Radio {
     /// Turns it on: it connects to the broker, says hello, and publishes to the bridge that the server names.
     pub fn on(parts: &Arc<Parts>) -> std::io::Result<Self> {
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).thread_name("robot").enable_all().build()?;
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(2).thread_name("robot").enable_all().build()?;
         let (control, control_queue) = mpsc::channel(CONTROL_QUEUE);
         let (publish, publish_queue) = mpsc::channel(PUBLISH_QUEUE);
         let wires = Arc::new(Wires {

@@ -166,7 +166,8 @@ impl Body {
             Event::Charger(charger) => self.charging = charger == Charger::On,
             Event::LinkLost => self.leave(),
             Event::MediaFlowed(flow) => self.flow = flow,
-            Event::Heard(dbfs) => self.hears_dbfs = dbfs,
+            // While the microphone must be off, the speaker is silent too.
+            Event::Heard(dbfs) => self.hears_dbfs = dbfs.filter(|_| self.wants().microphone),
             Event::Restarted => {
                 let (room, charge_pct, charging) = (self.room, self.charge_pct, self.charging);
                 *self = Self { room, charge_pct, charging, ..Self::new(now, self.battery.clone(), self.chance.next()) };
@@ -362,7 +363,8 @@ impl Body {
             let turned = (told.pan_deg - state.pan_deg).abs() > 0.5 || (told.tilt_deg - state.tilt_deg).abs() > 0.5;
             // Where the head is and how loud the voice is change all the time; the rest is news.
             let settled = RobotState { pan_deg: told.pan_deg, tilt_deg: told.tilt_deg, ..state.clone() };
-            let settled = if told.hears_dbfs.is_some() { RobotState { hears_dbfs: told.hears_dbfs, ..settled } } else { settled };
+            let settled =
+                if told.hears_dbfs.is_some() { RobotState { hears_dbfs: told.hears_dbfs, ..settled } } else { settled };
             (turned, settled != *told)
         });
         if changed || since >= STATE_EVERY || (turned && since >= STATE_WHILE_TURNING) {
@@ -371,9 +373,10 @@ impl Body {
         }
         let telemetry = self.telemetry();
         let since = monotonic.saturating_sub(self.told_server.0);
-        let changed = self.told_server.1.as_ref().is_none_or(|told| {
-            RobotMessage { wifi_dbm: told.wifi_dbm, uptime_s: told.uptime_s, ..telemetry.clone() } != *told
-        });
+        let changed =
+            self.told_server.1.as_ref().is_none_or(|told| {
+                RobotMessage { wifi_dbm: told.wifi_dbm, uptime_s: told.uptime_s, ..telemetry.clone() } != *told
+            });
         if changed || since >= TELEMETRY_EVERY {
             self.told_server = (monotonic, Some(telemetry));
             effects.push(Effect::TellServer);

@@ -56,7 +56,17 @@ impl Speaker {
     #[must_use]
     pub fn new(seed: u64) -> Self {
         let resonators = VOWELS[0].map(Resonator::new);
-        Self { chance: Chance(seed), phase: 0.0, left: 0, length: 1, pitch_hz: 120.0, loud: 0.0, syllables: 3, words: 6, resonators }
+        Self {
+            chance: Chance(seed),
+            phase: 0.0,
+            left: 0,
+            length: 1,
+            pitch_hz: 120.0,
+            loud: 0.0,
+            syllables: 3,
+            words: 6,
+            resonators,
+        }
     }
 
     /// The next 20 ms.
@@ -78,7 +88,8 @@ impl Speaker {
             let swell = (age * TAU / 2.0).sin().max(0.0);
             let source = (pulse + breath) * self.loud * swell;
             let weights = [1.0, 0.5, 0.25];
-            let sum: f32 = self.resonators.iter_mut().zip(weights).map(|(resonator, weight)| resonator.pass(source) * weight).sum();
+            let sum: f32 =
+                self.resonators.iter_mut().zip(weights).map(|(resonator, weight)| resonator.pass(source) * weight).sum();
             *sample = (sum.clamp(-1.0, 1.0) * 30_000.0) as i16;
         }
     }

@@ -35,13 +35,13 @@ impl Mark {
     pub fn draw(self, canvas: &mut Canvas) {
         let top = canvas.height().saturating_sub(RISE);
         let label = (LEFT + COLUMNS * BLOCK + 8) as f32;
-        canvas.rect(0.0, (top - 8) as f32, label, (RISE + 8) as f32, rgb(0xff_ff_ff));
+        canvas.rect(0.0, (top - 8) as f32, label, (RISE + 8) as f32, rgb(0xffffff));
         let bits = self.bits();
         for index in 0..2 * COLUMNS {
             if bits >> (63 - index) & 1 == 0 {
                 let (row, column) = (index / COLUMNS, index % COLUMNS);
                 let (x, y) = (LEFT + column * BLOCK, top + row * BLOCK);
-                canvas.rect(x as f32, y as f32, BLOCK as f32, BLOCK as f32, rgb(0x00_00_00));
+                canvas.rect(x as f32, y as f32, BLOCK as f32, BLOCK as f32, rgb(0x000000));
             }
         }
     }
@@ -82,9 +82,9 @@ impl Mark {
 }
 
 fn crc8(bytes: &[u8]) -> u8 {
-    bytes.iter().fold(0, |crc, byte| {
-        (0..8).fold(crc ^ byte, |crc: u8, _| if crc & 0x80 == 0 { crc << 1 } else { crc << 1 ^ 0x07 })
-    })
+    bytes
+        .iter()
+        .fold(0, |crc, byte| (0..8).fold(crc ^ byte, |crc: u8, _| if crc & 0x80 == 0 { crc << 1 } else { crc << 1 ^ 0x07 }))
 }
 
 #[cfg(test)]
@@ -94,7 +94,7 @@ mod tests {
     #[test]
     fn a_drawn_mark_is_read_back_and_a_damaged_one_is_not() {
         let mark = Mark { frame: 0xa_bcde, civil_ms: 0x1_2345, pan_deg: -170, tilt_deg: 20 };
-        let mut canvas = Canvas::new(640, 360, rgb(0x80_80_80));
+        let mut canvas = Canvas::new(640, 360, rgb(0x808080));
         mark.draw(&mut canvas);
         let mut picture = Vec::new();
         canvas.write_i420(&mut picture);

@@ -25,7 +25,7 @@ fn an_h264_file_of_ffmpeg_is_cut_into_pictures_that_a_decoder_takes() {
     let mut decoder = openh264::decoder::Decoder::new().unwrap();
     let mut decoded = 0;
     for _ in 0..clip.pictures.len() {
-        decoded += usize::from(decoder.decode(&clip.next(false).data).unwrap().is_some());
+        decoded += usize::from(decoder.decode(&clip.advance(false).data).unwrap().is_some());
     }
     decoded += decoder.flush_remaining().unwrap().len();
     assert_eq!(decoded, 10);
@@ -48,11 +48,11 @@ fn an_ogg_file_of_ffmpeg_is_read_and_decodes_to_its_length() {
 fn a_clip_goes_round_and_jumps_to_a_key_frame_when_asked() {
     let mut clip = VideoClip::open(&fixture("ten.ivf"), 15).unwrap();
     for _ in 0..3 {
-        clip.next(false);
+        clip.advance(false);
     }
-    assert!(clip.next(true).key);
+    assert!(clip.advance(true).key);
     assert_eq!(clip.next, 6, "the key frame in the middle");
-    assert!(clip.next(true).key);
+    assert!(clip.advance(true).key);
     assert_eq!(clip.next, 1, "round to the beginning");
 }
 

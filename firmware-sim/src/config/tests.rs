@@ -28,7 +28,8 @@ fn a_complete_configuration_is_accepted() {
 
 #[test]
 fn each_wrong_value_is_refused_with_its_key() {
-    let cases: [(&str, fn(&mut Config)); 8] = [
+    type Spoil = fn(&mut Config);
+    let cases: [(&str, Spoil); 8] = [
         ("robot_id", |c| c.robot_id = RobotId(Uuid::nil())),
         ("name", |c| c.name.clear()),
         ("page", |c| c.page = SocketAddr::from(([0, 0, 0, 0], 8090))),

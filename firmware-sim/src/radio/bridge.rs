@@ -7,8 +7,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use protocol::control::{CONTROL_LABEL, ControlMessage};
 use protocol::GrantMessage;
+use protocol::control::{CONTROL_LABEL, ControlMessage};
 use reqwest::Url;
 use rtc::interceptor::{Attribute, Interceptor, Packet, Registry, Slot, StreamInfo, TaggedPacket};
 use rtc::media_stream::MediaStreamTrack;
@@ -149,7 +149,7 @@ async fn connect(parts: &Arc<Parts>, client: &reqwest::Client, grant: &GrantMess
     let registry = Registry::new().with(Slot::from(14_000), KeyRequests::default());
     let registry = register_default_interceptors(registry, &mut engine)?;
     let settings = SettingEngineBuilder::new()
-        .with_ice_timeouts(Some(Duration::from_secs(4)), Some(Duration::from_secs(4)), Some(Duration::from_secs(1)))
+        .with_ice_timeouts(Some(Duration::from_secs(5)), Some(Duration::from_secs(10)), Some(Duration::from_secs(1)))
         .build();
     let peer: Arc<dyn PeerConnection> = Arc::new(
         PeerConnectionBuilder::new()
@@ -174,14 +174,18 @@ async fn connect(parts: &Arc<Parts>, client: &reqwest::Client, grant: &GrantMess
         let channel = peer.create_data_channel(CONTROL_LABEL, None).await?;
         let offer = peer.create_offer(None).await?;
         peer.set_local_description(offer).await?;
-        timeout(GATHERING, gathered.notified()).await.map_err(|_| BridgeError::TooSlow("no local address was found in time"))?;
+        timeout(GATHERING, gathered.notified())
+            .await
+            .map_err(|_| BridgeError::TooSlow("no local address was found in time"))?;
         let offer = peer.local_description().await.ok_or(BridgeError::TooSlow("there is no offer"))?;
         let published = whip::publish(client, &endpoint, &grant.token, offer.sdp).await?;
         let resource = published.resource.clone();
         let joined = async {
             let answer = RTCSessionDescription::answer(published.answer)?;
             peer.set_remote_description(answer).await?;
-            timeout(CONNECTING, connected(&mut states)).await.map_err(|_| BridgeError::TooSlow("the bridge's media port did not answer in time"))?
+            timeout(CONNECTING, connected(&mut states))
+                .await
+                .map_err(|_| BridgeError::TooSlow("the bridge's media port did not answer in time"))?
         };
         if let Err(error) = joined.await {
             whip::end(client, resource, &grant.token).await;
@@ -280,7 +284,9 @@ async fn local_addresses(endpoint: &Url) -> Vec<SocketAddr> {
     let any = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
     let Some(host) = endpoint.host_str() else { return vec![any] };
     let host = host.trim_start_matches('[').trim_end_matches(']');
-    let Ok(mut found) = tokio::net::lookup_host((host, endpoint.port_or_known_default().unwrap_or(443))).await else { return vec![any] };
+    let Ok(mut found) = tokio::net::lookup_host((host, endpoint.port_or_known_default().unwrap_or(443))).await else {
+        return vec![any];
+    };
     let Some(bridge) = found.next() else { return vec![any] };
     let from: IpAddr = if bridge.is_ipv6() { Ipv6Addr::UNSPECIFIED.into() } else { Ipv4Addr::UNSPECIFIED.into() };
     // Connecting a datagram socket sends nothing; it asks the routing table.
@@ -306,7 +312,12 @@ fn track(id: &str, kind: RtpCodecKind, codec: &RTCRtpCodec) -> (Arc<TrackLocalSt
     (Arc::new(TrackLocalStaticRTP::new(track)), ssrc)
 }
 
-fn stream(track: &Arc<TrackLocalStaticRTP>, ssrc: u32, codec: &RTCRtpCodecParameters, clock_hz: u32) -> Result<RtpStream, BridgeError> {
+fn stream(
+    track: &Arc<TrackLocalStaticRTP>,
+    ssrc: u32,
+    codec: &RTCRtpCodecParameters,
+    clock_hz: u32,
+) -> Result<RtpStream, BridgeError> {
     // The answerer uses the offerer's payload types (RFC 3264 §6.1), and only one was offered.
     Ok(RtpStream::new(Arc::clone(track), ssrc, codec.payload_type, clock_hz, codec.rtp_codec.payloader()?))
 }

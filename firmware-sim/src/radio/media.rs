@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use anyhow::Context;
 use bytes::Bytes;
-use rtc_rtp::packet::Packet;
 use rtc::shared::marshal::Unmarshal;
+use rtc_rtp::packet::Packet;
 use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, MissedTickBehavior};
 use webrtc::media_stream::track_local::static_rtp::TrackLocalStaticRTP;
@@ -94,7 +94,8 @@ pub(super) async fn camera(parts: Arc<Parts>, mut stream: RtpStream, key: Arc<No
     let mut outlook = parts.outlook.clone();
     let mut eye = match parts.sources.video.clone() {
         VideoSource::Rtp(socket, _) => {
-            return relay(&parts, stream, &socket, born, |outlook| outlook.wants.camera, |parts| &parts.counters.pictures).await;
+            return relay(&parts, stream, &socket, born, |outlook| outlook.wants.camera, |parts| &parts.counters.pictures)
+                .await;
         }
         VideoSource::Drawn => Eye::drawn(&parts),
         VideoSource::Clip(clip) => Eye::Clip(clip),
@@ -147,9 +148,12 @@ impl Eye {
         let video = &parts.config.video;
         let (width, height) = (video.width as usize, video.height as usize);
         match Encoder::new(EncoderConfig { width, height, fps: video.fps, bitrate_bps: video.bitrate_bps }) {
-            Ok(encoder) => {
-                Self::Drawn(Box::new(Drawing { classroom: Classroom::new(width, height), encoder, picture: Vec::new(), frame: 0 }))
-            }
+            Ok(encoder) => Self::Drawn(Box::new(Drawing {
+                classroom: Classroom::new(width, height),
+                encoder,
+                picture: Vec::new(),
+                frame: 0,
+            })),
             Err(error) => {
                 tracing::error!(robot.id = %parts.config.robot_id, %error, "the camera stays off");
                 Self::Shut
@@ -163,7 +167,7 @@ impl Eye {
         match self {
             Self::Drawn(drawing) => (drawing.draw(parts, look, key).unwrap_or_default(), interval),
             Self::Clip(clip) => {
-                let picture = clip.next(key);
+                let picture = clip.advance(key);
                 (picture.data, picture.duration)
             }
             Self::Shut => (Bytes::new(), interval),
@@ -196,11 +200,12 @@ pub(super) async fn microphone(parts: Arc<Parts>, mut stream: RtpStream, born: I
     let mut outlook = parts.outlook.clone();
     let mut ear = match parts.sources.audio.clone() {
         AudioSource::Rtp(socket) => {
-            return relay(&parts, stream, &socket, born, |outlook| outlook.wants.microphone, |parts| &parts.counters.sounds).await;
+            return relay(&parts, stream, &socket, born, |outlook| outlook.wants.microphone, |parts| &parts.counters.sounds)
+                .await;
         }
         AudioSource::Clip(clip) => Ear::Clip(clip),
         AudioSource::Drawn => match sound::Encoder::new() {
-            Ok(encoder) => Ear::Drawn(Speaker::new(parts.config.seed), encoder),
+            Ok(encoder) => Ear::Drawn(Box::new((Speaker::new(parts.config.seed), encoder))),
             Err(error) => {
                 tracing::error!(robot.id = %parts.config.robot_id, %error, "the microphone stays off");
                 return Ok(());
@@ -232,7 +237,7 @@ pub(super) async fn microphone(parts: Arc<Parts>, mut stream: RtpStream, born: I
 }
 
 enum Ear {
-    Drawn(Speaker, sound::Encoder),
+    Drawn(Box<(Speaker, sound::Encoder)>),
     Clip(AudioClip),
 }
 
@@ -240,13 +245,14 @@ impl Ear {
     /// The next packet and how many samples it holds.
     fn listen(&mut self) -> (Bytes, u32) {
         match self {
-            Self::Drawn(speaker, encoder) => {
+            Self::Drawn(drawn) => {
+                let (speaker, encoder) = &mut **drawn;
                 let mut frame = [0; FRAME];
                 speaker.speak(&mut frame);
                 (encoder.encode(&frame).map(Bytes::from).unwrap_or_default(), FRAME as u32)
             }
             Self::Clip(clip) => {
-                let packet = clip.next();
+                let packet = clip.advance();
                 (packet.data, packet.samples)
             }
         }

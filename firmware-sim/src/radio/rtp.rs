@@ -37,7 +37,13 @@ struct Foreign {
 pub(super) struct Closed;
 
 impl RtpStream {
-    pub fn new(track: Arc<TrackLocalStaticRTP>, ssrc: u32, payload_type: u8, clock_hz: u32, payloader: Box<dyn Payloader>) -> Self {
+    pub fn new(
+        track: Arc<TrackLocalStaticRTP>,
+        ssrc: u32,
+        payload_type: u8,
+        clock_hz: u32,
+        payloader: Box<dyn Payloader>,
+    ) -> Self {
         // The SSRC is chance already; first number and time follow from it (RFC 3550 §5.1 asks for chance).
         let sequence = (ssrc >> 7) as u16 & 0x7fff;
         Self { track, ssrc, payload_type, clock_hz, payloader, sequence, base: ssrc.rotate_left(13), foreign: None }

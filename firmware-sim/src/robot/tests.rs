@@ -81,7 +81,12 @@ fn pause_carry_and_rest_each_turn_off_what_they_should() {
         (Event::PauseButton(Pause::Begin), off, BodyState::Paused, Event::PauseButton(Pause::End)),
         (Event::Asked(Command::Pause), off, BodyState::Paused, Event::Asked(Command::Resume)),
         (Event::Asked(Command::Carry), off, BodyState::Carried, Event::Asked(Command::SetRoom { room: RoomId::new() })),
-        (Event::Told(Control::Rest { resting: true }), sound, BodyState::Resting, Event::Told(Control::Rest { resting: false })),
+        (
+            Event::Told(Control::Rest { resting: true }),
+            sound,
+            BodyState::Resting,
+            Event::Told(Control::Rest { resting: false }),
+        ),
     ];
     for (begin, wants, state, end) in cases {
         let mut story = wake();
@@ -155,8 +160,20 @@ fn nobody_moves_a_robot_that_is_asleep() {
 }
 
 #[test]
+fn the_speaker_plays_only_while_the_pupil_is_here() {
+    let mut story = Story::begin();
+    story.then(Event::Heard(Some(-20.0)));
+    assert_eq!(story.body.state().hears_dbfs, None);
+    story.told(Control::Wake { session: session() }).then(Event::Heard(Some(-20.0)));
+    assert_eq!(story.body.state().hears_dbfs, Some(-20.0));
+    story.then(Event::LinkLost).then(Event::Heard(Some(-20.0)));
+    assert_eq!(story.body.state().hears_dbfs, None);
+}
+
+#[test]
 fn the_battery_drains_faster_when_live_and_fills_on_the_charger() {
-    let battery = BatteryConfig { start_pct: 50.0, idle_pct_per_hour: 3_600.0, live_pct_per_hour: 7_200.0, ..BatteryConfig::default() };
+    let battery =
+        BatteryConfig { start_pct: 50.0, idle_pct_per_hour: 3_600.0, live_pct_per_hour: 7_200.0, ..BatteryConfig::default() };
     let mut story = Story::with(BatteryConfig { charge_pct_per_hour: 36_000.0, ..battery });
     story.after(10.0);
     assert_eq!(story.body.telemetry().battery_pct.get(), 40);
@@ -169,7 +186,8 @@ fn the_battery_drains_faster_when_live_and_fills_on_the_charger() {
 
 #[test]
 fn an_empty_battery_turns_everything_off_until_it_is_charged() {
-    let battery = BatteryConfig { start_pct: 1.0, live_pct_per_hour: 3_600.0, charge_pct_per_hour: 3_600.0, ..BatteryConfig::default() };
+    let battery =
+        BatteryConfig { start_pct: 1.0, live_pct_per_hour: 3_600.0, charge_pct_per_hour: 3_600.0, ..BatteryConfig::default() };
     let mut story = Story::with(battery);
     story.told(Control::Wake { session: session() }).after(2.0);
     assert!(story.body.is_flat());

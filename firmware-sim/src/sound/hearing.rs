@@ -36,11 +36,14 @@ impl Hearing {
         }
         self.expected = Some(sequence.wrapping_add(1));
         // An empty packet stands for a keep-alive and has no sound; an unreadable one is treated alike.
-        let samples = if opus.is_empty() { 0 } else { self.decoder.decode(opus, &mut self.pcm, DecodeMode::Normal).unwrap_or(0) };
+        let samples =
+            if opus.is_empty() { 0 } else { self.decoder.decode(opus, &mut self.pcm, DecodeMode::Normal).unwrap_or(0) };
         let gain = gain(level);
-        self.heard.extend(self.pcm[..samples.min(MOST_SAMPLES)].iter().map(|sample| {
-            (f32::from(*sample) * gain).clamp(f32::from(i16::MIN), f32::from(i16::MAX)) as i16
-        }));
+        self.heard.extend(
+            self.pcm[..samples.min(MOST_SAMPLES)]
+                .iter()
+                .map(|sample| (f32::from(*sample) * gain).clamp(f32::from(i16::MIN), f32::from(i16::MAX)) as i16),
+        );
         if self.heard.len() < FRAMES_OF_LEVEL * super::FRAME {
             return None;
         }

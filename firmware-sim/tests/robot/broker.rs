@@ -31,7 +31,8 @@ impl Broker {
         let file = folder.path().join("mosquitto.conf");
         std::fs::write(&file, format!("listener {port} 127.0.0.1\nallow_anonymous true\npersistence false\n")).unwrap();
         // Debian keeps it where only the administrator's path leads.
-        let program = ["/usr/sbin/mosquitto", "/usr/bin/mosquitto"].into_iter().find(|path| std::path::Path::new(path).exists());
+        let program =
+            ["/usr/sbin/mosquitto", "/usr/bin/mosquitto"].into_iter().find(|path| std::path::Path::new(path).exists());
         let process = Command::new(program.unwrap_or("mosquitto"))
             .arg("-c")
             .arg(&file)
@@ -46,7 +47,8 @@ impl Broker {
             tokio::time::sleep(Duration::from_millis(25)).await;
         }
         let (tracker, shutdown) = (TaskTracker::new(), CancellationToken::new());
-        let config = MqttConfig { url: format!("mqtt://127.0.0.1:{port}"), username: "server".to_owned(), ..MqttConfig::default() };
+        let config =
+            MqttConfig { url: format!("mqtt://127.0.0.1:{port}"), username: "server".to_owned(), ..MqttConfig::default() };
         let options = Options {
             config,
             client_id: "server".to_owned(),

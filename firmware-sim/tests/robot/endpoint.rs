@@ -173,7 +173,11 @@ async fn offer(
     assert_eq!(headers["content-type"], "application/sdp");
     assert_eq!(headers["authorization"], format!("Bearer {TOKEN}"));
     if shared.refusing.load(SeqCst) {
-        return (StatusCode::FORBIDDEN, [("location", String::new()), ("content-type", "text/plain".to_owned())], String::new());
+        return (
+            StatusCode::FORBIDDEN,
+            [("location", String::new()), ("content-type", "text/plain".to_owned())],
+            String::new(),
+        );
     }
     *shared.offer.lock().unwrap() = body.clone();
     let answer = answer(Arc::clone(&shared), body).await;
@@ -197,13 +201,25 @@ async fn answer(shared: Arc<Shared>, offer: String) -> String {
             .await
             .unwrap(),
     );
-    let opus = RTCRtpCodec { mime_type: "audio/opus".to_owned(), clock_rate: 48_000, channels: 2, sdp_fmtp_line: "minptime=10;useinbandfec=1".to_owned(), rtcp_feedback: vec![] };
+    let opus = RTCRtpCodec {
+        mime_type: "audio/opus".to_owned(),
+        clock_rate: 48_000,
+        channels: 2,
+        sdp_fmtp_line: "minptime=10;useinbandfec=1".to_owned(),
+        rtcp_feedback: vec![],
+    };
     let coding = RTCRtpEncodingParameters {
         rtp_coding_parameters: RTCRtpCodingParameters { ssrc: Some(TONE_SSRC), ..Default::default() },
         codec: opus,
         ..Default::default()
     };
-    let voice = Arc::new(TrackLocalStaticRTP::new(MediaStreamTrack::new("pupil".into(), "voice".into(), "voice".into(), RtpCodecKind::Audio, vec![coding])));
+    let voice = Arc::new(TrackLocalStaticRTP::new(MediaStreamTrack::new(
+        "pupil".into(),
+        "voice".into(),
+        "voice".into(),
+        RtpCodecKind::Audio,
+        vec![coding],
+    )));
     peer.set_remote_description(RTCSessionDescription::offer(offer).unwrap()).await.unwrap();
     peer.add_track(Arc::clone(&voice) as Arc<dyn TrackLocal>).await.unwrap();
     let answer = peer.create_answer(None).await.unwrap();
@@ -365,18 +381,41 @@ impl LocalEncoder {
                 if !goes_on.load(SeqCst) {
                     return;
                 }
-                let scene = Scene { frame, civil_ms: 0, age_s: 0.0, pan_deg: 0.0, tilt_deg: 0.0, title: String::new(), clock: String::new() };
+                let scene = Scene {
+                    frame,
+                    civil_ms: 0,
+                    age_s: 0.0,
+                    pan_deg: 0.0,
+                    tilt_deg: 0.0,
+                    title: String::new(),
+                    clock: String::new(),
+                };
                 classroom.draw(&scene, &mut picture);
                 let unit = Bytes::from(encoder.encode(&picture, frame % 15 == 0).unwrap());
                 let payloads = payloader.payload(1_200, &unit).unwrap();
                 let last = payloads.len() - 1;
                 for (index, payload) in payloads.into_iter().enumerate() {
                     sequence = sequence.wrapping_add(1);
-                    let header = Header { version: 2, marker: index == last, payload_type: 96, sequence_number: sequence, timestamp: frame * 6_000, ssrc: 7, ..Header::default() };
+                    let header = Header {
+                        version: 2,
+                        marker: index == last,
+                        payload_type: 96,
+                        sequence_number: sequence,
+                        timestamp: frame * 6_000,
+                        ssrc: 7,
+                        ..Header::default()
+                    };
                     send(video_port, header, payload);
                 }
                 let silence = Bytes::from(sounds.encode(&[0; sound::FRAME]).unwrap());
-                let header = Header { version: 2, payload_type: 97, sequence_number: frame as u16, timestamp: frame * 960, ssrc: 8, ..Header::default() };
+                let header = Header {
+                    version: 2,
+                    payload_type: 97,
+                    sequence_number: frame as u16,
+                    timestamp: frame * 960,
+                    ssrc: 8,
+                    ..Header::default()
+                };
                 send(audio_port, header, silence);
                 std::thread::sleep(Duration::from_millis(66));
             }

@@ -1,12 +1,13 @@
 //! The robot against a real broker (Mosquitto) and a WHIP endpoint made of the same WebRTC library's answering side.
 
 mod broker;
+#[expect(clippy::disallowed_methods, reason = "these tasks end with the test")]
 mod endpoint;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use firmware_sim::config::{Source, VideoConfig, AudioConfig};
+use firmware_sim::config::{AudioConfig, Source, VideoConfig};
 use firmware_sim::{Config, Running};
 use protocol::control::{Control, Feeling, VoiceLevel};
 use protocol::{Command, CommandMessage, EventKind, GrantMessage, Kind, RobotId, SessionId, Status, SystemClock};
@@ -161,7 +162,9 @@ async fn a_pupil_wakes_the_robot_looks_around_is_heard_and_leaves() {
     let loud = |least: f64| move |view: &Value| view["hears_dbfs"].as_f64().is_some_and(|dbfs| dbfs > least);
     let normal = world.view_becomes("the robot hears the pupil", loud(-30.0)).await["hears_dbfs"].as_f64().unwrap();
     world.endpoint.say(Control::Voice { level: VoiceLevel::Whisper }).await;
-    world.view_becomes("a whisper is quieter", |view| view["hears_dbfs"].as_f64().is_some_and(|dbfs| dbfs < normal - 10.0)).await;
+    world
+        .view_becomes("a whisper is quieter", |view| view["hears_dbfs"].as_f64().is_some_and(|dbfs| dbfs < normal - 10.0))
+        .await;
     eventually("the pupil is told", || async { world.endpoint.state().filter(|state| state.hears_dbfs.is_some()) }).await;
     world.endpoint.play_tone(false);
     world.view_becomes("and then silence", |view| view.get("hears_dbfs").is_none_or(Value::is_null)).await;
@@ -170,7 +173,10 @@ async fn a_pupil_wakes_the_robot_looks_around_is_heard_and_leaves() {
     world.endpoint.say(Control::Feeling { feeling: Feeling::Happy }).await;
     world.event(EventKind::HandRaised).await;
     eventually("the server sees the hand", || async {
-        world.broker.latest(world.robot, Kind::Robot).filter(|robot| robot["body"]["hand_up"] == true && robot["body"]["state"] == "live")
+        world
+            .broker
+            .latest(world.robot, Kind::Robot)
+            .filter(|robot| robot["body"]["hand_up"] == true && robot["body"]["state"] == "live")
     })
     .await;
 
@@ -195,7 +201,9 @@ async fn the_teacher_pauses_it_and_it_is_carried() {
     world.admit().await;
     world.wake(SessionId::new()).await;
     world.fault("pause").await;
-    world.view_becomes("paused", |view| view["camera_on"] == false && view["microphone_on"] == false && view["paused"] == true).await;
+    world
+        .view_becomes("paused", |view| view["camera_on"] == false && view["microphone_on"] == false && view["paused"] == true)
+        .await;
     world.event(EventKind::Paused).await;
     world.command(Command::Resume).await;
     tokio::time::sleep(Duration::from_millis(300)).await;
@@ -260,7 +268,8 @@ async fn a_refused_permission_makes_it_ask_for_another() {
     let hellos = world.broker.all(world.robot, Kind::Hello).len();
     world.endpoint.refuse(true);
     world.grant().await;
-    eventually("it says hello again", || async { (world.broker.all(world.robot, Kind::Hello).len() > hellos).then_some(()) }).await;
+    eventually("it says hello again", || async { (world.broker.all(world.robot, Kind::Hello).len() > hellos).then_some(()) })
+        .await;
     world.endpoint.refuse(false);
     world.grant().await;
     eventually("the new one is used", || async { world.endpoint.is_connected().then_some(()) }).await;
@@ -279,7 +288,8 @@ async fn files_replace_the_drawing() {
         world.admit().await;
         assert!(world.endpoint.offer().contains(codec));
         world.wake(SessionId::new()).await;
-        eventually("the clip goes round", || async { (world.view().await["frames_sent"].as_u64() > Some(12)).then_some(()) }).await;
+        eventually("the clip goes round", || async { (world.view().await["frames_sent"].as_u64() > Some(12)).then_some(()) })
+            .await;
         eventually("its tone is heard", || async { world.endpoint.audio_dbfs().filter(|dbfs| *dbfs > -40.0) }).await;
         world.end().await;
     }
