@@ -6,6 +6,7 @@
 mod bridge;
 mod broker;
 mod media;
+mod peer;
 mod rtp;
 mod whip;
 

@@ -7,6 +7,7 @@
 //! A hand that was up is up again when the same session wakes it, and down when another does.
 
 mod head;
+mod reports;
 
 use std::time::Duration;
 
@@ -18,8 +19,6 @@ use head::Head;
 
 /// The pupil hears of the robot's state at least this often.
 pub const STATE_EVERY: Duration = Duration::from_secs(2);
-/// While the head turns, this often.
-const STATE_WHILE_TURNING: Duration = Duration::from_millis(200);
 /// The server hears of the body at least this often.
 pub const TELEMETRY_EVERY: Duration = Duration::from_secs(10);
 /// On its charger, a flat robot starts again at this charge.
@@ -354,33 +353,6 @@ impl Body {
         // About one decibel in a second, pulled back to the middle.
         let step = (self.chance.unit() - 0.5) * 2.0 * passed.as_secs_f64().min(1.0);
         self.wifi_dbm = (self.wifi_dbm + step + (-58.0 - self.wifi_dbm) * 0.01).clamp(-85.0, -40.0);
-    }
-
-    fn say_what_changed(&mut self, monotonic: Duration, effects: &mut Vec<Effect>) {
-        let state = self.state();
-        let since = monotonic.saturating_sub(self.told_pupil.0);
-        let (turned, changed) = self.told_pupil.1.as_ref().map_or((true, true), |told| {
-            let turned = (told.pan_deg - state.pan_deg).abs() > 0.5 || (told.tilt_deg - state.tilt_deg).abs() > 0.5;
-            // Where the head is and how loud the voice is change all the time; the rest is news.
-            let settled = RobotState { pan_deg: told.pan_deg, tilt_deg: told.tilt_deg, ..state.clone() };
-            let settled =
-                if told.hears_dbfs.is_some() { RobotState { hears_dbfs: told.hears_dbfs, ..settled } } else { settled };
-            (turned, settled != *told)
-        });
-        if changed || since >= STATE_EVERY || (turned && since >= STATE_WHILE_TURNING) {
-            self.told_pupil = (monotonic, Some(state));
-            effects.push(Effect::TellPupil);
-        }
-        let telemetry = self.telemetry();
-        let since = monotonic.saturating_sub(self.told_server.0);
-        let changed =
-            self.told_server.1.as_ref().is_none_or(|told| {
-                RobotMessage { wifi_dbm: told.wifi_dbm, uptime_s: told.uptime_s, ..telemetry.clone() } != *told
-            });
-        if changed || since >= TELEMETRY_EVERY {
-            self.told_server = (monotonic, Some(telemetry));
-            effects.push(Effect::TellServer);
-        }
     }
 
     fn is_paused(&self) -> bool {

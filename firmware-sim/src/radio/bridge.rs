@@ -2,28 +2,20 @@
 //!
 //! Camera and microphone have nothing to do with whether it stands: they follow the body's wish alone (`media.rs`).
 
-use std::collections::VecDeque;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use protocol::GrantMessage;
 use protocol::control::{CONTROL_LABEL, ControlMessage};
 use reqwest::Url;
-use rtc::interceptor::{Attribute, Interceptor, Packet, Registry, Slot, StreamInfo, TaggedPacket};
-use rtc::media_stream::MediaStreamTrack;
+use rtc::interceptor::{Registry, Slot};
 use rtc::peer_connection::configuration::interceptor_registry::register_default_interceptors;
-use rtc::peer_connection::configuration::media_engine::{MIME_TYPE_H264, MIME_TYPE_OPUS, MIME_TYPE_VP8, MediaEngine};
-use rtc::rtcp::payload_feedbacks::full_intra_request::FullIntraRequest;
-use rtc::rtcp::payload_feedbacks::picture_loss_indication::PictureLossIndication;
-use rtc::rtp_transceiver::rtp_sender::{
-    RTCPFeedback, RTCRtpCodec, RTCRtpCodecParameters, RTCRtpCodingParameters, RTCRtpEncodingParameters, RtpCodecKind,
-};
+use rtc::peer_connection::configuration::media_engine::MediaEngine;
+use rtc::rtp_transceiver::rtp_sender::RtpCodecKind;
 use rtc::rtp_transceiver::{RTCRtpTransceiverDirection, RTCRtpTransceiverInit};
 use tokio::sync::{Notify, mpsc};
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
-use uuid::Uuid;
 use webrtc::data_channel::{DataChannel, DataChannelEvent};
 use webrtc::media_stream::track_local::TrackLocal;
 use webrtc::media_stream::track_local::static_rtp::TrackLocalStaticRTP;
@@ -33,9 +25,9 @@ use webrtc::peer_connection::{
     RTCPeerConnectionState, RTCSessionDescription, SettingEngineBuilder,
 };
 
+use super::peer::{KeyRequests, local_addresses, opus_codec, stream, track, video_codec};
 use super::rtp::{AUDIO_HZ, Closed, RtpStream, VIDEO_HZ};
 use super::{Heard, Parts, Wires, media, whip};
-use crate::config::VideoCodec;
 use crate::robot::Chance;
 
 const FIRST_RETRY: Duration = Duration::from_millis(500);
@@ -45,7 +37,7 @@ const GATHERING: Duration = Duration::from_secs(3);
 /// From the answer until media may flow.
 const CONNECTING: Duration = Duration::from_secs(10);
 /// A connection that says nothing for this long is made anew.
-const DISCONNECTED_FOR: Duration = Duration::from_secs(4);
+const DISCONNECTED_FOR: Duration = Duration::from_secs(5);
 /// For a grant that was asked for.
 const GRANT_WAIT: Duration = Duration::from_secs(10);
 
@@ -278,81 +270,6 @@ impl Connection {
     }
 }
 
-/// Where to send from: the address that leads to the bridge; where that is loopback, the machine's others too, for its media port
-/// may be announced with any of them.
-async fn local_addresses(endpoint: &Url) -> Vec<SocketAddr> {
-    let any = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
-    let Some(host) = endpoint.host_str() else { return vec![any] };
-    let host = host.trim_start_matches('[').trim_end_matches(']');
-    let Ok(mut found) = tokio::net::lookup_host((host, endpoint.port_or_known_default().unwrap_or(443))).await else {
-        return vec![any];
-    };
-    let Some(bridge) = found.next() else { return vec![any] };
-    let from: IpAddr = if bridge.is_ipv6() { Ipv6Addr::UNSPECIFIED.into() } else { Ipv4Addr::UNSPECIFIED.into() };
-    // Connecting a datagram socket sends nothing; it asks the routing table.
-    let route = std::net::UdpSocket::bind((from, 0)).and_then(|socket| {
-        socket.connect(bridge)?;
-        socket.local_addr()
-    });
-    match route {
-        Ok(local) if local.ip().is_loopback() => vec![SocketAddr::new(local.ip(), 0), any],
-        Ok(local) => vec![SocketAddr::new(local.ip(), 0)],
-        Err(_) => vec![any],
-    }
-}
-
-fn track(id: &str, kind: RtpCodecKind, codec: &RTCRtpCodec) -> (Arc<TrackLocalStaticRTP>, u32) {
-    let ssrc = Uuid::new_v4().as_fields().0 | 1;
-    let encoding = RTCRtpEncodingParameters {
-        rtp_coding_parameters: RTCRtpCodingParameters { ssrc: Some(ssrc), ..Default::default() },
-        codec: codec.clone(),
-        ..Default::default()
-    };
-    let track = MediaStreamTrack::new("robot".into(), id.into(), id.into(), kind, vec![encoding]);
-    (Arc::new(TrackLocalStaticRTP::new(track)), ssrc)
-}
-
-fn stream(
-    track: &Arc<TrackLocalStaticRTP>,
-    ssrc: u32,
-    codec: &RTCRtpCodecParameters,
-    clock_hz: u32,
-) -> Result<RtpStream, BridgeError> {
-    // The answerer uses the offerer's payload types (RFC 3264 §6.1), and only one was offered.
-    Ok(RtpStream::new(Arc::clone(track), ssrc, codec.payload_type, clock_hz, codec.rtp_codec.payloader()?))
-}
-
-fn video_codec(codec: VideoCodec) -> RTCRtpCodecParameters {
-    let feedback = |typ: &str, parameter: &str| RTCPFeedback { typ: typ.to_owned(), parameter: parameter.to_owned() };
-    let (mime_type, fmtp, payload_type) = match codec {
-        VideoCodec::H264 => (MIME_TYPE_H264, "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f", 102),
-        VideoCodec::Vp8 => (MIME_TYPE_VP8, "", 96),
-    };
-    RTCRtpCodecParameters {
-        rtp_codec: RTCRtpCodec {
-            mime_type: mime_type.to_owned(),
-            clock_rate: VIDEO_HZ,
-            channels: 0,
-            sdp_fmtp_line: fmtp.to_owned(),
-            rtcp_feedback: vec![feedback("ccm", "fir"), feedback("nack", ""), feedback("nack", "pli")],
-        },
-        payload_type,
-    }
-}
-
-fn opus_codec() -> RTCRtpCodecParameters {
-    RTCRtpCodecParameters {
-        rtp_codec: RTCRtpCodec {
-            mime_type: MIME_TYPE_OPUS.to_owned(),
-            clock_rate: AUDIO_HZ,
-            channels: 2,
-            sdp_fmtp_line: "minptime=10;useinbandfec=1".to_owned(),
-            rtcp_feedback: vec![],
-        },
-        payload_type: 111,
-    }
-}
-
 /// Hands the connection's events over without ever waiting.
 struct Handler {
     states: mpsc::Sender<RTCPeerConnectionState>,
@@ -375,54 +292,4 @@ impl PeerConnectionEventHandler for Handler {
     async fn on_track(&self, track: Arc<dyn TrackRemote>) {
         let _ = self.tracks.try_send(track);
     }
-}
-
-pub(super) fn is_key_request(packet: &dyn rtc::rtcp::Packet) -> bool {
-    let packet = packet.as_any();
-    packet.is::<PictureLossIndication>() || packet.is::<FullIntraRequest>()
-}
-
-/// Lets requests for a key frame through to the camera; the library keeps all other feedback to itself.
-#[derive(Default)]
-struct KeyRequests {
-    inward: VecDeque<TaggedPacket>,
-    outward: VecDeque<TaggedPacket>,
-}
-
-impl rtc::sansio::Protocol<TaggedPacket, TaggedPacket, ()> for KeyRequests {
-    type Rout = TaggedPacket;
-    type Wout = TaggedPacket;
-    type Eout = ();
-    type Error = rtc::shared::error::Error;
-    type Time = std::time::Instant;
-
-    fn handle_read(&mut self, mut message: TaggedPacket) -> Result<(), Self::Error> {
-        if let Packet::Rtcp(packets) = &message.message.packet
-            && packets.iter().any(|packet| is_key_request(packet.as_ref()))
-        {
-            message.message.add(Attribute::DeliverToApplication);
-        }
-        self.inward.push_back(message);
-        Ok(())
-    }
-
-    fn poll_read(&mut self) -> Option<Self::Rout> {
-        self.inward.pop_front()
-    }
-
-    fn handle_write(&mut self, message: TaggedPacket) -> Result<(), Self::Error> {
-        self.outward.push_back(message);
-        Ok(())
-    }
-
-    fn poll_write(&mut self) -> Option<Self::Wout> {
-        self.outward.pop_front()
-    }
-}
-
-impl Interceptor for KeyRequests {
-    fn bind_local_stream(&mut self, _: &StreamInfo) {}
-    fn unbind_local_stream(&mut self, _: &StreamInfo) {}
-    fn bind_remote_stream(&mut self, _: &StreamInfo) {}
-    fn unbind_remote_stream(&mut self, _: &StreamInfo) {}
 }

@@ -292,7 +292,7 @@ async fn relay(
 pub(super) async fn key_requests(parts: Arc<Parts>, track: Arc<TrackLocalStaticRTP>, key: Arc<Notify>) -> Result<(), Closed> {
     while let Some(event) = track.poll().await {
         if let TrackLocalEvent::OnRtcpPacket(packets) = event
-            && packets.iter().any(|packet| super::bridge::is_key_request(packet.as_ref()))
+            && packets.iter().any(|packet| super::peer::is_key_request(packet.as_ref()))
         {
             parts.counters.key_requests.fetch_add(1, Ordering::Relaxed);
             key.notify_one();

@@ -1,0 +1,150 @@
+//! What the connection to the bridge is made of: codecs, tracks, addresses, and the way key frame requests take to the camera.
+
+use std::collections::VecDeque;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
+
+use reqwest::Url;
+use rtc::interceptor::{Attribute, Interceptor, Packet, StreamInfo, TaggedPacket};
+use rtc::media_stream::MediaStreamTrack;
+use rtc::peer_connection::configuration::media_engine::{MIME_TYPE_H264, MIME_TYPE_OPUS, MIME_TYPE_VP8};
+use rtc::rtcp::payload_feedbacks::full_intra_request::FullIntraRequest;
+use rtc::rtcp::payload_feedbacks::picture_loss_indication::PictureLossIndication;
+use rtc::rtp_transceiver::rtp_sender::{
+    RTCPFeedback, RTCRtpCodec, RTCRtpCodecParameters, RTCRtpCodingParameters, RTCRtpEncodingParameters, RtpCodecKind,
+};
+use uuid::Uuid;
+use webrtc::media_stream::track_local::static_rtp::TrackLocalStaticRTP;
+
+use super::rtp::{AUDIO_HZ, RtpStream, VIDEO_HZ};
+use crate::config::VideoCodec;
+
+/// Where to send from: the address that leads to the bridge; where that is loopback, the machine's others too, for its media port
+/// may be announced with any of them.
+pub(super) async fn local_addresses(endpoint: &Url) -> Vec<SocketAddr> {
+    let any = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
+    let Some(host) = endpoint.host_str() else { return vec![any] };
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    let Ok(mut found) = tokio::net::lookup_host((host, endpoint.port_or_known_default().unwrap_or(443))).await else {
+        return vec![any];
+    };
+    let Some(bridge) = found.next() else { return vec![any] };
+    let from: IpAddr = if bridge.is_ipv6() { Ipv6Addr::UNSPECIFIED.into() } else { Ipv4Addr::UNSPECIFIED.into() };
+    // Connecting a datagram socket sends nothing; it asks the routing table.
+    let route = std::net::UdpSocket::bind((from, 0)).and_then(|socket| {
+        socket.connect(bridge)?;
+        socket.local_addr()
+    });
+    match route {
+        Ok(local) if local.ip().is_loopback() => vec![SocketAddr::new(local.ip(), 0), any],
+        Ok(local) => vec![SocketAddr::new(local.ip(), 0)],
+        Err(_) => vec![any],
+    }
+}
+
+/// A track to send on, and its SSRC.
+pub(super) fn track(id: &str, kind: RtpCodecKind, codec: &RTCRtpCodec) -> (Arc<TrackLocalStaticRTP>, u32) {
+    let ssrc = Uuid::new_v4().as_fields().0 | 1;
+    let encoding = RTCRtpEncodingParameters {
+        rtp_coding_parameters: RTCRtpCodingParameters { ssrc: Some(ssrc), ..Default::default() },
+        codec: codec.clone(),
+        ..Default::default()
+    };
+    let track = MediaStreamTrack::new("robot".into(), id.into(), id.into(), kind, vec![encoding]);
+    (Arc::new(TrackLocalStaticRTP::new(track)), ssrc)
+}
+
+/// The RTP stream that feeds `track`.
+pub(super) fn stream(
+    track: &Arc<TrackLocalStaticRTP>,
+    ssrc: u32,
+    codec: &RTCRtpCodecParameters,
+    clock_hz: u32,
+) -> webrtc::error::Result<RtpStream> {
+    // The answerer uses the offerer's payload types (RFC 3264 §6.1), and only one was offered.
+    Ok(RtpStream::new(Arc::clone(track), ssrc, codec.payload_type, clock_hz, codec.rtp_codec.payloader()?))
+}
+
+/// The one way of compressing pictures that is offered.
+pub(super) fn video_codec(codec: VideoCodec) -> RTCRtpCodecParameters {
+    let feedback = |typ: &str, parameter: &str| RTCPFeedback { typ: typ.to_owned(), parameter: parameter.to_owned() };
+    let (mime_type, fmtp, payload_type) = match codec {
+        VideoCodec::H264 => (MIME_TYPE_H264, "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f", 102),
+        VideoCodec::Vp8 => (MIME_TYPE_VP8, "", 96),
+    };
+    RTCRtpCodecParameters {
+        rtp_codec: RTCRtpCodec {
+            mime_type: mime_type.to_owned(),
+            clock_rate: VIDEO_HZ,
+            channels: 0,
+            sdp_fmtp_line: fmtp.to_owned(),
+            rtcp_feedback: vec![feedback("ccm", "fir"), feedback("nack", ""), feedback("nack", "pli")],
+        },
+        payload_type,
+    }
+}
+
+/// The one way of compressing sound that is offered.
+pub(super) fn opus_codec() -> RTCRtpCodecParameters {
+    RTCRtpCodecParameters {
+        rtp_codec: RTCRtpCodec {
+            mime_type: MIME_TYPE_OPUS.to_owned(),
+            clock_rate: AUDIO_HZ,
+            channels: 2,
+            sdp_fmtp_line: "minptime=10;useinbandfec=1".to_owned(),
+            rtcp_feedback: vec![],
+        },
+        payload_type: 111,
+    }
+}
+
+/// Whether this RTCP packet asks for a key frame (RFC 4585 §6.3.1, RFC 5104 §4.3.1).
+pub(super) fn is_key_request(packet: &dyn rtc::rtcp::Packet) -> bool {
+    let packet = packet.as_any();
+    packet.is::<PictureLossIndication>() || packet.is::<FullIntraRequest>()
+}
+
+/// Lets requests for a key frame through to the camera; the library keeps all other feedback to itself.
+#[derive(Default)]
+pub(super) struct KeyRequests {
+    inward: VecDeque<TaggedPacket>,
+    outward: VecDeque<TaggedPacket>,
+}
+
+impl rtc::sansio::Protocol<TaggedPacket, TaggedPacket, ()> for KeyRequests {
+    type Rout = TaggedPacket;
+    type Wout = TaggedPacket;
+    type Eout = ();
+    type Error = rtc::shared::error::Error;
+    type Time = std::time::Instant;
+
+    fn handle_read(&mut self, mut message: TaggedPacket) -> Result<(), Self::Error> {
+        if let Packet::Rtcp(packets) = &message.message.packet
+            && packets.iter().any(|packet| is_key_request(packet.as_ref()))
+        {
+            message.message.add(Attribute::DeliverToApplication);
+        }
+        self.inward.push_back(message);
+        Ok(())
+    }
+
+    fn poll_read(&mut self) -> Option<Self::Rout> {
+        self.inward.pop_front()
+    }
+
+    fn handle_write(&mut self, message: TaggedPacket) -> Result<(), Self::Error> {
+        self.outward.push_back(message);
+        Ok(())
+    }
+
+    fn poll_write(&mut self) -> Option<Self::Wout> {
+        self.outward.pop_front()
+    }
+}
+
+impl Interceptor for KeyRequests {
+    fn bind_local_stream(&mut self, _: &StreamInfo) {}
+    fn unbind_local_stream(&mut self, _: &StreamInfo) {}
+    fn bind_remote_stream(&mut self, _: &StreamInfo) {}
+    fn unbind_remote_stream(&mut self, _: &StreamInfo) {}
+}
