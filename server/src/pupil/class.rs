@@ -12,6 +12,7 @@ use chrono::{DateTime, Utc};
 use protocol::{DeviceId, PlacementId};
 use serde::Serialize;
 use server_core::placement::JoinRefusal;
+use store_sqlite::audit::{Actor, NewAudit, Subject};
 
 use super::day::DayView;
 use super::tablet::{Opened, SCRIPT_HEADER};
@@ -52,10 +53,13 @@ pub async fn join(State(state): State<AppState>, headers: HeaderMap, Opened(tabl
     }
     let day = day_of(&state, tablet.placement_id).await?;
     let grant = dispatch::view_grant(&state, PlacementId(tablet.placement_id), DeviceId(tablet.tablet_id)).await.map_err(refused)?;
+    let now = state.clock.now().utc;
+    let (actor, subject) = (Actor::Tablet(tablet.tablet_id), Subject::Placement(tablet.placement_id));
+    state.store.append_audit(NewAudit { actor, action: "go to class", subject, detail: None }, now).await?;
     if let Some(start) = day.lesson_start {
         state.store.take_back_rest(tablet.placement_id, start).await?;
     }
-    Ok(Json(JoinView { grant, now: state.clock.now().utc, lesson: day.view.class.title, room: day.view.class.room }))
+    Ok(Json(JoinView { grant, now, lesson: day.view.class.title, room: day.view.class.room }))
 }
 
 /// `POST /class/leave`

@@ -13,6 +13,7 @@ use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum_extra::extract::CookieJar;
 use chrono::TimeDelta;
 use serde::Deserialize;
+use store_sqlite::audit::{Actor, NewAudit, Subject};
 use uuid::Uuid;
 
 use super::secrets::{self, Keyword, Pin};
@@ -132,6 +133,8 @@ pub async fn join(
         return refused(USED);
     }
     store.forgive_pairing(&address).await?;
+    let subject = Subject::Placement(row.placement_id);
+    store.append_audit(NewAudit { actor: Actor::Tablet(tablet), action: "join tablet", subject, detail: None }, now).await?;
     Ok((jar.add(tablet::tablet_cookie(&state, token)), Redirect::to("/pin")).into_response())
 }
 
