@@ -97,7 +97,10 @@ impl Config {
             return Err("database is empty: name a file, such as data/windowseat.db".to_owned());
         }
         if !["http://", "https://"].iter().any(|scheme| self.public_url.starts_with(scheme)) {
-            return Err(format!("public_url is `{}`: write the address of the pages, such as https://windowseat.example", self.public_url));
+            return Err(format!(
+                "public_url is `{}`: write the address of the pages, such as https://windowseat.example",
+                self.public_url
+            ));
         }
         if self.mqtt.username.is_empty() {
             return Err("mqtt.username is empty: name the user that the broker knows for the server".to_owned());

@@ -209,7 +209,12 @@ fn plan(from_day: NaiveDate) -> [PlanStageRow; 4] {
     .map(|(stage, title, due_day, done_day)| PlanStageRow { stage, title: title.to_owned(), due_day, done_day })
 }
 
-async fn lesson_under_way(store: &Store, placement_id: PlacementId, class: &Class, now: DateTime<Utc>) -> Result<(), StoreError> {
+async fn lesson_under_way(
+    store: &Store,
+    placement_id: PlacementId,
+    class: &Class,
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
     let mut slots = store.slots_of_placement(placement_id.0).await?;
     if slots.is_empty() {
         slots = class.two_weeks();

@@ -264,8 +264,15 @@ async fn admit(state: &AppState, placement_id: PlacementId) -> Result<(RobotId, 
         around_lessons: delta(state.config.grants.around_lessons),
     };
     let placement = Placement { from_day: row.from_day, until_day: row.until_day };
-    let until = placement::may_join(&placement, &timetable.calendar, &timetable.on(timetable.calendar.day(now)), robot_now, limits, now)
-        .map_err(JoinError::Refused)?;
+    let until = placement::may_join(
+        &placement,
+        &timetable.calendar,
+        &timetable.on(timetable.calendar.day(now)),
+        robot_now,
+        limits,
+        now,
+    )
+    .map_err(JoinError::Refused)?;
     let bridges = state.store.bridges().await?;
     let bridge = bridge_of(&robot, &bridges).cloned().ok_or(JoinError::Refused(JoinRefusal::NoBridge))?;
     Ok((RobotId(row.robot_id), until, bridge))

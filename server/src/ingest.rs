@@ -118,7 +118,11 @@ async fn store(state: &AppState, devices: &mut Devices, messages: &[Message]) ->
         match stored.await {
             Ok(ingested) => return Some(ingested),
             Err(error) => {
-                tracing::error!(error = &error as &dyn std::error::Error, messages = messages.len(), "a batch was not stored; trying again");
+                tracing::error!(
+                    error = &error as &dyn std::error::Error,
+                    messages = messages.len(),
+                    "a batch was not stored; trying again"
+                );
                 tokio::select! {
                     () = state.shutdown.cancelled() => return None,
                     () = tokio::time::sleep(TRY_AGAIN_AFTER) => {}

@@ -80,7 +80,12 @@ pub async fn timetable(store: &Store, placement: &PlacementRow) -> Result<Timeta
 ///
 /// # Errors
 /// The database does not answer.
-pub async fn school_days(store: &Store, placement: &PlacementRow, first: NaiveDate, last: NaiveDate) -> Result<Vec<SchoolDay>, StoreError> {
+pub async fn school_days(
+    store: &Store,
+    placement: &PlacementRow,
+    first: NaiveDate,
+    last: NaiveDate,
+) -> Result<Vec<SchoolDay>, StoreError> {
     let timetable = timetable(store, placement).await?;
     let (from, until) = (timetable.calendar.bounds(first).0, timetable.calendar.bounds(last).1);
     let rows = store.presence_of_pupil(placement.pupil_id, from - MARGIN, until + MARGIN).await?;
@@ -99,7 +104,12 @@ pub async fn school_days(store: &Store, placement: &PlacementRow, first: NaiveDa
 ///
 /// # Errors
 /// The database does not answer.
-pub async fn between(store: &Store, placement: &PlacementRow, first: NaiveDate, last: NaiveDate) -> Result<Vec<Lesson>, StoreError> {
+pub async fn between(
+    store: &Store,
+    placement: &PlacementRow,
+    first: NaiveDate,
+    last: NaiveDate,
+) -> Result<Vec<Lesson>, StoreError> {
     let timetable = timetable(store, placement).await?;
     Ok(lessons_between(&timetable.calendar, &timetable.slots, first, last))
 }

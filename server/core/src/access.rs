@@ -26,15 +26,8 @@ pub enum Role {
 
 impl Role {
     /// Every role.
-    pub const ALL: [Self; 7] = [
-        Self::Coordinator,
-        Self::KeyWorker,
-        Self::SchoolLead,
-        Self::ClassroomStaff,
-        Self::Pupil,
-        Self::Parent,
-        Self::Auditor,
-    ];
+    pub const ALL: [Self; 7] =
+        [Self::Coordinator, Self::KeyWorker, Self::SchoolLead, Self::ClassroomStaff, Self::Pupil, Self::Parent, Self::Auditor];
 
     /// Its word in the database.
     #[must_use]

@@ -186,7 +186,9 @@ pub fn account_within(bounds: (DateTime<Utc>, DateTime<Utc>), lessons: &[Lesson]
         // What was done in an interval over two lessons belongs to the one that it lay in for longer.
         let span = position(fact);
         let overlaps = windows.iter().map(|window| overlap(span, *window)).enumerate();
-        if let Some((index, _)) = overlaps.filter(|(_, overlap)| *overlap > 0).max_by_key(|(index, overlap)| (*overlap, usize::MAX - index)) {
+        if let Some((index, _)) =
+            overlaps.filter(|(_, overlap)| *overlap > 0).max_by_key(|(index, overlap)| (*overlap, usize::MAX - index))
+        {
             let active = &mut accounts[index].active;
             active.spoke_ms = active.spoke_ms.saturating_add(fact.active.spoke_ms);
             active.hands = active.hands.saturating_add(fact.active.hands);
@@ -303,7 +305,13 @@ const FUTURE_MS: i64 = 60_000;
 ///
 /// # Errors
 /// The first rule that it breaks.
-pub fn check(n: u32, from: DateTime<Utc>, until: DateTime<Utc>, span_ms: u64, sent_at: DateTime<Utc>) -> Result<(), Impossible> {
+pub fn check(
+    n: u32,
+    from: DateTime<Utc>,
+    until: DateTime<Utc>,
+    span_ms: u64,
+    sent_at: DateTime<Utc>,
+) -> Result<(), Impossible> {
     let day = TimeDelta::days(1);
     if n == 0 {
         return Err(Impossible::Unnumbered);
@@ -314,7 +322,9 @@ pub fn check(n: u32, from: DateTime<Utc>, until: DateTime<Utc>, span_ms: u64, se
     if until - from > day || span_ms > day.num_milliseconds().unsigned_abs() {
         return Err(Impossible::TooLong);
     }
-    if (until - sent_at).num_milliseconds() > FUTURE_MS || from.timestamp_millis().saturating_add_unsigned(span_ms) > ms(sent_at) + FUTURE_MS {
+    if (until - sent_at).num_milliseconds() > FUTURE_MS
+        || from.timestamp_millis().saturating_add_unsigned(span_ms) > ms(sent_at) + FUTURE_MS
+    {
         return Err(Impossible::Future);
     }
     Ok(())

@@ -81,7 +81,9 @@ impl Calendar {
         for _ in 0..=96 {
             match self.zone.from_local_datetime(&wanted) {
                 LocalResult::Single(at) | LocalResult::Ambiguous(at, _) => return at.to_utc(),
-                LocalResult::None => wanted += TimeDelta::minutes(15) - TimeDelta::minutes(i64::from(wanted.and_utc().timestamp() / 60 % 15)),
+                LocalResult::None => {
+                    wanted += TimeDelta::minutes(15) - TimeDelta::minutes(i64::from(wanted.and_utc().timestamp() / 60 % 15))
+                }
             }
         }
         wanted.and_utc()

@@ -102,7 +102,11 @@ mod tests {
                 } else if !path.ends_with("register.rs") {
                     read += 1;
                     let text = std::fs::read_to_string(&path).unwrap();
-                    assert!(!text.contains("RegisterCode") && !text.contains("RegisterMark"), "{} names the register", path.display());
+                    assert!(
+                        !text.contains("RegisterCode") && !text.contains("RegisterMark"),
+                        "{} names the register",
+                        path.display()
+                    );
                 }
             }
         }

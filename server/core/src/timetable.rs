@@ -124,8 +124,10 @@ mod tests {
 
     fn check(day: &str, slots: &[Slot], expected: &str) {
         let lessons = lessons_on(&calendar(), slots, day.parse().unwrap());
-        let text: Vec<String> =
-            lessons.iter().map(|l| format!("{} {}-{}", l.about.subject, l.start.format("%H:%M"), l.end.format("%H:%M"))).collect();
+        let text: Vec<String> = lessons
+            .iter()
+            .map(|l| format!("{} {}-{}", l.about.subject, l.start.format("%H:%M"), l.end.format("%H:%M")))
+            .collect();
         assert_eq!(text.join(", "), expected, "{day}");
     }
 
@@ -150,7 +152,11 @@ mod tests {
 
     #[test]
     fn a_lesson_in_the_skipped_hour_does_not_happen() {
-        check("2026-03-29", &[slot(Week::One, Weekday::Sun, 60, 120, "Astronomy"), slot(Week::Two, Weekday::Sun, 60, 120, "Astronomy")], "");
+        check(
+            "2026-03-29",
+            &[slot(Week::One, Weekday::Sun, 60, 120, "Astronomy"), slot(Week::Two, Weekday::Sun, 60, 120, "Astronomy")],
+            "",
+        );
     }
 
     #[test]

@@ -5,15 +5,21 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use protocol::{
-    Active, ClosedBy, EndReason, Envelope, Kind, MessageId, PlacementId, PresenceMessage, RobotId, SCHEMA_VERSION, SessionId, Tier,
-    Topic,
+    Active, ClosedBy, EndReason, Envelope, Kind, MessageId, PlacementId, PresenceMessage, RobotId, SCHEMA_VERSION, SessionId,
+    Tier, Topic,
 };
 use server_core::timetable::Lesson;
 
 use super::ids;
 
 /// Messages about the lessons that ended before `now`, numbered from `first`.
-pub(super) fn messages(placement: PlacementId, robot: RobotId, lessons: &[Lesson], now: DateTime<Utc>, first: u64) -> Vec<(String, Vec<u8>)> {
+pub(super) fn messages(
+    placement: PlacementId,
+    robot: RobotId,
+    lessons: &[Lesson],
+    now: DateTime<Utc>,
+    first: u64,
+) -> Vec<(String, Vec<u8>)> {
     let mut facts = Vec::new();
     for lesson in lessons.iter().filter(|lesson| lesson.about.expected && lesson.end + TimeDelta::minutes(1) <= now) {
         let chance = chance_of(lesson);
@@ -40,7 +46,12 @@ pub(super) fn messages(placement: PlacementId, robot: RobotId, lessons: &[Lesson
 }
 
 /// Most lessons from start to end, some shorter, some partly with sound only, some not at all: pupils rest.
-fn visit(facts: &mut Vec<PresenceMessage>, (session, placement, robot): (SessionId, PlacementId, RobotId), lesson: &Lesson, chance: u64) {
+fn visit(
+    facts: &mut Vec<PresenceMessage>,
+    (session, placement, robot): (SessionId, PlacementId, RobotId),
+    lesson: &Lesson,
+    chance: u64,
+) {
     if chance % 7 == 3 {
         return;
     }
@@ -63,7 +74,15 @@ fn visit(facts: &mut Vec<PresenceMessage>, (session, placement, robot): (Session
         let closed_by = Some(if tier == Tier::Video && change < lesson.end { ClosedBy::TierChange } else { ClosedBy::End });
         facts.push(PresenceMessage::Interval { session, placement, robot, n, tier, from, until, span_ms, active, closed_by });
     }
-    facts.push(PresenceMessage::Ended { session, placement, robot, at: until, reason: EndReason::Left, intervals: n, total_ms });
+    facts.push(PresenceMessage::Ended {
+        session,
+        placement,
+        robot,
+        at: until,
+        reason: EndReason::Left,
+        intervals: n,
+        total_ms,
+    });
 }
 
 /// A number that belongs to the lesson.

@@ -12,7 +12,9 @@ async fn seeded(now: &str) -> (tempfile::TempDir, Store, DateTime<Utc>) {
 
 #[tokio::test]
 async fn a_lesson_is_under_way_for_both_pupils_whenever_it_is_tried() {
-    for now in ["2026-11-23T09:00:00Z", "2026-11-21T22:14:00Z", "2026-12-25T23:59:30Z", "2027-03-28T00:10:00Z", "2026-11-24T10:55:00Z"] {
+    for now in
+        ["2026-11-23T09:00:00Z", "2026-11-21T22:14:00Z", "2026-12-25T23:59:30Z", "2027-03-28T00:10:00Z", "2026-11-24T10:55:00Z"]
+    {
         let (_dir, store, now) = seeded(now).await;
         for id in [ids::ADA_PLACEMENT, ids::BEN_PLACEMENT] {
             let placement = store.placement(id.0).await.unwrap().unwrap();
@@ -52,7 +54,11 @@ async fn a_second_start_keeps_what_is_there_and_lays_a_lesson_around_its_own_mom
     let evening = now + TimeDelta::hours(11);
     seed_store(&store, &dir.path().join("devices.toml"), evening).await.unwrap();
     assert_eq!(store.presence_of_pupil(ids::ADA, now - TimeDelta::days(30), evening).await.unwrap(), before);
-    assert_eq!(store.robot(ids::ROBIN.0).await.unwrap().unwrap().carried_by, Some(ids::ALDER_STAFF), "the robot is still carried");
+    assert_eq!(
+        store.robot(ids::ROBIN.0).await.unwrap().unwrap().carried_by,
+        Some(ids::ALDER_STAFF),
+        "the robot is still carried"
+    );
     let placement = store.placement(ids::ADA_PLACEMENT.0).await.unwrap().unwrap();
     let today = lessons::timetable(&store, &placement).await.unwrap().on(evening.date_naive());
     assert_eq!((today.len(), today.iter().filter(|lesson| lesson.is_at(evening)).count()), (6, 1));

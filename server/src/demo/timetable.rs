@@ -24,15 +24,33 @@ const ALDER_9A: [[Cell; 5]; 5] = [
     [("Maths", "Ms N.", 2), ("English", "Mrs P.", 4), ("Science", "Mr T.", 3), ("Geography", "Ms N.", 1), ("Art", "Mr O.", 1)],
     [("Maths", "Ms N.", 2), ("English", "Mrs P.", 4), ("Science", "Mr T.", 3), ("French", "Mme L.", 1), ("PE", "Mr G.", 5)],
     [("English", "Mrs P.", 4), ("History", "Mr O.", 1), ("Maths", "Ms N.", 2), ("Science", "Mr T.", 3), ("Music", "Ms V.", 1)],
-    [("Science", "Mr T.", 3), ("Maths", "Ms N.", 2), ("English", "Mrs P.", 4), ("Geography", "Ms N.", 1), ("Computing", "Mr T.", 3)],
-    [("French", "Mme L.", 1), ("Science", "Mr T.", 3), ("Maths", "Ms N.", 2), ("English", "Mrs P.", 4), ("Tutor time", "Mr T.", 3)],
+    [
+        ("Science", "Mr T.", 3),
+        ("Maths", "Ms N.", 2),
+        ("English", "Mrs P.", 4),
+        ("Geography", "Ms N.", 1),
+        ("Computing", "Mr T.", 3),
+    ],
+    [
+        ("French", "Mme L.", 1),
+        ("Science", "Mr T.", 3),
+        ("Maths", "Ms N.", 2),
+        ("English", "Mrs P.", 4),
+        ("Tutor time", "Mr T.", 3),
+    ],
 ];
 const MARSH_8M: [[Cell; 5]; 5] = [
     [("Science", "Dr A.", 1), ("Maths", "Mr K.", 2), ("English", "Ms W.", 2), ("History", "Ms W.", 2), ("Drama", "Mr B.", 3)],
     [("Maths", "Mr K.", 2), ("Science", "Dr A.", 1), ("English", "Ms W.", 2), ("Spanish", "Sr C.", 2), ("PE", "Mr B.", 3)],
     [("English", "Ms W.", 2), ("Maths", "Mr K.", 2), ("Science", "Dr A.", 1), ("Geography", "Ms W.", 2), ("Art", "Ms W.", 2)],
     [("Science", "Dr A.", 1), ("Spanish", "Sr C.", 2), ("Maths", "Mr K.", 2), ("English", "Ms W.", 2), ("Music", "Mr B.", 3)],
-    [("Maths", "Mr K.", 2), ("English", "Ms W.", 2), ("Science", "Dr A.", 1), ("Computing", "Dr A.", 1), ("Tutor time", "Dr A.", 1)],
+    [
+        ("Maths", "Mr K.", 2),
+        ("English", "Ms W.", 2),
+        ("Science", "Dr A.", 1),
+        ("Computing", "Dr A.", 1),
+        ("Tutor time", "Dr A.", 1),
+    ],
 ];
 
 /// One class of the demonstration.
@@ -89,7 +107,14 @@ impl Class {
         self.slot(self.extra, week, weekday, (start, end), true)
     }
 
-    fn slot(&self, (subject, teacher, room): Cell, week: i64, weekday: i64, (start_min, end_min): (i64, i64), expected: bool) -> SlotRow {
+    fn slot(
+        &self,
+        (subject, teacher, room): Cell,
+        week: i64,
+        weekday: i64,
+        (start_min, end_min): (i64, i64),
+        expected: bool,
+    ) -> SlotRow {
         let robot_stays_out = subject == "PE";
         SlotRow {
             timetable_slot_id: ids::slot(self.id, week, weekday, start_min),
@@ -128,7 +153,10 @@ mod tests {
                 assert!(slot.expected || slot.robot_stays_out, "{now}");
                 let is_known = slots.iter().any(|known| known.timetable_slot_id == slot.timetable_slot_id);
                 let overlaps = slots.iter().any(|known| {
-                    known.week == slot.week && known.weekday == slot.weekday && known.start_min < slot.end_min && slot.start_min < known.end_min
+                    known.week == slot.week
+                        && known.weekday == slot.weekday
+                        && known.start_min < slot.end_min
+                        && slot.start_min < known.end_min
                 });
                 assert_eq!(is_known, overlaps, "{now}: an added lesson lies over no other");
             }
@@ -137,7 +165,8 @@ mod tests {
 
     #[test]
     fn slots_have_their_own_names() {
-        let mut names: Vec<Uuid> = [alder(), marsh()].iter().flat_map(Class::two_weeks).map(|slot| slot.timetable_slot_id).collect();
+        let mut names: Vec<Uuid> =
+            [alder(), marsh()].iter().flat_map(Class::two_weeks).map(|slot| slot.timetable_slot_id).collect();
         names.sort();
         names.dedup();
         assert_eq!(names.len(), 100);

@@ -5,9 +5,7 @@
 
 use aws_lc_rs::digest::{SHA256, digest};
 use chrono::{DateTime, Utc};
-use protocol::{
-    Envelope, EventMessage, HelloMessage, Kind, LinkMessage, PresenceMessage, RobotId, RobotMessage, Role, Topic,
-};
+use protocol::{Envelope, EventMessage, HelloMessage, Kind, LinkMessage, PresenceMessage, RobotId, RobotMessage, Role, Topic};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -62,7 +60,11 @@ fn fact(topic: &str, envelope: Envelope<Value>, sender: Option<DeviceKind>) -> R
                 DeviceKind::Robot => Role::Robot,
                 DeviceKind::Bridge => Role::Bridge,
             };
-            if hello.role == role { Ok(Fact::Hello(hello)) } else { Err("the device says that it is of another kind".to_owned()) }
+            if hello.role == role {
+                Ok(Fact::Hello(hello))
+            } else {
+                Err("the device says that it is of another kind".to_owned())
+            }
         }
         (Kind::Presence, DeviceKind::Bridge) => {
             if !is_numbered {

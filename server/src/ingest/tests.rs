@@ -21,7 +21,8 @@ fn message(seq: u64, from_s: i64, length_s: i64, now: chrono::DateTime<chrono::U
         active: Active::default(),
         closed_by: Some(ClosedBy::End),
     };
-    let envelope = Envelope { v: 1, id: MessageId::new(), epoch: Uuid::from_u128(9), seq: Some(seq), sent_at: now, mono_ms: 0, body };
+    let envelope =
+        Envelope { v: 1, id: MessageId::new(), epoch: Uuid::from_u128(9), seq: Some(seq), sent_at: now, mono_ms: 0, body };
     (Topic::new(ids::BRIDGE, Kind::Presence).to_string(), envelope.to_bytes())
 }
 
@@ -40,7 +41,8 @@ async fn a_message_becomes_minutes_once_however_often_it_comes() {
     assert_eq!(minutes().await, 0);
     let early = message(1, -1_800, 600, now);
     let late = message(2, -1_800, 1_500, now);
-    for batch in [vec![late.clone(), early.clone()], vec![early, late], vec![("ws/v1/x/up/presence".to_owned(), b"{".to_vec())]] {
+    for batch in [vec![late.clone(), early.clone()], vec![early, late], vec![("ws/v1/x/up/presence".to_owned(), b"{".to_vec())]]
+    {
         apply(&store, &batch, now).await.unwrap();
     }
     assert_eq!(minutes().await, 25);
@@ -61,8 +63,11 @@ impl Mosquitto {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("mosquitto.conf");
         std::fs::write(&file, format!("listener {port} 127.0.0.1\nallow_anonymous true\npersistence false\n")).unwrap();
-        let program = ["/usr/sbin/mosquitto", "mosquitto"].into_iter().find(|path| *path == "mosquitto" || std::path::Path::new(path).exists());
-        let process = std::process::Command::new(program.unwrap()).arg("-c").arg(file).stderr(std::process::Stdio::null()).spawn();
+        let program = ["/usr/sbin/mosquitto", "mosquitto"]
+            .into_iter()
+            .find(|path| *path == "mosquitto" || std::path::Path::new(path).exists());
+        let process =
+            std::process::Command::new(program.unwrap()).arg("-c").arg(file).stderr(std::process::Stdio::null()).spawn();
         let process = process.expect("mosquitto is installed (tests/run does it)");
         Self { process, url: format!("mqtt://127.0.0.1:{port}"), _folder: folder }
     }
@@ -101,7 +106,12 @@ async fn over_a_real_broker_facts_are_acknowledged_after_the_commit_and_a_greeti
     let dir = tempfile::tempdir().unwrap();
     let grant_key_file = dir.path().join("grant.pem");
     std::fs::write(&grant_key_file, rcgen::KeyPair::generate_for(&rcgen::PKCS_ED25519).unwrap().serialize_pem()).unwrap();
-    let config = crate::Config { database: dir.path().join("t.db"), grant_key_file, mqtt: broker.config("server"), ..Default::default() };
+    let config = crate::Config {
+        database: dir.path().join("t.db"),
+        grant_key_file,
+        mqtt: broker.config("server"),
+        ..Default::default()
+    };
     let shutdown = tokio_util::sync::CancellationToken::new();
     let clock = std::sync::Arc::new(protocol::SystemClock::starting_at("2026-11-23T09:30:00Z".parse().unwrap()));
     let running = crate::start(config, clock.clone(), shutdown.clone()).await.unwrap();
@@ -126,9 +136,19 @@ async fn over_a_real_broker_facts_are_acknowledged_after_the_commit_and_a_greeti
         assert!(matches!(connected, Some(Event::Connected)), "{connected:?}");
     }
     let now = state.clock.now();
-    let hello = |role, http_base| HelloMessage { role, status: Status::Here, version: "1".into(), connected_at: now.utc, http_base, public_base: None };
+    let hello = |role, http_base| HelloMessage {
+        role,
+        status: Status::Here,
+        version: "1".into(),
+        connected_at: now.utc,
+        http_base,
+        public_base: None,
+    };
     let said = |body| Envelope::new(now, Uuid::nil(), body).to_bytes();
-    bridge.publish(Topic::new(ids::BRIDGE, Kind::Hello), said(hello(Role::Bridge, Some("http://bridge".into())))).await.unwrap();
+    bridge
+        .publish(Topic::new(ids::BRIDGE, Kind::Hello), said(hello(Role::Bridge, Some("http://bridge".into()))))
+        .await
+        .unwrap();
     robot.publish(Topic::new(ids::ROBIN, Kind::Hello), said(hello(Role::Robot, None))).await.unwrap();
     let grant: GrantMessage = next(&mut from_robot, Kind::Grant).await;
     assert_eq!(grant.whip_url, format!("http://bridge/whip/{}", ids::ROBIN));

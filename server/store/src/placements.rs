@@ -40,7 +40,10 @@ pub struct PlacementRow {
 
 impl std::fmt::Debug for PlacementRow {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("PlacementRow").field("placement_id", &self.placement_id).field("robot_id", &self.robot_id).finish_non_exhaustive()
+        f.debug_struct("PlacementRow")
+            .field("placement_id", &self.placement_id)
+            .field("robot_id", &self.robot_id)
+            .finish_non_exhaustive()
     }
 }
 
@@ -178,7 +181,12 @@ impl Store {
     ///
     /// # Errors
     /// The database does not answer.
-    pub async fn register_marks(&self, pupil_id: Uuid, from: NaiveDate, until: NaiveDate) -> Result<Vec<RegisterMarkRow>, StoreError> {
+    pub async fn register_marks(
+        &self,
+        pupil_id: Uuid,
+        from: NaiveDate,
+        until: NaiveDate,
+    ) -> Result<Vec<RegisterMarkRow>, StoreError> {
         Ok(sqlx::query_as!(
             RegisterMarkRow,
             r#"SELECT day AS "day!: NaiveDate", half_day AS "half_day!", code AS "code!",

@@ -63,7 +63,12 @@ impl Store {
     ///
     /// # Errors
     /// The database does not answer, or holds an unreadable tier.
-    pub async fn presence_of_pupil(&self, pupil_id: Uuid, from: DateTime<Utc>, until: DateTime<Utc>) -> Result<Vec<PresenceRow>, StoreError> {
+    pub async fn presence_of_pupil(
+        &self,
+        pupil_id: Uuid,
+        from: DateTime<Utc>,
+        until: DateTime<Utc>,
+    ) -> Result<Vec<PresenceRow>, StoreError> {
         let rows = sqlx::query!(
             r#"SELECT i.session_id AS "session_id!: Uuid", v.placement_id AS "placement_id!: Uuid", v.robot_id AS "robot_id!: Uuid",
                       i.n AS "n!: i64", i.tier AS "tier!", i.from_at AS "from_at!: DateTime<Utc>",
@@ -131,7 +136,8 @@ pub(crate) async fn merge(
     fact: &PresenceMessage,
     offset_ms: i64,
 ) -> Result<Result<Uuid, Refused>, StoreError> {
-    let (PresenceMessage::Interval { session, placement, robot, .. } | PresenceMessage::Ended { session, placement, robot, .. }) = fact;
+    let (PresenceMessage::Interval { session, placement, robot, .. }
+    | PresenceMessage::Ended { session, placement, robot, .. }) = fact;
     let Some(known) = sqlx::query!(
         r#"SELECT pupil_id AS "pupil_id!: Uuid", robot_id AS "robot_id!: Uuid" FROM placement WHERE placement_id = $1"#,
         placement.0

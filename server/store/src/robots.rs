@@ -158,12 +158,10 @@ impl Store {
     /// # Errors
     /// The database does not answer.
     pub async fn device_kind(&self, device_id: Uuid) -> Result<Option<DeviceKind>, StoreError> {
-        let kind = sqlx::query_scalar!(
-            r#"SELECT kind AS "kind!" FROM device WHERE device_id = $1 AND revoked_at IS NULL"#,
-            device_id
-        )
-        .fetch_optional(&self.read)
-        .await?;
+        let kind =
+            sqlx::query_scalar!(r#"SELECT kind AS "kind!" FROM device WHERE device_id = $1 AND revoked_at IS NULL"#, device_id)
+                .fetch_optional(&self.read)
+                .await?;
         Ok(kind.map(|kind| if kind == "robot" { DeviceKind::Robot } else { DeviceKind::Bridge }))
     }
 
@@ -236,7 +234,13 @@ impl Store {
     ///
     /// # Errors
     /// The database does not answer, or a rule of its tables is broken.
-    pub async fn add_robot(&self, robot_id: Uuid, organisation_id: Uuid, name: &str, room_id: Option<Uuid>) -> Result<(), StoreError> {
+    pub async fn add_robot(
+        &self,
+        robot_id: Uuid,
+        organisation_id: Uuid,
+        name: &str,
+        room_id: Option<Uuid>,
+    ) -> Result<(), StoreError> {
         let mut tx = self.begin().await?;
         sqlx::query!(
             "INSERT INTO robot (robot_id, organisation_id, name, room_id) VALUES ($1, $2, $3, $4)

@@ -74,7 +74,12 @@ fn what_each_role_may_do_with_a_robot() {
 
 #[test]
 fn nobody_reaches_beside_or_above_their_own_organisation() {
-    let subjects = [Subject::Robot { school: MARSH }, Subject::Pupil { pupil: PUPIL, school: MARSH, provider: None, key_worker: Some(ME) }, Subject::Organisation(AUTHORITY), Subject::Organisation(MARSH)];
+    let subjects = [
+        Subject::Robot { school: MARSH },
+        Subject::Pupil { pupil: PUPIL, school: MARSH, provider: None, key_worker: Some(ME) },
+        Subject::Organisation(AUTHORITY),
+        Subject::Organisation(MARSH),
+    ];
     for role in ROLES {
         for subject in &subjects {
             assert_eq!(allowed(&person(ME, role, ALDER), subject), [], "{role:?} {subject:?}");
@@ -90,7 +95,11 @@ fn nothing_is_allowed_without_a_role_or_in_an_unknown_organisation() {
         for role in ROLES {
             assert_eq!(allowed(&person(ME, role, Uuid::from_u128(99)), subject), []);
             let elsewhere = Subject::Robot { school: Uuid::from_u128(99) };
-            assert_eq!(allowed(&person(ME, role, Uuid::from_u128(99)), &elsewhere), [], "an unknown organisation is below nothing");
+            assert_eq!(
+                allowed(&person(ME, role, Uuid::from_u128(99)), &elsewhere),
+                [],
+                "an unknown organisation is below nothing"
+            );
         }
     }
 }

@@ -84,7 +84,10 @@ fn minutes_of_a_lesson() {
 #[test]
 fn seconds_of_several_intervals_are_rounded_down_once() {
     // Three times 40 seconds are two minutes, not three times nothing.
-    check_minutes("video 09:00:00-09:00:40; video 09:10:00-09:10:40; video 09:20:00-09:20:40", "2 of 60: video 2, stills 0, audio 0; social 0");
+    check_minutes(
+        "video 09:00:00-09:00:40; video 09:10:00-09:10:40; video 09:20:00-09:20:40",
+        "2 of 60: video 2, stills 0, audio 0; social 0",
+    );
 }
 
 #[test]
@@ -180,7 +183,8 @@ fn facts() -> impl Strategy<Value = Vec<Presence>> {
 
 /// Lessons of the same morning: back to back, with gaps, and sometimes over each other.
 fn timetable() -> impl Strategy<Value = Vec<Lesson>> {
-    prop::collection::vec((0i64..20_000, 60i64..7_200), 0..6).prop_map(|raw| raw.into_iter().map(|(start, length)| lesson(start, start + length)).collect())
+    prop::collection::vec((0i64..20_000, 60i64..7_200), 0..6)
+        .prop_map(|raw| raw.into_iter().map(|(start, length)| lesson(start, start + length)).collect())
 }
 
 /// The same answer, worked out second by second instead of by intervals.

@@ -44,9 +44,13 @@ fn days_have_23_24_or_25_hours() {
 #[test]
 fn weeks_alternate_through_holidays_and_backwards() {
     let calendar = london();
-    for (at, week) in
-        [("2026-09-07", Week::One), ("2026-09-13", Week::One), ("2026-09-14", Week::Two), ("2026-11-02", Week::One), ("2026-08-31", Week::Two)]
-    {
+    for (at, week) in [
+        ("2026-09-07", Week::One),
+        ("2026-09-13", Week::One),
+        ("2026-09-14", Week::Two),
+        ("2026-11-02", Week::One),
+        ("2026-08-31", Week::Two),
+    ] {
         assert_eq!(calendar.week(day(at)), week, "{at}");
     }
     assert_eq!(Calendar::new("Europe/London", None, []).unwrap().week(day("2026-09-14")), Week::One);

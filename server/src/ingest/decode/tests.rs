@@ -48,7 +48,8 @@ fn who_may_say_what() {
     use DeviceKind::{Bridge, Robot};
     let event = json!({"what": "started", "robot": DEVICE, "at": now()});
     let of_another = json!({"what": "started", "robot": Uuid::from_u128(8), "at": now()});
-    let body = json!({"state": "idle", "battery_pct": 50, "charging": false, "camera_on": false, "hand_up": false, "uptime_s": 1});
+    let body =
+        json!({"state": "idle", "battery_pct": 50, "charging": false, "camera_on": false, "hand_up": false, "uptime_s": 1});
     let link = json!({"robot": DEVICE});
     for (kind, sender, seq, body, expected) in [
         ("presence", Some(Bridge), Some(1), &interval(), "fine"),
@@ -74,7 +75,9 @@ fn who_may_say_what() {
 
 #[test]
 fn a_body_of_another_shape_and_an_interval_that_cannot_be_true() {
-    assert!(reason("robot", Some(DeviceKind::Robot), None, &json!({"state": "dancing"})).starts_with("the body is not readable"));
+    assert!(
+        reason("robot", Some(DeviceKind::Robot), None, &json!({"state": "dancing"})).starts_with("the body is not readable")
+    );
     let mut future = interval();
     future["until"] = json!(now() + TimeDelta::hours(1));
     assert_eq!(reason("presence", Some(DeviceKind::Bridge), Some(1), &future), "the interval lies in the future");

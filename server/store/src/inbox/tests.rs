@@ -1,7 +1,7 @@
 //! Batches, copies, gaps, and what goes to quarantine.
 
 use chrono::TimeDelta;
-use protocol::{LegQuality, Percent, RobotId, SessionId, Tier};
+use protocol::{BodyState, EventKind, LegQuality, Percent, RobotId, Role, SessionId, Status, Tier};
 
 use super::*;
 use crate::tests::fresh;
@@ -48,7 +48,8 @@ async fn store() -> (tempfile::TempDir, Store) {
 }
 
 async fn ack(store: &Store, seqs: &[u64]) -> (u64, Vec<(u64, u64)>) {
-    let batch: Vec<_> = seqs.iter().map(|seq| received(BRIDGE, Some(*seq), interval(u32::try_from(*seq).unwrap(), 1))).collect();
+    let batch: Vec<_> =
+        seqs.iter().map(|seq| received(BRIDGE, Some(*seq), interval(u32::try_from(*seq).unwrap(), 1))).collect();
     let ingested = store.ingest(&batch, now()).await.unwrap();
     assert_eq!(ingested.acks.len(), 1, "one acknowledgement a sender and epoch");
     (ingested.acks[0].1.through, ingested.acks[0].1.gaps.clone())
@@ -91,9 +92,22 @@ async fn a_second_copy_changes_nothing_and_another_body_goes_to_quarantine() {
 async fn what_breaks_a_rule_is_kept_with_the_reason_and_blocks_nothing() {
     let (_dir, store) = store().await;
     let foreign = match interval(1, 5) {
-        Fact::Presence(PresenceMessage::Interval { session, robot, n, tier, from, until, span_ms, active, closed_by, .. }) => {
+        Fact::Presence(PresenceMessage::Interval {
+            session, robot, n, tier, from, until, span_ms, active, closed_by, ..
+        }) => {
             let placement = protocol::PlacementId(Uuid::from_u128(99));
-            Fact::Presence(PresenceMessage::Interval { session, placement, robot, n, tier, from, until, span_ms, active, closed_by })
+            Fact::Presence(PresenceMessage::Interval {
+                session,
+                placement,
+                robot,
+                n,
+                tier,
+                from,
+                until,
+                span_ms,
+                active,
+                closed_by,
+            })
         }
         other => other,
     };

@@ -44,7 +44,8 @@ async fn a_later_import_replaces_the_mark_that_the_school_changed() {
 #[tokio::test]
 async fn no_table_joins_minutes_and_the_register() {
     let (_dir, store) = fresh().await;
-    let sql: Vec<String> = sqlx::query_scalar("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL").fetch_all(&store.read).await.unwrap();
+    let sql: Vec<String> =
+        sqlx::query_scalar("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL").fetch_all(&store.read).await.unwrap();
     assert!(sql.iter().any(|text| text.contains("register_mark")));
     for text in &sql {
         let is_register = text.contains("TABLE register_mark");
@@ -52,6 +53,10 @@ async fn no_table_joins_minutes_and_the_register() {
         assert!(!(is_register && is_ledger), "{text}");
         assert!(is_register || !text.contains("REFERENCES register_mark"), "{text}");
     }
-    let triggers: i64 = sqlx::query_scalar("SELECT count(*) FROM sqlite_master WHERE type = 'trigger' AND sql LIKE '%register_mark%'").fetch_one(&store.read).await.unwrap();
+    let triggers: i64 =
+        sqlx::query_scalar("SELECT count(*) FROM sqlite_master WHERE type = 'trigger' AND sql LIKE '%register_mark%'")
+            .fetch_one(&store.read)
+            .await
+            .unwrap();
     assert_eq!(triggers, 0);
 }

@@ -71,7 +71,8 @@ async fn every_order_of_the_same_facts_gives_the_same_rows() {
         interval(2, Tier::Audio, 75, 20, Some(ClosedBy::End)),
         ended(95, 2, 95_000),
     ];
-    let strip = |rows: Vec<PresenceRow>| rows.into_iter().map(|row| PresenceRow { clock_offset_ms: 0, ..row }).collect::<Vec<_>>();
+    let strip =
+        |rows: Vec<PresenceRow>| rows.into_iter().map(|row| PresenceRow { clock_offset_ms: 0, ..row }).collect::<Vec<_>>();
     let (rows, incomplete, reasons) = stored(&facts).await;
     assert_eq!((rows.len(), incomplete.len(), reasons.len()), (2, 0, 0));
     assert_eq!((rows[0].span_ms, rows[0].until_at, rows[0].is_open, rows[0].spoke_ms), (75_000, at(75), false, 75));
@@ -95,7 +96,12 @@ async fn a_visit_that_lacks_an_interval_is_found_by_the_bridges_own_count() {
 
 #[tokio::test]
 async fn an_interval_told_with_another_beginning_is_refused_and_the_first_one_stays() {
-    let (rows, _, reasons) = stored(&[interval(1, Tier::Video, 0, 60, None), interval(1, Tier::Video, 5, 90, None), interval(1, Tier::Audio, 0, 90, None)]).await;
+    let (rows, _, reasons) = stored(&[
+        interval(1, Tier::Video, 0, 60, None),
+        interval(1, Tier::Video, 5, 90, None),
+        interval(1, Tier::Audio, 0, 90, None),
+    ])
+    .await;
     assert_eq!(reasons, ["the interval is already known with another beginning or tier"; 2]);
     assert_eq!(rows.iter().map(|row| (row.tier, row.span_ms)).collect::<Vec<_>>(), [(Tier::Video, 60_000)]);
 }

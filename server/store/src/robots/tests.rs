@@ -10,7 +10,13 @@ async fn a_robot_is_carried_and_put_down_only_in_its_own_school() {
     let (_dir, store) = fresh().await;
     fill(&store).await;
     let (staff, now, other) = (Uuid::from_u128(20), "2026-11-23T09:00:00Z".parse().unwrap(), Uuid::from_u128(21));
-    let elsewhere = OrganisationRow { organisation_id: other, kind: "school".into(), name: "Marsh".into(), parent_id: None, time_zone: "Europe/London".into() };
+    let elsewhere = OrganisationRow {
+        organisation_id: other,
+        kind: "school".into(),
+        name: "Marsh".into(),
+        parent_id: None,
+        time_zone: "Europe/London".into(),
+    };
     store.add_organisation(&elsewhere, None).await.unwrap();
     store.add_room(&RoomRow { room_id: other, organisation_id: other, name: "Lab 3".into() }).await.unwrap();
 
