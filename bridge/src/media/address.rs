@@ -58,13 +58,13 @@ mod tests {
     #[test]
     fn configured_addresses_are_taken_as_they_are() {
         let config = MediaConfig { public_addresses: ips(&["198.51.100.1", "127.0.0.1"]), ..MediaConfig::default() };
-        let local = "0.0.0.0:8189".parse().unwrap();
-        assert_eq!(reachable(&config, local), ["198.51.100.1:8189".parse().unwrap(), "127.0.0.1:8189".parse().unwrap()]);
+        let told: Vec<String> = reachable(&config, "0.0.0.0:8189".parse().unwrap()).iter().map(ToString::to_string).collect();
+        assert_eq!(told, ["198.51.100.1:8189", "127.0.0.1:8189"]);
     }
 
     #[test]
     fn a_bound_address_is_the_only_one() {
-        let local = "127.0.0.1:8189".parse().unwrap();
-        assert_eq!(reachable(&MediaConfig::default(), local), [local]);
+        let local: SocketAddr = "127.0.0.1:8189".parse().unwrap();
+        assert_eq!(reachable(&MediaConfig::default(), local), vec![local]);
     }
 }

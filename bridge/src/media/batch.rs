@@ -59,7 +59,9 @@ impl Batch {
     /// Queues a packet of `length` bytes that `fill` writes in place; nothing is queued if it returns `None`.
     pub(super) fn write(&mut self, path: Path, length: usize, fill: impl FnOnce(&mut [u8]) -> Option<()>) -> Option<()> {
         let max_segments = self.max_segments;
-        let fits = |burst: &Burst| !burst.ended && length <= burst.segment && burst.count < max_segments && burst.bytes.len() + length <= MAX_BURST;
+        let fits = |burst: &Burst| {
+            !burst.ended && length <= burst.segment && burst.count < max_segments && burst.bytes.len() + length <= MAX_BURST
+        };
         let newest = self.bursts.iter().rposition(|burst| burst.path == path);
         let place = match newest.filter(|place| fits(&self.bursts[*place])) {
             Some(place) => place,

@@ -13,8 +13,8 @@ use protocol::CONTROL_LABEL;
 use protocol::control::MAX_CONTROL_BYTES;
 use rtc_datachannel::data_channel::{DataChannel, DataChannelConfig};
 use rtc_sctp::{
-    Association, AssociationHandle, DatagramEvent, Endpoint, EndpointConfig, Event, Payload, PayloadProtocolIdentifier as Ppi, ServerConfig, StreamEvent,
-    TransportConfig,
+    Association, AssociationHandle, DatagramEvent, Endpoint, EndpointConfig, Event, Payload, PayloadProtocolIdentifier as Ppi,
+    ServerConfig, StreamEvent, TransportConfig,
 };
 use rtc_shared::TransportProtocol;
 use sansio::Protocol;
@@ -143,7 +143,9 @@ impl Channel {
         while let Some(event) = self.association.as_mut().and_then(|(_, association)| association.poll()) {
             match event {
                 Event::Stream(StreamEvent::Readable { id }) => self.read(now, id, &mut out),
-                Event::AssociationLost { id, .. } if matches!(self.state, State::Open(open) if open == id) => self.close(&mut out),
+                Event::AssociationLost { id, .. } if matches!(self.state, State::Open(open) if open == id) => {
+                    self.close(&mut out)
+                }
                 _ => {}
             }
         }
@@ -179,7 +181,10 @@ impl Channel {
             match chunks.ppi {
                 Ppi::Dcep => {
                     let Ok(body) = chunks.to_payload(MAX_MESSAGE) else { continue };
-                    let Ok(mut dialled) = DataChannel::accept(DataChannelConfig::default(), handle.0, id, Ppi::Dcep, &body) else { continue };
+                    let Ok(mut dialled) = DataChannel::accept(DataChannelConfig::default(), handle.0, id, Ppi::Dcep, &body)
+                    else {
+                        continue;
+                    };
                     if dialled.config().label != CONTROL_LABEL || !matches!(self.state, State::Waiting) {
                         continue;
                     }

@@ -33,8 +33,11 @@ const SRTCP_WINDOW: usize = 128;
 const DTLS_WINDOW: usize = 64;
 
 /// Profiles from the best; GCM is cheaper and stronger, counter mode is what every client has.
-const PREFERENCE: [SrtpProtectionProfile; 3] =
-    [SrtpProtectionProfile::Srtp_Aead_Aes_128_Gcm, SrtpProtectionProfile::Srtp_Aead_Aes_256_Gcm, SrtpProtectionProfile::Srtp_Aes128_Cm_Hmac_Sha1_80];
+const PREFERENCE: [SrtpProtectionProfile; 3] = [
+    SrtpProtectionProfile::Srtp_Aead_Aes_128_Gcm,
+    SrtpProtectionProfile::Srtp_Aead_Aes_256_Gcm,
+    SrtpProtectionProfile::Srtp_Aes128_Cm_Hmac_Sha1_80,
+];
 
 /// The bridge's certificate and cryptography, made once per process.
 #[derive(Clone)]
@@ -55,7 +58,13 @@ impl Identity {
         Ok(Self { provider, certificate, fingerprint })
     }
 
-    fn config(&self, profiles: &[SrtpProtectionProfile], is_client: bool, wanted: [u8; 32], mismatch: &Arc<AtomicBool>) -> Result<Arc<HandshakeConfig>, Error> {
+    fn config(
+        &self,
+        profiles: &[SrtpProtectionProfile],
+        is_client: bool,
+        wanted: [u8; 32],
+        mismatch: &Arc<AtomicBool>,
+    ) -> Result<Arc<HandshakeConfig>, Error> {
         let provider = self.provider.clone();
         let mismatch = mismatch.clone();
         let config = ConfigBuilder::default()
@@ -67,7 +76,8 @@ impl Identity {
             .with_insecure_skip_verify(true)
             .with_verify_peer_certificate(Some(Arc::new(move |certificates: &[Vec<u8>], _: &[_]| {
                 let der = certificates.first().ok_or(Error::ErrNonCertificate)?;
-                let digest = provider.crypto().hash(HashAlgorithm::Sha256, der).map_err(|error| Error::Crypto(error.to_string()))?;
+                let digest =
+                    provider.crypto().hash(HashAlgorithm::Sha256, der).map_err(|error| Error::Crypto(error.to_string()))?;
                 if digest == wanted {
                     return Ok(());
                 }
@@ -181,7 +191,9 @@ impl Dtls {
         let mut outcomes = Vec::with_capacity(events.len());
         for event in events {
             match event {
-                EndpointEvent::HandshakeComplete => outcomes.push(self.keys().map_or(Outcome::Refused, |keys| Outcome::Up(Box::new(keys)))),
+                EndpointEvent::HandshakeComplete => {
+                    outcomes.push(self.keys().map_or(Outcome::Refused, |keys| Outcome::Up(Box::new(keys))))
+                }
                 EndpointEvent::ApplicationData(data) => outcomes.push(Outcome::Data(data)),
                 EndpointEvent::PeerClosed => outcomes.push(Outcome::Closed),
                 _ => {}
@@ -236,7 +248,9 @@ fn keys_from(state: &State, provider: &Arc<dyn RTCCryptoProvider>) -> Result<Key
         other => return Err(format!("profile {other:?} was not offered")),
     };
     let mut config = Config { profile: for_reports, ..Config::default() };
-    let material = state.export_keying_material(LABEL_EXTRACTOR_DTLS_SRTP, &[], config.keying_material_len()).map_err(|error| error.to_string())?;
+    let material = state
+        .export_keying_material(LABEL_EXTRACTOR_DTLS_SRTP, &[], config.keying_material_len())
+        .map_err(|error| error.to_string())?;
     config.set_session_keys_from_keying_material(material.as_ref(), state.is_client()).map_err(|error| error.to_string())?;
     let keys = &config.keys;
     let reports = |key: &[u8], salt: &[u8], window: bool| {

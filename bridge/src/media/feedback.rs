@@ -27,7 +27,11 @@ impl Arrivals {
     pub(super) fn note(&mut self, sequence: u16, at_us: u64) {
         // The first number starts one round up, so that earlier ones that come late are not below zero.
         let highest = self.highest.unwrap_or(65_536 + u64::from(sequence));
-        #[expect(clippy::cast_possible_truncation, clippy::cast_possible_wrap, reason = "the signed distance of two sequence numbers")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_possible_wrap,
+            reason = "the signed distance of two sequence numbers"
+        )]
         let distance = sequence.wrapping_sub(highest as u16) as i16;
         let Some(number) = highest.checked_add_signed(i64::from(distance)) else { return };
         if self.highest.is_none() {

@@ -142,7 +142,10 @@ mod tests {
     fn a_header_is_read_and_its_extensions_found() {
         let packet = packet(&BLOCK);
         let header = Header::read(&packet).unwrap();
-        assert_eq!((header.payload_type, header.sequence, header.timestamp, header.ssrc, header.length), (0x61, 0x1234, 9, 5, 24));
+        assert_eq!(
+            (header.payload_type, header.sequence, header.timestamp, header.ssrc, header.length),
+            (0x61, 0x1234, 9, 5, 24)
+        );
         assert_eq!(header.extension(&packet, 3), Some(&[7, 8][..]));
         assert_eq!(header.extension(&packet, 1), Some(&[9][..]));
         assert_eq!(header.extension(&packet, 2), None);

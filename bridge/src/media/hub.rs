@@ -56,7 +56,14 @@ pub(super) struct Hub {
 }
 
 impl Hub {
-    pub(super) fn new(config: &MediaConfig, thread: u64, addresses: Vec<SocketAddr>, identity: Identity, events: mpsc::Sender<MediaEvent>, now: Instant) -> Self {
+    pub(super) fn new(
+        config: &MediaConfig,
+        thread: u64,
+        addresses: Vec<SocketAddr>,
+        identity: Identity,
+        events: mpsc::Sender<MediaEvent>,
+        now: Instant,
+    ) -> Self {
         Self {
             config: config.clone(),
             thread,
@@ -90,7 +97,14 @@ impl Hub {
 
     // Commands.
 
-    pub(super) fn add(&mut self, robot: RobotId, party: Party, talk: Talk, mut offer: Offer, now: Instant) -> Result<Answer, MediaError> {
+    pub(super) fn add(
+        &mut self,
+        robot: RobotId,
+        party: Party,
+        talk: Talk,
+        mut offer: Offer,
+        now: Instant,
+    ) -> Result<Answer, MediaError> {
         let [mine, other] = self.seats(robot, party);
         if self.by_id.len() >= usize::from(self.config.max_legs) && mine.is_none() {
             return Err(MediaError::Full);
@@ -104,7 +118,18 @@ impl Hub {
 
         let sdp = answer(&offer, &self.local(&ice, [audio_ssrc, video_ssrc, rtx_ssrc], talk));
         let ufrag = ice.ufrag.clone();
-        let made = Made { id, robot, party, talk, offer, ice, ssrcs: [audio_ssrc, video_ssrc, rtx_ssrc], reporter, identity: &self.identity, now };
+        let made = Made {
+            id,
+            robot,
+            party,
+            talk,
+            offer,
+            ice,
+            ssrcs: [audio_ssrc, video_ssrc, rtx_ssrc],
+            reporter,
+            identity: &self.identity,
+            now,
+        };
         let leg = Box::new(Leg::new(made));
         if let Some(old) = mine {
             self.remove(old, Why::Replaced, now);
@@ -196,7 +221,10 @@ impl Hub {
         let Some(&slot) = stun::local_ufrag(packet).and_then(|ufrag| self.by_ufrag.get(ufrag)) else { return };
         let Some(leg) = self.legs[slot].as_mut() else { return };
         let crypto = self.identity.provider.crypto();
-        let Some(check) = leg.ice.iter().find_map(|(local, remote)| stun::check(packet, path.remote, local, remote, crypto)) else { return };
+        let Some(check) = leg.ice.iter().find_map(|(local, remote)| stun::check(packet, path.remote, local, remote, crypto))
+        else {
+            return;
+        };
         self.out.push(path, &check.reply);
         if check.nominates || leg.path.is_none() {
             if leg.path != Some(path) {

@@ -122,11 +122,16 @@ impl Leg {
 
     /// Prepares this leg to be sent what `from` sends.
     pub(super) fn send_to(&mut self, from: &Self) {
-        let codec: Option<Codec> = from.offer.video().filter(|_| from.party == Party::Publisher).and_then(|track| track.formats.first()?.codec);
+        let codec: Option<Codec> =
+            from.offer.video().filter(|_| from.party == Party::Publisher).and_then(|track| track.formats.first()?.codec);
         let video = self.offer.video().filter(|track| self.party == Party::Subscriber && track.receives);
         let format = video.and_then(|track| track.formats.iter().find(|format| format.codec == codec && codec.is_some()));
         let audio = self.offer.audio().filter(|track| track.receives).and_then(|track| track.formats.first());
-        self.send_types = [audio.map(|format| format.payload_type), format.map(|format| format.payload_type), format.and_then(|format| format.rtx)];
+        self.send_types = [
+            audio.map(|format| format.payload_type),
+            format.map(|format| format.payload_type),
+            format.and_then(|format| format.rtx),
+        ];
         self.ids = IdMap::between(&from.extensions, &self.extensions);
     }
 
@@ -205,7 +210,10 @@ impl Leg {
     /// When the leg next needs [`Leg::timeout`].
     pub(super) fn deadline(&self, connect_within: Duration) -> Option<Instant> {
         let connect = (!self.is_up()).then(|| self.born + connect_within);
-        [connect, self.dtls.deadline(), self.channel.deadline(), self.key_frames.deadline().filter(|_| self.is_up())].into_iter().flatten().min()
+        [connect, self.dtls.deadline(), self.channel.deadline(), self.key_frames.deadline().filter(|_| self.is_up())]
+            .into_iter()
+            .flatten()
+            .min()
     }
 }
 
@@ -219,7 +227,8 @@ fn incoming(offer: &Offer, talk: Talk) -> Incoming {
         format.map(|format| format.payload_type),
         format.and_then(|format| format.rtx),
     ];
-    let announced = [audio.and_then(|track| track.ssrc), video.and_then(|track| track.ssrc), video.and_then(|track| track.rtx_ssrc)];
+    let announced =
+        [audio.and_then(|track| track.ssrc), video.and_then(|track| track.ssrc), video.and_then(|track| track.rtx_ssrc)];
     Incoming::new(types, announced)
 }
 

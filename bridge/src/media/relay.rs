@@ -9,7 +9,14 @@ use super::rtcp::{self, Backward, Findings, Forward, Links};
 use super::stream::{Opened, SLOTS, Slot};
 
 /// Takes an RTP packet of `from`. Returns whether it was genuine.
-pub(super) fn packet(from: &mut Leg, to: Option<&mut Leg>, packet: &mut [u8], arrived_us: u64, now: Instant, out: &mut Batch) -> bool {
+pub(super) fn packet(
+    from: &mut Leg,
+    to: Option<&mut Leg>,
+    packet: &mut [u8],
+    arrived_us: u64,
+    now: Instant,
+    out: &mut Batch,
+) -> bool {
     let Some(header) = Header::read(packet) else { return false };
     let Some(keys) = &from.keys else { return false };
     // Opened even when nobody is there to see it, or the roll-over counter would be lost.
@@ -31,13 +38,22 @@ pub(super) fn packet(from: &mut Leg, to: Option<&mut Leg>, packet: &mut [u8], ar
     true
 }
 
-fn forward(from: &Leg, to: &mut Leg, header: &Header, opened: &Opened, packet: &[u8], now: Instant, out: &mut Batch) -> Option<()> {
+fn forward(
+    from: &Leg,
+    to: &mut Leg,
+    header: &Header,
+    opened: &Opened,
+    packet: &[u8],
+    now: Instant,
+    out: &mut Batch,
+) -> Option<()> {
     let slot = opened.slot;
     let keys = to.keys.as_ref()?;
     let path = to.path?;
     let payload_type = to.send_types[slot as usize]?;
     let ssrc = to.outgoing[slot as usize].ssrc;
-    let (index, timestamp) = to.outgoing[slot as usize].place(slot, from.source(header.ssrc), opened.index, header.timestamp, now)?;
+    let (index, timestamp) =
+        to.outgoing[slot as usize].place(slot, from.source(header.ssrc), opened.index, header.timestamp, now)?;
     // A repair carries the picture's own number and time, so it follows wherever the picture was put.
     let repair = if slot == Slot::Repair {
         let media = from.incoming.ssrc(Slot::Video)?;
@@ -51,7 +67,8 @@ fn forward(from: &Leg, to: &mut Leg, header: &Header, opened: &Opened, packet: &
     };
     #[expect(clippy::cast_possible_truncation, reason = "the sequence number is the index's low half")]
     let sequence = index as u16;
-    let rewritten = Header { payload_type, sequence, timestamp: repair.map_or(timestamp, |(_, timestamp)| timestamp), ssrc, ..*header };
+    let rewritten =
+        Header { payload_type, sequence, timestamp: repair.map_or(timestamp, |(_, timestamp)| timestamp), ssrc, ..*header };
     let sealed = opened.end + keys.send.tag_length();
     let (ids, cipher) = (&to.ids, &keys.send);
     out.write(path, sealed, |space| {
@@ -106,7 +123,8 @@ fn links(from: &Leg, to: &Leg) -> Links {
         if let (Some(ssrc), Some((source, _, timestamp_offset))) = (from.incoming.ssrc(slot), to.outgoing[place].origin())
             && source == from.source(ssrc)
         {
-            let timestamp_offset = if slot == Slot::Repair { to.outgoing[Slot::Video as usize].timestamp_offset() } else { timestamp_offset };
+            let timestamp_offset =
+                if slot == Slot::Repair { to.outgoing[Slot::Video as usize].timestamp_offset() } else { timestamp_offset };
             links.forward[place] = Some(Forward { from: ssrc, to: to.outgoing[place].ssrc, timestamp_offset });
         }
         if let (Some(ssrc), Some((source, offset, _))) = (to.incoming.ssrc(slot), from.outgoing[place].origin())

@@ -129,7 +129,15 @@ fn backward_of(links: &Links, ssrc: u32) -> Option<Backward> {
     links.backward.iter().flatten().find(|link| link.from == ssrc).copied()
 }
 
-fn report(packet: &[u8], kind: u8, count: u8, own: &[u32; SLOTS], links: &Links, findings: &mut Findings, out: &mut Vec<u8>) -> bool {
+fn report(
+    packet: &[u8],
+    kind: u8,
+    count: u8,
+    own: &[u32; SLOTS],
+    links: &Links,
+    findings: &mut Findings,
+    out: &mut Vec<u8>,
+) -> bool {
     let start = out.len();
     let blocks_at = if kind == SENDER_REPORT { 28 } else { 8 };
     let (Some(sender), Some(head)) = (word(packet, 4), packet.get(..blocks_at)) else { return false };
@@ -137,7 +145,11 @@ fn report(packet: &[u8], kind: u8, count: u8, own: &[u32; SLOTS], links: &Links,
     let mut kept = 0;
     out.extend(head);
     for block in packet[blocks_at..].chunks_exact(BLOCK).take(usize::from(count)) {
-        let (Some(about), Some(highest), Some(last_report), Some(delay)) = (word(block, 0), word(block, 8), word(block, 16), word(block, 20)) else { break };
+        let (Some(about), Some(highest), Some(last_report), Some(delay)) =
+            (word(block, 0), word(block, 8), word(block, 16), word(block, 20))
+        else {
+            break;
+        };
         if let Some(slot) = Slot::ALL.into_iter().find(|slot| own[*slot as usize] == about) {
             findings.receptions.push(Reception { slot, fraction_lost: block[4], last_report, delay });
         }

@@ -83,7 +83,10 @@ impl Incoming {
 
     /// Authenticates and decrypts in place. Only a genuine packet moves a window or starts a stream.
     pub(super) fn open(&mut self, cipher: &Cipher, packet: &mut [u8], header: &Header) -> Result<Opened, Refusal> {
-        let slot = Slot::ALL.into_iter().find(|slot| self.payload_types[*slot as usize] == Some(header.payload_type)).ok_or(Refusal::Unknown)?;
+        let slot = Slot::ALL
+            .into_iter()
+            .find(|slot| self.payload_types[*slot as usize] == Some(header.payload_type))
+            .ok_or(Refusal::Unknown)?;
         let streams = &mut self.streams[slot as usize];
         if let Some(place) = streams.iter().position(|stream| stream.ssrc == header.ssrc) {
             let is_current = place + 1 == streams.len();
@@ -214,7 +217,11 @@ mod tests {
         let now = start();
         assert_eq!(sent.place(Slot::Video, FIRST, 3 * 65_536 + 65_535, 7, now), Some((65_535, 7)));
         assert_eq!(sent.place(Slot::Video, FIRST, 4 * 65_536, 8, now), Some((65_536, 8)));
-        assert_eq!(sent.place(Slot::Video, FIRST, 3 * 65_536 + 65_534, 6, now), Some((65_534, 6)), "reordered around the start");
+        assert_eq!(
+            sent.place(Slot::Video, FIRST, 3 * 65_536 + 65_534, 6, now),
+            Some((65_534, 6)),
+            "reordered around the start"
+        );
         assert_eq!(sent.place(Slot::Video, FIRST, 3 * 65_536 - 1, 6, now), None, "before anything this viewer can count");
     }
 
@@ -228,6 +235,10 @@ mod tests {
         assert_eq!(sent.place(Slot::Video, SECOND, 50, 9, later), Some((103, 2000 + 45_000)));
         assert_eq!(sent.place(Slot::Video, SECOND, 51, 10, later), Some((104, 2000 + 45_001)));
         assert_eq!(sent.place(Slot::Video, SECOND, 49, 8, later), None, "would repeat an index of the first source");
-        assert_eq!(sent.place(Slot::Video, FIRST, 103, 2001, later).map(|placed| placed.0), Some(105), "back again: still going on");
+        assert_eq!(
+            sent.place(Slot::Video, FIRST, 103, 2001, later).map(|placed| placed.0),
+            Some(105),
+            "back again: still going on"
+        );
     }
 }

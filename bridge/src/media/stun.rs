@@ -44,7 +44,13 @@ pub(super) fn local_ufrag(packet: &[u8]) -> Option<&str> {
 }
 
 /// Checks one binding request and builds the reply. `None` if it is not genuine or not for these credentials.
-pub(super) fn check(packet: &[u8], source: SocketAddr, local: &Credentials, remote_ufrag: &str, crypto: &dyn RTCCrypto) -> Option<Check> {
+pub(super) fn check(
+    packet: &[u8],
+    source: SocketAddr,
+    local: &Credentials,
+    remote_ufrag: &str,
+    crypto: &dyn RTCCrypto,
+) -> Option<Check> {
     let mut request = Message { raw: packet.to_vec(), ..Message::default() };
     request.decode().ok()?;
     if request.typ != BINDING_REQUEST {
@@ -60,7 +66,9 @@ pub(super) fn check(packet: &[u8], source: SocketAddr, local: &Credentials, remo
     let mapped = XorMappedAddress { ip: canonical(source.ip()), port: source.port() };
     let integrity = MessageIntegrity::new_short_term_integrity_with_provider(local.pwd.clone(), crypto);
     let mut reply = Message::new();
-    reply.build(&[Box::new(request), Box::new(BINDING_SUCCESS), Box::new(mapped), Box::new(integrity), Box::new(FINGERPRINT)]).ok()?;
+    reply
+        .build(&[Box::new(request), Box::new(BINDING_SUCCESS), Box::new(mapped), Box::new(integrity), Box::new(FINGERPRINT)])
+        .ok()?;
     Some(Check { reply: reply.raw, nominates })
 }
 
@@ -83,7 +91,8 @@ mod tests {
         let username = TextAttribute::new(ATTR_USERNAME, user.into());
         let integrity = MessageIntegrity::new_short_term_integrity_with_provider(password.into(), provider.crypto());
         let mut message = Message::new();
-        let setters: [Box<dyn Setter + '_>; 4] = [Box::new(BINDING_REQUEST), Box::new(username), Box::new(integrity), Box::new(FINGERPRINT)];
+        let setters: [Box<dyn Setter + '_>; 4] =
+            [Box::new(BINDING_REQUEST), Box::new(username), Box::new(integrity), Box::new(FINGERPRINT)];
         message.build(&setters).unwrap();
         message.raw
     }
@@ -103,7 +112,7 @@ mod tests {
         reply.decode().unwrap();
         assert_eq!(reply.typ, BINDING_SUCCESS);
         let mut mapped = XorMappedAddress::default();
-        mapped.get_from(&reply).unwrap();
+        Getter::get_from(&mut mapped, &reply).unwrap();
         assert_eq!((mapped.ip.to_string(), mapped.port), ("192.0.2.1".into(), 5000));
     }
 

@@ -67,7 +67,8 @@ impl Tally {
     pub(super) fn reported(&mut self, receptions: &[Reception], now: Instant) {
         self.reports = true;
         for reception in receptions {
-            let about_best = reception.slot == Slot::Video || self.loss_pct.is_none_or(|(_, at)| now.saturating_duration_since(at) > FRESH);
+            let about_best =
+                reception.slot == Slot::Video || self.loss_pct.is_none_or(|(_, at)| now.saturating_duration_since(at) > FRESH);
             if about_best && reception.slot != Slot::Repair {
                 self.loss_pct = Some((f32::from(reception.fraction_lost) * 100.0 / 256.0, now));
             }
@@ -100,7 +101,9 @@ impl Tally {
 
     /// Closes the second.
     pub(super) fn second(&mut self, leg: LegId, live: bool, took: Duration, now: Instant) -> LegSecond {
-        let fresh = |value: Option<(f32, Instant)>| value.filter(|(_, at)| now.saturating_duration_since(*at) <= FRESH).map(|(value, _)| value);
+        let fresh = |value: Option<(f32, Instant)>| {
+            value.filter(|(_, at)| now.saturating_duration_since(*at) <= FRESH).map(|(value, _)| value)
+        };
         let rate = |bytes: u64| {
             let millis = u64::try_from(took.as_millis()).unwrap_or(u64::MAX).max(1);
             Bitrate(u32::try_from(bytes.saturating_mul(8000) / millis).unwrap_or(u32::MAX))

@@ -24,7 +24,11 @@ impl Window {
     /// The most likely index of a packet with this sequence number; `None` if it lies before the stream's start.
     pub(super) fn guess(&self, sequence: u16) -> Option<u64> {
         let Some(highest) = self.highest else { return Some(u64::from(sequence)) };
-        #[expect(clippy::cast_possible_truncation, clippy::cast_possible_wrap, reason = "the signed distance of two sequence numbers")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_possible_wrap,
+            reason = "the signed distance of two sequence numbers"
+        )]
         let distance = sequence.wrapping_sub(highest as u16) as i16;
         highest.checked_add_signed(i64::from(distance))
     }

@@ -80,13 +80,21 @@ pub(super) fn start(config: &MediaConfig, events: &mpsc::Sender<MediaEvent>) -> 
     (0..config.threads).map(|index| start_one(config, index, &identity, events.clone())).collect()
 }
 
-fn start_one(config: &MediaConfig, index: u16, identity: &Identity, events: mpsc::Sender<MediaEvent>) -> Result<WorkerHandle, MediaError> {
+fn start_one(
+    config: &MediaConfig,
+    index: u16,
+    identity: &Identity,
+    events: mpsc::Sender<MediaEvent>,
+) -> Result<WorkerHandle, MediaError> {
     let port = if config.port == 0 { 0 } else { config.port + index };
     let address = SocketAddr::new(config.bind, port);
     let failed = |attempted| move |source: std::io::Error| MediaError::Start { attempted, source: source.into() };
     let mut socket = mio::net::UdpSocket::bind(address).map_err(|source| MediaError::Bind { address, source })?;
     let local = socket.local_addr().map_err(failed("ask a socket for its address"))?;
-    for result in [socket2::SockRef::from(&socket).set_recv_buffer_size(SOCKET_BUFFER), socket2::SockRef::from(&socket).set_send_buffer_size(SOCKET_BUFFER)] {
+    for result in [
+        socket2::SockRef::from(&socket).set_recv_buffer_size(SOCKET_BUFFER),
+        socket2::SockRef::from(&socket).set_send_buffer_size(SOCKET_BUFFER),
+    ] {
         if let Err(error) = result {
             tracing::debug!(%error, "a socket buffer could not be enlarged");
         }

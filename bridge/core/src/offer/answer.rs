@@ -121,15 +121,35 @@ fn opening(text: &mut String, section: &Section, formats: &str, setup: Setup, lo
     line(text, format_args!("a=setup:{own}"));
 }
 
-fn track_section(text: &mut String, offer: &Offer, section: &Section, track: &Track, local: &Local<'_>, (sends, receives): (bool, bool), video: bool) {
-    let numbers: Vec<String> = track.formats.iter().flat_map(|format| [Some(format.payload_type), format.rtx]).flatten().map(|number| number.to_string()).collect();
+fn track_section(
+    text: &mut String,
+    offer: &Offer,
+    section: &Section,
+    track: &Track,
+    local: &Local<'_>,
+    (sends, receives): (bool, bool),
+    video: bool,
+) {
+    let numbers: Vec<String> = track
+        .formats
+        .iter()
+        .flat_map(|format| [Some(format.payload_type), format.rtx])
+        .flatten()
+        .map(|number| number.to_string())
+        .collect();
     opening(text, section, &numbers.join(" "), offer.setup, local);
-    line(text, format_args!("a={}", match (sends, receives) {
-        (true, true) => "sendrecv",
-        (true, false) => "sendonly",
-        (false, true) => "recvonly",
-        (false, false) => "inactive",
-    }));
+    line(
+        text,
+        format_args!(
+            "a={}",
+            match (sends, receives) {
+                (true, true) => "sendrecv",
+                (true, false) => "sendonly",
+                (false, true) => "recvonly",
+                (false, false) => "inactive",
+            }
+        ),
+    );
     line(text, format_args!("a=rtcp-mux"));
     line(text, format_args!("a=rtcp-rsize"));
     for format in &track.formats {

@@ -1,6 +1,9 @@
 //! From text to [`Offer`]. Every line is untrusted: lengths and numbers are checked, unknown lines are skipped.
 
-use super::{Codec, Credentials, Extension, Format, MAX_OFFER_BYTES, MAX_SECTIONS, Offer, OfferError, Role, Section, Setup, Track, Use, parameter};
+use super::{
+    Codec, Credentials, Extension, Format, MAX_OFFER_BYTES, MAX_SECTIONS, Offer, OfferError, Role, Section, Setup, Track, Use,
+    parameter,
+};
 
 /// Feedback that the bridge serves or passes on; REMB waits for the downlink limiter.
 const FEEDBACK: [&str; 4] = ["nack", "nack pli", "ccm fir", "transport-cc"];
@@ -40,8 +43,10 @@ pub fn screen(sdp: &str, role: Role) -> Result<Offer, OfferError> {
 
     // Transport attributes stand in the bundle's first section, in each section, or at session level.
     let scopes: Vec<&Lines<'_>> = used.iter().map(|&index| &media[index]).chain(&media).chain([&session]).collect();
-    let ice = scopes.iter().find_map(|scope| credentials(scope)).or_else(|| split_credentials(&scopes)).ok_or(OfferError::NoIce)?;
-    let fingerprint = scopes.iter().flat_map(|scope| scope.all("fingerprint")).find_map(sha256).ok_or(OfferError::NoFingerprint)?;
+    let ice =
+        scopes.iter().find_map(|scope| credentials(scope)).or_else(|| split_credentials(&scopes)).ok_or(OfferError::NoIce)?;
+    let fingerprint =
+        scopes.iter().flat_map(|scope| scope.all("fingerprint")).find_map(sha256).ok_or(OfferError::NoFingerprint)?;
     let setup = match scopes.iter().find_map(|scope| scope.first("setup")) {
         None | Some("actpass" | "active") => Setup::Active,
         Some("passive") => Setup::Passive,
@@ -136,7 +141,14 @@ fn section(lines: &Lines<'_>, session: &Lines<'_>, role: Role, seen: &mut Seen) 
 }
 
 /// A track in a direction that serves its role; one that serves nothing is refused without an error.
-fn track(lines: &Lines<'_>, session: &Lines<'_>, role: Role, numbers: &[&str], seen: &mut Seen, video: bool) -> Result<Use, OfferError> {
+fn track(
+    lines: &Lines<'_>,
+    session: &Lines<'_>,
+    role: Role,
+    numbers: &[&str],
+    seen: &mut Seen,
+    video: bool,
+) -> Result<Use, OfferError> {
     let (sends, receives) = direction(lines).or_else(|| direction(session)).unwrap_or((true, true));
     let wanted = match role {
         Role::Publisher => sends,
@@ -197,12 +209,13 @@ fn video_formats(lines: &Lines<'_>, numbers: &[&str]) -> Vec<Format> {
         Some(Some(codec))
     });
     // Among H.264 formats constrained baseline comes first, because everything decodes it.
-    let rank = |format: &Format| match (format.codec, format.fmtp.as_deref().and_then(|fmtp| parameter(fmtp, "profile-level-id"))) {
-        (Some(Codec::H264), Some(profile)) if profile.to_ascii_lowercase().starts_with("42e0") => 0,
-        (Some(Codec::H264), Some(profile)) if profile.starts_with("42") => 1,
-        (Some(Codec::H264), _) => 2,
-        _ => 0,
-    };
+    let rank =
+        |format: &Format| match (format.codec, format.fmtp.as_deref().and_then(|fmtp| parameter(fmtp, "profile-level-id"))) {
+            (Some(Codec::H264), Some(profile)) if profile.to_ascii_lowercase().starts_with("42e0") => 0,
+            (Some(Codec::H264), Some(profile)) if profile.starts_with("42") => 1,
+            (Some(Codec::H264), _) => 2,
+            _ => 0,
+        };
     let mut h264: Vec<Format> = formats.iter().filter(|format| format.codec == Some(Codec::H264)).cloned().collect();
     h264.sort_by_key(rank);
     let mut sorted = h264.into_iter();
@@ -237,7 +250,10 @@ fn formats(lines: &Lines<'_>, numbers: &[&str], keep: impl Fn(&str, &str) -> Opt
         let codec = keep(rtpmap.split('/').next()?, fmtp.unwrap_or_default())?;
         let own = number.to_string();
         let feedback = FEEDBACK.into_iter().filter(|wanted| {
-            lines.all("rtcp-fb").filter_map(|value| value.split_once(' ')).any(|(of, kind)| (of == "*" || of == own) && kind.trim() == *wanted)
+            lines
+                .all("rtcp-fb")
+                .filter_map(|value| value.split_once(' '))
+                .any(|(of, kind)| (of == "*" || of == own) && kind.trim() == *wanted)
         });
         Some(Format {
             codec,
@@ -289,7 +305,8 @@ fn bundled(session: &Lines<'_>, sections: &[Section], used: &[usize]) -> Result<
     if used.len() < 2 {
         return Ok(());
     }
-    let group: Vec<&str> = session.all("group").find_map(|value| value.strip_prefix("BUNDLE ")).unwrap_or_default().split(' ').collect();
+    let group: Vec<&str> =
+        session.all("group").find_map(|value| value.strip_prefix("BUNDLE ")).unwrap_or_default().split(' ').collect();
     let member = |index: &usize| sections[*index].mid.as_deref().is_some_and(|mid| group.contains(&mid));
     if used.iter().all(member) { Ok(()) } else { Err(OfferError::NotBundled) }
 }
@@ -305,7 +322,9 @@ fn split_credentials(scopes: &[&Lines<'_>]) -> Option<Credentials> {
 }
 
 fn checked(ufrag: &str, pwd: &str) -> Option<Credentials> {
-    let sound = |text: &str, least: usize| (least..=MAX_CREDENTIAL).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b':');
+    let sound = |text: &str, least: usize| {
+        (least..=MAX_CREDENTIAL).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b':')
+    };
     (sound(ufrag, 4) && sound(pwd, 22)).then(|| Credentials { ufrag: ufrag.into(), pwd: pwd.into() })
 }
 

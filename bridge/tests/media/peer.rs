@@ -1,0 +1,363 @@
+//! A WebRTC client small enough to misbehave on purpose: it can start anywhere in the sequence space, send a packet twice,
+//! alter it, or show another certificate. Its SRTP is `rtc-srtp`'s, not the engine's.
+
+use std::collections::VecDeque;
+use std::net::{SocketAddr, UdpSocket};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::{Bytes, BytesMut};
+use rtc_crypto::{HashAlgorithm, RTCCryptoProvider};
+use rtc_datachannel::data_channel::{DataChannel, DataChannelConfig};
+use rtc_dtls::config::{ClientAuthType, ConfigBuilder};
+use rtc_dtls::crypto::Certificate;
+use rtc_dtls::endpoint::{Endpoint, EndpointEvent};
+pub use rtc_dtls::extension::extension_use_srtp::SrtpProtectionProfile as Profile;
+use rtc_sctp::{
+    Association, AssociationHandle, ClientConfig, DatagramEvent, Event, Payload, PayloadProtocolIdentifier as Ppi, StreamEvent,
+    TransportConfig,
+};
+use rtc_shared::TransportProtocol;
+use rtc_srtp::config::{Config, LABEL_EXTRACTOR_DTLS_SRTP};
+use rtc_srtp::context::Context;
+use rtc_srtp::option::{srtcp_replay_protection, srtp_replay_protection};
+use rtc_srtp::protection_profile::ProtectionProfile;
+use rtc_stun::attributes::{ATTR_USE_CANDIDATE, ATTR_USERNAME};
+use rtc_stun::fingerprint::FINGERPRINT;
+use rtc_stun::integrity::MessageIntegrity;
+use rtc_stun::message::{BINDING_REQUEST, Message, TransactionId};
+use rtc_stun::textattrs::TextAttribute;
+use sansio::Protocol;
+
+/// Payload types and SSRCs of every peer here.
+pub const OPUS: u8 = 111;
+pub const VP8: u8 = 96;
+pub const RTX: u8 = 97;
+pub const AUDIO_SSRC: u32 = 0x0A0A_0A0A;
+pub const VIDEO_SSRC: u32 = 0x0B0B_0B0B;
+
+const STREAM: u16 = 0;
+
+#[expect(clippy::disallowed_methods, reason = "a test on real sockets")]
+pub fn now() -> Instant {
+    Instant::now()
+}
+
+struct Keys {
+    send: Context,
+    receive: Context,
+    send_reports: Context,
+    receive_reports: Context,
+}
+
+pub struct Peer {
+    socket: UdpSocket,
+    bridge: Option<SocketAddr>,
+    provider: Arc<dyn RTCCryptoProvider>,
+    certificate: Certificate,
+    profile: Profile,
+    theirs: (String, String),
+    checked_at: Option<Instant>,
+    dtls: Option<Endpoint>,
+    keys: Option<Keys>,
+    sctp: Option<rtc_sctp::Endpoint>,
+    association: Option<(AssociationHandle, Association)>,
+    channel: Option<DataChannel>,
+    /// Decrypted RTP packets.
+    pub packets: VecDeque<Vec<u8>>,
+    /// Decrypted RTCP compound packets.
+    pub reports: Vec<Vec<u8>>,
+    /// Texts from the channel.
+    pub texts: Vec<String>,
+    /// The channel was opened and acknowledged, as far as this end knows.
+    pub is_open: bool,
+    /// The stream was reset.
+    pub was_reset: bool,
+    /// RTP packets that did not authenticate or came twice.
+    pub refused: usize,
+    /// Nothing is sent by itself while set, not even ICE checks.
+    pub is_mute: bool,
+    /// SSRCs of the answer: audio, video.
+    pub answered: Vec<u32>,
+}
+
+impl Peer {
+    pub fn new(profile: Profile) -> Self {
+        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        socket.set_read_timeout(Some(Duration::from_millis(2))).unwrap();
+        let provider = rtc_crypto::default_provider().unwrap();
+        let certificate = Certificate::generate_self_signed(vec!["peer".into()], provider.crypto()).unwrap();
+        Self {
+            socket,
+            bridge: None,
+            provider,
+            certificate,
+            profile,
+            theirs: Default::default(),
+            checked_at: None,
+            dtls: None,
+            keys: None,
+            sctp: None,
+            association: None,
+            channel: None,
+            packets: VecDeque::new(),
+            reports: Vec::new(),
+            texts: Vec::new(),
+            is_open: false,
+            was_reset: false,
+            refused: 0,
+            is_mute: false,
+            answered: Vec::new(),
+        }
+    }
+
+    fn fingerprint(&self) -> String {
+        let digest = self.provider.crypto().hash(HashAlgorithm::Sha256, self.certificate.certificate[0].as_ref()).unwrap();
+        digest.iter().map(|byte| format!("{byte:02X}")).collect::<Vec<_>>().join(":")
+    }
+
+    /// An offer with sound, a picture and a channel. `video` is the picture's direction.
+    pub fn offer(&self, audio: &str, video: &str) -> String {
+        let fingerprint = self.fingerprint();
+        let ssrc = |number: u32, direction: &str| {
+            if direction.starts_with("send") { format!("a=ssrc:{number} cname:peer\r\n") } else { String::new() }
+        };
+        format!(
+            "v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\na=group:BUNDLE 0 1 2\r\na=ice-ufrag:peer\r\na=ice-pwd:a-password-of-24-letters\r\n\
+             a=fingerprint:sha-256 {fingerprint}\r\na=setup:active\r\n\
+             m=audio 9 UDP/TLS/RTP/SAVPF {OPUS}\r\na=mid:0\r\na={audio}\r\na=rtcp-mux\r\na=rtpmap:{OPUS} opus/48000/2\r\n{}\
+             m=video 9 UDP/TLS/RTP/SAVPF {VP8} {RTX}\r\na=mid:1\r\na={video}\r\na=rtcp-mux\r\na=rtpmap:{VP8} VP8/90000\r\na=rtcp-fb:{VP8} nack\r\n\
+             a=rtcp-fb:{VP8} nack pli\r\na=rtpmap:{RTX} rtx/90000\r\na=fmtp:{RTX} apt={VP8}\r\n\
+             a=extmap:3 http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01\r\n{}\
+             m=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\na=mid:2\r\na=sctp-port:5000\r\n",
+            ssrc(AUDIO_SSRC, audio),
+            ssrc(VIDEO_SSRC, video),
+        )
+    }
+
+    /// Takes the answer and begins ICE and DTLS.
+    pub fn accept(&mut self, answer: &str) {
+        let value = |prefix: &str| answer.lines().find_map(|line| line.strip_prefix(prefix)).unwrap().to_owned();
+        self.theirs = (value("a=ice-ufrag:"), value("a=ice-pwd:"));
+        let candidate = value("a=candidate:");
+        let words: Vec<&str> = candidate.split(' ').collect();
+        self.bridge = Some(format!("{}:{}", words[4], words[5]).parse().unwrap());
+        self.answered =
+            answer.lines().filter_map(|line| line.strip_prefix("a=ssrc:")?.split(' ').next()?.parse().ok()).collect();
+        let config = ConfigBuilder::default()
+            .with_crypto_provider(self.provider.clone())
+            .with_certificates(vec![self.certificate.clone()])
+            .with_srtp_protection_profiles(vec![self.profile])
+            .with_client_auth(ClientAuthType::RequireAnyClientCert)
+            .with_insecure_skip_verify(true)
+            .build(true, None)
+            .unwrap();
+        let mut dtls = Endpoint::new(place(), TransportProtocol::UDP, None);
+        self.check();
+        dtls.connect(now(), place(), Arc::new(config), None).unwrap();
+        self.dtls = Some(dtls);
+    }
+
+    pub fn is_up(&self) -> bool {
+        self.keys.is_some()
+    }
+
+    /// Sends one nominating ICE check.
+    fn check(&mut self) {
+        self.checked_at = Some(now());
+        let user = TextAttribute::new(ATTR_USERNAME, format!("{}:peer", self.theirs.0));
+        let integrity = MessageIntegrity::new_short_term_integrity_with_provider(self.theirs.1.clone(), self.provider.crypto());
+        let mut message = Message::new();
+        let nominate = rtc_stun::attributes::RawAttribute { typ: ATTR_USE_CANDIDATE, length: 0, value: Vec::new() };
+        message
+            .build(&[
+                Box::new(TransactionId::new()),
+                Box::new(BINDING_REQUEST),
+                Box::new(user),
+                Box::new(nominate),
+                Box::new(integrity),
+                Box::new(FINGERPRINT),
+            ])
+            .unwrap();
+        self.send_raw(&message.raw);
+    }
+
+    /// Sends bytes as they are.
+    pub fn send_raw(&self, bytes: &[u8]) {
+        self.socket.send_to(bytes, self.bridge.unwrap()).unwrap();
+    }
+
+    /// Seals an RTP packet; the caller sends it, once or twice, whole or altered.
+    pub fn seal(&mut self, payload_type: u8, ssrc: u32, sequence: u16, payload: &[u8]) -> Vec<u8> {
+        let mut packet = vec![0x80, payload_type];
+        packet.extend(sequence.to_be_bytes());
+        packet.extend(u32::from(sequence).wrapping_mul(3000).to_be_bytes());
+        packet.extend(ssrc.to_be_bytes());
+        packet.extend(payload);
+        self.keys.as_mut().unwrap().send.encrypt_rtp(&packet).unwrap().to_vec()
+    }
+
+    pub fn send_packet(&mut self, payload_type: u8, ssrc: u32, sequence: u16, payload: &[u8]) {
+        let sealed = self.seal(payload_type, ssrc, sequence, payload);
+        self.send_raw(&sealed);
+    }
+
+    pub fn send_report(&mut self, compound: &[u8]) {
+        let sealed = self.keys.as_mut().unwrap().send_reports.encrypt_rtcp(compound).unwrap();
+        self.send_raw(&sealed);
+    }
+
+    /// Begins SCTP and dials the channel.
+    pub fn dial(&mut self) {
+        let transport = TransportConfig::default().with_sctp_port(5000);
+        let mut endpoint =
+            rtc_sctp::Endpoint::new(place(), TransportProtocol::UDP, Arc::new(rtc_sctp::EndpointConfig::default()), None);
+        self.association = Some(endpoint.connect(now(), ClientConfig::new(transport), place()).unwrap());
+        self.sctp = Some(endpoint);
+    }
+
+    pub fn send_text(&mut self, text: &str) {
+        let (_, association) = self.association.as_mut().unwrap();
+        association.stream(STREAM).unwrap().write_chunk_with_ppi(now(), &Bytes::from(text.to_owned()), Ppi::String).unwrap();
+    }
+
+    /// Handles what arrived and what is due, for a few milliseconds.
+    pub fn pump(&mut self) {
+        let mut buffer = [0; 2048];
+        for _ in 0..200 {
+            let Ok((length, _)) = self.socket.recv_from(&mut buffer) else { break };
+            let packet = &buffer[..length];
+            match packet[0] {
+                20..=63 => self.record(packet),
+                128..=191 if (64..96).contains(&(packet[1] & 127)) => {
+                    let keys = self.keys.as_mut().unwrap();
+                    self.reports.push(keys.receive_reports.decrypt_rtcp(packet).unwrap().to_vec());
+                }
+                128..=191 => match self.keys.as_mut().map(|keys| keys.receive.decrypt_rtp(packet)) {
+                    Some(Ok(plain)) => self.packets.push_back(plain.to_vec()),
+                    _ => self.refused += 1,
+                },
+                _ => {}
+            }
+        }
+        if self.is_mute || self.bridge.is_none() {
+            return;
+        }
+        let now = now();
+        if self.checked_at.is_none_or(|at| now - at > Duration::from_millis(300)) {
+            self.check();
+        }
+        if let Some(dtls) = &mut self.dtls {
+            let _ = dtls.handle_timeout(place(), now);
+        }
+        if let Some((_, association)) = &mut self.association {
+            if association.poll_timeout().is_some_and(|at| at <= now) {
+                association.handle_timeout(now);
+            }
+            self.channel_events(now);
+        }
+        self.flush(now);
+    }
+
+    fn record(&mut self, packet: &[u8]) {
+        let Some(dtls) = &mut self.dtls else { return };
+        let Ok(events) = dtls.read(now(), place(), None, BytesMut::from(packet)) else { return };
+        for event in events {
+            match event {
+                EndpointEvent::HandshakeComplete => self.keys = Some(self.make_keys()),
+                EndpointEvent::ApplicationData(data) => {
+                    if let Some((handle, DatagramEvent::AssociationEvent(event))) =
+                        self.sctp.as_mut().unwrap().handle(now(), place(), None, data.freeze())
+                    {
+                        let (known, association) = self.association.as_mut().unwrap();
+                        assert_eq!(*known, handle);
+                        association.handle_event(event);
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn make_keys(&self) -> Keys {
+        let state = self.dtls.as_ref().unwrap().get_connection_state(place()).unwrap();
+        let profile = match state.srtp_protection_profile() {
+            Profile::Srtp_Aead_Aes_128_Gcm => ProtectionProfile::AeadAes128Gcm,
+            Profile::Srtp_Aead_Aes_256_Gcm => ProtectionProfile::AeadAes256Gcm,
+            _ => ProtectionProfile::Aes128CmHmacSha1_80,
+        };
+        let mut config = Config { profile, ..Config::default() };
+        let material = state.export_keying_material(LABEL_EXTRACTOR_DTLS_SRTP, &[], config.keying_material_len()).unwrap();
+        config.set_session_keys_from_keying_material(material.as_ref(), state.is_client()).unwrap();
+        let keys = &config.keys;
+        let local = || {
+            Context::new(&keys.local_master_key, &keys.local_master_salt, profile, None, None, self.provider.crypto()).unwrap()
+        };
+        let remote = || {
+            let windows = (Some(srtp_replay_protection(1024)), Some(srtcp_replay_protection(128)));
+            Context::new(
+                &keys.remote_master_key,
+                &keys.remote_master_salt,
+                profile,
+                windows.0,
+                windows.1,
+                self.provider.crypto(),
+            )
+            .unwrap()
+        };
+        Keys { send: local(), receive: remote(), send_reports: local(), receive_reports: remote() }
+    }
+
+    fn channel_events(&mut self, now: Instant) {
+        let (handle, association) = self.association.as_mut().unwrap();
+        while let Some(event) = association.poll() {
+            match event {
+                Event::Connected => {
+                    let config = DataChannelConfig { label: protocol::CONTROL_LABEL.into(), ..DataChannelConfig::default() };
+                    let mut channel = DataChannel::dial(config, handle.0, STREAM).unwrap();
+                    let open = channel.poll_write().unwrap();
+                    association
+                        .open_stream(STREAM, Ppi::Dcep)
+                        .unwrap()
+                        .write_chunk_with_ppi(now, &open.payload.freeze(), Ppi::Dcep)
+                        .unwrap();
+                    self.channel = Some(channel);
+                }
+                Event::Stream(StreamEvent::Readable { id }) => {
+                    while let Some(chunks) =
+                        association.stream(id).ok().and_then(|mut stream| stream.read_sctp().ok().flatten())
+                    {
+                        let body = chunks.to_payload(65_536).unwrap();
+                        if chunks.ppi == Ppi::Dcep {
+                            self.is_open = true;
+                        } else {
+                            self.texts.push(String::from_utf8(body.to_vec()).unwrap());
+                        }
+                    }
+                }
+                Event::AssociationLost { .. } => self.was_reset = true,
+                _ => {}
+            }
+        }
+    }
+
+    fn flush(&mut self, now: Instant) {
+        let Some(dtls) = &mut self.dtls else { return };
+        if let (Some((_, association)), true) = (&mut self.association, self.keys.is_some()) {
+            while let Some(transmit) = association.poll_transmit(now) {
+                if let Payload::RawEncode(packets) = transmit.message {
+                    for packet in packets {
+                        dtls.write(now, place(), &packet).unwrap();
+                    }
+                }
+            }
+        }
+        while let Some(transmit) = dtls.poll_transmit() {
+            self.socket.send_to(&transmit.message, self.bridge.unwrap()).unwrap();
+        }
+    }
+}
+
+fn place() -> SocketAddr {
+    SocketAddr::from(([127, 0, 0, 1], 1))
+}
