@@ -29,7 +29,7 @@ pub struct Scene {
     pub frame: u32,
     /// Milliseconds of civil time since 1970.
     pub civil_ms: i64,
-    /// Seconds since the robot started: what moves, moves with it.
+    /// Seconds since the stream began: what moves, moves with it.
     pub age_s: f32,
     /// Where the head points.
     pub pan_deg: f32,

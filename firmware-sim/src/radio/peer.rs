@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use reqwest::Url;
 use rtc::interceptor::{Attribute, Interceptor, Packet, StreamInfo, TaggedPacket};
@@ -13,11 +14,15 @@ use rtc::rtcp::payload_feedbacks::picture_loss_indication::PictureLossIndication
 use rtc::rtp_transceiver::rtp_sender::{
     RTCPFeedback, RTCRtpCodec, RTCRtpCodecParameters, RTCRtpCodingParameters, RTCRtpEncodingParameters, RtpCodecKind,
 };
+use tokio::time::timeout;
 use uuid::Uuid;
 use webrtc::media_stream::track_local::static_rtp::TrackLocalStaticRTP;
 
 use super::rtp::{AUDIO_HZ, RtpStream, VIDEO_HZ};
 use crate::config::VideoCodec;
+
+/// For the address of the bridge's name.
+const LOOKUP: Duration = Duration::from_secs(5);
 
 /// Where to send from: the address that leads to the bridge; where that is loopback, the machine's others too, for its media port
 /// may be announced with any of them.
@@ -25,9 +30,8 @@ pub(super) async fn local_addresses(endpoint: &Url) -> Vec<SocketAddr> {
     let any = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
     let Some(host) = endpoint.host_str() else { return vec![any] };
     let host = host.trim_start_matches('[').trim_end_matches(']');
-    let Ok(mut found) = tokio::net::lookup_host((host, endpoint.port_or_known_default().unwrap_or(443))).await else {
-        return vec![any];
-    };
+    let port = endpoint.port_or_known_default().unwrap_or(443);
+    let Ok(Ok(mut found)) = timeout(LOOKUP, tokio::net::lookup_host((host, port))).await else { return vec![any] };
     let Some(bridge) = found.next() else { return vec![any] };
     let from: IpAddr = if bridge.is_ipv6() { Ipv6Addr::UNSPECIFIED.into() } else { Ipv4Addr::UNSPECIFIED.into() };
     // Connecting a datagram socket sends nothing; it asks the routing table.
