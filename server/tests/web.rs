@@ -1,0 +1,10 @@
+//! The pages and endpoints of staff, over HTTP: who may, who may not, and what they then see.
+
+#[path = "web/access.rs"]
+mod access;
+#[path = "web/harness.rs"]
+mod harness;
+#[path = "web/pages.rs"]
+mod pages;
+#[path = "web/sessions.rs"]
+mod sessions;
