@@ -81,10 +81,11 @@ const fn member(
 pub async fn open(state: &AppState, folder: &Path, devices: &Path) -> anyhow::Result<Tour> {
     let now = state.clock.now().utc;
     let sign_ins = sign_ins(&folder.join("demo-sign-ins.toml"))?;
+    // Roles refer to organisations, so these come first.
+    demo::seed_store(&state.store, devices, now).await.context("cannot fill the database with the demo authority")?;
     for (member, sign_in) in STAFF.iter().zip(&sign_ins) {
         add(state, member, sign_in).await.context("cannot add the people of the demo authority")?;
     }
-    demo::seed_store(&state.store, devices, now).await.context("cannot fill the database with the demo authority")?;
     let keyword = server::pupil::new_keyword(&state.store, ids::ADA_PLACEMENT, now, None).await?;
     Ok(Tour { sign_ins, pairing_path: server::pupil::pairing_path(&keyword) })
 }
