@@ -27,6 +27,8 @@ const TRY_AGAIN_AFTER: Duration = Duration::from_millis(500);
 const MAX_ACKS_WAITING: usize = 1_024;
 /// Acknowledgements published at once.
 const ACKS_AT_ONCE: usize = 16;
+/// A clock that was set right is believed after at most twice this time.
+const CLOCK_REMEMBERED_FOR: Duration = Duration::from_secs(600);
 /// How long a device counts as known before it is looked up again.
 const KNOWN_FOR: Duration = Duration::from_secs(60);
 
@@ -111,7 +113,11 @@ async fn store(state: &AppState, devices: &mut Devices, messages: &[Message]) ->
             let mut batch: Vec<Received> = Vec::with_capacity(messages.len());
             for message in messages {
                 let kind = devices.kind(&state.store, &message.topic, now.monotonic).await?;
-                batch.push(decode::decode(&message.topic, &message.payload, kind, now.utc));
+                let mut received = decode::decode(&message.topic, &message.payload, kind, now.utc);
+                if kind.is_some() {
+                    received.offset_ms = devices.clocks.offset(received.device_id, received.offset_ms, now.monotonic);
+                }
+                batch.push(received);
             }
             state.store.ingest(&batch, now.utc).await
         };
@@ -164,6 +170,31 @@ async fn publish_acks(state: AppState, link: Link, mut waiting: mpsc::Receiver<(
 struct Devices {
     known: HashMap<Uuid, DeviceKind>,
     since: Duration,
+    clocks: Clocks,
+}
+
+/// How far the clocks of devices are off, by their least delayed message of late.
+///
+/// A message that waited (for the database, for the network) looks like a clock that is slow. Delay only ever makes the offset
+/// smaller, so the largest of the last minutes is nearest to the truth.
+#[derive(Default)]
+struct Clocks {
+    recent: HashMap<Uuid, i64>,
+    before: HashMap<Uuid, i64>,
+    since: Duration,
+}
+
+impl Clocks {
+    fn offset(&mut self, device: Uuid, measured_ms: i64, monotonic: Duration) -> i64 {
+        if monotonic.saturating_sub(self.since) > CLOCK_REMEMBERED_FOR {
+            self.before = std::mem::take(&mut self.recent);
+            self.since = monotonic;
+        }
+        let largest = self.recent.entry(device).or_insert(measured_ms);
+        *largest = measured_ms.max(*largest);
+        let recent = *largest;
+        self.before.get(&device).map_or(recent, |before| recent.max(*before))
+    }
 }
 
 impl Devices {
