@@ -106,7 +106,7 @@ pub async fn join(
     let store = &state.store;
     if let Some(row) = store.pairing_tries(&address).await?
         && row.wrong >= KEYWORD_TRIES
-        && now < row.last_at + KEYWORD_WAIT
+        && now <= row.last_at + KEYWORD_WAIT
     {
         return pair_page(StatusCode::TOO_MANY_REQUESTS, Some(WAIT), None);
     }
