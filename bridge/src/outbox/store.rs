@@ -18,7 +18,7 @@ use uuid::Uuid;
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// It cannot be opened or brought up to date.
-    #[error("cannot open the outbox {path}: check that its folder exists and that this user may write there", path = .path.display())]
+    #[error("cannot open the outbox {path}: check that its folder exists, that this user may write there, and that the file is one", path = .path.display())]
     Open {
         /// Where.
         path: std::path::PathBuf,

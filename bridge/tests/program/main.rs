@@ -9,3 +9,4 @@ mod peer;
 mod privacy;
 mod refusals;
 mod seats;
+mod store;
