@@ -42,6 +42,14 @@ enum Heard {
     Hello(Uuid),
 }
 
+/// The permission that a robot has.
+struct Granted {
+    /// The greeting that it answered.
+    said_at: Option<DateTime<Utc>>,
+    bridge: Uuid,
+    until: DateTime<Utc>,
+}
+
 /// What a pupil's page needs to connect.
 #[derive(Clone, PartialEq, Eq, Serialize)]
 pub struct JoinGrant {
@@ -120,8 +128,7 @@ pub(crate) async fn run(state: AppState) {
     if state.dispatch.heard.set(sender).is_err() {
         return;
     }
-    // Robot → (connection or bridge it was granted for, until when).
-    let mut granted: HashMap<Uuid, (Option<DateTime<Utc>>, Uuid, DateTime<Utc>)> = HashMap::new();
+    let mut granted: HashMap<Uuid, Granted> = HashMap::new();
     let mut look = tokio::time::interval(LOOK_EVERY);
     loop {
         tokio::select! {
@@ -135,10 +142,7 @@ pub(crate) async fn run(state: AppState) {
     }
 }
 
-async fn look_at_all(
-    state: &AppState,
-    granted: &mut HashMap<Uuid, (Option<DateTime<Utc>>, Uuid, DateTime<Utc>)>,
-) -> Result<(), StoreError> {
+async fn look_at_all(state: &AppState, granted: &mut HashMap<Uuid, Granted>) -> Result<(), StoreError> {
     let bridges = state.store.bridges().await?;
     let robots = state.store.robots().await?;
     granted.retain(|robot, _| robots.iter().any(|row| row.robot_id == *robot && row.status == "here"));
@@ -146,8 +150,8 @@ async fn look_at_all(
         let Some(bridge) = bridge_of(robot, &bridges) else { continue };
         let now = state.clock.now();
         let half = TimeDelta::from_std(state.config.grants.robot_for / 2).unwrap_or(TimeDelta::zero());
-        let is_good = granted.get(&robot.robot_id).is_some_and(|(said_at, on, expires)| {
-            *said_at == robot.status_at && *on == bridge.bridge_id && *expires - now.utc > half
+        let is_good = granted.get(&robot.robot_id).is_some_and(|granted| {
+            granted.said_at == robot.status_at && granted.bridge == bridge.bridge_id && granted.until - now.utc > half
         });
         if is_good {
             continue;
@@ -163,7 +167,8 @@ async fn look_at_all(
         let message = GrantMessage { whip_url: grant.whip_url, token: grant.token, expires_at };
         match state.dispatch.grant(RobotId(robot.robot_id), message, now).await {
             Ok(()) => {
-                granted.insert(robot.robot_id, (robot.status_at, bridge.bridge_id, expires_at));
+                granted
+                    .insert(robot.robot_id, Granted { said_at: robot.status_at, bridge: bridge.bridge_id, until: expires_at });
                 tracing::info!(robot.id = %robot.robot_id, bridge.id = %bridge.bridge_id, "permission to publish sent");
             }
             Err(error) => {

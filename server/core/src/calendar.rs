@@ -82,7 +82,7 @@ impl Calendar {
             match self.zone.from_local_datetime(&wanted) {
                 LocalResult::Single(at) | LocalResult::Ambiguous(at, _) => return at.to_utc(),
                 LocalResult::None => {
-                    wanted += TimeDelta::minutes(15) - TimeDelta::minutes(i64::from(wanted.and_utc().timestamp() / 60 % 15))
+                    wanted += TimeDelta::minutes(15) - TimeDelta::minutes(wanted.and_utc().timestamp() / 60 % 15)
                 }
             }
         }

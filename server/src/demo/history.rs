@@ -23,7 +23,7 @@ pub(super) fn messages(
     let mut facts = Vec::new();
     for lesson in lessons.iter().filter(|lesson| lesson.about.expected && lesson.end + TimeDelta::minutes(1) <= now) {
         let chance = chance_of(lesson);
-        let session = ids::session((placement.0.as_u128() & 0xf) << 28 | u128::from(first) + facts.len() as u128);
+        let session = ids::session(((placement.0.as_u128() & 0xf) << 28) | (u128::from(first) + facts.len() as u128));
         visit(&mut facts, (session, placement, robot), lesson, chance);
     }
     let topic = Topic::new(ids::BRIDGE, Kind::Presence).to_string();
