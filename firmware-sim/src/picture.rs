@@ -49,6 +49,8 @@ impl Encoder {
             // Without it the library does not hold the rate. The drawn room fits the rate, so nothing is skipped (tested).
             .skip_frames(true)
             .scene_change_detect(false)
+            // Meant for the noise of real cameras; a drawing has none.
+            .background_detection(false)
             .intra_frame_period(IntraFramePeriod::from_num_frames(0))
             .num_threads(1);
         let inner = OpenH264::with_api_config(OpenH264API::from_source(), settings)?;
