@@ -155,6 +155,8 @@ pub enum Why {
     Refused,
     /// The publisher now sends a codec this subscriber did not agree to; a new offer helps.
     CodecChanged,
+    /// It sent a packet that a parser gave up on.
+    Broken,
     /// The engine stops.
     Stopped,
 }

@@ -6,6 +6,7 @@
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
 use std::net::SocketAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
 use bridge_core::offer::{Credentials, Local, Offer, answer, restart_fragment};
@@ -207,12 +208,20 @@ impl Hub {
     /// Takes one datagram; RFC 7983 tells by its first byte what it is.
     pub(super) fn datagram(&mut self, path: Path, datagram: &mut [u8], arrived_us: u64, now: Instant) {
         let [first, second, ..] = *datagram else { return };
-        match first {
+        // Other people's parsers: should one give up on a packet, that leg ends and not the thread.
+        let parsed = catch_unwind(AssertUnwindSafe(|| match first {
             0..=3 => self.check(path, datagram, now),
             20..=63 => self.record(path, datagram, now),
             128..=191 if (64..96).contains(&(second & 127)) => self.report(path, datagram, now),
             128..=191 => self.packet(path, datagram, arrived_us, now),
             _ => {}
+        }));
+        if parsed.is_err() {
+            let slot = self.by_address.get(&path.remote).copied();
+            tracing::error!("a packet broke a parser; please report this with the line above");
+            if let Some(slot) = slot {
+                self.remove(slot, Why::Broken, now);
+            }
         }
     }
 
@@ -456,8 +465,10 @@ impl Hub {
 
     fn remove(&mut self, slot: usize, why: Why, now: Instant) {
         let Some(mut leg) = self.legs.get_mut(slot).and_then(Option::take) else { return };
-        leg.dtls.close(now);
-        leg.flush(now, &mut self.out);
+        if why != Why::Broken {
+            leg.dtls.close(now);
+            leg.flush(now, &mut self.out);
+        }
         self.by_id.remove(&leg.id);
         for (local, _) in &leg.ice {
             self.by_ufrag.remove(&local.ufrag);
