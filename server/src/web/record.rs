@@ -275,7 +275,7 @@ fn happened(lesson: &Lesson, counted: &AttendanceMinutes, at: &Moment, is_expect
     if was_here {
         let did = did(counted);
         let words = if did.is_empty() { "Listened".to_owned() } else { format!("Took part: {did}") };
-        return Chip::new("live", "check", words).into();
+        return Chip::new("live wrap", "check", words).into();
     }
     match (lesson.is_at(at.now), is_expected) {
         (true, _) => Told::quiet("Not in class at the moment"),

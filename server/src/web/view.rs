@@ -39,7 +39,7 @@ pub struct Chip {
 impl HtmlSafe for Chip {}
 
 impl Chip {
-    /// `class` is one of the design's: "", live, rest, move, look, fault, line.
+    /// `class` is one of the design’s: "", live, rest, move, look, fault, line; with "wrap" if the words may be long.
     #[must_use]
     pub fn new(class: &'static str, icon: &'static str, text: impl Into<String>) -> Self {
         Self { class, icon: Icon(icon), text: text.into() }
