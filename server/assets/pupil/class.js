@@ -47,7 +47,8 @@ export class Visit {
   /** @type {Facts} */
   #facts;
   #where;
-  #place = { pan_deg: 0, tilt_deg: 0 };
+  /** Where the head was last asked to point; null until it was asked. @type {import("./look.js").Place|null} */
+  #asked = null;
   #look = calmly((place) => this.#control.say({ type: "look", ...place }));
 
   /** @param {HTMLElement} root the class page */
@@ -61,7 +62,7 @@ export class Visit {
     };
     this.#mic.onLost = () => this.setTalking(false);
     const allowed = () => sceneOf(this.#facts).head;
-    lookByTouch(this.#page.part("view"), { video: () => this.#page.video, allowed, from: () => this.#place, look: (place) => this.look(place) });
+    lookByTouch(this.#page.part("view"), { video: () => this.#page.video, allowed, from: () => this.place, look: (place) => this.look(place) });
     new Keys(this, this.#page, allowed);
     this.#page.videos.forEach((video) => this.#watch.frame(video, () => video === this.#page.video));
     this.#show();
@@ -72,9 +73,10 @@ export class Visit {
     return this.#facts;
   }
 
-  /** Where the head was last asked to point. */
+  /** Where the head points, as it was asked to; before that, ahead, in the direction that the robot tells. Its tilt counts only as a
+   * wish of ours: a robot that wakes up still has its head down. */
   get place() {
-    return this.#place;
+    return this.#asked ?? { pan_deg: this.#facts.robotState?.pan_deg ?? 0, tilt_deg: 0 };
   }
 
   /** Goes to class. Call it inside the tap: microphone, sound and wake lock all need one. */
@@ -155,7 +157,7 @@ export class Visit {
 
   /** @param {import("./look.js").Place} place */
   look(place) {
-    this.#place = place;
+    this.#asked = place;
     this.#look(place);
     Object.assign(this.#page.root.dataset, { pan: String(place.pan_deg), tilt: String(place.tilt_deg) });
   }
@@ -282,7 +284,6 @@ export class Visit {
       this.#facts.handUp ||= state.hand_up === true;
       this.#page.press("feeling", String(state.feeling));
       this.#page.press("level", String(state.level));
-      this.#place = { pan_deg: Number(state.pan_deg) || 0, tilt_deg: Number(state.tilt_deg) || 0 };
     }
     const hears = typeof state.hears_dbfs === "number" ? String(Math.round(state.hears_dbfs)) : "";
     Object.assign(this.#page.root.dataset, { robotPan: String(state.pan_deg), robotHand: String(state.hand_up), robotHears: hears });
