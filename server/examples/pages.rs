@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use protocol::{
-    Active, BodyState, Clock, ClientId, Envelope, HelloMessage, Kind, MessageId, Percent, PresenceMessage, RobotMessage, SCHEMA_VERSION,
-    SessionId, Status, SystemClock, Tier, Topic,
+    Active, BodyState, ClientId, Clock, Envelope, HelloMessage, Kind, MessageId, Percent, PresenceMessage, RobotMessage,
+    SCHEMA_VERSION, SessionId, Status, SystemClock, Tier, Topic,
 };
 use serde::Serialize;
 use server::AppState;
@@ -46,7 +46,8 @@ async fn main() -> anyhow::Result<()> {
     let hash = server::api::auth::hash_password(password.clone()).await?;
     for (label, staff_id, role, organisation_id) in PEOPLE {
         let email = format!("{label}@fennshire.example");
-        let staff = NewStaff { staff_id, name: &format!("{} B.", label.replace('.', " ")), email: &email, password_hash: &hash };
+        let staff =
+            NewStaff { staff_id, name: &format!("{} B.", label.replace('.', " ")), email: &email, password_hash: &hash };
         state.store.add_staff(staff, &[StaffRoleRow { role: role.as_str().to_owned(), organisation_id }]).await?;
         println!("{email} {password}");
     }
@@ -59,7 +60,8 @@ async fn main() -> anyhow::Result<()> {
 /// What robots and bridge would have said by now.
 async fn say_something(state: &AppState, now: DateTime<Utc>) -> anyhow::Result<()> {
     let mut batch = Vec::new();
-    for (robot, body, battery, charging) in [(ids::ROBIN, BodyState::Live, 82, false), (ids::FINCH, BodyState::Idle, 12, false)] {
+    for (robot, body, battery, charging) in [(ids::ROBIN, BodyState::Live, 82, false), (ids::FINCH, BodyState::Idle, 12, false)]
+    {
         let hello = HelloMessage {
             role: protocol::Role::Robot,
             status: Status::Here,
@@ -101,6 +103,7 @@ async fn say_something(state: &AppState, now: DateTime<Utc>) -> anyhow::Result<(
 }
 
 fn message<T: Serialize>(client: ClientId, kind: Kind, seq: Option<u64>, now: DateTime<Utc>, body: T) -> (String, Vec<u8>) {
-    let envelope = Envelope { v: SCHEMA_VERSION, id: MessageId::new(), epoch: Uuid::from_u128(0xe), seq, sent_at: now, mono_ms: 0, body };
+    let envelope =
+        Envelope { v: SCHEMA_VERSION, id: MessageId::new(), epoch: Uuid::from_u128(0xe), seq, sent_at: now, mono_ms: 0, body };
     (Topic::new(client, kind).to_string(), envelope.to_bytes())
 }

@@ -90,7 +90,8 @@ impl Frame {
             ("/moves", "Moves", sees_robots),
             ("/audit", "Audit log", caller.is(Role::Auditor)),
         ];
-        let nav = all.into_iter().filter(|(_, _, shown)| *shown).map(|(href, text, _)| NavLink { href, text, here: href == here });
+        let nav =
+            all.into_iter().filter(|(_, _, shown)| *shown).map(|(href, text, _)| NavLink { href, text, here: href == here });
         let zone = scope.own_zone();
         Self {
             title: title.into(),

@@ -27,7 +27,9 @@ pub async fn check(State((state, access)): State<(AppState, Access)>, request: R
 async fn admit(state: &AppState, access: Access, mut request: Request) -> Result<Request, Response> {
     let is_safe = request.method().is_safe();
     if !is_safe && !is_same_site(request.headers()) {
-        return Err(ApiError::Forbidden("This request came from another site. Open the page here and try again.").into_response());
+        return Err(
+            ApiError::Forbidden("This request came from another site. Open the page here and try again.").into_response()
+        );
     }
     let Access::SignedIn(roles) = access else { return Ok(request) };
     let Some(caller) = auth::caller(state, request.headers()).await.map_err(ApiError::into_response)? else {
@@ -38,7 +40,9 @@ async fn admit(state: &AppState, access: Access, mut request: Request) -> Result
         return Err(ApiError::SignInFirst.into_response());
     };
     if !roles.iter().any(|role| caller.is(*role)) {
-        return Err(ApiError::Forbidden("Your role does not include this page. Ask the coordinator if it should.").into_response());
+        return Err(
+            ApiError::Forbidden("Your role does not include this page. Ask the coordinator if it should.").into_response()
+        );
     }
     if !is_safe {
         let (given, whole) = form_token(request).await?;
@@ -97,7 +101,10 @@ pub async fn headers(State(state): State<AppState>, request: Request, next: Next
     let is_page = response.headers().get(header::CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"));
     let policy = content_policy(&if is_page { bridge_origins(&state).await } else { Vec::new() });
     let headers = response.headers_mut();
-    headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_str(&policy).unwrap_or_else(|_| HeaderValue::from_static("default-src 'none'")));
+    headers.insert(
+        header::CONTENT_SECURITY_POLICY,
+        HeaderValue::from_str(&policy).unwrap_or_else(|_| HeaderValue::from_static("default-src 'none'")),
+    );
     for (name, value) in FIXED {
         headers.insert(name, HeaderValue::from_static(value));
     }

@@ -39,7 +39,9 @@ pub async fn show(State(state): State<AppState>, caller: Caller) -> Result<Html<
     let zone = scope.own_zone();
     let rows = state.store.audit(SHOWN).await?.into_iter().map(|row| Row {
         when: view::moment(row.at, now, zone),
-        who: row.actor_name.unwrap_or_else(|| if row.actor_kind == "tablet" { "A pupil’s tablet".to_owned() } else { "Windowseat".to_owned() }),
+        who: row.actor_name.unwrap_or_else(|| {
+            if row.actor_kind == "tablet" { "A pupil’s tablet".to_owned() } else { "Windowseat".to_owned() }
+        }),
         what: row.action,
         about: row.subject_id.map_or_else(String::new, |id| format!("{} {}", row.subject_kind, short(id))),
     });

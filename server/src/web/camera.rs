@@ -29,8 +29,12 @@ struct CameraPage {
 pub async fn grant(State(state): State<AppState>, caller: Caller, Path(robot): Path<Uuid>) -> Result<Html<String>, ApiError> {
     let (row, scope) = scope::robot(&state, &caller, robot, Action::ConnectCamera).await?;
     let now = state.clock.now().utc;
-    let entry =
-        NewAudit { actor: Actor::Staff(caller.staff_id()), action: "connect camera", subject: Subject::Robot(robot), detail: None };
+    let entry = NewAudit {
+        actor: Actor::Staff(caller.staff_id()),
+        action: "connect camera",
+        subject: Subject::Robot(robot),
+        detail: None,
+    };
     state.store.append_audit(entry, now).await?;
     let grant = dispatch::camera_grant(&state, RobotId(robot)).await?;
     let grant = grant.ok_or(ApiError::Unavailable("No bridge is connected just now. Try again when one is."))?;

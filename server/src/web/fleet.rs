@@ -122,8 +122,11 @@ pub struct Window {
 pub async fn robots(state: &AppState, scope: &Scope, now: DateTime<Utc>) -> Result<Vec<RobotView>, ApiError> {
     let placements = state.store.placements().await?;
     let rows = state.store.robots().await?;
-    let mut views: Vec<RobotView> =
-        rows.iter().filter(|row| scope.may_robot(Action::SeeRobot, row)).map(|row| view_of(row, &placements, scope, now)).collect();
+    let mut views: Vec<RobotView> = rows
+        .iter()
+        .filter(|row| scope.may_robot(Action::SeeRobot, row))
+        .map(|row| view_of(row, &placements, scope, now))
+        .collect();
     views.sort_by(|a, b| (a.kind, &a.school, &a.name).cmp(&(b.kind, &b.school, &b.name)));
     Ok(views)
 }
@@ -225,8 +228,13 @@ pub async fn overview(state: &AppState, scope: &Scope, robots: &[RobotView], now
         let today = now.with_timezone(&scope.zone(placement.school_id)).date_naive();
         if is_on(&placement, today) && scope.may_pupil(Action::ReadRecord, &placement) {
             let stages = state.store.plan_stages(placement.placement_id).await?;
-            let due = stages.into_iter().filter(|stage| stage.done_day.is_none()).find_map(|stage| Some((stage.due_day?, stage.title)));
-            todo.extend(due.filter(|(day, _)| (*day - today).num_days() <= SOON_DAYS).map(|due| stage_todo(&placement, due, today)));
+            let due = stages
+                .into_iter()
+                .filter(|stage| stage.done_day.is_none())
+                .find_map(|stage| Some((stage.due_day?, stage.title)));
+            todo.extend(
+                due.filter(|(day, _)| (*day - today).num_days() <= SOON_DAYS).map(|due| stage_todo(&placement, due, today)),
+            );
             todo.extend(((placement.until_day - today).num_days() <= SOON_DAYS).then(|| loan_todo(&placement)));
         }
     }
@@ -242,7 +250,11 @@ pub async fn overview(state: &AppState, scope: &Scope, robots: &[RobotView], now
     let groups = kinds.into_iter().map(|kind| Group {
         kind: kind.word(),
         title: kind.title(),
-        robots: robots.iter().filter(|robot| robot.kind == kind).map(|robot| Window { id: robot.id, name: robot.name.clone() }).collect(),
+        robots: robots
+            .iter()
+            .filter(|robot| robot.kind == kind)
+            .map(|robot| Window { id: robot.id, name: robot.name.clone() })
+            .collect(),
     });
     let count_line = match robots.len() {
         1 => "1 robot, 1 window".to_owned(),
@@ -283,7 +295,12 @@ fn loan_todo(placement: &PlacementRow) -> Todo {
     Todo {
         class: "live",
         icon: "back",
-        title: format!("{}’s loan to {} ends on {}", placement.robot_name, placement.pupil_name, view::short_date(placement.until_day)),
+        title: format!(
+            "{}’s loan to {} ends on {}",
+            placement.robot_name,
+            placement.pupil_name,
+            view::short_date(placement.until_day)
+        ),
         detail: format!("{}. Agree what comes next.", placement.school_name),
         action: "Open the record".to_owned(),
         href: format!("/pupils/{}", placement.pupil_id),

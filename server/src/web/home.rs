@@ -25,7 +25,12 @@ struct HomePage {
 pub async fn show(State(state): State<AppState>, caller: Caller) -> Result<Response, ApiError> {
     let scope = Scope::of(&state, &caller).await?;
     if !scope.may_somewhere(Action::SeeFleet) {
-        let own = [(Role::KeyWorker, "/pupils"), (Role::SchoolLead, "/pupils"), (Role::ClassroomStaff, "/moves"), (Role::Auditor, "/audit")];
+        let own = [
+            (Role::KeyWorker, "/pupils"),
+            (Role::SchoolLead, "/pupils"),
+            (Role::ClassroomStaff, "/moves"),
+            (Role::Auditor, "/audit"),
+        ];
         let (_, address) = own.into_iter().find(|(role, _)| caller.is(*role)).ok_or(ApiError::NotFound)?;
         return Ok(Redirect::to(address).into_response());
     }

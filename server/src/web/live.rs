@@ -13,8 +13,8 @@ use axum::response::{IntoResponse, Response};
 use futures_util::stream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, broadcast};
 
-use crate::api::auth::{self, Caller};
 use crate::api::ApiError;
+use crate::api::auth::{self, Caller};
 use crate::{AppState, Change};
 
 /// Open streams at most; one more is told to come back.
@@ -43,9 +43,20 @@ where
     D: Fn(AppState, Caller) -> F + Send + 'static,
     F: Future<Output = Result<Vec<Part>, ApiError>> + Send + 'static,
 {
-    let permit = OPEN.clone().try_acquire_owned().map_err(|_| ApiError::Unavailable("Many pages are open. Reload this one later."))?;
+    let permit =
+        OPEN.clone().try_acquire_owned().map_err(|_| ApiError::Unavailable("Many pages are open. Reload this one later."))?;
     let changes = state.changes.subscribe();
-    let begin = Live { state, caller, concerns, draw, changes, sent: HashMap::new(), waiting: VecDeque::new(), at: At::First, _permit: permit };
+    let begin = Live {
+        state,
+        caller,
+        concerns,
+        draw,
+        changes,
+        sent: HashMap::new(),
+        waiting: VecDeque::new(),
+        at: At::First,
+        _permit: permit,
+    };
     let events = stream::unfold(begin, |mut live| async move {
         let event = live.next().await?;
         Some((Ok::<_, Infallible>(event), live))
@@ -104,7 +115,8 @@ where
         // What was announced until now is in what is drawn next.
         self.changes = self.changes.resubscribe();
         let is_open = auth::is_open(&self.state, &self.caller).await.unwrap_or(false);
-        let parts = if is_open { (self.draw)(self.state.clone(), self.caller.clone()).await } else { Err(ApiError::SignInFirst) };
+        let parts =
+            if is_open { (self.draw)(self.state.clone(), self.caller.clone()).await } else { Err(ApiError::SignInFirst) };
         match parts {
             Ok(parts) => {
                 for (name, html) in parts {

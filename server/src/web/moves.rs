@@ -99,7 +99,11 @@ pub struct UndoForm {
 }
 
 /// `GET /moves`
-pub async fn show(State(state): State<AppState>, caller: Caller, Query(tapped): Query<Tapped>) -> Result<Html<String>, ApiError> {
+pub async fn show(
+    State(state): State<AppState>,
+    caller: Caller,
+    Query(tapped): Query<Tapped>,
+) -> Result<Html<String>, ApiError> {
     let scope = Scope::of(&state, &caller).await?;
     let now = state.clock.now().utc;
     let rows: Vec<RobotRow> =
@@ -183,12 +187,8 @@ async fn place(state: &AppState, caller: &Caller, robot: Uuid, room: Uuid) -> Re
 
 async fn note(state: &AppState, caller: &Caller, robot: Uuid, action: &str, room: Option<Uuid>) -> Result<(), ApiError> {
     let detail = room.map(|room| room.to_string());
-    let entry = NewAudit {
-        actor: Actor::Staff(caller.staff_id()),
-        action,
-        subject: Subject::Robot(robot),
-        detail: detail.as_deref(),
-    };
+    let entry =
+        NewAudit { actor: Actor::Staff(caller.staff_id()), action, subject: Subject::Robot(robot), detail: detail.as_deref() };
     Ok(state.store.append_audit(entry, state.clock.now().utc).await?)
 }
 
@@ -216,7 +216,9 @@ async fn card(state: &AppState, caller: &Caller, scope: &Scope, row: &RobotRow, 
     let mine = row.carried_by == Some(caller.staff_id());
     let (mut status, mut icon, mut order) = match row.carried_by {
         Some(_) if mine => (format!("You have {}", row.name), "carry", 1),
-        Some(by) => (format!("{} has it", state.store.staff_name(by).await?.unwrap_or_else(|| "Somebody".to_owned())), "carry", 3),
+        Some(by) => {
+            (format!("{} has it", state.store.staff_name(by).await?.unwrap_or_else(|| "Somebody".to_owned())), "carry", 3)
+        }
         None if needed.is_some() => ("Carry now".to_owned(), "carry", 2),
         None => ("In its place".to_owned(), "check", 4),
     };
@@ -239,8 +241,14 @@ async fn card(state: &AppState, caller: &Caller, scope: &Scope, row: &RobotRow, 
         late,
         left,
         note: if note.is_empty() && scope.own_name() != row.organisation_name { row.organisation_name.clone() } else { note },
-        from_word: if needed.is_some() { "From" } else { "It is in" },
-        from: fleet::room_of(row),
+        from_word: if mine {
+            "It is"
+        } else if needed.is_some() {
+            "From"
+        } else {
+            "It is in"
+        },
+        from: if mine { "With you".to_owned() } else { fleet::room_of(row) },
         next: needed.map(|next| Target { by: view::clock(next.start, zone), room: next.room, room_id: next.room_id }),
         mine,
         rooms: rooms.into_iter().filter(|room| Some(room.room_id) != row.room_id).map(Room::from).collect(),
@@ -279,7 +287,12 @@ pub(super) async fn next_lesson(
             let is_needed = lesson.about.expected && !lesson.about.robot_stays_out && lesson.end > now;
             if is_needed && first.as_ref().is_none_or(|known| lesson.start < known.start) {
                 let about = lesson.about;
-                first = Some(NextLesson { subject: about.subject, room: about.room_name, room_id: about.room.0, start: lesson.start });
+                first = Some(NextLesson {
+                    subject: about.subject,
+                    room: about.room_name,
+                    room_id: about.room.0,
+                    start: lesson.start,
+                });
             }
         }
     }

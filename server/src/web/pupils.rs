@@ -71,7 +71,14 @@ async fn pupil_view(state: &AppState, placement: PlacementRow, now: DateTime<Utc
         || "No more lessons today".to_owned(),
         |lesson| format!("{} {}, {}", view::clock(lesson.start, school.zone), lesson.about.subject, lesson.about.room_name),
     );
-    Ok(PupilView { id: placement.pupil_id, name: placement.pupil_name, school: placement.school_name, robot: placement.robot_name, now: told, next })
+    Ok(PupilView {
+        id: placement.pupil_id,
+        name: placement.pupil_name,
+        school: placement.school_name,
+        robot: placement.robot_name,
+        now: told,
+        next,
+    })
 }
 
 async fn is_resting(state: &AppState, placement: &PlacementRow, lesson: &Lesson) -> Result<bool, ApiError> {

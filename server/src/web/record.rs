@@ -160,7 +160,11 @@ pub async fn live(State(state): State<AppState>, caller: Caller, Path(pupil): Pa
 }
 
 /// `GET /api/pupils/{pupil}/attendance`: today, in the school's time.
-pub async fn json(State(state): State<AppState>, caller: Caller, Path(pupil): Path<Uuid>) -> Result<Json<AttendanceJson>, ApiError> {
+pub async fn json(
+    State(state): State<AppState>,
+    caller: Caller,
+    Path(pupil): Path<Uuid>,
+) -> Result<Json<AttendanceJson>, ApiError> {
     let (placement, _) = scope::pupil(&state, &caller, pupil, Action::ReadRecord).await?;
     note_read(&state, &caller, pupil).await?;
     let school = School::of(&state, &placement).await?;
@@ -178,12 +182,21 @@ pub async fn json(State(state): State<AppState>, caller: Caller, Path(pupil): Pa
         stills_min: min(counted.stills),
         audio_min: min(counted.audio),
     });
-    Ok(Json(AttendanceJson { ledger: "Engagement record, not the register", day, lessons: rows.collect(), social_min: min(account.social) }))
+    Ok(Json(AttendanceJson {
+        ledger: "Engagement record, not the register",
+        day,
+        lessons: rows.collect(),
+        social_min: min(account.social),
+    }))
 }
 
 async fn note_read(state: &AppState, caller: &Caller, pupil: Uuid) -> Result<(), ApiError> {
-    let entry =
-        NewAudit { actor: Actor::Staff(caller.staff_id()), action: "read record", subject: Subject::Pupil(pupil), detail: None };
+    let entry = NewAudit {
+        actor: Actor::Staff(caller.staff_id()),
+        action: "read record",
+        subject: Subject::Pupil(pupil),
+        detail: None,
+    };
     Ok(state.store.append_audit(entry, state.clock.now().utc).await?)
 }
 
@@ -198,13 +211,19 @@ fn about(placement: &PlacementRow) -> String {
     )
 }
 
-async fn today_view(state: &AppState, placement: &PlacementRow, school: &School, now: DateTime<Utc>) -> Result<TodayView, ApiError> {
+async fn today_view(
+    state: &AppState,
+    placement: &PlacementRow,
+    school: &School,
+    now: DateTime<Utc>,
+) -> Result<TodayView, ApiError> {
     let day = school.calendar.day(now);
     let (from, until) = school.calendar.bounds(day);
     let SchoolDay { lessons, account, .. } = account::day(state, placement, day).await?;
     let rests = state.store.rests(placement.placement_id, from, until).await?;
     let is_live = account::is_live(state, placement, now).await?;
-    let mut anomalies: Vec<String> = account.anomalies.iter().map(|anomaly| anomaly_words(anomaly, &lessons, placement)).collect();
+    let mut anomalies: Vec<String> =
+        account.anomalies.iter().map(|anomaly| anomaly_words(anomaly, &lessons, placement)).collect();
     let incomplete = state.store.incomplete_visits(placement.pupil_id, from).await?.len();
     if incomplete > 0 {
         anomalies.push("Part of a visit has not arrived yet. The bridge sends it again, and the minutes follow.".to_owned());
@@ -215,7 +234,9 @@ async fn today_view(state: &AppState, placement: &PlacementRow, school: &School,
     });
     Ok(TodayView {
         lessons: rows.collect(),
-        none: school.closure(day).map_or_else(|| "No lessons today.".to_owned(), |reason| format!("No lessons today: {reason}.")),
+        none: school
+            .closure(day)
+            .map_or_else(|| "No lessons today.".to_owned(), |reason| format!("No lessons today: {reason}.")),
         social: view::minutes(i64::from(account.social.minutes().get())),
         anomalies,
         as_of: view::clock(now, school.zone),
@@ -291,18 +312,29 @@ fn tiers(counted: &AttendanceMinutes) -> String {
 
 fn did(counted: &AttendanceMinutes) -> String {
     let active = &counted.active;
-    let all = [(active.spoke_ms > 0, "spoke"), (active.hands > 0, "hand up"), (active.looks > 0, "looked around"), (active.feelings > 0, "showed a feeling")];
+    let all = [
+        (active.spoke_ms > 0, "spoke"),
+        (active.hands > 0, "hand up"),
+        (active.looks > 0, "looked around"),
+        (active.feelings > 0, "showed a feeling"),
+    ];
     all.iter().filter(|(is, _)| *is).map(|(_, word)| *word).collect::<Vec<_>>().join(", ")
 }
 
 fn anomaly_words(anomaly: &Anomaly, lessons: &[Lesson], placement: &PlacementRow) -> String {
-    let subject = |slot: &Uuid| lessons.iter().find(|lesson| lesson.slot == *slot).map_or("a lesson", |lesson| lesson.about.subject.as_str());
+    let subject = |slot: &Uuid| {
+        lessons.iter().find(|lesson| lesson.slot == *slot).map_or("a lesson", |lesson| lesson.about.subject.as_str())
+    };
     match anomaly {
         Anomaly::ClockSkew { offset_ms, .. } => {
             format!("The bridge’s clock was off by {} seconds. The minutes here are corrected.", offset_ms.abs() / 1000)
         }
-        Anomaly::ClockStepped { .. } => "The bridge’s clock was set during a visit. The length comes from its steady clock.".to_owned(),
-        Anomaly::RobotWasIn { slot } => format!("{} was live in {}, where the robot stays out.", placement.robot_name, subject(slot)),
+        Anomaly::ClockStepped { .. } => {
+            "The bridge’s clock was set during a visit. The length comes from its steady clock.".to_owned()
+        }
+        Anomaly::RobotWasIn { slot } => {
+            format!("{} was live in {}, where the robot stays out.", placement.robot_name, subject(slot))
+        }
         Anomaly::LessonsOverlap { slot } => {
             format!("Two lessons overlap in the timetable. {} counts from the end of the one before.", subject(slot))
         }
@@ -323,7 +355,8 @@ fn stage_views(stages: &[PlanStageRow]) -> Vec<StageView> {
 }
 
 fn due(stages: &[PlanStageRow], school: &School, today: NaiveDate) -> Vec<Due> {
-    let open = stages.iter().filter(|stage| stage.done_day.is_none()).filter_map(|stage| Some((stage.due_day?, stage.title.clone())));
+    let open =
+        stages.iter().filter(|stage| stage.done_day.is_none()).filter_map(|stage| Some((stage.due_day?, stage.title.clone())));
     open.map(|(day, title)| {
         let chip = match school_days(school, today, day) {
             _ if day < today => Chip::new("look", "clock", "Was due"),
@@ -339,7 +372,8 @@ fn due(stages: &[PlanStageRow], school: &School, today: NaiveDate) -> Vec<Due> {
 
 /// School days after `from` up to and including `until`: Monday to Friday without closures. At most a year is counted.
 fn school_days(school: &School, from: NaiveDate, until: NaiveDate) -> usize {
-    let is_school_day = |day: &NaiveDate| !matches!(day.weekday(), Weekday::Sat | Weekday::Sun) && school.calendar.is_open(*day);
+    let is_school_day =
+        |day: &NaiveDate| !matches!(day.weekday(), Weekday::Sat | Weekday::Sun) && school.calendar.is_open(*day);
     from.iter_days().skip(1).take(366).take_while(|day| *day <= until).filter(is_school_day).count()
 }
 
@@ -358,7 +392,10 @@ fn register(placement: &PlacementRow, marks: &[RegisterMarkRow], now: DateTime<U
             || "Nothing has been imported yet.".to_owned(),
             |at| format!("Imported: {}.", view::moment(at, now, zone)),
         ),
-        days: days.into_iter().map(|day| RegisterDay { day: day.format("%a %-d").to_string(), am: code(day, "am"), pm: code(day, "pm") }).collect(),
+        days: days
+            .into_iter()
+            .map(|day| RegisterDay { day: day.format("%a %-d").to_string(), am: code(day, "am"), pm: code(day, "pm") })
+            .collect(),
     }
 }
 

@@ -1,9 +1,9 @@
 //! Robots: the list, one robot, and both live.
 
 use askama::Template;
+use axum::Json;
 use axum::extract::{Path, State};
 use axum::response::{Html, Response};
-use axum::Json;
 use chrono::{DateTime, Utc};
 use protocol::RobotId;
 use serde::Serialize;

@@ -12,8 +12,8 @@ use store_sqlite::audit::{Actor, NewAudit, Subject};
 
 use super::{Frame, page, view};
 use crate::AppState;
-use crate::api::auth::{self, Caller, SignedIn};
 use crate::api::ApiError;
+use crate::api::auth::{self, Caller, SignedIn};
 
 #[derive(Template)]
 #[template(path = "staff/sign_in.html")]

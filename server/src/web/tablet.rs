@@ -49,8 +49,12 @@ pub async fn show(State(state): State<AppState>, caller: Caller, Path(id): Path<
 pub async fn new_code(State(state): State<AppState>, caller: Caller, Path(id): Path<Uuid>) -> Result<Html<String>, ApiError> {
     let (placement, scope) = scope::pupil(&state, &caller, id, Action::PairTablet).await?;
     let now = state.clock.now().utc;
-    let entry =
-        NewAudit { actor: Actor::Staff(caller.staff_id()), action: "make joining code", subject: Subject::Pupil(id), detail: None };
+    let entry = NewAudit {
+        actor: Actor::Staff(caller.staff_id()),
+        action: "make joining code",
+        subject: Subject::Pupil(id),
+        detail: None,
+    };
     state.store.append_audit(entry, now).await?;
     let text = pupil::new_keyword(&state.store, PlacementId(placement.placement_id), now, Some(KEYWORD_FOR)).await?;
     let base = state.config.public_url.trim_end_matches('/');

@@ -28,7 +28,10 @@ impl HtmlSafe for Icon {}
 
 /// A state: icon and word; colour only helps.
 #[derive(Clone, Debug, PartialEq, Eq, Template)]
-#[template(source = r#"<span class="chip{% if !class.is_empty() %} {{ class }}{% endif %}">{{ icon }}{{ text }}</span>"#, ext = "html")]
+#[template(
+    source = r#"<span class="chip{% if !class.is_empty() %} {{ class }}{% endif %}">{{ icon }}{{ text }}</span>"#,
+    ext = "html"
+)]
 pub struct Chip {
     class: &'static str,
     icon: Icon,

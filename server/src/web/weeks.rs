@@ -77,7 +77,12 @@ struct DayMinutes {
 ///
 /// # Errors
 /// The database does not answer.
-pub async fn two_weeks(state: &AppState, placement: &PlacementRow, school: &School, now: DateTime<Utc>) -> Result<Weeks, ApiError> {
+pub async fn two_weeks(
+    state: &AppState,
+    placement: &PlacementRow,
+    school: &School,
+    now: DateTime<Utc>,
+) -> Result<Weeks, ApiError> {
     let today = school.calendar.day(now);
     let first = monday_of(today).checked_sub_days(Days::new(7)).unwrap_or(today);
     let last = first.checked_add_days(Days::new(13)).unwrap_or(today);
@@ -93,9 +98,8 @@ fn is_weekend(day: NaiveDate) -> bool {
 
 /// Lengths of one day's lessons, each rounded down once.
 fn day_minutes(day: NaiveDate, lessons: &[AttendanceMinutes], closure: Option<&str>) -> DayMinutes {
-    let whole = |part: fn(&AttendanceMinutes) -> Vec<Length>| {
-        Length::of_disjoint(lessons.iter().flat_map(part)).minutes().get()
-    };
+    let whole =
+        |part: fn(&AttendanceMinutes) -> Vec<Length>| Length::of_disjoint(lessons.iter().flat_map(part)).minutes().get();
     DayMinutes {
         day,
         expected: whole(|lesson| vec![lesson.expected]),
@@ -117,7 +121,9 @@ fn draw(days: &[DayMinutes], today: NaiveDate) -> Weeks {
     let width = (pitch * 0.64).min(44.0);
     let bar = |(index, day): (usize, &DayMinutes)| {
         let middle = LEFT + pitch * (f64::from(u32::try_from(index).unwrap_or(0)) + 0.5);
-        let rect = |bottom: u32, height: u32| (height > 0).then(|| Rect { y: px(y(bottom + height)), height: px(y(bottom) - y(bottom + height)) });
+        let rect = |bottom: u32, height: u32| {
+            (height > 0).then(|| Rect { y: px(y(bottom + height)), height: px(y(bottom) - y(bottom + height)) })
+        };
         Bar {
             x: px(middle - width / 2.0),
             inner_x: px(middle - width / 2.0 + 3.0),
@@ -167,7 +173,13 @@ fn row(day: &DayMinutes, today: NaiveDate) -> Row {
         None if day.expected == 0 && day.total == 0 => "Nothing expected".to_owned(),
         None => under(day.day, today).to_owned(),
     };
-    Row { day: day.day.format("%a %-d %b").to_string(), expected: day.expected, picture: number(day.picture), sound: number(day.sound), note }
+    Row {
+        day: day.day.format("%a %-d %b").to_string(),
+        expected: day.expected,
+        picture: number(day.picture),
+        sound: number(day.sound),
+        note,
+    }
 }
 
 /// A coordinate with one decimal.

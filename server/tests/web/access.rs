@@ -24,7 +24,9 @@ fn expected(method: &Method, path: &str) -> [u16; 8] {
         ("GET", "/robots/{robot}" | "/robots/{robot}/live") => robin(OK),
         ("POST", "/moves/{robot}/carry" | "/moves/{robot}/room" | "/moves/{robot}/undo") => robin(GO_ON),
         // No bridge is connected in these tests.
-        ("POST", "/robots/{robot}/camera") => [AWAY, NOT_YOURS, NOT_YOURS, NOT_YOURS, NOT_YOURS, NOT_YOURS, NOT_YOURS, NOT_YOURS],
+        ("POST", "/robots/{robot}/camera") => {
+            [AWAY, NOT_YOURS, NOT_YOURS, NOT_YOURS, NOT_YOURS, NOT_YOURS, NOT_YOURS, NOT_YOURS]
+        }
         ("GET", "/pupils") => [OK, OK, OK, OK, OK, NOT_YOURS, NOT_YOURS, NOT_YOURS],
         ("GET", "/pupils/{pupil}" | "/pupils/{pupil}/live" | "/api/pupils/{pupil}/attendance") => ada,
         ("GET" | "POST", "/pupils/{pupil}/tablet") => ada,
@@ -58,7 +60,8 @@ async fn every_route_answers_each_role_as_the_table_says() {
     let world = World::start().await;
     for (index, (who, ..)) in PEOPLE.iter().enumerate() {
         let browser = world.browser(who).await;
-        let mut staff_routes: Vec<_> = routes().into_iter().filter(|route| matches!(route.access, Access::SignedIn(_))).collect();
+        let mut staff_routes: Vec<_> =
+            routes().into_iter().filter(|route| matches!(route.access, Access::SignedIn(_))).collect();
         staff_routes.sort_by_key(|route| route.path == "/sign-out");
         assert!(staff_routes.len() > 15, "the table is the router's own");
         for route in staff_routes {
@@ -83,7 +86,9 @@ async fn without_signing_in_only_the_doors_answer() {
             match (route.access, route.method.as_str()) {
                 (Access::Public, "GET") => assert_eq!(status, StatusCode::OK, "{told}"),
                 (Access::Public, _) => assert!(status.is_client_error(), "{told}: an empty form opens nothing"),
-                (Access::SignedIn(_), "GET") => assert!(status == StatusCode::SEE_OTHER && location.starts_with("/sign-in"), "{told}"),
+                (Access::SignedIn(_), "GET") => {
+                    assert!(status == StatusCode::SEE_OTHER && location.starts_with("/sign-in"), "{told}")
+                }
                 (Access::SignedIn(_), _) => assert_eq!(status, StatusCode::UNAUTHORIZED, "{told}"),
                 (Access::PupilDevice, _) if who == "nobody" => {
                     assert!(status == StatusCode::UNAUTHORIZED || location == "/pair", "{told} {location}");
@@ -104,7 +109,12 @@ async fn staff_are_not_pupils() {
         let answer = ask(&browser, &route.method, route.path).await;
         let status = answer.status();
         let location = answer.headers().get("location").map(|to| to.to_str().unwrap().to_owned()).unwrap_or_default();
-        assert!(status == StatusCode::UNAUTHORIZED || location == "/pair", "{} {} → {status} {location}", route.method, route.path);
+        assert!(
+            status == StatusCode::UNAUTHORIZED || location == "/pair",
+            "{} {} → {status} {location}",
+            route.method,
+            route.path
+        );
     }
     world.stop().await;
 }
@@ -127,8 +137,12 @@ async fn what_is_not_in_the_table_is_not_there() {
 async fn no_page_of_one_school_names_anything_of_another() {
     let world = World::start().await;
     let (alder, marsh) = (["Alder", "Robin", "Ada Q.", "Room 12", "Room 21"], ["Marsh", "Finch", "Ben M.", "Lab 3"]);
-    let cases: [(&str, &[&str], &[&str]); 4] =
-        [("alder lead", &alder, &marsh), ("alder staff", &alder, &marsh), ("marsh lead", &marsh, &alder), ("marsh staff", &marsh, &alder)];
+    let cases: [(&str, &[&str], &[&str]); 4] = [
+        ("alder lead", &alder, &marsh),
+        ("alder staff", &alder, &marsh),
+        ("marsh lead", &marsh, &alder),
+        ("marsh staff", &marsh, &alder),
+    ];
     for (who, own, others) in cases {
         let browser = world.browser(who).await;
         let mut text = String::new();

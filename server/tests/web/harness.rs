@@ -63,7 +63,11 @@ impl World {
             database: folder.path().join("windowseat.db"),
             grant_key_file: key,
             public_url: "http://localhost".to_owned(),
-            mqtt: mqtt_link::MqttConfig { url: "mqtt://127.0.0.1:9".to_owned(), username: "server".to_owned(), ..Default::default() },
+            mqtt: mqtt_link::MqttConfig {
+                url: "mqtt://127.0.0.1:9".to_owned(),
+                username: "server".to_owned(),
+                ..Default::default()
+            },
             ..Config::default()
         };
         let clock = Arc::new(SetClock { machine: protocol::SystemClock::new(), utc: Mutex::new(MONDAY.parse().unwrap()) });
@@ -83,7 +87,8 @@ impl World {
         let tasks = TaskTracker::new();
         let service = running.router.into_make_service_with_connect_info::<SocketAddr>();
         let stop = shutdown.clone();
-        tasks.spawn(async move { axum::serve(listener, service).with_graceful_shutdown(stop.cancelled_owned()).await.unwrap() });
+        tasks
+            .spawn(async move { axum::serve(listener, service).with_graceful_shutdown(stop.cancelled_owned()).await.unwrap() });
         Self { state, url, clock, shutdown, tasks, folder }
     }
 
@@ -170,7 +175,11 @@ impl Browser {
     pub async fn try_sign_in(&self, email: &str, password: &str) -> Response {
         let page = self.page("/sign-in").await;
         let csrf = hidden(&page, "csrf");
-        self.request(Method::POST, "/sign-in").form(&[("csrf", csrf.as_str()), ("email", email), ("password", password)]).send().await.unwrap()
+        self.request(Method::POST, "/sign-in")
+            .form(&[("csrf", csrf.as_str()), ("email", email), ("password", password)])
+            .send()
+            .await
+            .unwrap()
     }
 }
 

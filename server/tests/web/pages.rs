@@ -26,8 +26,15 @@ async fn present(world: &World, seq: u64, n: u32, tier: Tier, from: DateTime<Utc
         active: Active { hands, ..Active::default() },
         closed_by: None,
     };
-    let envelope =
-        Envelope { v: SCHEMA_VERSION, id: MessageId::new(), epoch: Uuid::from_u128(0xe), seq: Some(seq), sent_at: world.now(), mono_ms: 0, body };
+    let envelope = Envelope {
+        v: SCHEMA_VERSION,
+        id: MessageId::new(),
+        epoch: Uuid::from_u128(0xe),
+        seq: Some(seq),
+        sent_at: world.now(),
+        mono_ms: 0,
+        body,
+    };
     let topic = Topic::new(ids::BRIDGE, Kind::Presence).to_string();
     let ingested = server::ingest::apply(&world.state.store, &[(topic, envelope.to_bytes())], world.now()).await.unwrap();
     assert!(ingested.quarantined.is_empty(), "{:?}", ingested.quarantined);
@@ -39,7 +46,8 @@ async fn into_a_lesson(world: &World) -> server_core::timetable::Lesson {
     let today = world.now().date_naive();
     let lessons = server::lessons::between(&world.state.store, &placement, today, today + TimeDelta::days(7)).await.unwrap();
     let now = world.now();
-    let lesson = lessons.into_iter().find(|lesson| lesson.start > now && lesson.about.expected && !lesson.about.robot_stays_out);
+    let lesson =
+        lessons.into_iter().find(|lesson| lesson.start > now && lesson.about.expected && !lesson.about.robot_stays_out);
     let lesson = lesson.expect("the demonstration has lessons");
     world.set(lesson.start);
     lesson
@@ -125,7 +133,13 @@ async fn names_are_text_and_never_markup() {
     let world = World::start().await;
     let (pupil_id, robot, placement_id) = (Uuid::from_u128(0xb1), Uuid::from_u128(0xb2), Uuid::from_u128(0xb3));
     let store = &world.state.store;
-    let pupil = store_sqlite::placements::NewPupil { pupil_id, organisation_id: ids::ALDER_ROAD, name: "<lab> \"Q\"", upn: None, year_group: 9 };
+    let pupil = store_sqlite::placements::NewPupil {
+        pupil_id,
+        organisation_id: ids::ALDER_ROAD,
+        name: "<lab> \"Q\"",
+        upn: None,
+        year_group: 9,
+    };
     store.add_pupil(&pupil).await.unwrap();
     store.set_device(robot, store_sqlite::robots::DeviceKind::Robot, b"x").await.unwrap();
     store.add_robot(robot, ids::ALDER_ROAD, "<wren>", None).await.unwrap();
@@ -155,7 +169,10 @@ async fn names_are_text_and_never_markup() {
 async fn no_page_has_inline_style_or_script_and_each_has_a_strict_policy() {
     let world = World::start().await;
     let mut pages = vec![(world.nobody(), vec!["/sign-in".to_owned()])];
-    pages.push((world.browser("coordinator").await, vec!["/".into(), "/robots".into(), format!("/robots/{}", ids::ROBIN), "/moves".into()]));
+    pages.push((
+        world.browser("coordinator").await,
+        vec!["/".into(), "/robots".into(), format!("/robots/{}", ids::ROBIN), "/moves".into()],
+    ));
     let tablet = format!("{}/tablet", record());
     pages.push((world.browser("key worker").await, vec!["/pupils".into(), record(), tablet.clone(), "/nothing".into()]));
     pages.push((world.browser("auditor").await, vec!["/audit".into()]));
@@ -163,7 +180,12 @@ async fn no_page_has_inline_style_or_script_and_each_has_a_strict_policy() {
         for path in paths {
             let answer = browser.get(path).await;
             let policy = answer.headers()["content-security-policy"].to_str().unwrap().to_owned();
-            assert!(policy.contains("default-src 'self'") && policy.contains("frame-ancestors 'none'") && !policy.contains("unsafe"), "{policy}");
+            assert!(
+                policy.contains("default-src 'self'")
+                    && policy.contains("frame-ancestors 'none'")
+                    && !policy.contains("unsafe"),
+                "{policy}"
+            );
             assert_eq!(answer.headers()["x-content-type-options"], "nosniff");
             assert_eq!(answer.headers()["cache-control"], "no-store");
             tidy(path, &answer.text().await.unwrap());
@@ -230,7 +252,10 @@ async fn every_read_of_a_record_and_every_change_is_on_the_audit_log() {
         rows.into_iter().rev().map(|row| (row.actor_id.unwrap(), row.action)).collect::<Vec<_>>()
     };
     let by_key_worker = |action: &str| (ids::KEY_WORKER, action.to_owned());
-    assert_eq!(of(ids::ADA).await, [by_key_worker("read record"), by_key_worker("read record"), by_key_worker("make joining code")]);
+    assert_eq!(
+        of(ids::ADA).await,
+        [by_key_worker("read record"), by_key_worker("read record"), by_key_worker("make joining code")]
+    );
     assert_eq!(of(ids::ROBIN.0).await, [(ids::ALDER_STAFF, "carry robot".to_owned())]);
     let log = world.browser("auditor").await.page("/audit").await;
     assert!(log.contains("read record") && log.contains("Ms key-worker"));

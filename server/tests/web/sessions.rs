@@ -44,9 +44,13 @@ async fn the_cookie_is_closed_to_scripts_and_the_database_holds_no_token() {
     let world = World::start().await;
     let browser = world.nobody();
     let answer = browser.try_sign_in(&email("auditor"), PASSWORD).await;
-    let cookies: Vec<String> = answer.headers().get_all("set-cookie").iter().map(|value| value.to_str().unwrap().to_owned()).collect();
+    let cookies: Vec<String> =
+        answer.headers().get_all("set-cookie").iter().map(|value| value.to_str().unwrap().to_owned()).collect();
     let session = cookies.iter().find(|cookie| cookie.starts_with("ws-staff=")).expect("a session");
-    assert!(session.contains("HttpOnly") && session.contains("SameSite=Lax") && session.contains("Path=/"), "the cookie's flags");
+    assert!(
+        session.contains("HttpOnly") && session.contains("SameSite=Lax") && session.contains("Path=/"),
+        "the cookie's flags"
+    );
     let token = session["ws-staff=".len()..].split(';').next().unwrap();
     assert_eq!(token.len(), 43, "256 bits");
     let file = std::fs::read(world.state.config.database.with_extension("db-wal")).unwrap();
@@ -109,7 +113,11 @@ async fn a_change_needs_the_persons_own_form_from_our_own_page() {
     assert_eq!(send(&[("csrf", &other.csrf)], &[]).await, StatusCode::FORBIDDEN, "somebody else's");
     assert_eq!(send(&own, &[("origin", "https://evil.example")]).await, StatusCode::FORBIDDEN, "another site");
     assert_eq!(send(&own, &[("origin", "null")]).await, StatusCode::FORBIDDEN, "a hidden site");
-    assert_eq!(send(&own, &[("sec-fetch-site", "cross-site")]).await, StatusCode::FORBIDDEN, "another site, as the browser says");
+    assert_eq!(
+        send(&own, &[("sec-fetch-site", "cross-site")]).await,
+        StatusCode::FORBIDDEN,
+        "another site, as the browser says"
+    );
     assert_eq!(world.state.store.robot(ids::ROBIN.0).await.unwrap().unwrap().carried_by, None, "nothing happened");
     assert_eq!(send(&own, &[("origin", &world.url)]).await, StatusCode::SEE_OTHER);
     assert_eq!(world.state.store.robot(ids::ROBIN.0).await.unwrap().unwrap().carried_by, Some(ids::ALDER_STAFF));

@@ -55,7 +55,13 @@ pub async fn later(state: &AppState, scope: &Scope, rows: &[RobotRow], now: Date
 ///
 /// # Errors
 /// The database does not answer.
-pub async fn done(state: &AppState, caller: &Caller, scope: &Scope, rows: &[RobotRow], now: DateTime<Utc>) -> Result<Vec<Line>, ApiError> {
+pub async fn done(
+    state: &AppState,
+    caller: &Caller,
+    scope: &Scope,
+    rows: &[RobotRow],
+    now: DateTime<Utc>,
+) -> Result<Vec<Line>, ApiError> {
     let mut found: Vec<(DateTime<Utc>, Line)> = Vec::new();
     for row in rows {
         let zone = scope.zone(row.organisation_id);
@@ -64,11 +70,18 @@ pub async fn done(state: &AppState, caller: &Caller, scope: &Scope, rows: &[Robo
         for entry in state.store.audit_of(row.robot_id, ENTRIES).await? {
             let room: Option<Uuid> = entry.detail.as_deref().and_then(|detail| detail.parse().ok());
             let name = room.and_then(|room| rooms.iter().find(|known| known.room_id == room)).map(|room| room.name.clone());
-            let Some(name) = name.filter(|_| entry.action == "place robot" && entry.at.with_timezone(&zone).date_naive() == today) else {
+            let Some(name) =
+                name.filter(|_| entry.action == "place robot" && entry.at.with_timezone(&zone).date_naive() == today)
+            else {
                 continue;
             };
-            let by = if entry.actor_id == Some(caller.staff_id()) { "You".to_owned() } else { entry.actor_name.unwrap_or_default() };
-            let line = Line { time: view::clock(entry.at, zone), text: format!("{} to {name}", row.name), by: Some(Chip::new("live", "check", by)) };
+            let by =
+                if entry.actor_id == Some(caller.staff_id()) { "You".to_owned() } else { entry.actor_name.unwrap_or_default() };
+            let line = Line {
+                time: view::clock(entry.at, zone),
+                text: format!("{} to {name}", row.name),
+                by: Some(Chip::new("live", "check", by)),
+            };
             found.push((entry.at, line));
         }
     }

@@ -52,13 +52,41 @@ fn each_situation_has_its_words() {
     let (before, during, after) = ("2026-11-17T11:04:00Z", "2026-11-17T11:40:00Z", "2026-11-17T12:30:00Z");
     let title = "11:10 Science, Room 12";
     check(lesson(true, false), &[], before, false, false, &format!("{title} | 60 min | to come | Starts in 6 minutes"));
-    check(lesson(true, false), &[], "2026-11-17T08:00:00Z", false, false, &format!("{title} | 60 min | to come | (Later today)"));
+    check(
+        lesson(true, false),
+        &[],
+        "2026-11-17T08:00:00Z",
+        false,
+        false,
+        &format!("{title} | 60 min | to come | (Later today)"),
+    );
     check(lesson(false, false), &[], before, false, false, &format!("{title} | Not expected | – | (Joins if well enough)"));
     check(lesson(true, true), &[], before, false, false, "11:10 Science | Not expected | – | Robot stays out");
-    check(lesson(true, false), &[presence(2, 28, video, 0)], during, true, false, &format!("{title} | 60 min | 28 min so far | In class now"));
-    check(lesson(true, false), &[], during, false, false, &format!("{title} | 60 min | 0 min so far | (Not in class at the moment)"));
+    check(
+        lesson(true, false),
+        &[presence(2, 28, video, 0)],
+        during,
+        true,
+        false,
+        &format!("{title} | 60 min | 28 min so far | In class now"),
+    );
+    check(
+        lesson(true, false),
+        &[],
+        during,
+        false,
+        false,
+        &format!("{title} | 60 min | 0 min so far | (Not in class at the moment)"),
+    );
     check(lesson(true, false), &[], during, false, true, &format!("{title} | 60 min | 0 min so far | Rested"));
-    check(lesson(true, false), &[presence(0, 46, video, 1)], after, false, false, &format!("{title} | 60 min | 46 min, all with picture | Took part: hand up"));
+    check(
+        lesson(true, false),
+        &[presence(0, 46, video, 1)],
+        after,
+        false,
+        false,
+        &format!("{title} | 60 min | 46 min, all with picture | Took part: hand up"),
+    );
     check(
         lesson(true, false),
         &[presence(0, 30, video, 0), presence(30, 10, protocol::Tier::Audio, 0)],

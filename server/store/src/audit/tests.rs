@@ -12,7 +12,12 @@ async fn the_database_itself_refuses_to_change_or_remove_an_entry() {
     let (_dir, store) = fresh().await;
     let now = Utc.with_ymd_and_hms(2026, 11, 17, 11, 4, 0).unwrap();
     let pupil = Uuid::from_u128(5);
-    let entry = NewAudit { actor: Actor::Staff(Uuid::from_u128(9)), action: "read record", subject: Subject::Pupil(pupil), detail: None };
+    let entry = NewAudit {
+        actor: Actor::Staff(Uuid::from_u128(9)),
+        action: "read record",
+        subject: Subject::Pupil(pupil),
+        detail: None,
+    };
     store.append_audit(entry, now).await.unwrap();
     let update = query("UPDATE audit_entry SET action = 'nothing'").execute(&store.write).await.unwrap_err().to_string();
     assert!(update.contains("never changed"), "{update}");

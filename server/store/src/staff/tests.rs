@@ -24,7 +24,7 @@ async fn a_session_is_over_when_idle_past_its_end_closed_or_its_person_left() {
     let (_dir, store) = with_person().await;
     store.open_web_session(b"a", WHO, at(0), at(60)).await.unwrap();
     let look = async |now: u32, idle_since: u32| store.web_session(b"a", at(now), at(idle_since)).await.unwrap().is_some();
-    assert!(look(10, 0).await == false, "not used since minute 0");
+    assert!(!look(10, 0).await, "not used since minute 0");
     store.touch_web_session(b"a", at(9)).await.unwrap();
     assert!(look(10, 0).await);
     assert!(!look(60, 0).await, "past its end");
@@ -44,7 +44,9 @@ async fn an_email_is_taken_once() {
 async fn after_the_free_tries_a_key_waits_and_waiting_is_not_counted() {
     let (_dir, store) = with_person().await;
     let key = [ThrottleKey { key_sha256: b"k", free: 3 }];
-    let attempt = async |minute: u32| store.begin_sign_in_try(&key, at(minute), at(0), |over| TimeDelta::minutes(1 + over)).await.unwrap();
+    let attempt = async |minute: u32| {
+        store.begin_sign_in_try(&key, at(minute), at(0), |over| TimeDelta::minutes(1 + over)).await.unwrap()
+    };
     for _ in 0..3 {
         assert_eq!(attempt(1).await, None);
     }
