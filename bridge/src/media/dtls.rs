@@ -15,6 +15,7 @@ use rtc_dtls::config::{ClientAuthType, ConfigBuilder, ExtendedMasterSecretType, 
 use rtc_dtls::crypto::Certificate;
 use rtc_dtls::endpoint::{Endpoint, EndpointEvent};
 use rtc_dtls::extension::extension_use_srtp::SrtpProtectionProfile;
+use rtc_dtls::signature_hash_algorithm::SignatureScheme;
 use rtc_dtls::state::State;
 use rtc_shared::TransportProtocol;
 use rtc_shared::error::Error;
@@ -86,6 +87,9 @@ impl Identity {
             })))
             .with_extended_master_secret(ExtendedMasterSecretType::Require)
             .with_replay_protection_window(DTLS_WINDOW);
+        // As a client `rtc-dtls` takes every ECDSA key that signs with SHA-384 for a P-384 one: FFmpeg's P-256 would be refused.
+        let schemes = [SignatureScheme::EcdsaWithP256AndSha256, SignatureScheme::Pkcs1WithSha256];
+        let config = if is_client { config.with_signature_schemes(schemes.to_vec()) } else { config };
         Ok(Arc::new(config.build(is_client, None)?))
     }
 }

@@ -112,7 +112,7 @@ fn aiortc_publishes_and_views() {
     assert_eq!(offer.video().unwrap().formats[0].codec, Some(Codec::Vp8));
     let offer = settled(AIORTC_WHEP, Role::Subscriber, &offer.video().unwrap().formats.clone());
     let answer = reply(&offer, false);
-    assert_eq!(lines(&answer, &["m="]), ["m=audio 8189 UDP/TLS/RTP/SAVPF 96", "m=video 8189 UDP/TLS/RTP/SAVPF 97 98"]);
+    assert_eq!(lines(&answer, &["m="]), ["m=video 8189 UDP/TLS/RTP/SAVPF 97 98", "m=audio 8189 UDP/TLS/RTP/SAVPF 96"]);
 }
 
 #[test]
@@ -146,7 +146,7 @@ fn what_is_wrong_is_said() {
     let cases: &[(&str, &str, Result<(), OfferError>)] = &[
         ("v=0", "v=0", Ok(())),
         ("v=0", "hello", Err(OfferError::NotSdp("it does not start with v=0"))),
-        ("m=audio 9 UDP/TLS/RTP/SAVPF", "m=audio 9", Err(OfferError::NotSdp("an m= line is incomplete"))),
+        ("m=audio 9 UDP/TLS/RTP/SAVPF 111", "m=audio 9", Err(OfferError::NotSdp("an m= line is incomplete"))),
         ("a=ice-pwd:0123456789012345678901", "a=ice-pwd:short", Err(OfferError::NoIce)),
         ("a=ice-ufrag:abcd\r\n", "", Err(OfferError::NoIce)),
         ("a=fingerprint:sha-256", "a=fingerprint:sha-1", Err(OfferError::NoFingerprint)),
