@@ -40,11 +40,21 @@ impl ClockArguments {
 /// # Errors
 /// As [`ClockArguments::clock`].
 pub fn instant(text: &str) -> Result<DateTime<Utc>, Advice> {
-    let local = ["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"].iter().find_map(|form| NaiveDateTime::parse_from_str(text, form).ok());
-    local
-        .and_then(|local| London.from_local_datetime(&local).earliest())
-        .map(|at| at.with_timezone(&Utc))
-        .ok_or_else(|| Advice::new(format!("--at {text} is not a local time: write it like 2026-11-23T09:00.")))
+    let in_london = London.from_local_datetime(&local(text)?).earliest();
+    in_london.map(|at| at.with_timezone(&Utc)).ok_or_else(|| wrong(text))
+}
+
+/// `text` as a local time, of no zone in particular.
+///
+/// # Errors
+/// As [`ClockArguments::clock`].
+pub fn local(text: &str) -> Result<NaiveDateTime, Advice> {
+    let forms = ["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"];
+    forms.iter().find_map(|form| NaiveDateTime::parse_from_str(text, form).ok()).ok_or_else(|| wrong(text))
+}
+
+fn wrong(text: &str) -> Advice {
+    Advice::new(format!("--at {text} is not a local time: write it like 2026-11-23T09:00."))
 }
 
 #[cfg(test)]

@@ -194,7 +194,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
 /// Warnings and one line a step, unless `RUST_LOG` says otherwise.
 fn log_to_stderr() {
     let filter = tracing_subscriber::EnvFilter::try_from_default_env()
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn,windowseat=info,mqtt5=error"));
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn,windowseat=info,mqtt5=error,rtc_dtls=error"));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).init();
 }
 

@@ -38,11 +38,20 @@ impl Watch {
         Self::open_as(broker, windowseat::broker::OPERATOR, &secret(data, windowseat::broker::OPERATOR), filters).await
     }
 
-    /// As `user`.
+    /// As `user`. The subscriptions are in place when this returns.
     pub async fn open_as(broker: SocketAddr, user: &str, secret: &str, filters: &[&str]) -> Self {
-        let (client, events) = client(broker, user, secret);
+        let (client, mut events) = client(broker, user, secret);
         for filter in filters {
             client.subscribe(*filter, QoS::AtLeastOnce).await.unwrap();
+            let granted = tokio::time::timeout(SOON, async {
+                loop {
+                    if let Event::Incoming(Incoming::SubAck(ack)) = events.poll().await.unwrap() {
+                        return format!("{ack:?}");
+                    }
+                }
+            });
+            let ack = granted.await.expect("the broker answers a subscription");
+            assert!(!ack.contains("NotAuthorized"), "{user} may not subscribe {filter}: {ack}");
         }
         Self { client, events }
     }
@@ -50,14 +59,8 @@ impl Watch {
     /// The next message: topic and payload.
     pub async fn next(&mut self) -> (String, Vec<u8>) {
         loop {
-            match self.events.poll().await.unwrap() {
-                Event::Incoming(Incoming::Publish(publish)) => {
-                    return (String::from_utf8(publish.topic.to_vec()).unwrap(), publish.payload.to_vec());
-                }
-                Event::Incoming(Incoming::SubAck(ack)) => {
-                    assert!(!format!("{ack:?}").contains("NotAuthorized"), "the subscription was refused: {ack:?}");
-                }
-                _ => {}
+            if let Event::Incoming(Incoming::Publish(publish)) = self.events.poll().await.unwrap() {
+                return (String::from_utf8(publish.topic.to_vec()).unwrap(), publish.payload.to_vec());
             }
         }
     }
