@@ -129,7 +129,9 @@ describe('every page at every size, light and dark', () => {
     const { page, context } = await person(browser, { permissions: ['microphone'] });
     await page.goto(`${product.url}/pair`);
     await inspect(page, 'pair');
-    await page.goto(await newLink());
+    const link = await newLink();
+    await page.goto('about:blank');
+    await page.goto(link);
     await page.getByRole('button', { name: 'Join' }).click();
     await page.getByLabel('Your new PIN').waitFor();
     await inspect(page, 'pin');

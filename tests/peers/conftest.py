@@ -142,8 +142,8 @@ def tablet(product):
     assert answer.url.path == "/pin", (answer.status_code, answer.url)
     answer = client.post("/pin/choose", data={"pin": "2580", "again": "2580"})
     assert answer.url.path == "/today", (answer.status_code, answer.url)
-    with client:
-        yield client
+    yield client
+    client.close()
 
 
 @pytest.fixture(scope="session")

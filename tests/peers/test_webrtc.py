@@ -1,7 +1,8 @@
 """aiortc and FFmpeg's own WHIP muxer against the bridge: as the camera of a robot, and as a pupil's viewer.
 
 The camera's token is the one that a coordinator gets on the page "Connect a camera"; the viewer's comes from the server as for any
-paired tablet. A robot and a camera may not publish at once; the newer one takes over, and the robot comes back when it has gone.
+paired tablet. A robot and a camera cannot publish at once: the newer one takes over. So the robot is switched off at its button while
+a camera has its place, after the viewer got its permission: the server gives none to a seat whose robot is off.
 """
 
 import asyncio
@@ -9,13 +10,14 @@ import html
 import re
 import subprocess
 import sys
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 
 import httpx
+import pytest
 from aiortc import RTCPeerConnection, RTCSessionDescription
 from aiortc.contrib.media import MediaPlayer
-from conftest import csrf
+from conftest import csrf, until
 
 WITHIN_S = 20
 SDP = "application/sdp"
@@ -24,7 +26,7 @@ PUBLISH = Path(__file__).with_name("publish.py")
 
 def camera(product) -> tuple[str, str]:
     """Address and token for a camera in Robin's place, from the coordinator's page."""
-    with product.signed_in("Coordinator") as browser:
+    with closing(product.signed_in("Coordinator")) as browser:
         robots = browser.get("/robots").text
         path = re.search(r'href="(/robots/[0-9a-f-]{36})"[^>]*>(?:<[^>]+>)*\s*Robin', robots)
         assert path, "Robin is in the list of robots"
@@ -38,6 +40,25 @@ def camera(product) -> tuple[str, str]:
 def plain(url: str, product) -> str:
     """The same address by HTTP: FFmpeg here has no reason to trust a certificate that was made a minute ago."""
     return str(httpx.URL(product.url).join(httpx.URL(url).raw_path.decode()))
+
+
+@pytest.fixture
+def robin(product):
+    """Robin, connected to the bridge."""
+    page = product.robot_page("Robin")
+    until("Robin is at the bridge", lambda: httpx.get(f"{page}state.json").json()["bridge_here"], 30)
+    return page
+
+
+@pytest.fixture
+def empty_place(robin, tablet, product):
+    """Robin's place without Robin, who is switched off at its button and on again at the end. Gives a viewer's permission."""
+    permission = permit(tablet, product)
+    switch = lambda to: httpx.post(f"{robin}fault/{to}").raise_for_status()
+    switch("off")
+    until("Robin is off", lambda: not httpx.get(f"{robin}state.json").json()["bridge_here"], 30)
+    yield permission
+    switch("on")
 
 
 def permit(tablet, product) -> tuple[str, str]:
@@ -54,7 +75,12 @@ async def offered(peer: RTCPeerConnection, url: str, token: str):
     await peer.setLocalDescription(await peer.createOffer())
     headers = {"authorization": f"Bearer {token}", "content-type": SDP}
     async with httpx.AsyncClient(verify=False, timeout=10) as client:
-        answer = await client.post(url, content=peer.localDescription.sdp, headers=headers)
+        # 409: the camera is not connected yet, "please try again in a few seconds".
+        for _ in range(WITHIN_S):
+            answer = await client.post(url, content=peer.localDescription.sdp, headers=headers)
+            if answer.status_code != 409:
+                break
+            await asyncio.sleep(1)
         assert answer.status_code == 201, (answer.status_code, answer.text)
         assert answer.headers["content-type"].startswith(SDP)
         resource = httpx.URL(url).join(answer.headers["location"])
@@ -81,19 +107,19 @@ async def frames(track, count: int) -> list:
 
 
 @asynccontextmanager
-async def viewer(tablet, product):
+async def viewer(permission: tuple[str, str]):
     """aiortc as a pupil's viewer: picture and sound, and nothing of its own to send."""
     peer = RTCPeerConnection()
-    tracks = {kind: peer.addTransceiver(kind, direction="recvonly").receiver.track for kind in ("video", "audio")}
-    url, token = permit(tablet, product)
-    async with offered(peer, url, token) as resource:
+    for kind in ("video", "audio"):
+        peer.addTransceiver(kind, direction="recvonly")
+    async with offered(peer, *permission) as resource:
         await connected(peer)
-        yield tracks, resource
+        yield {receiver.track.kind: receiver.track for receiver in peer.getReceivers()}, resource
 
 
-def test_aiortc_views_the_drawn_classroom(product, tablet):
+def test_aiortc_views_the_drawn_classroom(product, tablet, robin):
     async def story():
-        async with viewer(tablet, product) as (tracks, _):
+        async with viewer(permit(tablet, product)) as (tracks, _):
             pictures = await frames(tracks["video"], 45)
             sounds = await frames(tracks["audio"], 100)
             assert {(p.width, p.height) for p in pictures} == {(640, 360)}
@@ -104,7 +130,7 @@ def test_aiortc_views_the_drawn_classroom(product, tablet):
     asyncio.run(story())
 
 
-def test_aiortc_publishes_a_file_as_the_camera_and_is_seen(product, tablet, clip):
+def test_aiortc_publishes_a_file_as_the_camera_and_is_seen(product, clip, empty_place):
     async def story():
         url, token = camera(product)
         player = MediaPlayer(str(clip), loop=True)
@@ -113,7 +139,7 @@ def test_aiortc_publishes_a_file_as_the_camera_and_is_seen(product, tablet, clip
             peer.addTransceiver(track, direction="sendonly")
         async with offered(peer, url, token):
             await connected(peer)
-            async with viewer(tablet, product) as (tracks, _):
+            async with viewer(empty_place) as (tracks, _):
                 # FFmpeg's test picture has a saturated colour bar that the drawn classroom has not.
                 async with asyncio.timeout(WITHIN_S):
                     while not is_test_picture(await tracks["video"].recv()):
@@ -132,14 +158,14 @@ def is_test_picture(frame) -> bool:
     return strong(0, 1, 2) and strong(2, 0, 1) and strong(1, 0, 2)
 
 
-def test_ffmpegs_whip_muxer_publishes_and_is_seen(product, tablet, clip):
+def test_ffmpegs_whip_muxer_publishes_and_is_seen(product, clip, empty_place):
     """FFmpeg 8 from PyAV, in its own process: it holds Python's lock while it connects."""
     url, token = camera(product)
     publisher = subprocess.Popen([sys.executable, str(PUBLISH), str(clip), plain(url, product), token], stderr=subprocess.PIPE, text=True)
     try:
 
         async def story():
-            async with viewer(tablet, product) as (tracks, _):
+            async with viewer(empty_place) as (tracks, _):
                 async with asyncio.timeout(WITHIN_S):
                     while not is_test_picture(await tracks["video"].recv()):
                         assert publisher.poll() is None, publisher.stderr.read()
@@ -150,11 +176,12 @@ def test_ffmpegs_whip_muxer_publishes_and_is_seen(product, tablet, clip):
     finally:
         publisher.terminate()
         publisher.wait(10)
+        print(publisher.stderr.read())
 
 
-def test_the_robot_takes_its_place_again_after_the_camera(product, tablet):
+def test_the_robot_takes_its_place_again_after_the_camera(product, tablet, robin):
     async def story():
-        async with viewer(tablet, product) as (tracks, _):
+        async with viewer(permit(tablet, product)) as (tracks, _):
             async with asyncio.timeout(60):
                 while is_test_picture(await tracks["video"].recv()):
                     pass
