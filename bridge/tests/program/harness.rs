@@ -21,7 +21,7 @@ use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 /// Long enough for a busy machine; conditions are usually met in milliseconds.
-pub const SOON: Duration = Duration::from_secs(20);
+pub const SOON: Duration = Duration::from_secs(40);
 
 /// Waits until `check` returns something.
 pub async fn eventually<T>(what: &str, mut check: impl AsyncFnMut() -> Option<T>) -> T {
@@ -232,8 +232,10 @@ impl Broker {
     pub fn url(&self) -> String {
         format!("mqtt://{}", self.address)
     }
+}
 
-    pub fn stop(&self) {
+impl Drop for Broker {
+    fn drop(&mut self) {
         self.handle.shutdown();
     }
 }
@@ -246,10 +248,10 @@ pub struct Told {
     pub events: Vec<EventMessage>,
     pub facts: Vec<PresenceMessage>,
     pub seqs: BTreeMap<Uuid, BTreeSet<u64>>,
-    pub copies: usize,
+    pub copies: BTreeMap<u64, usize>,
 }
 
-/// The server's end: hears everything, and acknowledges what `keeps` lets it keep.
+/// The server's end: hears everything, and acknowledges what `keeps` (of a number, and how often it was heard) lets it keep.
 pub struct Server {
     pub told: Arc<Mutex<Told>>,
     _stop: tokio_util::sync::DropGuard,
@@ -309,8 +311,9 @@ impl Server {
 impl Told {
     fn keep(&mut self, epoch: Uuid, seq: Option<u64>, keeps: &dyn Fn(u64, usize) -> bool, store: impl FnOnce(&mut Self)) -> Option<AckMessage> {
         let seq = seq.expect("durable kinds are numbered");
-        self.copies += 1;
-        if !keeps(seq, self.copies) {
+        let copy = self.copies.entry(seq).or_default();
+        *copy += 1;
+        if !keeps(seq, *copy) {
             return None;
         }
         if self.seqs.entry(epoch).or_default().insert(seq) {

@@ -39,7 +39,6 @@ pub struct Peer {
     heard: Arc<Heard>,
     client: Client,
     pub resource: String,
-    pub etag: String,
     token: String,
     _stop: DropGuard,
 }
@@ -164,7 +163,7 @@ impl Half {
         let posted = client.post(url).bearer_auth(token).header("content-type", "application/sdp").body(offer).send().await.unwrap();
         let status = posted.status();
         let header = |name| posted.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
-        let (location, etag) = (header("location"), header("etag"));
+        let location = header("location");
         let body = posted.text().await.unwrap();
         if status != StatusCode::CREATED {
             let _ = self.peer.close().await;
@@ -184,7 +183,6 @@ impl Half {
             heard: self.heard,
             client: client.clone(),
             resource,
-            etag,
             token: token.to_owned(),
             _stop: stop.drop_guard(),
         })

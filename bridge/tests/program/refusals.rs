@@ -136,7 +136,7 @@ async fn a_connection_is_its_holders_alone() {
     let world = World::start().await;
     let token = world.token(Act::Publish);
     let robot = Peer::robot(&world.client, &world.whip(), &token).await.unwrap();
-    let delete = |token: String, url: String| async { world.request(reqwest::Method::DELETE, &url).bearer_auth(token).send().await.unwrap() };
+    let delete = async |token: String, url: String| world.request(reqwest::Method::DELETE, &url).bearer_auth(token).send().await.unwrap();
     let mut other = World::start().await;
     other.robot = world.robot;
     assert_eq!(problem(delete(other.token(Act::Publish), robot.resource.clone()).await).await.0, 401);
@@ -168,7 +168,8 @@ async fn a_client_that_dawdles_does_not_hold_a_place_for_ever() {
     .await;
     let token = world.token(Act::Publish);
     let never = futures_util::stream::pending::<Result<String, std::io::Error>>();
-    let (url, dawdles) = (world.whip(), world.offer(&world.whip(), &token, reqwest::Body::wrap_stream(never)));
+    let url = world.whip();
+    let dawdles = world.offer(&url, &token, reqwest::Body::wrap_stream(never));
     let meanwhile = async {
         tokio::time::sleep(Duration::from_millis(300)).await;
         world.offer(&url, &token, "no offer").await
