@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 #[path = "media/peer.rs"]
 mod peer;
 
-use peer::{AUDIO_SSRC, OPUS, Peer, Profile, VIDEO_SSRC, VP8, now};
+use peer::{AUDIO_SSRC, OPUS, Peer, Profile, VIDEO_SSRC, VP8, certificate, now};
 
 const PATIENCE: Duration = Duration::from_secs(15);
 
@@ -280,6 +280,46 @@ async fn another_certificate_than_the_offered_one_is_refused() {
     world.until(&mut [&mut impostor, &mut honest], |world, _| world.closed(answer.leg).is_some());
     assert_eq!(world.closed(answer.leg), Some(Why::Refused));
     assert!(!world.is_connected(answer.leg));
+}
+
+#[tokio::test]
+async fn every_key_we_can_check_connects_in_either_dtls_role() {
+    for kind in [&rcgen::PKCS_ECDSA_P256_SHA256, &rcgen::PKCS_RSA_SHA256] {
+        for is_passive in [true, false] {
+            let mut world = World::new();
+            let mut robot = Peer::with(Profile::Srtp_Aead_Aes_128_Gcm, certificate(kind), is_passive);
+            let answer = world.engine.publish(world.robot, robot.offer("sendrecv", "sendonly")).await.unwrap();
+            let setup = if is_passive { "a=setup:active" } else { "a=setup:passive" };
+            assert!(answer.sdp.lines().any(|line| line == setup), "{}", answer.sdp);
+            robot.accept(&answer.sdp);
+            world.until(&mut [&mut robot], |world, peers| peers[0].is_up() && world.is_connected(answer.leg));
+            for sequence in 0..10 {
+                robot.send_packet(VP8, VIDEO_SSRC, sequence, b"picture");
+                robot.send_packet(OPUS, AUDIO_SSRC, sequence, b"sound");
+            }
+            world.until(&mut [&mut robot], |world, _| {
+                let legs: Vec<_> = world.seconds().filter_map(|second| second.publisher).collect();
+                let video: u32 = legs.iter().map(|second| second.video_received).sum();
+                let audio: u32 = legs.iter().map(|second| second.audio_received).sum();
+                (video, audio) == (10, 10)
+            });
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_offered_certificate_without_its_key_is_refused_at_once() {
+    for is_passive in [true, false] {
+        let mut world = World::new();
+        let mut stolen = certificate(&rcgen::PKCS_ECDSA_P256_SHA256);
+        stolen.private_key = certificate(&rcgen::PKCS_ECDSA_P256_SHA256).private_key;
+        let mut thief = Peer::with(Profile::Srtp_Aead_Aes_128_Gcm, stolen, is_passive);
+        let answer = world.engine.publish(world.robot, thief.offer("sendrecv", "sendonly")).await.unwrap();
+        thief.accept(&answer.sdp);
+        world.until(&mut [&mut thief], |world, _| world.closed(answer.leg).is_some());
+        assert_eq!(world.closed(answer.leg), Some(Why::Refused));
+        assert!(!world.is_connected(answer.leg));
+    }
 }
 
 #[tokio::test]

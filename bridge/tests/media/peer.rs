@@ -50,12 +50,20 @@ struct Keys {
     receive_reports: Context,
 }
 
+/// A self-signed certificate with a key of this kind.
+pub fn certificate(kind: &'static rcgen::SignatureAlgorithm) -> Certificate {
+    let provider = rtc_crypto::default_provider().unwrap();
+    Certificate::generate_self_signed_with_alg(vec!["peer".into()], kind, provider.crypto()).unwrap()
+}
+
 pub struct Peer {
     socket: UdpSocket,
     bridge: Option<SocketAddr>,
     provider: Arc<dyn RTCCryptoProvider>,
     certificate: Certificate,
     profile: Profile,
+    /// The bridge is the DTLS client.
+    is_passive: bool,
     theirs: (String, String),
     checked_at: Option<Instant>,
     dtls: Option<Endpoint>,
@@ -86,13 +94,14 @@ impl Peer {
         let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
         socket.set_read_timeout(Some(Duration::from_millis(2))).unwrap();
         let provider = rtc_crypto::default_provider().unwrap();
-        let certificate = Certificate::generate_self_signed(vec!["peer".into()], provider.crypto()).unwrap();
+        let certificate = certificate(&rcgen::PKCS_ECDSA_P256_SHA256);
         Self {
             socket,
             bridge: None,
             provider,
             certificate,
             profile,
+            is_passive: false,
             theirs: Default::default(),
             checked_at: None,
             dtls: None,
@@ -111,6 +120,11 @@ impl Peer {
         }
     }
 
+    /// Another certificate and DTLS role than usual.
+    pub fn with(profile: Profile, certificate: Certificate, is_passive: bool) -> Self {
+        Self { certificate, is_passive, ..Self::new(profile) }
+    }
+
     fn fingerprint(&self) -> String {
         let digest = self.provider.crypto().hash(HashAlgorithm::Sha256, self.certificate.certificate[0].as_ref()).unwrap();
         digest.iter().map(|byte| format!("{byte:02X}")).collect::<Vec<_>>().join(":")
@@ -119,12 +133,13 @@ impl Peer {
     /// An offer with sound, a picture and a channel. `video` is the picture's direction.
     pub fn offer(&self, audio: &str, video: &str) -> String {
         let fingerprint = self.fingerprint();
+        let setup = if self.is_passive { "passive" } else { "active" };
         let ssrc = |number: u32, direction: &str| {
             if direction.starts_with("send") { format!("a=ssrc:{number} cname:peer\r\n") } else { String::new() }
         };
         format!(
             "v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\na=group:BUNDLE 0 1 2\r\na=ice-ufrag:peer\r\na=ice-pwd:a-password-of-24-letters\r\n\
-             a=fingerprint:sha-256 {fingerprint}\r\na=setup:active\r\n\
+             a=fingerprint:sha-256 {fingerprint}\r\na=setup:{setup}\r\n\
              m=audio 9 UDP/TLS/RTP/SAVPF {OPUS}\r\na=mid:0\r\na={audio}\r\na=rtcp-mux\r\na=rtpmap:{OPUS} opus/48000/2\r\n{}\
              m=video 9 UDP/TLS/RTP/SAVPF {VP8} {RTX}\r\na=mid:1\r\na={video}\r\na=rtcp-mux\r\na=rtpmap:{VP8} VP8/90000\r\na=rtcp-fb:{VP8} nack\r\n\
              a=rtcp-fb:{VP8} nack pli\r\na=rtpmap:{RTX} rtx/90000\r\na=fmtp:{RTX} apt={VP8}\r\n\
@@ -150,11 +165,14 @@ impl Peer {
             .with_srtp_protection_profiles(vec![self.profile])
             .with_client_auth(ClientAuthType::RequireAnyClientCert)
             .with_insecure_skip_verify(true)
-            .build(true, None)
+            .build(!self.is_passive, None)
             .unwrap();
-        let mut dtls = Endpoint::new(place(), TransportProtocol::UDP, None);
+        let config = Arc::new(config);
+        let mut dtls = Endpoint::new(place(), TransportProtocol::UDP, self.is_passive.then(|| config.clone()));
         self.check();
-        dtls.connect(now(), place(), Arc::new(config), None).unwrap();
+        if !self.is_passive {
+            dtls.connect(now(), place(), config, None).unwrap();
+        }
         self.dtls = Some(dtls);
     }
 
