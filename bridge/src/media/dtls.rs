@@ -87,8 +87,8 @@ impl Identity {
             })))
             .with_extended_master_secret(ExtendedMasterSecretType::Require)
             .with_replay_protection_window(DTLS_WINDOW);
-        // `rtc-dtls` takes a signature with SHA-384 for one of a P-384 key, whatever the key is, and checks none with SHA-512.
-        // A server signs as the client asks: it is asked for SHA-256, which is checked for P-256, P-384 and RSA keys alike.
+        // For `rtc-dtls` an ECDSA signature with SHA-384 is one of a P-384 key, whatever the key is, and one with SHA-512 cannot
+        // be checked. A server signs as the client asks: with SHA-256, which is checked for P-256, P-384 and RSA keys alike.
         let schemes = [SignatureScheme::EcdsaWithP256AndSha256, SignatureScheme::Pkcs1WithSha256];
         let config = if is_client { config.with_signature_schemes(schemes.to_vec()) } else { config };
         Ok(Arc::new(config.build(is_client, None)?))
@@ -189,7 +189,9 @@ impl Dtls {
             Ok(events) => events,
             Err(Error::ErrKeySignatureMismatch) => {
                 // The other end does not have the key of its certificate, or has one of a kind that cannot be checked here.
-                tracing::warn!("a DTLS handshake was refused: no valid signature of a P-256, P-384 or RSA key of 2048 bits or more");
+                tracing::warn!(
+                    "a DTLS handshake was refused: no valid signature of a P-256, P-384 or RSA key of 2048 bits or more"
+                );
                 return vec![Outcome::Refused];
             }
             Err(error) => {
