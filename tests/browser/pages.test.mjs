@@ -199,6 +199,7 @@ test('the whole way by keyboard alone: join, choose a PIN, go in, look, raise a 
   await page.keyboard.press('h');
   await page.waitForFunction(() => document.querySelector('#class')?.getAttribute('data-robot-hand') === 'true');
   await page.locator('h1').focus();
+  await page.locator('#class[data-state="live"]').waitFor();
   await page.keyboard.down('Space');
   await page.waitForFunction(() => document.querySelector('#class')?.getAttribute('data-mic') === 'talking');
   await page.keyboard.up('Space');

@@ -158,10 +158,11 @@ def is_test_picture(frame) -> bool:
     return strong(0, 1, 2) and strong(2, 0, 1) and strong(1, 0, 2)
 
 
-def test_ffmpegs_whip_muxer_publishes_and_is_seen(product, clip, empty_place):
+def test_ffmpegs_whip_muxer_publishes_and_is_seen(product, clip, empty_place, tmp_path):
     """FFmpeg 8 from PyAV, in its own process: it holds Python's lock while it connects."""
     url, token = camera(product)
-    publisher = subprocess.Popen([sys.executable, str(PUBLISH), str(clip), plain(url, product), token], stderr=subprocess.PIPE, text=True)
+    command = [sys.executable, str(PUBLISH), str(clip), plain(url, product), token, str(tmp_path)]
+    publisher = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     try:
 
         async def story():
