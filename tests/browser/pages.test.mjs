@@ -202,6 +202,8 @@ test('the whole way by keyboard alone: join, choose a PIN, go in, look, raise a 
   await page.locator('#class[data-state="live"]').waitFor();
   await page.keyboard.down('Space');
   await page.waitForFunction(() => document.querySelector('#class')?.getAttribute('data-mic') === 'talking');
+  // Longer than a tap: a short press keeps the microphone open until the next one.
+  await page.waitForTimeout(700);
   await page.keyboard.up('Space');
   await page.waitForFunction(() => document.querySelector('#class')?.getAttribute('data-mic') === 'listening');
   await tabTo(/^Leave/);
