@@ -69,7 +69,10 @@ pub async fn server(
 ) -> anyhow::Result<()> {
     let file = config;
     let config: server::Config = files::load(file)?;
-    config.validate().and_then(|()| config.mqtt.validate().map_err(|error| error.to_string())).map_err(|advice| in_file(file, &advice))?;
+    config
+        .validate()
+        .and_then(|()| config.mqtt.validate().map_err(|error| error.to_string()))
+        .map_err(|advice| in_file(file, &advice))?;
     let listeners = front.listen()?;
     keys::make_if_missing(&config.grant_key_file)?;
     let public_url = config.public_url.clone();

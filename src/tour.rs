@@ -97,12 +97,17 @@ fn sign_ins(path: &Path) -> Result<Vec<SignIn>, Advice> {
         .iter()
         .map(|member| match known.iter().find(|sign_in| sign_in.email == member.email) {
             Some(sign_in) => sign_in.clone(),
-            None => SignIn { role: member.label.to_owned(), email: member.email.to_owned(), password: secrets::random_password() },
+            None => {
+                SignIn { role: member.label.to_owned(), email: member.email.to_owned(), password: secrets::random_password() }
+            }
         })
         .collect();
     if all.len() != known.len() {
         let body = toml::to_string(&SignInsFile { sign_in: all.clone() }).expect("a list of texts is TOML");
-        secrets::write_private(path, format!("# Sign-ins of the demo authority, made at random on the first start.\n{body}").as_bytes())?;
+        secrets::write_private(
+            path,
+            format!("# Sign-ins of the demo authority, made at random on the first start.\n{body}").as_bytes(),
+        )?;
     }
     Ok(all)
 }

@@ -99,7 +99,9 @@ pub async fn start(settings: Settings, clock: Arc<dyn Clock>) -> anyhow::Result<
     let certificate = match settings.certificate {
         Some(files) => files,
         // The certificate is for browsers, which know no demo clock.
-        None => tls::make_if_missing(&data.join("keys"), &with_loopback(&own, address), SystemClock::new().now().utc.date_naive())?,
+        None => {
+            tls::make_if_missing(&data.join("keys"), &with_loopback(&own, address), SystemClock::new().now().utc.date_naive())?
+        }
     };
     let tls = tls::load(&certificate)?;
     let grant_keys = keys::make_if_missing(&data.join("keys/grant-private.pem"))?;

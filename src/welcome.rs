@@ -20,7 +20,12 @@ pub fn of_everything(up: &Up) -> String {
         let _ = writeln!(text, "  {:<20}http://{page}/", format!("Robot {name}"));
     }
     let folder = up.data.display();
-    let _ = writeln!(text, "  MQTT, to look       mqtt://{} user {} (secret in {folder}/keys/devices.toml)", up.mqtt, broker::OPERATOR);
+    let _ = writeln!(
+        text,
+        "  MQTT, to look       mqtt://{} user {} (secret in {folder}/keys/devices.toml)",
+        up.mqtt,
+        broker::OPERATOR
+    );
     let _ = writeln!(text, "  Everything kept     {folder}/\n");
     text
 }

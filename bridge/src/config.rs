@@ -117,12 +117,7 @@ impl Default for OutboxConfig {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self {
-            robots: 500,
-            offers_at_once: 32,
-            offers_per_minute: 60,
-            request_timeout: Duration::from_secs(10),
-        }
+        Self { robots: 500, offers_at_once: 32, offers_per_minute: 60, request_timeout: Duration::from_secs(10) }
     }
 }
 
@@ -163,12 +158,20 @@ impl Config {
         within("limits.offers_per_minute", self.limits.offers_per_minute, 1, 60_000)?;
         lasting("limits.request_timeout", self.limits.request_timeout, 1, 120)?;
         for server in &self.ice_servers {
-            if !["stun:", "stuns:", "turn:", "turns:"].iter().any(|scheme| server.url.starts_with(scheme)) || !is_header_safe(&server.url) {
-                return Err(format!("ice_servers url `{}` is not usable: write stun:host:port or turn:host:port?transport=udp", server.url));
+            if !["stun:", "stuns:", "turn:", "turns:"].iter().any(|scheme| server.url.starts_with(scheme))
+                || !is_header_safe(&server.url)
+            {
+                return Err(format!(
+                    "ice_servers url `{}` is not usable: write stun:host:port or turn:host:port?transport=udp",
+                    server.url
+                ));
             }
             let texts = [&server.username, &server.credential];
             if texts.into_iter().flatten().any(|text| !is_header_safe(text)) {
-                return Err(format!("username or credential of ice server {} holds a quote or a control character: choose others", server.url));
+                return Err(format!(
+                    "username or credential of ice server {} holds a quote or a control character: choose others",
+                    server.url
+                ));
             }
             if server.url.starts_with("turn") && (server.username.is_none() || server.credential.is_none()) {
                 return Err(format!("ice server {} is a TURN server: set its username and credential", server.url));

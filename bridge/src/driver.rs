@@ -113,7 +113,12 @@ impl Handle {
     ///
     /// # Errors
     /// The driver does not answer.
-    pub async fn published(&self, permit: PublishPermit, leg: LegId, holder: [u8; 32]) -> Result<Result<Resource, Refusal>, DriverError> {
+    pub async fn published(
+        &self,
+        permit: PublishPermit,
+        leg: LegId,
+        holder: [u8; 32],
+    ) -> Result<Result<Resource, Refusal>, DriverError> {
         self.ask(|reply| Request::Published { permit, leg, holder, reply }).await
     }
 
@@ -129,7 +134,12 @@ impl Handle {
     ///
     /// # Errors
     /// The driver does not answer.
-    pub async fn joined(&self, admission: Admission, leg: LegId, holder: [u8; 32]) -> Result<Result<Resource, Refusal>, DriverError> {
+    pub async fn joined(
+        &self,
+        admission: Admission,
+        leg: LegId,
+        holder: [u8; 32],
+    ) -> Result<Result<Resource, Refusal>, DriverError> {
         self.ask(|reply| Request::Joined { admission, leg, holder, reply }).await
     }
 
@@ -350,7 +360,8 @@ impl Driver {
                 let commands = if why == Why::Replaced { Vec::new() } else { self.leg(now, leg, LegEvent::Closed(parting)) };
                 self.robot_of.remove(&leg);
                 // A pupil can still leave on purpose by the address of a leg that broke; it is forgotten with the session.
-                self.resources.retain(|_, resource| resource.leg != leg || (resource.session.is_some() && why != Why::Replaced));
+                self.resources
+                    .retain(|_, resource| resource.leg != leg || (resource.session.is_some() && why != Why::Replaced));
                 commands
             }
             MediaEvent::Text { leg, text } => match (self.robot_of.get(&leg), robot::deed(&text)) {
@@ -417,8 +428,12 @@ impl Driver {
 
 fn line(second: &Second) -> SecondLine {
     let pupil = second.subscriber.map(|leg| {
-        let sample =
-            Sample { video: leg.video_sent, audio: leg.audio_sent, voice: leg.voice_received, reports: leg.reports && leg.live };
+        let sample = Sample {
+            video: leg.video_sent,
+            audio: leg.audio_sent,
+            voice: leg.voice_received,
+            reports: leg.reports && leg.live,
+        };
         (Leg(leg.leg.0), sample, leg.quality)
     });
     SecondLine { robot: second.publisher.map(|leg| leg.quality), pupil }

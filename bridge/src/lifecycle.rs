@@ -52,8 +52,9 @@ pub async fn start(config: Config, clock: Arc<dyn Clock>, shutdown: Cancellation
     let key = tokio::fs::read(&config.grant_public_key)
         .await
         .with_context(|| format!("cannot read grant_public_key {key_path}: give the path of the server's public key"))?;
-    let verifier = GrantVerifier::from_pem(&key)
-        .with_context(|| format!("grant_public_key {key_path} is not an Ed25519 public key in PEM: copy the server's grant-public.pem"))?;
+    let verifier = GrantVerifier::from_pem(&key).with_context(|| {
+        format!("grant_public_key {key_path} is not an Ed25519 public key in PEM: copy the server's grant-public.pem")
+    })?;
 
     let store = outbox::open(&config.outbox, clock.as_ref()).await?;
     let status = Arc::new(Status::default());
@@ -71,7 +72,11 @@ pub async fn start(config: Config, clock: Arc<dyn Clock>, shutdown: Cancellation
     let (notices, notice_queue) = mpsc::channel(NOTICE_QUEUE);
     let (clock_, status_) = (Arc::clone(&clock), Arc::clone(&status));
     let outbox = Outbox::new(store, &config.outbox, config.bridge_id, northbound.link(), clock_, status_);
-    let limits = Limits { robots: usize::try_from(config.limits.robots).unwrap_or(usize::MAX), grace: config.grace, pace: clock.speed() };
+    let limits = Limits {
+        robots: usize::try_from(config.limits.robots).unwrap_or(usize::MAX),
+        grace: config.grace,
+        pace: clock.speed(),
+    };
     let (handle, requests) = Handle::new();
     let (clock_, status_) = (Arc::clone(&clock), Arc::clone(&status));
     let driver = Driver::new(Roster::new(limits), engine.clone(), clock_, status_, work, quality.clone());

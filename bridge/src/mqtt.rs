@@ -131,7 +131,11 @@ impl Northbound {
                 match link.publish(topic, payload.clone()).await {
                     Ok(()) => return,
                     Err(PublishError::Refused { reason, .. }) => {
-                        tracing::error!(kind = kind.as_str(), reason, "the broker refuses messages of this bridge: check its access rules");
+                        tracing::error!(
+                            kind = kind.as_str(),
+                            reason,
+                            "the broker refuses messages of this bridge: check its access rules"
+                        );
                         return;
                     }
                     Err(error) => tracing::debug!(kind = kind.as_str(), %error, "a message was not sent"),

@@ -95,7 +95,14 @@ pub async fn open(config: &OutboxConfig, clock: &dyn Clock) -> Result<Store, Sto
 impl Outbox {
     /// Ready to [`Outbox::run`].
     #[must_use]
-    pub fn new(store: Store, config: &OutboxConfig, bridge: BridgeId, link: Link, clock: Arc<dyn Clock>, status: Arc<Status>) -> Self {
+    pub fn new(
+        store: Store,
+        config: &OutboxConfig,
+        bridge: BridgeId,
+        link: Link,
+        clock: Arc<dyn Clock>,
+        status: Arc<Status>,
+    ) -> Self {
         Self {
             store,
             max_bytes: u64::from(config.max_mib) * 1024 * 1024,
@@ -161,7 +168,11 @@ impl Outbox {
     /// Until the next row is due; at most a second, so that the clock need not run at the speed of tokio's.
     fn wait(&self) -> Duration {
         let now = self.clock.now().monotonic;
-        self.queue.deadline().map_or(MEASURE_EVERY, |due| due.saturating_sub(now)).min(MEASURE_EVERY).max(Duration::from_millis(5))
+        self.queue
+            .deadline()
+            .map_or(MEASURE_EVERY, |due| due.saturating_sub(now))
+            .min(MEASURE_EVERY)
+            .max(Duration::from_millis(5))
     }
 
     async fn save(&mut self) {
@@ -226,7 +237,10 @@ impl Outbox {
                         self.rows.retain(|seq, _| !acked.covers(*seq));
                     }
                     Err(error) => {
-                        tracing::error!(error = &error as &dyn std::error::Error, "acknowledged facts cannot be deleted: check the disk");
+                        tracing::error!(
+                            error = &error as &dyn std::error::Error,
+                            "acknowledged facts cannot be deleted: check the disk"
+                        );
                     }
                 }
             }
@@ -260,7 +274,11 @@ impl Outbox {
                 let outcome = match link.publish(topic, envelope.to_bytes()).await {
                     Ok(()) => Outcome::Taken,
                     Err(PublishError::Refused { topic, reason }) => {
-                        tracing::error!(kind = topic.kind.as_str(), reason, "the broker refuses facts of this bridge: check its access rules");
+                        tracing::error!(
+                            kind = topic.kind.as_str(),
+                            reason,
+                            "the broker refuses facts of this bridge: check its access rules"
+                        );
                         Outcome::Refused
                     }
                     Err(_) => Outcome::Failed,
@@ -281,7 +299,11 @@ impl Outbox {
         // Announced at half, three quarters, nine tenths and when it is full; quiet again once it has emptied.
         let step = [100, 90, 75, 50].into_iter().find(|step| full_pct >= *step).unwrap_or(0);
         if step > self.warned_at_pct {
-            tracing::warn!(full_pct, waiting = waiting.count, "the outbox fills up because the server does not acknowledge: check server and broker");
+            tracing::warn!(
+                full_pct,
+                waiting = waiting.count,
+                "the outbox fills up because the server does not acknowledge: check server and broker"
+            );
         }
         self.warned_at_pct = step;
         self.status.set_outbox(OutboxStatus {

@@ -33,7 +33,9 @@ mod tests {
         assert_eq!(deed(r#"{"v":1,"id":7,"type":"hand","up":true}"#), Some(Deed::Hand { up: true }));
         assert_eq!(deed(r#"{"v":1,"id":8,"type":"look","pan_deg":10,"tilt_deg":0}"#), Some(Deed::Look));
         assert_eq!(deed(r#"{"v":1,"id":9,"type":"feeling","feeling":"none"}"#), Some(Deed::Feeling { shown: None }));
-        for other in [r#"{"v":1,"type":"ack","of":3}"#, r#"{"v":1,"id":1,"type":"talk","on":true}"#, r#"{"v":1,"type":"new"}"#, "", "{"] {
+        for other in
+            [r#"{"v":1,"type":"ack","of":3}"#, r#"{"v":1,"id":1,"type":"talk","on":true}"#, r#"{"v":1,"type":"new"}"#, "", "{"]
+        {
             assert_eq!(deed(other), None, "{other}");
         }
     }

@@ -45,7 +45,11 @@ impl World {
         let key = folder.path().join("grant.pem");
         let pair = aws_lc_rs::signature::Ed25519KeyPair::generate().unwrap();
         let der = pair.to_pkcs8v1().unwrap();
-        std::fs::write(&key, format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n", STANDARD.encode(der.as_ref()))).unwrap();
+        std::fs::write(
+            &key,
+            format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n", STANDARD.encode(der.as_ref())),
+        )
+        .unwrap();
         let clock = Arc::new(StillClock(Mutex::new(Now { monotonic: Duration::ZERO, utc: MORNING.parse().unwrap() })));
         let config = server::Config {
             database: folder.path().join("t.db"),
@@ -162,7 +166,8 @@ impl Tablet<'_> {
         request.extensions_mut().insert(axum::extract::ConnectInfo(std::net::SocketAddr::from((self.address, 4000))));
         let response = self.world.router.clone().oneshot(request).await.unwrap();
         let headers = response.headers().clone();
-        let text = |name| headers.get(name).map(|value: &header::HeaderValue| value.to_str().unwrap().to_owned()).unwrap_or_default();
+        let text =
+            |name| headers.get(name).map(|value: &header::HeaderValue| value.to_str().unwrap().to_owned()).unwrap_or_default();
         let set_cookies: Vec<String> =
             headers.get_all(header::SET_COOKIE).iter().map(|value| value.to_str().unwrap().to_owned()).collect();
         for cookie in &set_cookies {
@@ -191,7 +196,8 @@ async fn a_tablet_is_joined_opened_and_goes_to_class() {
 
     assert!(tablet.get("/pin").await.body.contains("Choose a PIN"));
     assert_eq!(tablet.get("/today").await.location, "/pin", "no day before the PIN");
-    for (pin, again, word) in [("123", "123", "4 numbers"), ("1234", "1234", "easy to guess"), ("4711", "4712", "not the same")] {
+    for (pin, again, word) in [("123", "123", "4 numbers"), ("1234", "1234", "easy to guess"), ("4711", "4712", "not the same")]
+    {
         let refused = tablet.post("/pin/choose", &[("pin", pin), ("again", again)]).await;
         assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY);
         assert!(refused.body.contains(word), "{word}");
@@ -202,7 +208,14 @@ async fn a_tablet_is_joined_opened_and_goes_to_class() {
 
     let today = tablet.get("/today").await;
     assert_eq!(today.status, StatusCode::OK);
-    for words in ["Robin is in Room 12 and ready", "Go to class", "Not now, I’m resting", "Monday", "Nothing is recorded", "data-now=\"ready\""] {
+    for words in [
+        "Robin is in Room 12 and ready",
+        "Go to class",
+        "Not now, I’m resting",
+        "Monday",
+        "Nothing is recorded",
+        "data-now=\"ready\"",
+    ] {
         assert!(today.body.contains(words), "{words}");
     }
     assert!(!today.body.contains("Ada"), "the page names no pupil");
@@ -409,7 +422,8 @@ async fn other_sites_cannot_use_the_tablet() {
     let mut tablet = world.opened().await;
     for path in ["/class/join", "/class/leave", "/today/rest", "/pin", "/pin/choose", "/pair"] {
         for (name, value) in [("sec-fetch-site", "cross-site"), ("origin", "https://elsewhere.example")] {
-            let request = Request::post(path).header(name, value).header(header::HOST, "localhost:8080").header("x-windowseat", "1");
+            let request =
+                Request::post(path).header(name, value).header(header::HOST, "localhost:8080").header("x-windowseat", "1");
             let answer = tablet.send(request.body(Body::empty()).unwrap()).await;
             assert_eq!(answer.status, StatusCode::FORBIDDEN, "{path} {name}");
         }
@@ -465,7 +479,10 @@ async fn the_pages_have_no_inline_style_or_script() {
         }
         assert!(page.contains("lang=\"en-GB\"") && page.contains("<h1"), "{path}");
         for script in page.split("<script").skip(1) {
-            assert!(script.split_once("></script>").is_some_and(|(tag, _)| tag.contains("src=\"/assets/")), "{path}: {script:.60}");
+            assert!(
+                script.split_once("></script>").is_some_and(|(tag, _)| tag.contains("src=\"/assets/")),
+                "{path}: {script:.60}"
+            );
         }
     }
 }

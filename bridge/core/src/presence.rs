@@ -178,7 +178,9 @@ impl Ledger {
         while let Some(held) = self.held.pop_front() {
             match held {
                 Held::Gap => changes.extend(self.close(ClosedBy::Interruption)),
-                Held::Delivered { tier, start, end, from, spoke_ms } => self.append(tier, start, end, from, spoke_ms, &mut changes),
+                Held::Delivered { tier, start, end, from, spoke_ms } => {
+                    self.append(tier, start, end, from, spoke_ms, &mut changes)
+                }
             }
         }
         changes
@@ -244,7 +246,15 @@ impl Ledger {
         held.or(self.open().map(|open| open.tier)) == Some(tier)
     }
 
-    fn append(&mut self, tier: Tier, start: Duration, end: Duration, from: DateTime<Utc>, spoke_ms: u64, changes: &mut Vec<Change>) {
+    fn append(
+        &mut self,
+        tier: Tier,
+        start: Duration,
+        end: Duration,
+        from: DateTime<Utc>,
+        spoke_ms: u64,
+        changes: &mut Vec<Change>,
+    ) {
         let mut begins = from;
         if let Some(open) = &mut self.open {
             let adjoins = open.end == start;

@@ -87,7 +87,8 @@ pub(super) async fn ready(State(shared): State<Arc<Shared>>) -> (StatusCode, Jso
         warnings.push("the broker is not connected: relaying goes on, and facts wait in the outbox".to_owned());
     }
     let (robots, sessions) = shared.status.counts();
-    let (status, name) = if reasons.is_empty() { (StatusCode::OK, "ready") } else { (StatusCode::SERVICE_UNAVAILABLE, "not ready") };
+    let (status, name) =
+        if reasons.is_empty() { (StatusCode::OK, "ready") } else { (StatusCode::SERVICE_UNAVAILABLE, "not ready") };
     let body = Ready {
         status: name,
         reasons,

@@ -39,7 +39,11 @@ impl Problem {
     }
 
     pub(super) fn no_token() -> Self {
-        Self::new(StatusCode::UNAUTHORIZED, "no-permission", "send the permission that the server gave you as `Authorization: Bearer …`")
+        Self::new(
+            StatusCode::UNAUTHORIZED,
+            "no-permission",
+            "send the permission that the server gave you as `Authorization: Bearer …`",
+        )
     }
 
     pub(super) fn unauthorised(detail: String) -> Self {
@@ -51,7 +55,11 @@ impl Problem {
     }
 
     pub(super) fn not_holder() -> Self {
-        Self::new(StatusCode::FORBIDDEN, "not-yours", "this connection was made with another permission: use the one it was made with")
+        Self::new(
+            StatusCode::FORBIDDEN,
+            "not-yours",
+            "this connection was made with another permission: use the one it was made with",
+        )
     }
 
     pub(super) fn no_robot() -> Self {
@@ -75,7 +83,11 @@ impl Problem {
     }
 
     pub(super) fn too_large() -> Self {
-        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", format!("the body is too long: send at most {MAX_BODY_BYTES} bytes"))
+        Self::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "too-large",
+            format!("the body is too long: send at most {MAX_BODY_BYTES} bytes"),
+        )
     }
 
     pub(super) fn not_text() -> Self {

@@ -24,7 +24,11 @@ pub(super) async fn endpoint(State(shared): State<Arc<Shared>>, Path(robot): Pat
     }
 }
 
-pub(super) async fn resource(State(shared): State<Arc<Shared>>, Path((robot, id)): Path<(String, String)>, request: Request) -> Response {
+pub(super) async fn resource(
+    State(shared): State<Arc<Shared>>,
+    Path((robot, id)): Path<(String, String)>,
+    request: Request,
+) -> Response {
     super::resource::answer(&shared, Act::View, &robot, &id, request).await
 }
 

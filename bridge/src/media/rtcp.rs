@@ -196,7 +196,7 @@ fn name(packet: &[u8], links: &Links, out: &mut Vec<u8>) {
     out.extend(NAME);
     // At least one zero byte ends the items, then padding to a word.
     out.push(0);
-    while (out.len() - start) % 4 != 0 {
+    while !(out.len() - start).is_multiple_of(4) {
         out.push(0);
     }
     finish(out, start);

@@ -29,6 +29,7 @@ const LABEL_AUTHENTICATION: u8 = 1;
 const LABEL_SALT: u8 = 2;
 
 /// The session keys of one direction.
+#[expect(clippy::large_enum_variant, reason = "one per leg and direction; a box would cost a look-up per packet")]
 pub(super) enum Cipher {
     /// AES-GCM.
     Gcm { key: aead::LessSafeKey, salt: [u8; 12] },

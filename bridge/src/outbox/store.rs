@@ -97,7 +97,8 @@ impl Store {
             .execute(&pool)
             .await
             .map_err(open)?;
-        let epoch = sqlx::query_scalar!(r#"SELECT epoch AS "epoch!: Uuid" FROM outbox"#).fetch_one(&pool).await.map_err(open)?;
+        let epoch =
+            sqlx::query_scalar!(r#"SELECT epoch AS "epoch!: Uuid" FROM outbox"#).fetch_one(&pool).await.map_err(open)?;
         Ok(Self { pool, epoch })
     }
 
@@ -234,7 +235,13 @@ impl Store {
 ///
 /// # Errors
 /// The disk.
-pub async fn append(tx: &mut Transaction<'_, Sqlite>, kind: Kind, body: &str, grows: Option<(SessionId, u32)>, at: DateTime<Utc>) -> Result<(), StoreError> {
+pub async fn append(
+    tx: &mut Transaction<'_, Sqlite>,
+    kind: Kind,
+    body: &str,
+    grows: Option<(SessionId, u32)>,
+    at: DateTime<Utc>,
+) -> Result<(), StoreError> {
     let (session, n) = (grows.map(|(session, _)| session.0), grows.map(|(_, n)| i64::from(n)));
     if grows.is_some() {
         let replaced = sqlx::query!(

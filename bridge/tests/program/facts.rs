@@ -21,10 +21,9 @@ async fn robot_of(world: &World) -> Peer {
 }
 
 async fn pupil_of(world: &World, grant: &Grant) -> Peer {
-    let pupil = eventually("the robot's seat", async || {
-        Peer::tablet(&world.client, &world.whep(), &world.sign(grant)).await.ok()
-    })
-    .await;
+    let pupil =
+        eventually("the robot's seat", async || Peer::tablet(&world.client, &world.whep(), &world.sign(grant)).await.ok())
+            .await;
     pupil.connected().await;
     pupil
 }
@@ -60,7 +59,9 @@ async fn a_visit_is_told_from_hello_to_end() {
     let server = Server::start(&broker, world.bridge, |_, _| true).await;
     told(&server, "hello", |told| {
         told.hello.as_ref().filter(|hello| {
-            hello.role == Role::Bridge && hello.status == Status::Here && hello.http_base.as_deref() == Some("http://127.0.0.1:8090")
+            hello.role == Role::Bridge
+                && hello.status == Status::Here
+                && hello.http_base.as_deref() == Some("http://127.0.0.1:8090")
         })?;
         Some(())
     })
@@ -72,7 +73,10 @@ async fn a_visit_is_told_from_hello_to_end() {
     pupil.says(1, Control::Hand { up: true }).await;
     robot.hears(0, "the hand", |text| *text == Control::Hand { up: true }).await;
     told(&server, "a link with both legs and a tier", |told| {
-        told.links.iter().any(|link| link.pupil_leg.is_some() && link.tier == Some(Tier::Video) && link.session.is_some()).then_some(())
+        told.links
+            .iter()
+            .any(|link| link.pupil_leg.is_some() && link.tier == Some(Tier::Video) && link.session.is_some())
+            .then_some(())
     })
     .await;
     tokio::time::sleep(Duration::from_secs(3)).await;
@@ -192,7 +196,9 @@ fn a_killed_bridge_keeps_what_it_recorded_and_ends_the_visit_at_its_last_checkpo
             PresenceMessage::Interval { closed_by: Some(ClosedBy::Recovery), span_ms, .. } => Some(*span_ms),
             _ => None,
         });
-        let Some(PresenceMessage::Ended { reason, intervals, total_ms, .. }) = facts.last() else { panic!("an end: {facts:?}") };
+        let Some(PresenceMessage::Ended { reason, intervals, total_ms, .. }) = facts.last() else {
+            panic!("an end: {facts:?}")
+        };
         assert_eq!((*reason, *intervals, Some(*total_ms)), (EndReason::Recovery, 1, closed));
         assert!(*total_ms >= 3_000, "at most 5 s of 8 are lost: {total_ms}");
         // Opened once more, there is nothing left to recover.
@@ -216,6 +222,11 @@ async fn a_second_start_goes_on_with_the_numbers() {
         world.start_again().await;
     }
     let server = Server::start(&broker, world.bridge, |_, _| true).await;
+    let ends = || {
+        let told = server.told.lock().unwrap();
+        told.facts.iter().filter(|fact| matches!(fact, PresenceMessage::Ended { .. })).count()
+    };
+    eventually("both ends", async || (ends() == 2).then_some(())).await;
     eventually("an empty outbox", async || (world.ready().await["outbox"]["waiting"] == 0).then_some(())).await;
     let told = server.told.lock().unwrap();
     assert_eq!(told.seqs.len(), 1, "one life of the file, one epoch");
@@ -239,6 +250,9 @@ async fn refusals_and_takeovers_are_told() {
     let _other = pupil_of(&world, &other).await;
     let events = told(&server, "four events", |told| (told.events.len() >= 4).then(|| told.events.clone())).await;
     let kinds: Vec<_> = events.iter().map(|event| event.what).collect();
-    assert_eq!(kinds, [EventKind::PupilJoined, EventKind::SecondPupilRefused, EventKind::GrantRefused, EventKind::TabletTookOver]);
+    assert_eq!(
+        kinds,
+        [EventKind::PupilJoined, EventKind::SecondPupilRefused, EventKind::GrantRefused, EventKind::TabletTookOver]
+    );
     assert!(events.iter().all(|event| event.robot == world.robot && event.session == events[0].session));
 }

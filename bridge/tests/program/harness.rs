@@ -11,8 +11,8 @@ use bridge::{Config, Running};
 use chrono::TimeDelta;
 use mqtt_link::{Event, Link, MqttConfig, Options};
 use protocol::{
-    AckMessage, Act, BridgeId, Clock, DeviceId, Envelope, EventMessage, Grant, GrantSigner, HelloMessage, Kind, LinkMessage, PlacementId,
-    PresenceMessage, RobotId, SystemClock, Topic,
+    AckMessage, Act, BridgeId, Clock, DeviceId, Envelope, EventMessage, Grant, GrantSigner, HelloMessage, Kind, LinkMessage,
+    PlacementId, PresenceMessage, RobotId, SystemClock, Topic,
 };
 use reqwest::{Client, Method, RequestBuilder, Response};
 use tempfile::TempDir;
@@ -103,7 +103,8 @@ impl World {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         self.base = format!("http://{}", listener.local_addr().unwrap());
         let (router, stop) = (running.router.clone(), self.shutdown.clone());
-        TaskTracker::new().spawn(async move { axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await });
+        TaskTracker::new()
+            .spawn(async move { axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await });
         self.running = Some(running);
     }
 
@@ -309,7 +310,13 @@ impl Server {
 }
 
 impl Told {
-    fn keep(&mut self, epoch: Uuid, seq: Option<u64>, keeps: &dyn Fn(u64, usize) -> bool, store: impl FnOnce(&mut Self)) -> Option<AckMessage> {
+    fn keep(
+        &mut self,
+        epoch: Uuid,
+        seq: Option<u64>,
+        keeps: &dyn Fn(u64, usize) -> bool,
+        store: impl FnOnce(&mut Self),
+    ) -> Option<AckMessage> {
         let seq = seq.expect("durable kinds are numbered");
         let copy = self.copies.entry(seq).or_default();
         *copy += 1;

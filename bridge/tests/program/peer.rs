@@ -23,8 +23,8 @@ use webrtc::media_stream::track_local::TrackLocal;
 use webrtc::media_stream::track_local::static_rtp::TrackLocalStaticRTP;
 use webrtc::media_stream::track_remote::{TrackRemote, TrackRemoteEvent};
 use webrtc::peer_connection::{
-    MediaEngine, PeerConnection, PeerConnectionBuilder, PeerConnectionEventHandler, RTCConfigurationBuilder, RTCIceGatheringState,
-    RTCPeerConnectionState, RTCSessionDescription, Registry, register_default_interceptors,
+    MediaEngine, PeerConnection, PeerConnectionBuilder, PeerConnectionEventHandler, RTCConfigurationBuilder,
+    RTCIceGatheringState, RTCPeerConnectionState, RTCSessionDescription, Registry, register_default_interceptors,
 };
 
 use super::harness::eventually;
@@ -87,7 +87,8 @@ impl PeerConnectionEventHandler for Handler {
 fn codec(mime: &str, clock_rate: u32, channels: u16, payload_type: u8) -> RTCRtpCodecParameters {
     let feedback = |typ: &str, parameter: &str| RTCPFeedback { typ: typ.to_owned(), parameter: parameter.to_owned() };
     let rtcp_feedback = if channels == 0 { vec![feedback("nack", ""), feedback("nack", "pli")] } else { Vec::new() };
-    let rtp_codec = RTCRtpCodec { mime_type: mime.to_owned(), clock_rate, channels, sdp_fmtp_line: String::new(), rtcp_feedback };
+    let rtp_codec =
+        RTCRtpCodec { mime_type: mime.to_owned(), clock_rate, channels, sdp_fmtp_line: String::new(), rtcp_feedback };
     RTCRtpCodecParameters { rtp_codec, payload_type }
 }
 
@@ -139,7 +140,7 @@ impl Half {
                     ..Default::default()
                 };
                 let id = format!("{kind}");
-                let track = MediaStreamTrack::new("stream".into(), id.clone().into(), id.into(), kind, vec![encoding]);
+                let track = MediaStreamTrack::new("stream".into(), id.clone(), id, kind, vec![encoding]);
                 let track = Arc::new(TrackLocalStaticRTP::new(track));
                 peer.add_transceiver_from_track(Arc::clone(&track) as Arc<dyn TrackLocal>, Some(init)).await.unwrap();
                 tracks.push((track, ssrc, codecs[index].payload_type));
@@ -160,7 +161,8 @@ impl Half {
 
     async fn connect(mut self, client: &Client, url: &str, token: &str) -> Result<Peer, Refusal> {
         let offer = self.offer().await;
-        let posted = client.post(url).bearer_auth(token).header("content-type", "application/sdp").body(offer).send().await.unwrap();
+        let posted =
+            client.post(url).bearer_auth(token).header("content-type", "application/sdp").body(offer).send().await.unwrap();
         let status = posted.status();
         let header = |name| posted.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
         let location = header("location");

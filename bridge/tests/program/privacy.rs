@@ -58,7 +58,10 @@ async fn the_outbox_is_the_only_file_and_holds_no_media_no_text_and_no_token() {
     names.retain(|name| name != "grant-public.pem");
     names.iter().for_each(|name| assert!(name.starts_with("outbox.db"), "{names:?}"));
     // Other tests of this binary have outboxes of their own, each in its own temporary folder.
-    assert!(written.iter().all(|path| path.to_string_lossy().contains("outbox.db")), "files open for writing elsewhere: {written:?}");
+    assert!(
+        written.iter().all(|path| path.to_string_lossy().contains("outbox.db")),
+        "files open for writing elsewhere: {written:?}"
+    );
 }
 
 /// Files that this process has open for writing, sockets, pipes and devices aside. `/proc` is there on Linux only.
@@ -66,9 +69,13 @@ fn open_files() -> BTreeSet<PathBuf> {
     let Ok(entries) = std::fs::read_dir("/proc/self/fd") else { return BTreeSet::new() };
     let is_written = |descriptor: &std::ffi::OsStr| {
         let info = std::fs::read_to_string(Path::new("/proc/self/fdinfo").join(descriptor)).unwrap_or_default();
-        let flags = info.lines().find_map(|line| line.strip_prefix("flags:")).and_then(|text| u32::from_str_radix(text.trim(), 8).ok());
+        let flags =
+            info.lines().find_map(|line| line.strip_prefix("flags:")).and_then(|text| u32::from_str_radix(text.trim(), 8).ok());
         flags.is_some_and(|flags| flags & 0o3 != 0)
     };
     let written = entries.flatten().filter(|entry| is_written(&entry.file_name()));
-    written.filter_map(|entry| std::fs::read_link(entry.path()).ok()).filter(|path| path.is_file() && !path.starts_with("/dev")).collect()
+    written
+        .filter_map(|entry| std::fs::read_link(entry.path()).ok())
+        .filter(|path| path.is_file() && !path.starts_with("/dev"))
+        .collect()
 }

@@ -48,7 +48,8 @@ async fn permissions_that_do_not_permit() {
         assert!(detail.contains(sentence), "{detail}");
     }
 
-    let without = world.request(reqwest::Method::POST, &world.whip()).header("content-type", "application/sdp").body(offer.clone());
+    let without =
+        world.request(reqwest::Method::POST, &world.whip()).header("content-type", "application/sdp").body(offer.clone());
     let without = without.send().await.unwrap();
     assert_eq!(without.headers()["www-authenticate"], "Bearer");
     assert_eq!(problem(without).await.0, 401);
@@ -77,7 +78,9 @@ async fn offers_that_are_none() {
         assert!(offer.contains(from), "{from} in {offer}");
         offer.replace(from, to)
     };
-    let without = |prefix: &str| offer.lines().filter(|line| !line.starts_with(prefix)).map(|line| format!("{line}\r\n")).collect::<String>();
+    let without = |prefix: &str| {
+        offer.lines().filter(|line| !line.starts_with(prefix)).map(|line| format!("{line}\r\n")).collect::<String>()
+    };
     let cases = [
         (String::new(), 400, "not an SDP offer"),
         ("hello".to_owned(), 400, "not an SDP offer"),
@@ -126,7 +129,8 @@ async fn addresses_that_are_none() {
     let nobody = world.offer(&world.url("/whip/not-a-robot"), &token, "v=0").await;
     assert_eq!(problem(nobody).await.0, 404);
     for id in ["not-an-id".to_owned(), uuid::Uuid::new_v4().to_string()] {
-        let gone = world.request(reqwest::Method::DELETE, &format!("{}/{id}", world.whip())).bearer_auth(&token).send().await.unwrap();
+        let gone =
+            world.request(reqwest::Method::DELETE, &format!("{}/{id}", world.whip())).bearer_auth(&token).send().await.unwrap();
         assert_eq!(problem(gone).await.0, 404);
     }
 }
@@ -136,7 +140,9 @@ async fn a_connection_is_its_holders_alone() {
     let world = World::start().await;
     let token = world.token(Act::Publish);
     let robot = Peer::robot(&world.client, &world.whip(), &token).await.unwrap();
-    let delete = async |token: String, url: String| world.request(reqwest::Method::DELETE, &url).bearer_auth(token).send().await.unwrap();
+    let delete = async |token: String, url: String| {
+        world.request(reqwest::Method::DELETE, &url).bearer_auth(token).send().await.unwrap()
+    };
     let mut other = World::start().await;
     other.robot = world.robot;
     assert_eq!(problem(delete(other.token(Act::Publish), robot.resource.clone()).await).await.0, 401);

@@ -117,7 +117,7 @@ export class Page {
     }, SPEAK_AFTER_MS);
   }
 
-  /** @param {import("./words.js").talkKeyOf extends (...a: any) => infer K ? K : never} key */
+  /** @param {typeof import("./words.js").talkKeyOf extends (...a: any) => infer K ? K : never} key */
   showTalk(key) {
     const talk = this.part("talk");
     if (talk instanceof HTMLButtonElement && talk.disabled !== key.disabled) talk.disabled = key.disabled;

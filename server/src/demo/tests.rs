@@ -1,3 +1,5 @@
+//! The demo authority: a lesson is on whenever it is tried, and seeding again keeps what is there.
+
 use store_sqlite::robots::DeviceKind;
 
 use super::*;

@@ -46,13 +46,18 @@ pub async fn page(State(state): State<AppState>, Opened(tablet): Opened) -> Resu
 }
 
 /// `POST /class/join`
-pub async fn join(State(state): State<AppState>, headers: HeaderMap, Opened(tablet): Opened) -> Result<Json<JoinView>, ApiError> {
+pub async fn join(
+    State(state): State<AppState>,
+    headers: HeaderMap,
+    Opened(tablet): Opened,
+) -> Result<Json<JoinView>, ApiError> {
     // A form of another site can be sent by a browser, a header of ours cannot.
     if !headers.contains_key(SCRIPT_HEADER) {
         return Err(ApiError::Forbidden("Go to class from the page of your day."));
     }
     let day = day_of(&state, tablet.placement_id).await?;
-    let grant = dispatch::view_grant(&state, PlacementId(tablet.placement_id), DeviceId(tablet.tablet_id)).await.map_err(refused)?;
+    let grant =
+        dispatch::view_grant(&state, PlacementId(tablet.placement_id), DeviceId(tablet.tablet_id)).await.map_err(refused)?;
     let now = state.clock.now().utc;
     let (actor, subject) = (Actor::Tablet(tablet.tablet_id), Subject::Placement(tablet.placement_id));
     state.store.append_audit(NewAudit { actor, action: "go to class", subject, detail: None }, now).await?;
@@ -71,15 +76,25 @@ pub async fn leave(Opened(_): Opened) -> Redirect {
 fn refused(error: JoinError) -> ApiError {
     match error {
         JoinError::Refused(refusal) => match refusal {
-            JoinRefusal::OutsidePlacement => ApiError::Conflict("Your time with this robot is over. Ask your key worker what comes next."),
+            JoinRefusal::OutsidePlacement => {
+                ApiError::Conflict("Your time with this robot is over. Ask your key worker what comes next.")
+            }
             JoinRefusal::NoSchoolToday => ApiError::Conflict("There is no school today."),
             JoinRefusal::NotNow { from: Some(_) } => ApiError::Conflict("School has not begun yet. Come back a little later."),
             JoinRefusal::NotNow { from: None } => ApiError::Conflict("School is over for today."),
             JoinRefusal::RobotStaysOut { .. } => ApiError::Conflict("The robot stays out of this lesson. Time for a break."),
-            JoinRefusal::Paused => ApiError::Unavailable("The robot is paused. Teachers can do this at any time, for many reasons."),
-            JoinRefusal::RobotOff => ApiError::Unavailable("The robot is switched off in school. You don’t need to do anything."),
-            JoinRefusal::RobotGone => ApiError::Unavailable("The school’s side is not connected. You don’t need to do anything."),
-            JoinRefusal::NoBridge => ApiError::Unavailable("The school’s side is not connected yet. You don’t need to do anything."),
+            JoinRefusal::Paused => {
+                ApiError::Unavailable("The robot is paused. Teachers can do this at any time, for many reasons.")
+            }
+            JoinRefusal::RobotOff => {
+                ApiError::Unavailable("The robot is switched off in school. You don’t need to do anything.")
+            }
+            JoinRefusal::RobotGone => {
+                ApiError::Unavailable("The school’s side is not connected. You don’t need to do anything.")
+            }
+            JoinRefusal::NoBridge => {
+                ApiError::Unavailable("The school’s side is not connected yet. You don’t need to do anything.")
+            }
         },
         JoinError::NoPlacement => ApiError::NotFound,
         other => ApiError::Internal(other.into()),

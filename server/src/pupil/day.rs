@@ -161,7 +161,13 @@ pub fn lesson_now(lessons: &[DayLesson], now: DateTime<Utc>) -> Option<&DayLesso
 /// The day as the pupil reads it. `lessons` are in order. `may_enter`: what `server_core::placement` says, so that the button is never
 /// there in vain.
 #[must_use]
-pub fn day_view(calendar: &Calendar, now: DateTime<Utc>, may_enter: bool, robot: &RobotFacts, lessons: &[DayLesson]) -> DayView {
+pub fn day_view(
+    calendar: &Calendar,
+    now: DateTime<Utc>,
+    may_enter: bool,
+    robot: &RobotFacts,
+    lessons: &[DayLesson],
+) -> DayView {
     let current = lesson_now(lessons, now);
     let class = match current {
         Some(lesson) => ClassView { title: lesson.subject.clone(), room: lesson.room.clone() },
@@ -190,7 +196,11 @@ fn now_view(
     if let Some(lesson) = current {
         let times = format!("{} to {}", clock(calendar, lesson.start), clock(calendar, lesson.end));
         let with = if lesson.teacher.is_empty() { String::new() } else { format!(", with {}", lesson.teacher) };
-        view.title = if now < lesson.start { format!("{} is starting", lesson.subject) } else { format!("{} is on now", lesson.subject) };
+        view.title = if now < lesson.start {
+            format!("{} is starting", lesson.subject)
+        } else {
+            format!("{} is on now", lesson.subject)
+        };
         view.lead = format!("{times}{with}, in {}.", lesson.room);
         if lesson.stays_out {
             let then = next.map_or(String::new(), |next| format!(" {} is at {}.", next.subject, clock(calendar, next.start)));
@@ -324,7 +334,15 @@ fn lesson_view(calendar: &Calendar, now: DateTime<Utc>, lesson: &DayLesson, curr
     } else {
         format!("{}, {}", lesson.room, lesson.teacher)
     };
-    LessonView { time: clock(calendar, lesson.start), subject: lesson.subject.clone(), place, is_now, chip_kind, chip_icon, chip }
+    LessonView {
+        time: clock(calendar, lesson.start),
+        subject: lesson.subject.clone(),
+        place,
+        is_now,
+        chip_kind,
+        chip_icon,
+        chip,
+    }
 }
 
 /// "In 2 minutes": rounded up, so that it never says 0.

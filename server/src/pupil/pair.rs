@@ -156,7 +156,10 @@ fn choose_page(status: StatusCode, problem: Option<&'static str>) -> Result<Resp
 
 fn open_page(status: StatusCode, locked: bool, problem: Option<&'static str>) -> Result<Response, ApiError> {
     let (heading, lead) = if locked {
-        ("This tablet is locked", "The PIN was wrong five times. Ask your key worker for a new joining code. Your seat is kept.")
+        (
+            "This tablet is locked",
+            "The PIN was wrong five times. Ask your key worker for a new joining code. Your seat is kept.",
+        )
     } else {
         ("Hello again", "Type your PIN to open your day.")
     };
@@ -209,7 +212,11 @@ pub async fn open(
     }
     match PIN_TRIES - row.wrong_pins - 1 {
         left if left <= 0 => open_page(StatusCode::LOCKED, true, None),
-        1 => open_page(StatusCode::UNPROCESSABLE_ENTITY, false, Some("Not this one. You have one try left. You can also ask your key worker.")),
+        1 => open_page(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            false,
+            Some("Not this one. You have one try left. You can also ask your key worker."),
+        ),
         _ => open_page(StatusCode::UNPROCESSABLE_ENTITY, false, Some("Not this one. Take your time and try again.")),
     }
 }

@@ -112,7 +112,8 @@ fn argon2id() -> Argon2<'static> {
 pub async fn hash(secret: String) -> anyhow::Result<String> {
     let _turn = HASHING.acquire().await.context("waiting for a turn to hash")?;
     tokio::task::spawn_blocking(move || {
-        let hash: PasswordHash = argon2id().hash_password(secret.as_bytes()).map_err(|error| anyhow::anyhow!("argon2: {error}"))?;
+        let hash: PasswordHash =
+            argon2id().hash_password(secret.as_bytes()).map_err(|error| anyhow::anyhow!("argon2: {error}"))?;
         Ok(hash.to_string())
     })
     .await?

@@ -301,7 +301,12 @@ impl Store {
     ///
     /// # Errors
     /// The database fails.
-    pub async fn choose_rest(&self, placement: Uuid, lesson_start: DateTime<Utc>, now: DateTime<Utc>) -> Result<(), StoreError> {
+    pub async fn choose_rest(
+        &self,
+        placement: Uuid,
+        lesson_start: DateTime<Utc>,
+        now: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
         let mut tx = self.begin().await?;
         query!(
             "INSERT INTO rest_choice (placement_id, lesson_start_at, chosen_at) VALUES ($1, $2, $3)
@@ -333,7 +338,12 @@ impl Store {
     ///
     /// # Errors
     /// The database fails.
-    pub async fn rests(&self, placement: Uuid, from: DateTime<Utc>, until: DateTime<Utc>) -> Result<Vec<DateTime<Utc>>, StoreError> {
+    pub async fn rests(
+        &self,
+        placement: Uuid,
+        from: DateTime<Utc>,
+        until: DateTime<Utc>,
+    ) -> Result<Vec<DateTime<Utc>>, StoreError> {
         Ok(query!(
             r#"SELECT lesson_start_at AS "lesson_start_at!: DateTime<Utc>" FROM rest_choice
                WHERE placement_id = $1 AND lesson_start_at >= $2 AND lesson_start_at < $3"#,

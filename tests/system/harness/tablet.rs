@@ -5,6 +5,9 @@ use reqwest::{Client, StatusCode};
 use super::peer::Viewer;
 use super::staff::browser;
 
+/// What every tablet here is opened with.
+pub const PIN: &str = "2580";
+
 /// Paired and opened.
 pub struct Tablet {
     client: Client,
@@ -25,7 +28,7 @@ impl Tablet {
     pub async fn pair(url: &str, keyword: &str) -> Self {
         let tablet = Self { client: browser(), url: url.to_owned() };
         assert_eq!(tablet.post("/pair", &[("code", keyword)]).await, "/pin", "after the keyword");
-        assert_eq!(tablet.post("/pin/choose", &[("pin", "2580"), ("again", "2580")]).await, "/today", "after the PIN");
+        assert_eq!(tablet.post("/pin/choose", &[("pin", PIN), ("again", PIN)]).await, "/today", "after the PIN");
         tablet
     }
 

@@ -216,7 +216,8 @@ fn the_shutdown_of_a_visit_leaves_its_end_behind() {
     let permit = world.pupil();
     let (leg, session) = world.join(permit);
     let commands = world.roster.shutdown(world.now);
-    let facts = commands.iter().find_map(|command| if let Command::Record(record) = command { Some(&record.facts) } else { None });
+    let facts =
+        commands.iter().find_map(|command| if let Command::Record(record) = command { Some(&record.facts) } else { None });
     assert!(matches!(facts.map(Vec::as_slice), Some([PresenceMessage::Ended { reason: EndReason::Shutdown, .. }])));
     assert!(commands.contains(&Command::Close(leg)));
     assert!(commands.contains(&Command::Ended(session, EndReason::Shutdown)));

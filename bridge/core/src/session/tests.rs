@@ -25,8 +25,13 @@ impl World {
         let utc = DateTime::from_timestamp(1_760_000_400, 0).unwrap();
         let now = Now { monotonic: Duration::from_secs(1000), utc };
         let until = now.monotonic + Duration::from_secs(until_s);
-        let permit =
-            ViewPermit { robot: RobotId::new(), placement: PlacementId::new(), device: Some(DeviceId::new()), talk: true, until };
+        let permit = ViewPermit {
+            robot: RobotId::new(),
+            placement: PlacementId::new(),
+            device: Some(DeviceId::new()),
+            talk: true,
+            until,
+        };
         Self {
             now,
             session: Session::admit(now, SessionId::new(), permit, GRACE, 1),
@@ -157,10 +162,7 @@ fn seconds_without_a_report_count_only_when_one_follows() {
 
 #[test]
 fn what_was_sent_into_the_void_does_not_count() {
-    check(
-        "00:00 connected; 00:00 video; 01:00 unheard; 01:05 silent; 02:00 end",
-        "Video 60s Interruption; PupilLost 1/60s",
-    );
+    check("00:00 connected; 00:00 video; 01:00 unheard; 01:05 silent; 02:00 end", "Video 60s Interruption; PupilLost 1/60s");
 }
 
 #[test]
@@ -208,8 +210,10 @@ fn a_robot_that_comes_back_is_woken_again() {
 
 #[test]
 fn the_robot_sleeps_while_nobody_is_there() {
-    let world = check("00:00 connected; 00:00 video; 00:10 goodbye; 00:20 connected; 00:30 left",
-        "Video 10s Interruption; Video 10s End; Left 2/20s");
+    let world = check(
+        "00:00 connected; 00:00 video; 00:10 goodbye; 00:20 connected; 00:30 left",
+        "Video 10s Interruption; Video 10s End; Left 2/20s",
+    );
     assert_eq!(world.said, ["PupilJoined", "wake", "here", "sleep", "wake", "here", "sleep", "end Left"]);
 }
 
@@ -276,16 +280,15 @@ fn a_visit_that_never_connected_leaves_nothing_behind() {
 
 #[test]
 fn another_tablet_takes_over_within_the_same_session() {
-    let world = check(
-        "00:00 connected; 00:00 video; 01:00 other tablet; 01:00 connected; 02:00 left",
-        "Video 120s End; Left 1/120s",
-    );
+    let world =
+        check("00:00 connected; 00:00 video; 01:00 other tablet; 01:00 connected; 02:00 left", "Video 120s End; Left 1/120s");
     assert_eq!(world.said[3..], ["TabletTookOver", "wake", "here", "sleep", "end Left"]);
 }
 
 #[test]
 fn a_reload_on_the_same_tablet_is_no_takeover_worth_telling() {
-    let world = check("00:00 connected; 00:00 video; 01:00 same tablet; 01:00 connected; 02:00 left", "Video 120s End; Left 1/120s");
+    let world =
+        check("00:00 connected; 00:00 video; 01:00 same tablet; 01:00 connected; 02:00 left", "Video 120s End; Left 1/120s");
     assert!(!world.said.contains(&"TabletTookOver".to_owned()));
 }
 
@@ -296,7 +299,8 @@ fn what_the_pupil_does_is_counted_once() {
          00:21 unsure; 00:30 look; 00:30 look; 00:31 look; 00:40 look; 00:50 speaks; 01:00 left",
         "Video 60s End; Left 1/60s",
     );
-    let Some(PresenceMessage::Interval { active, .. }) = world.facts.iter().rfind(|fact| matches!(fact, PresenceMessage::Interval { .. }))
+    let Some(PresenceMessage::Interval { active, .. }) =
+        world.facts.iter().rfind(|fact| matches!(fact, PresenceMessage::Interval { .. }))
     else {
         panic!("an interval");
     };
@@ -335,7 +339,9 @@ fn a_killed_bridge_loses_at_most_five_seconds() {
         world.run("00:00 connected; 00:00 video");
         world.pass(killed_after);
         let facts = world.checkpoint.expect("remembered").recover();
-        let [PresenceMessage::Interval { span_ms, closed_by, .. }, PresenceMessage::Ended { reason, total_ms, .. }] = &facts[..] else {
+        let [PresenceMessage::Interval { span_ms, closed_by, .. }, PresenceMessage::Ended { reason, total_ms, .. }] =
+            &facts[..]
+        else {
             panic!("an interval and the end: {facts:?}");
         };
         assert_eq!((*closed_by, *reason), (Some(ClosedBy::Recovery), EndReason::Recovery));

@@ -1,3 +1,5 @@
+//! Who may see and change what: every role against every action.
+
 use super::*;
 
 const AUTHORITY: Uuid = Uuid::from_u128(1);

@@ -1,3 +1,5 @@
+//! Minutes: worked examples, and the laws that hold for any presence.
+
 use proptest::prelude::*;
 use protocol::{Active, RoomId};
 

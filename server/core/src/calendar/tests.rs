@@ -1,3 +1,5 @@
+//! School days, closures, two-week cycles and the days on which clocks change.
+
 use proptest::prelude::*;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! What is read, what goes to quarantine, and with which reason.
+
 use chrono::TimeDelta;
 use protocol::PresenceMessage;
 use serde_json::json;

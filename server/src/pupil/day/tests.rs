@@ -74,36 +74,96 @@ fn check(time: &str, robot: &RobotFacts, expected: &str) {
 fn the_large_card_over_a_day() {
     let r = robin();
     check("06:00:00", &r, "later | Robin is in Room 12 and ready | Maths is next | At 8:50, in Room 12. | -");
-    check("08:30:00", &r, "social | Robin is in Room 12 and ready | Maths is next | At 8:50, in Room 12. Robin is at your table, if you like. | go");
-    check("11:08:00", &r, "ready | Robin is in Room 12 and ready | Science is starting | 11:10 to 12:10, with Mr T., in Room 12. | go, rest");
-    check("11:10:00", &r, "ready | Robin is in Room 12 and ready | Science is on now | 11:10 to 12:10, with Mr T., in Room 12. | go, rest");
-    check("12:10:00", &r, "social | Robin is in Room 12 and ready | Geography is next | At 1:05, in Room 12. Robin is at your table, if you like. | go");
+    check(
+        "08:30:00",
+        &r,
+        "social | Robin is in Room 12 and ready | Maths is next | At 8:50, in Room 12. Robin is at your table, if you like. | go",
+    );
+    check(
+        "11:08:00",
+        &r,
+        "ready | Robin is in Room 12 and ready | Science is starting | 11:10 to 12:10, with Mr T., in Room 12. | go, rest",
+    );
+    check(
+        "11:10:00",
+        &r,
+        "ready | Robin is in Room 12 and ready | Science is on now | 11:10 to 12:10, with Mr T., in Room 12. | go, rest",
+    );
+    check(
+        "12:10:00",
+        &r,
+        "social | Robin is in Room 12 and ready | Geography is next | At 1:05, in Room 12. Robin is at your table, if you like. | go",
+    );
     check("14:10:00", &r, "stays-out | Not in this one | PE is on now | Robin stays out of this lesson. | -");
-    check("15:05:00", &r, "done | Done for today | That was all for today | Robin keeps your seat for next time. Robin is at your table, if you like. | go");
+    check(
+        "15:05:00",
+        &r,
+        "done | Done for today | That was all for today | Robin keeps your seat for next time. Robin is at your table, if you like. | go",
+    );
     check("16:00:00", &r, "done | Done for today | That was all for today | Robin keeps your seat for next time. | -");
-    check("10:00:00", &r, "resting | You are resting | English is on now | Robin keeps your seat. Come when you like, or not today. 9:50 to 10:50, with Mr T., in Room 12. | go");
+    check(
+        "10:00:00",
+        &r,
+        "resting | You are resting | English is on now | Robin keeps your seat. Come when you like, or not today. 9:50 to 10:50, with Mr T., in Room 12. | go",
+    );
 }
 
 #[test]
 fn a_robot_that_is_not_ready_says_so_without_blame() {
     let on = "Science is on now | 11:10 to 12:10, with Mr T., in Room 12.";
-    check("11:20:00", &RobotFacts { is_here: false, ..robin() }, &format!("away | Robin is not connected just now | {on} | rest"));
-    check("11:20:00", &RobotFacts { is_here: false, is_off: true, ..robin() }, &format!("away | Robin is switched off in school | {on} | rest"));
-    check("11:20:00", &RobotFacts { is_here: false, battery_pct: Some(3), ..robin() }, &format!("away | Robin’s battery is empty | {on} | rest"));
-    check("11:20:00", &RobotFacts { is_carried: true, room: None, ..robin() }, &format!("carried | Robin is being carried | {on} | go, rest"));
+    check(
+        "11:20:00",
+        &RobotFacts { is_here: false, ..robin() },
+        &format!("away | Robin is not connected just now | {on} | rest"),
+    );
+    check(
+        "11:20:00",
+        &RobotFacts { is_here: false, is_off: true, ..robin() },
+        &format!("away | Robin is switched off in school | {on} | rest"),
+    );
+    check(
+        "11:20:00",
+        &RobotFacts { is_here: false, battery_pct: Some(3), ..robin() },
+        &format!("away | Robin’s battery is empty | {on} | rest"),
+    );
+    check(
+        "11:20:00",
+        &RobotFacts { is_carried: true, room: None, ..robin() },
+        &format!("carried | Robin is being carried | {on} | go, rest"),
+    );
     check("11:20:00", &RobotFacts { is_paused: true, ..robin() }, &format!("paused | Robin is paused in class | {on} | rest"));
-    check("11:20:00", &RobotFacts { battery_pct: Some(4), ..robin() }, &format!("ready | Robin is in Room 12. Its battery is nearly empty | {on} | go, rest"));
-    check("11:20:00", &RobotFacts { battery_pct: Some(4), is_charging: true, ..robin() }, &format!("ready | Robin is in Room 12 and ready | {on} | go, rest"));
+    check(
+        "11:20:00",
+        &RobotFacts { battery_pct: Some(4), ..robin() },
+        &format!("ready | Robin is in Room 12. Its battery is nearly empty | {on} | go, rest"),
+    );
+    check(
+        "11:20:00",
+        &RobotFacts { battery_pct: Some(4), is_charging: true, ..robin() },
+        &format!("ready | Robin is in Room 12 and ready | {on} | go, rest"),
+    );
 }
 
 #[test]
 fn the_list_has_kind_words() {
     let words = |time: &str| -> Vec<String> {
-        view(time, &robin(), &day()).lessons.into_iter().map(|lesson| format!("{} {}: {}{}", lesson.time, lesson.subject, lesson.chip, if lesson.is_now { " *" } else { "" })).collect()
+        view(time, &robin(), &day())
+            .lessons
+            .into_iter()
+            .map(|lesson| {
+                format!("{} {}: {}{}", lesson.time, lesson.subject, lesson.chip, if lesson.is_now { " *" } else { "" })
+            })
+            .collect()
     };
     assert_eq!(
         words("11:08:00"),
-        ["8:50 Maths: You were there", "9:50 English: You rested", "11:10 Science: In 2 minutes *", "1:05 Geography: Later", "2:05 PE: Not in this one"]
+        [
+            "8:50 Maths: You were there",
+            "9:50 English: You rested",
+            "11:10 Science: In 2 minutes *",
+            "1:05 Geography: Later",
+            "2:05 PE: Not in this one"
+        ]
     );
     assert_eq!(words("12:30:00")[2..4], ["11:10 Science: Finished", "1:05 Geography: In 35 minutes"]);
     assert_eq!(words("13:04:30")[3], "1:05 Geography: In 1 minute *");
