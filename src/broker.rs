@@ -160,6 +160,16 @@ impl Doorkeeper {
         let known = self.accounts.get(name).ok_or(ReasonCode::BadUsernameOrPassword)?;
         verify_slices_are_equal(known.as_bytes(), secret).map_err(|_| ReasonCode::BadUsernameOrPassword)?;
         let user = User::named(name).ok_or(ReasonCode::NotAuthorized)?;
+        // Whoever connects with a client id takes its connection over: nobody takes a device's or the server's.
+        let id = connect.client_id.as_str();
+        let own = match id.strip_prefix("bridge-").unwrap_or(id) {
+            id if id.starts_with("server-") => user == User::Server,
+            id if id.parse::<ClientId>().is_ok() => id == name,
+            _ => true,
+        };
+        if !own {
+            return Err(ReasonCode::ClientIdentifierNotValid);
+        }
         // `mqtt5` publishes a will without asking `authorize_publish`, so it is judged here.
         if connect.will.as_ref().is_some_and(|will| !user.may_publish(&will.topic)) {
             return Err(ReasonCode::NotAuthorized);

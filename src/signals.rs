@@ -14,7 +14,7 @@ const CUT_OFF: i32 = 1;
 /// Exit code of a second signal, as shells report an interrupted program.
 const INTERRUPTED: i32 = 130;
 
-/// A token that fires at the first signal. From then on a second signal, or [`STOP_WITHIN`], ends the process.
+/// A token that fires at the first signal. From then on a second signal, or `STOP_WITHIN`, ends the process.
 ///
 /// # Errors
 /// The operating system does not deliver signals.

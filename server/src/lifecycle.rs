@@ -66,7 +66,7 @@ pub async fn start(config: Config, clock: Arc<dyn Clock>, shutdown: Cancellation
 }
 
 impl Running {
-    /// Waits for the tasks to end after shutdown fired, at most [`DRAIN_WITHIN`], and closes the database.
+    /// Waits for the tasks to end after shutdown fired, at most `DRAIN_WITHIN`, and closes the database.
     pub async fn wait(self) {
         self.state.shutdown.cancelled().await;
         self.state.tasks.close();

@@ -7,7 +7,7 @@
 //! ```
 //!
 //! The pages name no pupil: whoever holds the tablet knows who they are. No name, no code and no PIN stands in an address. Nothing here
-//! touches media: the tablet's page connects to the bridge by itself, with the permission it gets from [`class::join`].
+//! touches media: the tablet's page connects to the bridge by itself, with the permission it gets from `class::join`.
 
 mod class;
 mod day;

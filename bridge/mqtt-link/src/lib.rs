@@ -138,6 +138,7 @@ impl Link {
             connection: Arc::clone(&connection),
             sender,
             name: options.client_id,
+            manual_ack: options.manual_ack,
         };
         tracker.spawn(poller.run(shutdown));
         Ok((Self { client, connection }, receiver))

@@ -23,13 +23,17 @@ pub(crate) struct Poller {
     pub connection: Arc<AtomicU64>,
     pub sender: mpsc::Sender<Event>,
     pub name: String,
+    pub manual_ack: bool,
 }
 
 impl Poller {
     pub async fn run(mut self, shutdown: CancellationToken) {
         let mut back_off = BACK_OFF_FIRST;
         let mut connected = false;
+        // Filters still to ask for: the request queue may be full of acknowledgements at the very moment of connecting.
+        let mut unasked: Vec<String> = Vec::new();
         loop {
+            unasked.retain(|filter| self.client.try_subscribe(filter.clone(), QoS::AtLeastOnce).is_err());
             let polled = tokio::select! {
                 () = shutdown.cancelled() => break,
                 polled = self.event_loop.poll() => polled,
@@ -39,11 +43,7 @@ impl Poller {
                     back_off = BACK_OFF_FIRST;
                     connected = true;
                     self.connection.fetch_add(1, Ordering::AcqRel);
-                    for filter in &self.subscriptions {
-                        if self.client.try_subscribe(filter.clone(), QoS::AtLeastOnce).is_err() {
-                            warn!(mqtt.client = self.name, mqtt.filter = filter, "the request queue is full: not subscribed");
-                        }
-                    }
+                    unasked.clone_from(&self.subscriptions);
                     info!(mqtt.client = self.name, "connected to the broker");
                     self.hand_over(Event::Connected);
                 }
@@ -64,6 +64,8 @@ impl Poller {
                 }
                 Ok(_) => {}
                 Err(error) => {
+                    // From here on acknowledgements of this connection are refused, not kept for the next one.
+                    self.connection.fetch_add(1, Ordering::AcqRel);
                     if connected {
                         connected = false;
                         warn!(mqtt.client = self.name, %error, "lost the broker; connecting again");
@@ -84,8 +86,12 @@ impl Poller {
     }
 
     fn hand_over(&self, event: Event) {
-        if let Err(mpsc::error::TrySendError::Full(_)) = self.sender.try_send(event) {
+        if let Err(mpsc::error::TrySendError::Full(dropped)) = self.sender.try_send(event) {
             warn!(mqtt.client = self.name, "a message was dropped: its reader is too far behind");
+            // Unacknowledged, it would hold one of the broker's places for ever; its sender repeats what matters.
+            if let (Event::Message(message), true) = (dropped, self.manual_ack) {
+                let _ = self.client.try_ack(&message.publish);
+            }
         }
     }
 }

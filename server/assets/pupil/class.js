@@ -98,7 +98,8 @@ export class Visit {
       addEventListener("pagehide", () => this.#client?.leave());
       addEventListener("pageshow", (event) => event.persisted && location.reload());
       addEventListener("online", () => this.#ladder.hurry());
-      document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && this.#wakeUp());
+      // Nobody sees the sign of an open microphone on a hidden page: it closes.
+      document.addEventListener("visibilitychange", () => (document.visibilityState === "visible" ? this.#wakeUp() : this.setTalking(false)));
     }
     await this.#connect();
   }
@@ -234,6 +235,7 @@ export class Visit {
   /** @param {string} why */
   #refuse(why) {
     this.setTalking(false);
+    this.#mic.stop();
     this.#client?.close();
     this.#client = null;
     this.#facts.stage = "refused";

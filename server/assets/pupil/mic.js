@@ -22,6 +22,7 @@ export class Mic {
 
   /** Asks for the microphone; must begin inside a tap. Never throws: without it the pupil listens. */
   async ask() {
+    this.stop();
     if (!navigator.mediaDevices?.getUserMedia) return;
     // iPads: keep the voice-chat level and the loudspeaker while both directions are on (iOS 16.4).
     const session = /** @type {{audioSession?: {type: string}}} */ (/** @type {unknown} */ (navigator)).audioSession;
@@ -35,11 +36,13 @@ export class Mic {
         this.kind = "refused";
         return;
       }
-      this.track = stream.getAudioTracks()[0] ?? null;
-      if (!this.track) return;
-      this.track.enabled = false;
+      const track = stream.getAudioTracks()[0] ?? null;
+      this.track = track;
+      if (!track) return;
+      track.enabled = false;
       this.kind = "ready";
-      this.track.addEventListener("ended", () => {
+      track.addEventListener("ended", () => {
+        if (this.track !== track) return;
         this.kind = "none";
         this.track = null;
         this.onLost();

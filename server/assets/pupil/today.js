@@ -30,7 +30,7 @@ const refreshing = setInterval(() => void refresh(), EVERY_MS);
 async function refresh() {
   if (document.visibilityState !== "visible") return;
   try {
-    const response = await fetch("/today/parts", { headers: { accept: "text/html" }, signal: AbortSignal.timeout(EVERY_MS) });
+    const response = await fetch("/today/parts", { headers: { accept: "text/html", "x-windowseat": "1" }, signal: AbortSignal.timeout(EVERY_MS) });
     if (response.status === 401) return location.reload();
     if (!response.ok) return;
     const fresh = new DOMParser().parseFromString(await response.text(), "text/html");

@@ -21,11 +21,20 @@ for (const root of /** @type {NodeListOf<HTMLElement>} */ (document.querySelecto
   const stale = root.querySelector("[data-stale]");
   for (const part of /** @type {NodeListOf<HTMLElement>} */ (root.querySelectorAll("[data-part]"))) {
     const name = part.dataset.part ?? "";
+    const busy = () => part.contains(document.activeElement) && document.activeElement !== part;
+    /** @type {string|null} */
+    let waiting = null;
+    // Somebody who types or tabs inside keeps their place; the change comes when they leave.
+    const bring = () => {
+      if (waiting === null || busy()) return;
+      replace(root, name, waiting);
+      waiting = null;
+    };
     source.addEventListener(name, (event) => {
-      // Somebody who types or tabs inside keeps their place; the next event brings the change.
-      if (part.contains(document.activeElement) && document.activeElement !== part) return;
-      replace(root, name, /** @type {MessageEvent<string>} */ (event).data);
+      waiting = /** @type {MessageEvent<string>} */ (event).data;
+      bring();
     });
+    part.addEventListener("focusout", () => setTimeout(bring));
   }
   source.addEventListener("open", () => { if (stale instanceof HTMLElement) stale.hidden = true; });
   source.addEventListener("error", () => { if (stale instanceof HTMLElement) stale.hidden = false; });

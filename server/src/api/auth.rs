@@ -4,13 +4,14 @@
 //! forms (CSRF) is derived from it, so it needs no store of its own and ends with the session. A sign-in costs the same time
 //! whether the account exists or not, and each try is counted before it is checked.
 
+use std::net::{IpAddr, SocketAddr};
 use std::sync::LazyLock;
 
 use argon2::Argon2;
 use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 use aws_lc_rs::digest::{SHA256, digest};
-use axum::extract::FromRequestParts;
+use axum::extract::{ConnectInfo, FromRequestParts};
 use axum::http::HeaderMap;
 use axum::http::request::Parts;
 use axum_extra::extract::CookieJar;
@@ -235,6 +236,19 @@ static NOBODY: LazyLock<String> = LazyLock::new(|| hash_now("there is no such ac
 /// One minute after the free tries, then twice as long after each further one, at most eight.
 fn wait_after(over: i64) -> TimeDelta {
     TimeDelta::minutes(1_i64 << over.clamp(0, 3))
+}
+
+/// Where a request comes from, for counting wrong tries: the peer, or, behind a proxy on this machine, the last address that the proxy
+/// put into `X-Forwarded-For`. IPv6 counts by its /64: a household has all of one.
+pub fn client_address(extensions: &axum::http::Extensions, headers: &HeaderMap) -> Option<String> {
+    let ConnectInfo(peer) = extensions.get::<ConnectInfo<SocketAddr>>()?;
+    let forwarded =
+        || headers.get_all("x-forwarded-for").iter().next_back()?.to_str().ok()?.rsplit(',').next()?.trim().parse().ok();
+    let address = if peer.ip().is_loopback() { forwarded().unwrap_or(peer.ip()) } else { peer.ip() };
+    Some(match address.to_canonical() {
+        IpAddr::V6(v6) => format!("{:x?}", &v6.segments()[..4]),
+        v4 @ IpAddr::V4(_) => v4.to_string(),
+    })
 }
 
 /// SHA-256 of the parts, one after the other.

@@ -92,14 +92,23 @@ pub async fn robot(state: &AppState, caller: &Caller, robot: Uuid, action: Actio
     Ok((row, scope))
 }
 
-/// The placement by which this person may do `action` with a pupil, the latest first.
+/// The placement by which this person may do `action` with a pupil. While one runs, it alone opens the record: the school of an earlier
+/// one has nothing to do with what happens now. Once all have ended, the latest opens it.
 ///
 /// # Errors
 /// There is none; or the database does not answer.
 pub async fn pupil(state: &AppState, caller: &Caller, pupil: Uuid, action: Action) -> Result<(PlacementRow, Scope), ApiError> {
     let scope = Scope::of(state, caller).await?;
     let rows = state.store.placements_of(pupil).await?;
-    let row = rows.into_iter().find(|row| scope.may_pupil(action, row)).ok_or(ApiError::NotFound)?;
+    let now = state.clock.now().utc;
+    let runs = |row: &PlacementRow| {
+        let today = now.with_timezone(&scope.zone(row.school_id)).date_naive();
+        row.from_day <= today && today <= row.until_day
+    };
+    let latest = rows.iter().map(|row| row.until_day).max();
+    let any_runs = rows.iter().any(runs);
+    let opens = |row: &PlacementRow| if any_runs { runs(row) } else { Some(row.until_day) == latest };
+    let row = rows.into_iter().find(|row| opens(row) && scope.may_pupil(action, row)).ok_or(ApiError::NotFound)?;
     Ok((row, scope))
 }
 

@@ -4,10 +4,8 @@
 //! by address and by keyword, wrong PINs by tablet; each is counted before it is checked. Whether a keyword is wrong, expired or used is
 //! told only to whoever typed all of it.
 
-use std::net::SocketAddr;
-
 use askama::Template;
-use axum::extract::{ConnectInfo, Form, Query, State};
+use axum::extract::{Form, Query, State};
 use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum_extra::extract::CookieJar;
@@ -90,7 +88,7 @@ impl<S: Sync> axum::extract::FromRequestParts<S> for Address {
     type Rejection = std::convert::Infallible;
 
     async fn from_request_parts(parts: &mut axum::http::request::Parts, _: &S) -> Result<Self, Self::Rejection> {
-        let address = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip().to_string()).unwrap_or_default();
+        let address = auth::client_address(&parts.extensions, &parts.headers).unwrap_or_default();
         Ok(Self(auth::sha256(&["pairing:", &address])))
     }
 }

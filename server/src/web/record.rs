@@ -148,6 +148,7 @@ pub async fn show(State(state): State<AppState>, caller: Caller, Path(pupil): Pa
 /// `GET /pupils/{pupil}/live`
 pub async fn live(State(state): State<AppState>, caller: Caller, Path(pupil): Path<Uuid>) -> Result<Response, ApiError> {
     scope::pupil(&state, &caller, pupil, Action::ReadRecord).await?;
+    note_read(&state, &caller, pupil).await?;
     let concerns = move |change: &Change| *change == Change::Pupil(pupil);
     streams::stream(state, caller, concerns, move |state, caller| async move {
         let (placement, _) = scope::pupil(&state, &caller, pupil, Action::ReadRecord).await?;

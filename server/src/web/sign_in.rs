@@ -1,9 +1,7 @@
 //! Signing in and out. The page says the same, in the same time, for a wrong password and an unknown email.
 
-use std::net::SocketAddr;
-
 use askama::Template;
-use axum::extract::{ConnectInfo, Form, Query, State};
+use axum::extract::{Form, Query, State};
 use axum::http::{Extensions, HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum_extra::extract::cookie::Cookie;
@@ -83,7 +81,7 @@ pub async fn submit(
     if form.password.len() > auth::MAX_PASSWORD_BYTES {
         return door(&state, &headers, StatusCode::UNAUTHORIZED, &form.then, form.email, Some(WRONG.to_owned()));
     }
-    let address = extensions.get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(address)| address.ip().to_string());
+    let address = auth::client_address(&extensions, &headers);
     match auth::sign_in(&state, &form.email, form.password, address.as_deref()).await? {
         SignedIn::Welcome(token) => {
             let session = auth::session_cookie(&state, token);
@@ -137,7 +135,7 @@ fn set<const N: usize>(cookies: [Cookie<'static>; N]) -> axum::response::AppendH
 
 /// `then`, if it is an address of ours; otherwise the first page.
 fn own(then: &str) -> &str {
-    let is_own = then.starts_with('/') && !then.starts_with("//") && !then.contains(['\\', '\r', '\n']);
+    let is_own = then.starts_with('/') && !then.starts_with("//") && !then.contains(|c: char| c == '\\' || c.is_control());
     if is_own { then } else { "/" }
 }
 
