@@ -260,3 +260,22 @@ pub fn sha256(parts: &[&str]) -> Vec<u8> {
 fn is_https(state: &AppState) -> bool {
     state.config.public_url.starts_with("https://")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn behind_a_proxy_on_this_machine_the_last_forwarded_address_counts_and_nobody_else_can_say_one() {
+        let from = |peer: &str, forwarded: &str| {
+            let (mut extensions, mut headers) = (axum::http::Extensions::new(), HeaderMap::new());
+            extensions.insert(ConnectInfo(peer.parse::<SocketAddr>().unwrap()));
+            headers.insert("x-forwarded-for", forwarded.parse().unwrap());
+            client_address(&extensions, &headers).unwrap()
+        };
+        assert_eq!(from("127.0.0.1:1", "198.51.100.9, 203.0.113.7"), "203.0.113.7");
+        assert_eq!(from("203.0.113.8:1", "198.51.100.9"), "203.0.113.8");
+        assert_eq!(from("127.0.0.1:1", "unknown"), "127.0.0.1");
+        assert_eq!(from("[2001:db8:1:2:3::4]:1", ""), from("[2001:db8:1:2:9::9]:1", ""), "one household");
+    }
+}
