@@ -104,7 +104,7 @@ def product():
     data = Path(tempfile.mkdtemp(prefix="windowseat-"))
     anywhere = ["--http", "127.0.0.1:0", "--https", "127.0.0.1:0", "--mqtt", "127.0.0.1:0", "--media-port", "0"]
     # A few minutes into a lesson: no test crosses its end, whenever it runs.
-    command = [PROGRAM, "up", "--data", str(data), "--at", "2026-11-24T11:14", *anywhere]
+    command = [PROGRAM, "up", "--data", str(data), "--at", "2026-11-24T08:54", *anywhere]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     running = Product(process, data)
     ready = threading.Event()
