@@ -162,11 +162,8 @@ impl Northbound {
 
 fn hello(config: &Config, connected_at: DateTime<Utc>, status: Presence) -> HelloMessage {
     HelloMessage {
-        role: Role::Bridge,
-        status,
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        connected_at,
         http_base: Some(config.http_base.clone()),
         public_base: Some(config.public_base.clone()),
+        ..HelloMessage::new(Role::Bridge, status, env!("CARGO_PKG_VERSION"), connected_at)
     }
 }

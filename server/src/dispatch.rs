@@ -164,7 +164,13 @@ async fn look_at_all(state: &AppState, granted: &mut HashMap<Uuid, Granted>) -> 
             }
         };
         let expires_at = grant.expires_at;
-        let message = GrantMessage { whip_url: grant.whip_url, token: grant.token, expires_at };
+        let message = GrantMessage {
+            whip_url: grant.whip_url,
+            token: grant.token,
+            expires_at,
+            bridge: Some(BridgeId(bridge.bridge_id)),
+            move_now: false,
+        };
         match state.dispatch.grant(RobotId(robot.robot_id), message, now).await {
             Ok(()) => {
                 granted

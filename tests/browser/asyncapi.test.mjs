@@ -20,7 +20,7 @@ async function parse() {
   return document;
 }
 
-test('the AsyncAPI document is valid and names eight kinds in two directions', async () => {
+test('the AsyncAPI document is valid and names nine kinds in two directions', async () => {
   const document = await parse();
   assert.equal(document.version(), '3.0.0');
   const kinds = Object.fromEntries(
@@ -35,6 +35,7 @@ test('the AsyncAPI document is valid and names eight kinds in two directions', a
     ack: 'send ws/v1/{client}/down/ack',
     grant: 'send ws/v1/{client}/down/grant',
     command: 'send ws/v1/{client}/down/command',
+    end: 'send ws/v1/{client}/down/end',
   });
 });
 

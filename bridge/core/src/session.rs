@@ -424,6 +424,7 @@ fn interval_fact(visit: Visit, interval: &Interval, closed_by: Option<ClosedBy>)
         from: interval.from,
         until: interval.until(),
         span_ms: interval.span_ms(),
+        clock_offset_ms: None,
         active: interval.active,
         closed_by,
     }

@@ -28,6 +28,9 @@ pub struct Envelope<T> {
     /// Durable kinds: 1, 2, 3 … without gaps within the epoch. Others: absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seq: Option<u64>,
+    /// Durable kinds: the lowest number that the sender still keeps. Lower ones are acknowledged, or lost with a disk: they never come.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub oldest: Option<u64>,
     /// The sender's civil time when this copy was sent.
     pub sent_at: DateTime<Utc>,
     /// The sender's monotonic clock at the same moment, in milliseconds; comparable within a process.
@@ -58,6 +61,7 @@ impl<T> Envelope<T> {
             id: MessageId::new(),
             epoch,
             seq: None,
+            oldest: None,
             sent_at: now.utc,
             mono_ms: u64::try_from(now.monotonic.as_millis()).unwrap_or(u64::MAX),
             body,

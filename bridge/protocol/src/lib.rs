@@ -17,6 +17,7 @@
 //! | `down/ack` | server → bridge | yes | no | [`AckMessage`]: what is committed |
 //! | `down/grant` | server → robot | no | no | [`GrantMessage`]: where to publish, and the permission |
 //! | `down/command` | server → robot | no | no | [`CommandMessage`] |
+//! | `down/end` | server → bridge | no | no | [`EndMessage`]: a permission is withdrawn |
 //!
 //! *Durable* means: the sender keeps the message in its outbox, numbered without gaps within its epoch, until an
 //! [`AckMessage`] covers it. A PUBACK only says that a broker has it in memory. Measurements carry no number and may be lost.
@@ -49,10 +50,10 @@ pub use clock::{Clock, FastClock, Now, SystemClock};
 pub use control::CONTROL_LABEL;
 pub use envelope::{Envelope, EnvelopeError, MAX_MESSAGE_BYTES, SCHEMA_VERSION};
 pub use grant::{Act, Grant, GrantError, GrantSigner, GrantVerifier};
-pub use hello::{HelloMessage, Role, Status};
+pub use hello::{BridgeLoad, HelloMessage, OutboxState, Role, Status};
 pub use ids::{BridgeId, ClientId, DeviceId, MessageId, PlacementId, RobotId, RoomId, SessionId};
 pub use presence::{Active, ClosedBy, EndReason, PresenceMessage, Tier};
-pub use reply::{AckMessage, Command, CommandMessage, GrantMessage};
+pub use reply::{AckMessage, ClockEcho, Command, CommandMessage, EndMessage, GrantMessage};
 pub use telemetry::{BodyState, EventKind, EventMessage, LegQuality, LinkMessage, RobotMessage};
 pub use topic::{Direction, Kind, Topic, TopicError};
 pub use units::{Bitrate, Minutes, Percent};

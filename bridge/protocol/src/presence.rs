@@ -51,6 +51,8 @@ pub enum EndReason {
     Shutdown,
     /// The bridge was killed; found after restart.
     Recovery,
+    /// The server withdrew the permission: the tablet was switched off, or the placement ended.
+    Revoked,
 }
 
 /// What the pupil did in an interval, so far. Only grows.
@@ -84,10 +86,13 @@ pub enum PresenceMessage {
         tier: Tier,
         /// First instant.
         from: DateTime<Utc>,
-        /// One past the last instant, so far.
+        /// One past the last instant, so far, by the civil clock at that moment: unlike `from` plus the span if the clock stepped.
         until: DateTime<Utc>,
         /// Length by the bridge's monotonic clock, in milliseconds. This is what counts; `from` gives the position.
         span_ms: u64,
+        /// The bridge's civil clock at `from` minus the server's, in milliseconds. Absent while it was never measured.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        clock_offset_ms: Option<i64>,
         /// What the pupil did.
         #[serde(default)]
         active: Active,

@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::ids::RoomId;
+use crate::ids::{BridgeId, MessageId, PlacementId, RoomId};
 
 /// Body of `down/ack`: everything up to and including `through`, except `gaps`, is committed. Retained; `through` only grows.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -17,6 +17,22 @@ pub struct AckMessage {
     /// Numbers up to `through` that are missing, as inclusive ranges: the sender sends these again.
     #[serde(default)]
     pub gaps: Vec<(u64, u64)>,
+    /// For the sender's measure of its clock; as in NTP (RFC 5905 §8).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clock: Option<ClockEcho>,
+}
+
+/// When the server received one message and when it answered: with the sender's own two times, the offset between their clocks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ClockEcho {
+    /// Which message.
+    pub of: MessageId,
+    /// Its `mono_ms`, which tells its copies apart.
+    pub mono_ms: u64,
+    /// By the server's civil clock.
+    pub received_at: DateTime<Utc>,
+    /// By the same clock, when the acknowledgement was sent.
+    pub sent_at: DateTime<Utc>,
 }
 
 /// Body of `down/grant`: where a robot publishes, and its permission. Sent at each hello, and again before it expires.
@@ -28,6 +44,12 @@ pub struct GrantMessage {
     pub token: String,
     /// Until when it is accepted.
     pub expires_at: DateTime<Utc>,
+    /// Which bridge that is. A robot whose connection stands keeps it, and uses this when it breaks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bridge: Option<BridgeId>,
+    /// Leave the present bridge for this one also if the connection stands, as soon as no pupil is here: it will stop, or is too full.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub move_now: bool,
 }
 
 impl std::fmt::Debug for GrantMessage {
@@ -36,6 +58,8 @@ impl std::fmt::Debug for GrantMessage {
         f.debug_struct("GrantMessage")
             .field("whip_url", &self.whip_url)
             .field("expires_at", &self.expires_at)
+            .field("bridge", &self.bridge)
+            .field("move_now", &self.move_now)
             .finish_non_exhaustive()
     }
 }
@@ -65,4 +89,11 @@ pub struct CommandMessage {
     /// What to do.
     #[serde(flatten)]
     pub command: Command,
+}
+
+/// Body of `down/end`, to a bridge: the permission is withdrawn. The placement's session ends now, and its leg is closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct EndMessage {
+    /// Whose session.
+    pub placement: PlacementId,
 }

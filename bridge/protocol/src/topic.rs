@@ -32,19 +32,21 @@ pub enum Kind {
     Grant,
     /// A request to a robot.
     Command,
+    /// A permission is withdrawn: a bridge ends the session.
+    End,
 }
 
 impl Kind {
     /// Every kind, in the order of the table in the crate's documentation.
-    pub const ALL: [Kind; 8] =
-        [Kind::Hello, Kind::Presence, Kind::Event, Kind::Link, Kind::Robot, Kind::Ack, Kind::Grant, Kind::Command];
+    pub const ALL: [Kind; 9] =
+        [Kind::Hello, Kind::Presence, Kind::Event, Kind::Link, Kind::Robot, Kind::Ack, Kind::Grant, Kind::Command, Kind::End];
 
     /// Which way this kind travels.
     #[must_use]
     pub fn direction(self) -> Direction {
         match self {
             Kind::Hello | Kind::Presence | Kind::Event | Kind::Link | Kind::Robot => Direction::Up,
-            Kind::Ack | Kind::Grant | Kind::Command => Direction::Down,
+            Kind::Ack | Kind::Grant | Kind::Command | Kind::End => Direction::Down,
         }
     }
 
@@ -60,6 +62,7 @@ impl Kind {
             Kind::Ack => "ack",
             Kind::Grant => "grant",
             Kind::Command => "command",
+            Kind::End => "end",
         }
     }
 
@@ -74,7 +77,7 @@ impl Kind {
     pub fn expiry_s(self) -> Option<u32> {
         match self {
             Kind::Hello | Kind::Presence | Kind::Event | Kind::Ack => None,
-            Kind::Link | Kind::Robot | Kind::Grant | Kind::Command => Some(60),
+            Kind::Link | Kind::Robot | Kind::Grant | Kind::Command | Kind::End => Some(60),
         }
     }
 }
@@ -103,9 +106,11 @@ pub enum TopicError {
 }
 
 impl Topic {
-    /// The server's shared subscription to everything upward that replicas share.
+    /// What replicas of the server share among them: everything upward, each message to one of them.
     pub const SERVER_SHARED: &'static str = "$share/ingest/ws/v1/+/up/+";
-    /// The server's plain subscription to everything upward.
+    /// What each replica hears beside it: a shared subscription is not given what the broker retained before.
+    pub const SERVER_HELLO: &'static str = "ws/v1/+/up/hello";
+    /// Everything upward, for whoever only looks.
     pub const SERVER_ALL: &'static str = "ws/v1/+/up/+";
 
     /// The topic of `kind` in the branch of `client`.

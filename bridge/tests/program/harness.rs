@@ -329,6 +329,6 @@ impl Told {
         let seqs = &self.seqs[&epoch];
         let through = *seqs.last()?;
         let gaps = (1..=through).filter(|seq| !seqs.contains(seq)).map(|seq| (seq, seq)).collect();
-        Some(AckMessage { epoch, through, gaps })
+        Some(AckMessage { epoch, through, gaps, clock: None })
     }
 }

@@ -122,13 +122,6 @@ fn receive(parts: &Parts, wires: &Wires, message: &Message) {
 }
 
 fn hello(parts: &Parts, opened: Now, status: Status) -> Vec<u8> {
-    let body = HelloMessage {
-        role: Role::Robot,
-        status,
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        connected_at: opened.utc,
-        http_base: None,
-        public_base: None,
-    };
+    let body = HelloMessage::new(Role::Robot, status, env!("CARGO_PKG_VERSION"), opened.utc);
     Envelope::new(parts.clock.now(), parts.epoch, body).to_bytes()
 }

@@ -70,6 +70,8 @@ impl World {
             whip_url: self.endpoint.whip_url(self.robot),
             token: endpoint::TOKEN.to_owned(),
             expires_at: chrono::DateTime::from_timestamp(4_000_000_000, 0).unwrap(),
+            bridge: None,
+            move_now: false,
         };
         self.broker.publish(self.robot, Kind::Grant, body).await;
     }

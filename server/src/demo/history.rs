@@ -36,6 +36,7 @@ pub(super) fn messages(
                 id: MessageId::new(),
                 epoch: ids::HISTORY_EPOCH,
                 seq: Some(seq),
+                oldest: None,
                 sent_at: now,
                 mono_ms: 0,
                 body,
@@ -72,7 +73,19 @@ fn visit(
         let count = |every: u64| u32::try_from(chance / every % 4).unwrap_or(0);
         let active = Active { spoke_ms: chance % 40 * 1_000, hands: count(3), looks: count(5) * 7, feelings: count(11) };
         let closed_by = Some(if tier == Tier::Video && change < lesson.end { ClosedBy::TierChange } else { ClosedBy::End });
-        facts.push(PresenceMessage::Interval { session, placement, robot, n, tier, from, until, span_ms, active, closed_by });
+        facts.push(PresenceMessage::Interval {
+            session,
+            placement,
+            robot,
+            n,
+            tier,
+            from,
+            until,
+            span_ms,
+            clock_offset_ms: None,
+            active,
+            closed_by,
+        });
     }
     facts.push(PresenceMessage::Ended {
         session,

@@ -55,12 +55,9 @@ impl World {
     async fn hello(&self, client: impl Into<protocol::ClientId>, role: Role, status: Status) {
         let http_base = (role == Role::Bridge).then(|| "https://bridge.example/".to_owned());
         let hello = HelloMessage {
-            role,
-            status,
-            version: "1".into(),
-            connected_at: self.clock.now().utc,
             public_base: http_base.as_ref().map(|_| String::new()),
             http_base,
+            ..HelloMessage::new(role, status, "1", self.clock.now().utc)
         };
         self.hears(client, Kind::Hello, hello).await;
     }

@@ -88,7 +88,7 @@ fn fact(topic: &str, envelope: Envelope<Value>, sender: Option<DeviceKind>) -> R
         (Kind::Link, DeviceKind::Robot) => Err("a robot does not report on links; its bridge does".to_owned()),
         (Kind::Robot, DeviceKind::Robot) => Ok(Fact::Body(body::<RobotMessage>(envelope)?)),
         (Kind::Robot, DeviceKind::Bridge) => Err("a bridge has no body to report on".to_owned()),
-        (Kind::Ack | Kind::Grant | Kind::Command, _) => Err("this kind travels downward only".to_owned()),
+        (Kind::Ack | Kind::Grant | Kind::Command | Kind::End, _) => Err("this kind travels downward only".to_owned()),
     }
 }
 

@@ -18,11 +18,20 @@ fn message(seq: u64, from_s: i64, length_s: i64, now: chrono::DateTime<chrono::U
         from,
         until: from + TimeDelta::seconds(length_s),
         span_ms: u64::try_from(length_s).unwrap() * 1000,
+        clock_offset_ms: None,
         active: Active::default(),
         closed_by: Some(ClosedBy::End),
     };
-    let envelope =
-        Envelope { v: 1, id: MessageId::new(), epoch: Uuid::from_u128(9), seq: Some(seq), sent_at: now, mono_ms: 0, body };
+    let envelope = Envelope {
+        v: 1,
+        id: MessageId::new(),
+        epoch: Uuid::from_u128(9),
+        seq: Some(seq),
+        oldest: None,
+        sent_at: now,
+        mono_ms: 0,
+        body,
+    };
     (Topic::new(ids::BRIDGE, Kind::Presence).to_string(), envelope.to_bytes())
 }
 
@@ -150,14 +159,7 @@ async fn over_a_real_broker_facts_are_acknowledged_after_the_commit_and_a_greeti
         assert!(matches!(connected, Some(Event::Connected)), "{connected:?}");
     }
     let now = state.clock.now();
-    let hello = |role, http_base| HelloMessage {
-        role,
-        status: Status::Here,
-        version: "1".into(),
-        connected_at: now.utc,
-        http_base,
-        public_base: None,
-    };
+    let hello = |role, http_base| HelloMessage { http_base, ..HelloMessage::new(role, Status::Here, "1", now.utc) };
     let said = |body| Envelope::new(now, Uuid::nil(), body).to_bytes();
     bridge
         .publish(Topic::new(ids::BRIDGE, Kind::Hello), said(hello(Role::Bridge, Some("http://bridge".into()))))

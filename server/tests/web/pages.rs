@@ -23,6 +23,7 @@ async fn present(world: &World, seq: u64, n: u32, tier: Tier, from: DateTime<Utc
         from,
         until: from + length,
         span_ms: u64::try_from(length.num_milliseconds()).unwrap(),
+        clock_offset_ms: None,
         active: Active { hands, ..Active::default() },
         closed_by: None,
     };
@@ -31,6 +32,7 @@ async fn present(world: &World, seq: u64, n: u32, tier: Tier, from: DateTime<Utc
         id: MessageId::new(),
         epoch: Uuid::from_u128(0xe),
         seq: Some(seq),
+        oldest: None,
         sent_at: world.now(),
         mono_ms: 0,
         body,

@@ -5,9 +5,9 @@ use std::fmt::Debug;
 use chrono::{DateTime, Utc};
 use protocol::control::{Control, ControlMessage, Feeling, RobotState, VoiceLevel};
 use protocol::{
-    AckMessage, Active, Bitrate, BodyState, ClosedBy, Command, CommandMessage, EndReason, Envelope, EventKind, EventMessage,
-    GrantMessage, HelloMessage, LegQuality, LinkMessage, MessageId, Percent, PlacementId, PresenceMessage, RobotId,
-    RobotMessage, Role, RoomId, SessionId, Status, Tier,
+    AckMessage, Active, Bitrate, BodyState, BridgeId, BridgeLoad, ClockEcho, ClosedBy, Command, CommandMessage, EndMessage,
+    EndReason, Envelope, EventKind, EventMessage, GrantMessage, HelloMessage, LegQuality, LinkMessage, MessageId, OutboxState,
+    Percent, PlacementId, PresenceMessage, RobotId, RobotMessage, Role, RoomId, SessionId, Status, Tier,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -22,6 +22,10 @@ fn id(last: u128) -> Uuid {
 
 fn robot() -> RobotId {
     RobotId(id(1))
+}
+
+fn bridge() -> BridgeId {
+    BridgeId(id(2))
 }
 
 fn room() -> RoomId {
@@ -48,6 +52,7 @@ fn check<T: Serialize + DeserializeOwned + PartialEq + Debug>(name: &str, messag
         id: MessageId(id(0x100 + message)),
         epoch: id(0xe0),
         seq,
+        oldest: None,
         sent_at: at("11:10:00.250"),
         mono_ms: 600_250,
         body,
@@ -60,8 +65,7 @@ fn check<T: Serialize + DeserializeOwned + PartialEq + Debug>(name: &str, messag
 }
 
 fn hello(role: Role, status: Status, connected_at: &str) -> HelloMessage {
-    let version = "0.1.0".to_owned();
-    HelloMessage { role, status, version, connected_at: at(connected_at), http_base: None, public_base: None }
+    HelloMessage::new(role, status, "0.1.0", at(connected_at))
 }
 
 fn interval(n: u32, tier: Tier, closed_by: Option<ClosedBy>) -> PresenceMessage {
@@ -74,6 +78,7 @@ fn interval(n: u32, tier: Tier, closed_by: Option<ClosedBy>) -> PresenceMessage 
         from: at("11:05:00"),
         until: at("11:10:00"),
         span_ms: 300_000,
+        clock_offset_ms: None,
         active: Active { spoke_ms: 4_200, hands: 1, looks: 7, feelings: 0 },
         closed_by,
     }
@@ -94,12 +99,19 @@ fn ended(reason: EndReason) -> PresenceMessage {
 #[test]
 fn hello_says_who_is_here_and_how_they_went() {
     check("hello-robot", 1, None, hello(Role::Robot, Status::Here, "08:30:00"));
-    let bridge = HelloMessage {
+    let a_bridge = HelloMessage {
         http_base: Some("https://bridge.school.example:8443".into()),
         public_base: Some(String::new()),
         ..hello(Role::Bridge, Status::Here, "08:29:00")
     };
-    check("hello-bridge", 2, None, bridge);
+    check("hello-bridge", 2, None, a_bridge.clone());
+    let outbox =
+        OutboxState { waiting: 312, oldest_at: Some(at("09:14:00")), full_pct: Percent::saturating(1), failing: false };
+    let load = BridgeLoad { robots: 12, sessions: 3, capacity: 200, draining: false };
+    check("hello-bridge-load", 30, None, HelloMessage { load: Some(load), outbox: Some(outbox), ..a_bridge });
+    let robot = hello(Role::Robot, Status::Here, "08:30:00");
+    let on_a_bridge = HelloMessage { bridge: Some(bridge()), cannot_reach: vec![BridgeId(id(6))], ..robot };
+    check("hello-robot-on-a-bridge", 31, None, on_a_bridge);
     check("hello-gone", 3, None, hello(Role::Robot, Status::Gone, "08:30:00"));
     check("hello-off-by-person", 4, None, hello(Role::Robot, Status::OffByPerson, "08:30:00"));
 }
@@ -120,6 +132,18 @@ fn presence_states_the_whole_interval_and_why_it_closed() {
 }
 
 #[test]
+fn later_additions_are_optional_and_read() {
+    let name = "presence-interval-with-offset";
+    let text = read(&format!("fixtures/v1/{name}.json"));
+    let envelope = Envelope::<PresenceMessage>::from_bytes(text.as_bytes()).expect("golden");
+    assert_eq!((envelope.seq, envelope.oldest), (Some(13), Some(7)));
+    let PresenceMessage::Interval { clock_offset_ms, .. } = &envelope.body else { panic!("an interval") };
+    assert_eq!(*clock_offset_ms, Some(-1250));
+    let again: Value = serde_json::from_slice(&envelope.to_bytes()).expect("what we write is JSON");
+    assert_eq!(again, serde_json::from_str::<Value>(&text).expect("it was read above"));
+}
+
+#[test]
 fn the_end_of_a_session_says_why_and_how_much_it_was() {
     let reasons = [
         ("left", EndReason::Left),
@@ -132,6 +156,8 @@ fn the_end_of_a_session_says_why_and_how_much_it_was() {
     for (i, (name, reason)) in (0_u64..).zip(reasons) {
         check(&format!("presence-ended-{name}"), 10 + u128::from(i), Some(6 + i), ended(reason));
     }
+    let name = "revoked";
+    check(&format!("presence-ended-{name}"), 35, Some(14), ended(EndReason::Revoked));
 }
 
 #[test]
@@ -185,14 +211,21 @@ fn measurements_leave_out_what_is_not_known() {
 
 #[test]
 fn the_server_answers_with_acks_grants_and_commands() {
-    check("ack-all", 22, None, AckMessage { epoch: id(0xe0), through: 12, gaps: vec![] });
-    check("ack-gaps", 23, None, AckMessage { epoch: id(0xe0), through: 12, gaps: vec![(3, 3), (7, 9)] });
+    check("ack-all", 22, None, AckMessage { epoch: id(0xe0), through: 12, gaps: vec![], clock: None });
+    check("ack-gaps", 23, None, AckMessage { epoch: id(0xe0), through: 12, gaps: vec![(3, 3), (7, 9)], clock: None });
     let grant = GrantMessage {
         whip_url: format!("https://bridge.school.example:8443/whip/{}", robot()),
         token: "header.claims.signature".into(),
         expires_at: at("12:10:00"),
+        bridge: None,
+        move_now: false,
     };
-    check("grant", 24, None, grant);
+    check("grant", 24, None, grant.clone());
+    check("grant-to-move", 33, None, GrantMessage { bridge: Some(bridge()), move_now: true, ..grant });
+    check("end", 36, None, EndMessage { placement: placement() });
+    let clock =
+        ClockEcho { of: MessageId(id(1)), mono_ms: 600_250, received_at: at("11:10:00.260"), sent_at: at("11:10:00.300") };
+    check("ack-clock", 32, None, AckMessage { epoch: id(0xe0), through: 12, gaps: vec![], clock: Some(clock) });
     let commands = [
         ("carry", Command::Carry),
         ("set-room", Command::SetRoom { room: room() }),

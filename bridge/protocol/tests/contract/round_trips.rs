@@ -7,9 +7,10 @@ use proptest::option;
 use proptest::prelude::*;
 use protocol::control::{Control, ControlMessage, Feeling, VoiceLevel};
 use protocol::{
-    AckMessage, Active, Bitrate, BodyState, ClientId, ClosedBy, Command, CommandMessage, EndReason, Envelope, EventKind,
-    EventMessage, GrantMessage, HelloMessage, Kind, LegQuality, LinkMessage, MessageId, Minutes, Percent, PlacementId,
-    PresenceMessage, RobotId, RobotMessage, Role, RoomId, SessionId, Status, Tier, Topic,
+    AckMessage, Active, Bitrate, BodyState, BridgeId, BridgeLoad, ClientId, ClockEcho, ClosedBy, Command, CommandMessage,
+    EndMessage, EndReason, Envelope, EventKind, EventMessage, GrantMessage, HelloMessage, Kind, LegQuality, LinkMessage,
+    MessageId, Minutes, OutboxState, Percent, PlacementId, PresenceMessage, RobotId, RobotMessage, Role, RoomId, SessionId,
+    Status, Tier, Topic,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -38,6 +39,7 @@ fn presence() -> impl Strategy<Value = PresenceMessage> {
         Just(EndReason::GrantEnded),
         Just(EndReason::Shutdown),
         Just(EndReason::Recovery),
+        Just(EndReason::Revoked),
     ];
     let active = any::<(u64, u32, u32, u32)>().prop_map(|(spoke_ms, hands, looks, feelings)| Active {
         spoke_ms,
@@ -47,20 +49,34 @@ fn presence() -> impl Strategy<Value = PresenceMessage> {
     });
     let who = (uuid(), uuid(), uuid()).prop_map(|(s, p, r)| (SessionId(s), PlacementId(p), RobotId(r)));
     prop_oneof![
-        (who.clone(), any::<u32>(), tier(), instant(), instant(), any::<u64>(), active, option::of(closed_by)).prop_map(
-            |((session, placement, robot), n, tier, from, until, span_ms, active, closed_by)| PresenceMessage::Interval {
-                session,
-                placement,
-                robot,
-                n,
-                tier,
-                from,
-                until,
-                span_ms,
-                active,
-                closed_by
-            }
-        ),
+        (
+            who.clone(),
+            any::<u32>(),
+            tier(),
+            instant(),
+            instant(),
+            any::<u64>(),
+            option::of(any::<i64>()),
+            active,
+            option::of(closed_by)
+        )
+            .prop_map(
+                |((session, placement, robot), n, tier, from, until, span_ms, clock_offset_ms, active, closed_by)| {
+                    PresenceMessage::Interval {
+                        session,
+                        placement,
+                        robot,
+                        n,
+                        tier,
+                        from,
+                        until,
+                        span_ms,
+                        clock_offset_ms,
+                        active,
+                        closed_by,
+                    }
+                }
+            ),
         (who, instant(), reason, any::<u32>(), any::<u64>()).prop_map(
             |((session, placement, robot), at, reason, intervals, total_ms)| PresenceMessage::Ended {
                 session,
@@ -78,14 +94,30 @@ fn presence() -> impl Strategy<Value = PresenceMessage> {
 fn hello() -> impl Strategy<Value = HelloMessage> {
     let role = prop_oneof![Just(Role::Robot), Just(Role::Bridge)];
     let status = prop_oneof![Just(Status::Here), Just(Status::Gone), Just(Status::OffByPerson)];
-    (role, status, ".{0,20}", instant(), option::of(".{0,40}"), option::of(".{0,40}")).prop_map(
-        |(role, status, version, connected_at, http_base, public_base)| HelloMessage {
+    let load = (any::<[u32; 3]>(), any::<bool>()).prop_map(|([robots, sessions, capacity], draining)| BridgeLoad {
+        robots,
+        sessions,
+        capacity,
+        draining,
+    });
+    let outbox =
+        (any::<u64>(), option::of(instant()), any::<u8>(), any::<bool>()).prop_map(|(waiting, oldest_at, full, failing)| {
+            OutboxState { waiting, oldest_at, full_pct: Percent::saturating(full), failing }
+        });
+    let robot = (option::of(uuid()), proptest::collection::vec(uuid(), 0..3));
+    let bases = (option::of(".{0,40}"), option::of(".{0,40}"));
+    (role, status, ".{0,20}", instant(), bases, option::of(load), option::of(outbox), robot).prop_map(
+        |(role, status, version, connected_at, (http_base, public_base), load, outbox, (bridge, cannot_reach))| HelloMessage {
             role,
             status,
             version,
             connected_at,
             http_base,
             public_base,
+            load,
+            outbox,
+            bridge: bridge.map(BridgeId),
+            cannot_reach: cannot_reach.into_iter().map(BridgeId).collect(),
         },
     )
 }
@@ -149,15 +181,31 @@ fn robot() -> impl Strategy<Value = RobotMessage> {
 }
 
 fn ack() -> impl Strategy<Value = AckMessage> {
-    (uuid(), any::<u64>(), proptest::collection::vec(any::<(u64, u64)>(), 0..8)).prop_map(|(epoch, through, gaps)| AckMessage {
+    let clock = (uuid(), any::<u64>(), instant(), instant()).prop_map(|(of, mono_ms, received_at, sent_at)| ClockEcho {
+        of: MessageId(of),
+        mono_ms,
+        received_at,
+        sent_at,
+    });
+    let gaps = proptest::collection::vec(any::<(u64, u64)>(), 0..8);
+    (uuid(), any::<u64>(), gaps, option::of(clock)).prop_map(|(epoch, through, gaps, clock)| AckMessage {
         epoch,
         through,
         gaps,
+        clock,
     })
 }
 
 fn grant() -> impl Strategy<Value = GrantMessage> {
-    (".{0,60}", ".{0,60}", instant()).prop_map(|(whip_url, token, expires_at)| GrantMessage { whip_url, token, expires_at })
+    (".{0,60}", ".{0,60}", instant(), option::of(uuid()), any::<bool>()).prop_map(
+        |(whip_url, token, expires_at, bridge, move_now)| GrantMessage {
+            whip_url,
+            token,
+            expires_at,
+            bridge: bridge.map(BridgeId),
+            move_now,
+        },
+    )
 }
 
 fn command() -> impl Strategy<Value = CommandMessage> {
@@ -197,8 +245,17 @@ fn control() -> impl Strategy<Value = ControlMessage> {
 
 /// Any envelope around a body of `strategy`.
 fn in_envelope<T: Debug>(strategy: impl Strategy<Value = T>) -> impl Strategy<Value = Envelope<T>> {
-    (uuid(), uuid(), option::of(any::<u64>()), instant(), any::<u64>(), strategy).prop_map(
-        |(id, epoch, seq, sent_at, mono_ms, body)| Envelope { v: 1, id: MessageId(id), epoch, seq, sent_at, mono_ms, body },
+    (uuid(), uuid(), any::<[Option<u64>; 2]>(), instant(), any::<u64>(), strategy).prop_map(
+        |(id, epoch, [seq, oldest], sent_at, mono_ms, body)| Envelope {
+            v: 1,
+            id: MessageId(id),
+            epoch,
+            seq,
+            oldest,
+            sent_at,
+            mono_ms,
+            body,
+        },
     )
 }
 
@@ -225,6 +282,8 @@ proptest! {
     fn grant_survives(m in in_envelope(grant())) { survives(&m)?; }
     #[test]
     fn command_survives(m in in_envelope(command())) { survives(&m)?; }
+    #[test]
+    fn end_survives(m in in_envelope(uuid().prop_map(|id| EndMessage { placement: PlacementId(id) }))) { survives(&m)?; }
 
     #[test]
     fn control_survives(m in control()) {

@@ -4,8 +4,8 @@
 
 use protocol::control::ControlMessage;
 use protocol::{
-    AckMessage, CommandMessage, Envelope, EventMessage, GrantMessage, HelloMessage, Kind, LinkMessage, PresenceMessage,
-    RobotMessage,
+    AckMessage, CommandMessage, EndMessage, Envelope, EventMessage, GrantMessage, HelloMessage, Kind, LinkMessage,
+    PresenceMessage, RobotMessage,
 };
 use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
@@ -34,6 +34,7 @@ fn schemas() -> Vec<(&'static str, String)> {
                 Kind::Ack => schema::<Envelope<AckMessage>>("ack"),
                 Kind::Grant => schema::<Envelope<GrantMessage>>("grant"),
                 Kind::Command => schema::<Envelope<CommandMessage>>("command"),
+                Kind::End => schema::<Envelope<EndMessage>>("end"),
             };
             (kind.as_str(), text)
         })

@@ -40,6 +40,7 @@ fn retention_and_expiry_are_those_of_the_table() {
         (false, true, None),
         (false, false, Some(60)),
         (false, false, Some(60)),
+        (false, false, Some(60)),
     ];
     assert_eq!(rows, expected);
 }
@@ -120,6 +121,7 @@ fn a_client_hears_downward_in_its_own_branch_only() {
         "$share/x/ws/v1/{id}/down/+",
         Topic::SERVER_ALL,
         Topic::SERVER_SHARED,
+        Topic::SERVER_HELLO,
         "",
     ] {
         assert!(!may(filter), "{filter}");

@@ -36,6 +36,7 @@ fn interval(n: u32, minutes: i64) -> Fact {
         from: now(),
         until: now() + TimeDelta::minutes(minutes),
         span_ms: u64::try_from(minutes).unwrap() * 60_000,
+        clock_offset_ms: None,
         active: protocol::Active::default(),
         closed_by: None,
     })
@@ -105,6 +106,7 @@ async fn what_breaks_a_rule_is_kept_with_the_reason_and_blocks_nothing() {
                 from,
                 until,
                 span_ms,
+                clock_offset_ms: None,
                 active,
                 closed_by,
             })
@@ -119,7 +121,7 @@ async fn what_breaks_a_rule_is_kept_with_the_reason_and_blocks_nothing() {
     ];
     let ingested = store.ingest(&batch, now()).await.unwrap();
     assert_eq!(ingested.quarantined, ["the placement does not exist", "not readable", "the device is not known"]);
-    assert_eq!(ingested.acks, [(BRIDGE, AckMessage { epoch: EPOCH, through: 3, gaps: vec![] })]);
+    assert_eq!(ingested.acks, [(BRIDGE, AckMessage { epoch: EPOCH, through: 3, gaps: vec![], clock: None })]);
     assert_eq!(ingested.touched, [Touched::Pupil(PUPIL), Touched::Robot(ROBOT)]);
     let kept = store.quarantined(10).await.unwrap();
     assert_eq!(kept.len(), 3);
@@ -129,14 +131,7 @@ async fn what_breaks_a_rule_is_kept_with_the_reason_and_blocks_nothing() {
 }
 
 fn hello(status: Status, connected_s: i64) -> Fact {
-    Fact::Hello(HelloMessage {
-        role: Role::Robot,
-        status,
-        version: "1".into(),
-        connected_at: now() + TimeDelta::seconds(connected_s),
-        http_base: None,
-        public_base: None,
-    })
+    Fact::Hello(HelloMessage::new(Role::Robot, status, "1", now() + TimeDelta::seconds(connected_s)))
 }
 
 #[tokio::test]

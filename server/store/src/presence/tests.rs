@@ -22,6 +22,7 @@ fn interval(n: u32, tier: Tier, from_s: i64, length_s: i64, closed_by: Option<Cl
         from: at(from_s),
         until: at(from_s + length_s),
         span_ms: u64::try_from(length_s).unwrap() * 1000,
+        clock_offset_ms: None,
         active: Active { spoke_ms: u64::try_from(length_s).unwrap(), hands: n, looks: 0, feelings: 0 },
         closed_by,
     }
