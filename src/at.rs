@@ -49,7 +49,7 @@ pub fn instant(text: &str) -> Result<DateTime<Utc>, Advice> {
 /// # Errors
 /// As [`ClockArguments::clock`].
 pub fn local(text: &str) -> Result<NaiveDateTime, Advice> {
-    let forms = ["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"];
+    let forms = ["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S%.f"];
     forms.iter().find_map(|form| NaiveDateTime::parse_from_str(text, form).ok()).ok_or_else(|| wrong(text))
 }
 
@@ -64,6 +64,7 @@ mod tests {
     #[test]
     fn local_time_follows_summer_time_and_an_hour_that_is_skipped_is_refused() {
         assert_eq!(instant("2026-11-23T09:00").unwrap().to_string(), "2026-11-23 09:00:00 UTC");
+        assert_eq!(instant("2026-11-23T09:00:00.25").unwrap().to_string(), "2026-11-23 09:00:00.250 UTC");
         assert_eq!(instant("2026-06-23T09:00:30").unwrap().to_string(), "2026-06-23 08:00:30 UTC");
         for wrong in ["2027-03-28T01:30", "tomorrow", "2026-11-23", "2026-13-01T09:00"] {
             let advice = instant(wrong).unwrap_err().to_string();

@@ -7,24 +7,21 @@ pub mod peer;
 pub mod program;
 pub mod staff;
 pub mod tablet;
+pub mod wait;
 
-use std::future::Future;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use protocol::{Clock, FastClock, SystemClock};
 use windowseat::up::{self, Settings, Up};
 
 use staff::Staff;
 use tablet::Tablet;
+pub use wait::{SOON, eventually};
 
 /// The Monday morning of every story: a lesson is on in the demo school.
 pub const MONDAY: &str = "2026-11-23T09:10";
-
-/// How long a story waits for something that should happen soon.
-pub const SOON: Duration = Duration::from_secs(20);
 
 /// Everything, running.
 pub struct World {
@@ -103,23 +100,4 @@ pub fn settings(data: &Path) -> Settings {
         addresses: vec![any.ip()],
         certificate: None,
     }
-}
-
-/// Asks `probe` until it answers, at most `within`.
-///
-/// # Panics
-/// It did not answer in time; says `what` was waited for.
-pub async fn eventually<T, F>(what: &str, within: Duration, mut probe: impl FnMut() -> F) -> T
-where
-    F: Future<Output = Option<T>>,
-{
-    let answered = tokio::time::timeout(within, async {
-        loop {
-            if let Some(value) = probe().await {
-                return value;
-            }
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
-    });
-    answered.await.unwrap_or_else(|_| panic!("waited {within:?} in vain for {what}"))
 }

@@ -1,9 +1,10 @@
-//! An operator who watches the broker, a device that misbehaves at it, and Mosquitto as Debian ships it.
+//! An operator who watches the broker, and a device that misbehaves at it.
 
 use std::net::SocketAddr;
 use std::path::Path;
-use std::time::Duration;
 
+pub use engines::Mosquitto;
+pub use engines::mosquitto::free_address;
 use rumqttc::{AsyncClient, Event, EventLoop, Incoming, MqttOptions, PublishOptions, QoS};
 use serde_json::Value;
 
@@ -92,63 +93,4 @@ impl Watch {
         });
         acknowledged.await.expect("the broker answers a publish")
     }
-}
-
-/// Mosquitto, with a password and an access file, on a port of its own.
-pub struct Mosquitto {
-    process: std::process::Child,
-    /// Where it listens.
-    pub address: SocketAddr,
-}
-
-impl Mosquitto {
-    /// Starts it in `folder` for `users` (name and password).
-    pub async fn start(folder: &Path, users: &[(String, String)]) -> Self {
-        let address = free_address();
-        let passwords = folder.join("passwords");
-        std::fs::write(&passwords, users.iter().map(|(name, secret)| format!("{name}:{secret}\n")).collect::<String>())
-            .unwrap();
-        let hashed = std::process::Command::new("mosquitto_passwd").arg("-U").arg(&passwords).status().unwrap();
-        assert!(hashed.success(), "mosquitto_passwd");
-        let access = "user server\ntopic read ws/v1/+/up/+\ntopic write ws/v1/+/down/+\n\
-                      pattern write ws/v1/%u/up/+\npattern read ws/v1/%u/down/+\n";
-        std::fs::write(folder.join("access"), access).unwrap();
-        let user = if std::fs::metadata("/proc/self").is_ok_and(|meta| std::os::unix::fs::MetadataExt::uid(&meta) == 0) {
-            "user root\n"
-        } else {
-            ""
-        };
-        let config = format!(
-            "listener {} 127.0.0.1\nallow_anonymous false\npassword_file {}\nacl_file {}\n{user}",
-            address.port(),
-            passwords.display(),
-            folder.join("access").display()
-        );
-        std::fs::write(folder.join("mosquitto.conf"), config).unwrap();
-        let program = if Path::new("/usr/sbin/mosquitto").exists() { "/usr/sbin/mosquitto" } else { "mosquitto" };
-        let process = std::process::Command::new(program)
-            .arg("-c")
-            .arg(folder.join("mosquitto.conf"))
-            .stdout(std::process::Stdio::null())
-            .stderr(std::process::Stdio::null())
-            .spawn()
-            .expect("Mosquitto is installed (apt-get install mosquitto)");
-        super::eventually("Mosquitto to listen", Duration::from_secs(10), async || {
-            tokio::net::TcpStream::connect(address).await.ok()
-        })
-        .await;
-        Self { process, address }
-    }
-}
-
-impl Drop for Mosquitto {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
-
-/// An address on loopback that was free a moment ago.
-pub fn free_address() -> SocketAddr {
-    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
 }

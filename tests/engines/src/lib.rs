@@ -1,0 +1,10 @@
+//! Real engines for tests and benches: started by the test, on free ports, in temporary folders, and stopped with it.
+//!
+//! Only for tests: whatever goes wrong here is a panic that says what is missing. Nothing has to run beforehand; the engines'
+//! programs come from Debian's packages, which `tests/run` installs.
+
+pub mod mosquitto;
+pub mod proxy;
+
+pub use mosquitto::Mosquitto;
+pub use proxy::{Proxy, Weather};
