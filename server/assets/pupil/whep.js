@@ -95,14 +95,20 @@ export class WhepClient {
       const offer = await this.peer.createOffer({ iceRestart: true });
       await this.peer.setLocalDescription(offer);
       const response = await this.#fetch(this.#resource.href, "PATCH", "application/trickle-ice-sdpfrag", fragmentOf(offer.sdp ?? ""), "*");
-      if (response.status !== 200) return false;
+      if (response.status !== 200) return this.#cannotRestart();
       this.#etag = response.headers.get("etag") ?? this.#etag;
       const answer = withNewCredentials(this.peer.currentRemoteDescription?.sdp ?? "", await response.text());
       await this.peer.setRemoteDescription({ type: "answer", sdp: answer });
       return true;
     } catch {
-      return false;
+      return this.#cannotRestart();
     }
+  }
+
+  /** The bridge is gone, or knows this session no more: the next rung, a new connection, need not wait. */
+  #cannotRestart() {
+    this.#etag = null;
+    return false;
   }
 
   /** Leaves: tells the bridge, even while the page is closing, and closes the connection. */

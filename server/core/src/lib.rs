@@ -5,6 +5,7 @@
 //! | [`calendar`], [`timetable`] | which lessons there are, as UTC spans |
 //! | [`attendance`] | presence + lessons → attendance minutes, with anomalies beside |
 //! | [`placement`] | whether a pupil may go to class now, and until when |
+//! | [`placing`] | which bridge a robot should use |
 //! | [`usage`] | the word for what a robot is doing, and whether somebody should look |
 //! | [`access`] | who may see or change what |
 //! | [`pupil`], [`school`], [`register`] | checked values: UPN, URN, register code |
@@ -16,6 +17,7 @@ pub mod access;
 pub mod attendance;
 pub mod calendar;
 pub mod placement;
+pub mod placing;
 pub mod pupil;
 pub mod register;
 pub mod school;

@@ -1,0 +1,194 @@
+//! Which bridge a robot should use. Pure: the server asks, and signs a permission for the answer.
+//!
+//! A robot that stands connected stays where it is, for moving costs a pupil a moment of picture. One that stands nowhere is given
+//! the least loaded bridge that it can reach. Idle robots leave a bridge that will stop, or that carries clearly more than another.
+//! A session is where its robot is, so this is also what spreads sessions.
+
+use protocol::{BridgeId, RobotId};
+
+/// A bridge that says nothing for this long is not given robots. It says hello every 5 s.
+pub const SILENT_AFTER: chrono::TimeDelta = chrono::TimeDelta::seconds(20);
+/// Capacity of a bridge that does not tell it.
+const USUAL_CAPACITY: u32 = 200;
+/// An idle robot moves only if its bridge carries this much more than the least loaded one, in per cent of the capacity …
+const MOVE_OVER_PCT: u32 = 20;
+/// … and at least so many robots more, so that a small school never sees robots move.
+const MOVE_OVER_ROBOTS: u32 = 8;
+
+/// What is known of a bridge.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bridge {
+    /// Which.
+    pub id: BridgeId,
+    /// It is connected to the broker, and was heard of late.
+    pub is_here: bool,
+    /// It takes no new robots, for it will stop.
+    pub draining: bool,
+    /// Robots that it carries or was given.
+    pub robots: u32,
+    /// Robots that it may carry.
+    pub capacity: Option<u32>,
+}
+
+impl Bridge {
+    fn capacity(&self) -> u32 {
+        self.capacity.unwrap_or(USUAL_CAPACITY).max(1)
+    }
+
+    /// In thousandths of the capacity.
+    fn load(&self) -> u64 {
+        u64::from(self.robots) * 1000 / u64::from(self.capacity())
+    }
+
+    fn takes_one(&self) -> bool {
+        self.is_here && !self.draining && self.robots < self.capacity()
+    }
+}
+
+/// What is known of a robot that is connected to the broker.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Robot {
+    /// Which.
+    pub id: RobotId,
+    /// The bridge that it stands connected to.
+    pub on: Option<BridgeId>,
+    /// The bridge that its last permission was for.
+    pub granted: Option<BridgeId>,
+    /// Bridges that it could not reach.
+    pub cannot_reach: Vec<BridgeId>,
+    /// Nobody is using it.
+    pub is_idle: bool,
+}
+
+/// What to tell the robot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Choice {
+    /// The bridge that its permission should be for.
+    pub bridge: BridgeId,
+    /// It should go there although it stands connected elsewhere.
+    pub move_now: bool,
+}
+
+/// The bridge for a robot. `None`: there is none that could serve it.
+#[must_use]
+pub fn choose(robot: &Robot, bridges: &[Bridge]) -> Option<Choice> {
+    let known = |id: Option<BridgeId>| bridges.iter().find(|bridge| Some(bridge.id) == id);
+    let stay = |bridge: &Bridge| Choice { bridge: bridge.id, move_now: false };
+    let free = || bridges.iter().filter(|bridge| bridge.takes_one() && Some(bridge.id) != robot.on);
+    let reachable = || free().filter(|bridge| !robot.cannot_reach.contains(&bridge.id));
+    let least = reachable().min_by_key(|bridge| (bridge.load(), scatter(robot.id, bridge.id)));
+    if let Some(now) = known(robot.on).filter(|bridge| bridge.is_here) {
+        let better = least.filter(|other| {
+            let gain = now.load().saturating_sub(other.load());
+            let is_clear = gain > u64::from(MOVE_OVER_PCT) * 10 && now.robots.saturating_sub(other.robots) > MOVE_OVER_ROBOTS;
+            robot.is_idle && (now.draining || is_clear)
+        });
+        return Some(better.map_or(stay(now), |other| Choice { bridge: other.id, move_now: true }));
+    }
+    // Given one already: the same again, so that a repeated look does not send it from door to door.
+    let given =
+        known(robot.granted).filter(|bridge| bridge.is_here && !bridge.draining && !robot.cannot_reach.contains(&bridge.id));
+    let unreached = || free().min_by_key(|bridge| (bridge.load(), scatter(robot.id, bridge.id)));
+    given.or(least).or_else(unreached).map(stay)
+}
+
+/// Spreads robots that find several bridges alike.
+fn scatter(robot: RobotId, bridge: BridgeId) -> u64 {
+    let mixed =
+        (robot.0.as_u128() ^ bridge.0.as_u128().rotate_left(61)).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835);
+    u64::try_from(mixed >> 64).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn id(n: u128) -> BridgeId {
+        BridgeId(Uuid::from_u128(n))
+    }
+
+    fn bridge(n: u128, robots: u32) -> Bridge {
+        Bridge { id: id(n), is_here: true, draining: false, robots, capacity: Some(100) }
+    }
+
+    fn robot(on: Option<u128>) -> Robot {
+        let id = RobotId(Uuid::from_u128(77));
+        Robot { id, on: on.map(self::id), granted: None, cannot_reach: vec![], is_idle: true }
+    }
+
+    fn check(robot: &Robot, bridges: &[Bridge], expected: Option<(u128, bool)>) {
+        let expected = expected.map(|(n, move_now)| Choice { bridge: id(n), move_now });
+        assert_eq!(choose(robot, bridges), expected, "{robot:?} {bridges:?}");
+    }
+
+    #[test]
+    fn a_robot_that_stands_nowhere_goes_to_the_least_loaded_bridge_that_it_can_reach() {
+        let bridges = [bridge(1, 30), bridge(2, 10), bridge(3, 20)];
+        check(&robot(None), &bridges, Some((2, false)));
+        check(&Robot { cannot_reach: vec![id(2)], ..robot(None) }, &bridges, Some((3, false)));
+        check(&Robot { granted: Some(id(1)), ..robot(None) }, &bridges, Some((1, false)));
+        check(&Robot { granted: Some(id(1)), cannot_reach: vec![id(1)], ..robot(None) }, &bridges, Some((2, false)));
+        let all = vec![id(1), id(2), id(3)];
+        check(&Robot { cannot_reach: all, ..robot(None) }, &bridges, Some((2, false)));
+        check(&robot(None), &[], None);
+    }
+
+    #[test]
+    fn load_is_counted_against_capacity_and_full_bridges_take_nobody() {
+        let big = Bridge { capacity: Some(1000), ..bridge(1, 90) };
+        check(&robot(None), &[big, bridge(2, 20)], Some((1, false)));
+        check(&robot(None), &[bridge(1, 100)], None);
+    }
+
+    #[test]
+    fn a_lost_bridge_is_left_and_a_standing_connection_is_kept() {
+        let gone = Bridge { is_here: false, ..bridge(1, 5) };
+        check(&robot(Some(1)), &[gone, bridge(2, 50)], Some((2, false)));
+        check(&Robot { granted: Some(id(1)), ..robot(None) }, &[gone, bridge(2, 50)], Some((2, false)));
+        check(&robot(Some(1)), &[bridge(1, 30), bridge(2, 20)], Some((1, false)));
+        check(&Robot { granted: Some(id(2)), ..robot(Some(1)) }, &[bridge(1, 30), bridge(2, 20)], Some((1, false)));
+    }
+
+    #[test]
+    fn idle_robots_leave_a_bridge_that_will_stop_or_carries_clearly_more() {
+        let stops = Bridge { draining: true, ..bridge(1, 5) };
+        check(&robot(Some(1)), &[stops, bridge(2, 50)], Some((2, true)));
+        check(&Robot { is_idle: false, ..robot(Some(1)) }, &[stops, bridge(2, 50)], Some((1, false)));
+        check(&robot(Some(1)), &[stops], Some((1, false)));
+        check(&robot(Some(1)), &[bridge(1, 60), bridge(2, 10)], Some((2, true)));
+        check(&Robot { is_idle: false, ..robot(Some(1)) }, &[bridge(1, 60), bridge(2, 10)], Some((1, false)));
+    }
+
+    proptest! {
+        #[test]
+        fn nobody_is_sent_to_a_bridge_that_is_away_stopping_or_full_and_moving_ends(
+            facts in proptest::collection::vec((any::<bool>(), any::<bool>(), 0_u32..120), 1..6),
+            on in proptest::option::of(0_usize..6),
+            is_idle in any::<bool>(),
+        ) {
+            let mut bridges: Vec<_> = (1..).zip(&facts).map(|(n, (is_here, draining, robots))| Bridge {
+                is_here: *is_here, draining: *draining, ..bridge(n, *robots)
+            }).collect();
+            let mut robot = Robot { is_idle, ..robot(on.map(|n| n as u128 + 1)) };
+            let Some(choice) = choose(&robot, &bridges) else {
+                prop_assert!(bridges.iter().all(|bridge| !bridge.takes_one()));
+                return Ok(());
+            };
+            let chosen = bridges.iter().find(|bridge| bridge.id == choice.bridge).expect("one of them");
+            prop_assert!(chosen.is_here);
+            if Some(chosen.id) != robot.on {
+                prop_assert!(chosen.takes_one());
+                // Once it is there, it is not sent on.
+                for bridge in &mut bridges {
+                    if Some(bridge.id) == robot.on { bridge.robots = bridge.robots.saturating_sub(1); }
+                    if bridge.id == choice.bridge { bridge.robots += 1; }
+                }
+                robot.on = Some(choice.bridge);
+                prop_assert_eq!(choose(&robot, &bridges), Some(Choice { move_now: false, ..choice }));
+            }
+        }
+    }
+}
