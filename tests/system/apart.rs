@@ -1,12 +1,14 @@
-//! The parts apart: server, bridge and robot as processes of their own, with Mosquitto between them. The same lesson, the same
-//! minutes.
+//! The parts apart: server, bridge and robot as processes of their own, with Mosquitto between them by TLS, as the README says to run
+//! it. The same lesson, the same minutes; and Mosquitto keeps everybody to their own branch.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use server::demo;
 
-use crate::harness::broker::{Mosquitto, free_address};
+use engines::{Credentials, Doors, Mosquitto};
+
+use crate::harness::broker::free_address;
 use crate::harness::program::Program;
 use crate::harness::staff::Staff;
 use crate::harness::tablet::Tablet;
@@ -27,19 +29,30 @@ fn file(folder: &Path, name: &str, text: &str) -> PathBuf {
 async fn three_processes_and_mosquitto_give_the_same_lesson() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
-    let users = ["server".to_owned(), demo::BRIDGE.to_string(), demo::ids::ROBIN.to_string()].map(|user| {
+    let users = ["server".to_owned(), "operator".to_owned(), demo::ids::ROBIN.to_string()].map(|user| {
         let secret = windowseat::secrets::random_secret();
         (user, secret)
     });
-    let mosquitto = Mosquitto::start(folder, &users).await;
+    let doors = Doors::new(folder);
+    let _mosquitto = Mosquitto::start_with(folder, &users, "", &doors.settings()).await;
     let mqtt = |(user, secret): &(String, String)| {
         let password = file(folder, &format!("{user}.password"), secret);
         format!(
-            "[mqtt]\nurl = \"mqtt://{}\"\nusername = \"{user}\"\npassword_file = \"{}\"\n",
-            mosquitto.address,
+            "[mqtt]\nurl = \"mqtts://{}\"\nca_file = \"{}\"\nusername = \"{user}\"\npassword_file = \"{}\"\n",
+            doors.by_password,
+            doors.authority_file().display(),
             password.display()
         )
     };
+    // The bridge has a certificate instead of a password: Mosquitto takes its common name for the user.
+    let (cert_file, key_file) = doors.certify(&demo::BRIDGE.to_string());
+    let bridge_mqtt = format!(
+        "[mqtt]\nurl = \"mqtts://{}\"\nca_file = \"{}\"\ncert_file = \"{}\"\nkey_file = \"{}\"\n",
+        doors.by_certificate,
+        doors.authority_file().display(),
+        cert_file.display(),
+        key_file.display()
+    );
     let (server_at, bridge_at, media_port) = (free_address(), free_address(), free_udp_port());
     let keys = folder.join("keys/grant-private.pem");
     let server_file = file(
@@ -61,7 +74,7 @@ async fn three_processes_and_mosquitto_give_the_same_lesson() {
             demo::BRIDGE,
             keys.with_file_name("grant-public.pem").display(),
             folder.join("outbox.db").display(),
-            mqtt(&users[1])
+            bridge_mqtt
         ),
     );
     let robot_file =
@@ -123,6 +136,7 @@ async fn three_processes_and_mosquitto_give_the_same_lesson() {
     })
     .await;
     viewer.leaves().await;
+    mosquitto_keeps_everybody_to_their_own_branch(&doors, &users).await;
 
     for (name, program) in [("robot", &mut robot), ("bridge", &mut bridge), ("server", &mut server)] {
         program.signal("TERM");
@@ -130,6 +144,35 @@ async fn three_processes_and_mosquitto_give_the_same_lesson() {
         assert!(status.success(), "{name}: {status}: {}", program.log());
         assert!(!program.log().contains("ERROR"), "{name}: {}", program.log());
     }
+}
+
+/// The access file of the README, tried by clients that nobody here wrote.
+async fn mosquitto_keeps_everybody_to_their_own_branch(doors: &Doors, users: &[(String, String)]) {
+    let [_, (operator, operator_secret), (robin, robin_secret)] = users else { panic!("three users") };
+    let as_robin = Credentials::Password(robin, robin_secret);
+    let other = demo::ids::FINCH;
+    // A refusal of Mosquitto comes as the reason of the PUBACK, which the client prints.
+    for (topic, may) in [
+        (format!("ws/v1/{robin}/up/event"), true),
+        (format!("ws/v1/{other}/up/event"), false),
+        (format!("ws/v1/{robin}/down/command"), false),
+    ] {
+        let said = doors.publishes(as_robin, &topic, "{}").await;
+        assert_eq!(said.contains("Not authorized"), !may, "{topic}: {said}");
+    }
+    assert!(doors.publishes(Credentials::Password(robin, "wrong"), "x", "x").await.to_lowercase().contains("not authori"));
+    // No certificate, no way in at the other door; with one, only the branch of its common name.
+    assert!(!doors.publishes(Credentials::None, "ws/v1/x/up/event", "{}").await.contains("PUBACK"), "no certificate");
+    let (cert, key) = doors.certify(&other.to_string());
+    let as_other = Credentials::Certificate(&cert, &key);
+    let own = doors.publishes(as_other, &format!("ws/v1/{other}/up/event"), "{}").await;
+    assert!(!own.contains("Not authorized"), "{own}");
+    let foreign = doors.publishes(as_other, &format!("ws/v1/{robin}/up/event"), "{}").await;
+    assert!(foreign.contains("Not authorized"), "{foreign}");
+    // Everything upward for the operator, by the widest wildcard; permissions never.
+    let seen = doors.hears(Credentials::Password(operator, operator_secret), "#").await;
+    assert!(seen.contains(&format!("ws/v1/{}/up/hello", demo::BRIDGE)), "{seen}");
+    assert!(!seen.contains("/down/"), "{seen}");
 }
 
 /// Email and password of the first `role` in the block that a start prints.

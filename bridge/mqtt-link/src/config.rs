@@ -1,7 +1,7 @@
 //! Where the broker is and how to sign in. Part of every program's configuration file, under `[mqtt]`.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use rumqttc::{TlsConfiguration, Transport};
 use serde::{Deserialize, Serialize};
@@ -18,6 +18,10 @@ pub struct MqttConfig {
     pub password_file: Option<PathBuf>,
     /// PEM file with the certificate authority of an `mqtts` broker. Needed with `mqtts`.
     pub ca_file: Option<PathBuf>,
+    /// PEM file with this program's own certificate, for a broker that knows its users by certificate (its common name is then `username`).
+    pub cert_file: Option<PathBuf>,
+    /// PEM file with the private key of `cert_file`.
+    pub key_file: Option<PathBuf>,
     /// The password itself, where a program hands it over without a file.
     #[serde(skip)]
     pub password: Option<Secret>,
@@ -30,6 +34,8 @@ impl Default for MqttConfig {
             username: String::new(),
             password_file: None,
             ca_file: None,
+            cert_file: None,
+            key_file: None,
             password: None,
         }
     }
@@ -68,6 +74,9 @@ pub enum ConfigError {
     /// TLS without an authority.
     #[error("mqtt.url asks for TLS: set mqtt.ca_file to the PEM file of the broker's certificate authority")]
     NoAuthority,
+    /// A certificate without its key, a key without its certificate, or both without TLS.
+    #[error("mqtt.cert_file and mqtt.key_file go together, with an mqtts:// address: set both or neither")]
+    HalfIdentity,
     /// A file cannot be read.
     #[error("cannot read {key} {path}: {error}; check the path and that this user may read it", path = path.display())]
     File {
@@ -106,17 +115,18 @@ impl MqttConfig {
         if host.is_empty() {
             return Err(wrong());
         }
-        let tls = match scheme {
-            "mqtt" => None,
-            "mqtts" => {
-                let path = self.ca_file.as_ref().ok_or(ConfigError::NoAuthority)?;
-                let ca = std::fs::read(path).map_err(|error| ConfigError::File {
-                    key: "mqtt.ca_file",
-                    path: path.clone(),
-                    error,
-                })?;
-                Some(Transport::tls_with_config(TlsConfiguration::Simple { ca, alpn: None, client_auth: None }))
+        let tls = match (scheme, &self.cert_file, &self.key_file) {
+            ("mqtt", None, None) => None,
+            ("mqtts", cert, key) => {
+                let ca = read("mqtt.ca_file", self.ca_file.as_ref().ok_or(ConfigError::NoAuthority)?)?;
+                let client_auth = match (cert, key) {
+                    (Some(cert), Some(key)) => Some((read("mqtt.cert_file", cert)?, read("mqtt.key_file", key)?)),
+                    (None, None) => None,
+                    _ => return Err(ConfigError::HalfIdentity),
+                };
+                Some(Transport::tls_with_config(TlsConfiguration::Simple { ca, alpn: None, client_auth }))
             }
+            ("mqtt", ..) => return Err(ConfigError::HalfIdentity),
             _ => return Err(wrong()),
         };
         Ok(Broker { host: host.to_owned(), port, tls })
@@ -131,6 +141,10 @@ impl MqttConfig {
             (None, None) => Ok(String::new()),
         }
     }
+}
+
+fn read(key: &'static str, path: &Path) -> Result<Vec<u8>, ConfigError> {
+    std::fs::read(path).map_err(|error| ConfigError::File { key, path: path.to_owned(), error })
 }
 
 #[cfg(test)]
@@ -154,6 +168,26 @@ mod tests {
     #[test]
     fn tls_needs_an_authority_and_says_so() {
         assert!(with_url("mqtts://host:8883").unwrap_err().contains("mqtt.ca_file"));
+    }
+
+    #[test]
+    fn a_certificate_needs_its_key_and_tls() {
+        let of = |url: &str, cert: Option<&str>, key: Option<&str>| {
+            let paths = (cert.map(PathBuf::from), key.map(PathBuf::from));
+            let ca_file = Some("/dev/null".into());
+            let config =
+                MqttConfig { url: url.into(), ca_file, cert_file: paths.0, key_file: paths.1, ..MqttConfig::default() };
+            config.validate().map_err(|error| error.to_string())
+        };
+        for half in [
+            of("mqtts://a:1", Some("/dev/null"), None),
+            of("mqtts://a:1", None, Some("/dev/null")),
+            of("mqtt://a:1", Some("/dev/null"), Some("/dev/null")),
+        ] {
+            assert!(half.unwrap_err().contains("set both or neither"));
+        }
+        assert_eq!(of("mqtts://a:1", Some("/dev/null"), Some("/dev/null")), Ok(()));
+        assert!(of("mqtts://a:1", Some("/dev/null"), Some("/nowhere/key")).unwrap_err().contains("mqtt.key_file /nowhere/key"));
     }
 
     #[test]

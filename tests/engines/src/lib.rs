@@ -3,8 +3,10 @@
 //! Only for tests: whatever goes wrong here is a panic that says what is missing. Nothing has to run beforehand; the engines'
 //! programs come from Debian's packages, which `tests/run` installs.
 
+pub mod doors;
 pub mod mosquitto;
 pub mod proxy;
 
+pub use doors::{Credentials, Doors};
 pub use mosquitto::Mosquitto;
 pub use proxy::{Proxy, Weather};

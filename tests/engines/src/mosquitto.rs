@@ -13,8 +13,7 @@ use std::time::Duration;
 const START_WITHIN: Duration = Duration::from_secs(10);
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 /// What the server and the devices may do; the same as in the documentation.
-const ACCESS: &str = "user server\ntopic read ws/v1/+/up/+\ntopic write ws/v1/+/down/+\n\
-                      pattern write ws/v1/%u/up/+\npattern read ws/v1/%u/down/+\n";
+const ACCESS: &str = include_str!("../mosquitto.acl");
 
 /// A running broker. Stopped when this is dropped.
 #[derive(Debug)]
