@@ -4,7 +4,7 @@ use chrono::{DateTime, NaiveDate, TimeDelta, Utc, Weekday};
 use protocol::{RoomId, SessionId};
 use server_core::attendance::{self, Account, Presence};
 use server_core::calendar::{Calendar, Week};
-use server_core::timetable::{About, Lesson, Slot, lessons_between, lessons_on};
+use server_core::timetable::{About, Days, Lesson, Slot, lessons_between, lessons_on};
 use server_core::usage::{Body, RobotFacts, Status};
 use store_sqlite::placements::PlacementRow;
 use store_sqlite::presence::PresenceRow;
@@ -61,6 +61,8 @@ pub async fn timetable(store: &Store, placement: &PlacementRow) -> Result<Timeta
                 weekday: Weekday::try_from(u8::try_from(row.weekday - 1).ok()?).ok()?,
                 start_min: u16::try_from(row.start_min).ok()?,
                 end_min: u16::try_from(row.end_min).ok()?,
+                days: Days::ALL,
+                expected: row.expected.then_some(Days::ALL),
                 about: About {
                     room: RoomId(row.room_id),
                     room_name: row.room_name,
@@ -162,6 +164,8 @@ fn presence(row: &PresenceRow) -> Presence {
             looks: count(row.looks),
             feelings: count(row.feelings),
         },
-        clock_offset_ms: row.clock_offset_ms,
+        closed_by: None,
+        measured_offset_ms: None,
+        arrival_offset_ms: row.clock_offset_ms,
     }
 }

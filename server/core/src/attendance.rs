@@ -1,43 +1,37 @@
-//! Presence + lessons → attendance minutes, with what looks wrong beside them.
+//! Presence + lessons + corrections → attendance minutes, with what looks wrong beside them.
 //!
-//! A minute is never added to another: it is the length of a union of intervals. So order, repetition and overlap of the
-//! intervals do not change the result, nor does one interval cut in two. Lengths are kept in milliseconds and rounded down to
-//! minutes once, at the edge, by [`Length::minutes`]. Time outside lessons is social time, kept apart; lessons and social time
-//! together are exactly the total.
+//! A minute is never added to another: it is the length of a union of intervals. The laws, each a named property in
+//! `attendance/laws.rs`, and all of them against an independent count of ticks in `tests/slow_model.rs`:
+//!
+//! 1. Order and repetition of the facts do not matter, nor do earlier, shorter copies of a fact.
+//! 2. Cutting an interval in two, or joining two, does not change any length.
+//! 3. A second is counted once, however many tablets or robots were at it; the better tier wins.
+//! 4. Lessons and social time together are exactly the total; the tiers together are exactly the connected time.
+//! 5. Days tile time: what lies over midnight counts on both days, once each; a day may have 23 or 25 hours.
+//! 6. More presence is never less time.
+//! 7. Where the bridge's clock stood does not matter, as long as its offset at the first instant is known.
+//! 8. Corrections stand beside the measured lengths and never change them; none is below 0 or above the lesson.
+//!
+//! Lengths are kept in milliseconds and rounded down to minutes once, at the edge, by [`Length::minutes`]. Time outside lessons is
+//! social time, kept apart. What a pupil did (spoke, raised a hand) has no position within its interval, so it belongs to the
+//! lesson in which most of the interval lay.
 //!
 //! These are minutes of remote participation: evidence for the pupil's record, never a mark of the statutory register.
 
-use std::collections::BTreeMap;
-
-use chrono::{DateTime, TimeDelta, Utc};
-use protocol::{Minutes, SessionId, Tier};
+use chrono::{DateTime, NaiveDate, Utc};
+use protocol::{ClosedBy, Minutes, SessionId, Tier};
 use uuid::Uuid;
 
+use self::position::{merged, position, was_stepped};
+use self::spans::{Span, both, length, overlap, total, union, within};
 use crate::timetable::Lesson;
 
-/// A clock that is off by more than this is corrected, and shown as an anomaly. Less is the network's delay.
-pub const MAX_SKEW_MS: i64 = 2_000;
+mod correction;
+mod position;
+mod spans;
 
-/// One interval of presence as the bridge reported it, so far.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Presence {
-    /// Which visit.
-    pub session: SessionId,
-    /// Number within the visit.
-    pub n: u32,
-    /// What was received.
-    pub tier: Tier,
-    /// First instant, by the bridge's civil clock: the position.
-    pub from: DateTime<Utc>,
-    /// One past the last, by the same clock: only compared with the span.
-    pub until: DateTime<Utc>,
-    /// By the bridge's monotonic clock, in milliseconds: the length.
-    pub span_ms: u64,
-    /// What the pupil did in it.
-    pub active: protocol::Active,
-    /// Bridge's civil clock minus ours, in milliseconds.
-    pub clock_offset_ms: i64,
-}
+pub use self::correction::{Corrected, Correction, Target};
+pub use self::position::{Impossible, MAX_SKEW_MS, Presence, STEP_MS, check, offset_at_from};
 
 /// A length of time. Shown in whole minutes; never summed as such.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -50,7 +44,13 @@ impl Length {
         Minutes::floor_of_seconds(self.0 / 1000)
     }
 
-    /// Milliseconds, for tests and exports.
+    /// Of so many milliseconds.
+    #[must_use]
+    pub fn of_ms(ms: u64) -> Self {
+        Self(ms)
+    }
+
+    /// Milliseconds, for the store, tests and exports.
     #[must_use]
     pub fn ms(self) -> u64 {
         self.0
@@ -82,9 +82,19 @@ pub struct AttendanceMinutes {
     pub audio: Length,
     /// What the pupil did in it.
     pub active: protocol::Active,
+    /// How long a person said it was. Shown beside [`Self::connected`], which stays what was measured.
+    pub corrected: Option<Corrected>,
+    /// What looks wrong about this lesson; also in [`Account::anomalies`].
+    pub anomalies: Vec<Anomaly>,
 }
 
 impl AttendanceMinutes {
+    /// What the record counts: the corrected length if there is one, else the measured one.
+    #[must_use]
+    pub fn counted(&self) -> Length {
+        self.corrected.map_or(self.connected, |corrected| corrected.length)
+    }
+
     /// Whether the pupil took part: spoke, raised the hand, turned the head or showed a feeling. Listening is attending too.
     #[must_use]
     pub fn took_part(&self) -> bool {
@@ -100,10 +110,56 @@ pub struct Account {
     pub lessons: Vec<AttendanceMinutes>,
     /// Live outside lessons: time with friends.
     pub social: Length,
-    /// Live at all: lessons and social time together.
+    /// How long a person said that was.
+    pub social_corrected: Option<Corrected>,
+    /// Live at all: lessons and social time together, as measured.
     pub total: Length,
     /// Facts that break a rule, without repetition.
     pub anomalies: Vec<Anomaly>,
+}
+
+impl Account {
+    /// The social time that the record counts.
+    #[must_use]
+    pub fn social_counted(&self) -> Length {
+        self.social_corrected.map_or(self.social, |corrected| corrected.length)
+    }
+
+    /// A sum over the lessons, which are disjoint.
+    #[must_use]
+    pub fn in_lessons(&self, part: impl Fn(&AttendanceMinutes) -> Length) -> Length {
+        Length::of_disjoint(self.lessons.iter().map(part))
+    }
+}
+
+/// The end of a visit as its bridge told it, beside what is held of it here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct VisitEnd {
+    /// Which visit.
+    pub session: SessionId,
+    /// When it ended, by our clock as far as that is known.
+    pub at: DateTime<Utc>,
+    /// Intervals that the bridge counted, and here.
+    pub intervals: (u64, u64),
+    /// Their length together in milliseconds, by the bridge, and here.
+    pub ms: (u64, u64),
+}
+
+/// Everything that decides the minutes of one day.
+#[derive(Clone, Copy, Debug)]
+pub struct DayFacts<'a> {
+    /// The school's day.
+    pub day: NaiveDate,
+    /// When it begins and ends.
+    pub bounds: (DateTime<Utc>, DateTime<Utc>),
+    /// Its lessons, by time.
+    pub lessons: &'a [Lesson],
+    /// Intervals that touch it; more do no harm.
+    pub presence: &'a [Presence],
+    /// Visits that ended on it; more do no harm.
+    pub ends: &'a [VisitEnd],
+    /// Every correction of it; more do no harm.
+    pub corrections: &'a [Correction],
 }
 
 /// A fact that breaks a rule: kept and shown beside the minutes.
@@ -116,12 +172,38 @@ pub enum Anomaly {
         /// Bridge's clock minus ours.
         offset_ms: i64,
     },
-    /// The bridge's two clocks disagree about the length; the monotonic one counts.
+    /// The bridge's civil clock was set during an interval; the monotonic one counts.
     ClockStepped {
         /// Which visit.
         session: SessionId,
         /// Which interval.
         n: u32,
+    },
+    /// The bridge was killed in this interval and found it again: up to 5 s at its end may be missing.
+    Recovered {
+        /// Which visit.
+        session: SessionId,
+        /// Which interval.
+        n: u32,
+    },
+    /// The visit has earlier and later intervals, but not this one: a message is missing.
+    IntervalMissing {
+        /// Which visit.
+        session: SessionId,
+        /// Which interval; of several in a row, the last one.
+        n: u32,
+    },
+    /// The visit is over and its bridge counted something else than is held here.
+    VisitIncomplete {
+        /// Which visit.
+        session: SessionId,
+        /// What the bridge counted more, in milliseconds; below 0 if it counted less.
+        missing_ms: i64,
+    },
+    /// A person corrected a lesson that is not in the timetable; the correction counts for nothing.
+    CorrectionOfNoLesson {
+        /// Which one.
+        correction: Uuid,
     },
     /// A pupil was live in a lesson that the robot stays out of.
     RobotWasIn {
@@ -141,32 +223,38 @@ pub fn account(lessons: &[Lesson], presence: &[Presence]) -> Account {
     account_within((DateTime::<Utc>::MIN_UTC, DateTime::<Utc>::MAX_UTC), lessons, presence)
 }
 
-/// The same, of the presence within `[from, until)`: a day, so that what began before midnight counts on both days, once each.
+/// One day: what was measured, what looks wrong, and, last, what people corrected.
+#[must_use]
+pub fn account_of_day(facts: &DayFacts<'_>) -> Account {
+    let mut account = account_within(facts.bounds, facts.lessons, facts.presence);
+    for end in facts.ends {
+        let is_complete = end.intervals.0 == end.intervals.1 && end.ms.0 == end.ms.1;
+        if !is_complete && facts.bounds.0 <= end.at && end.at < facts.bounds.1 {
+            let missing_ms = i64::try_from(i128::from(end.ms.0) - i128::from(end.ms.1)).unwrap_or(i64::MAX);
+            account.anomalies.push(Anomaly::VisitIncomplete { session: end.session, missing_ms });
+        }
+    }
+    correction::correct(&mut account, facts.day, facts.bounds, facts.lessons, facts.corrections);
+    account
+}
+
+/// The presence within `[from, until)`: a day, so that what began before midnight counts on both days, once each.
 #[must_use]
 pub fn account_within(bounds: (DateTime<Utc>, DateTime<Utc>), lessons: &[Lesson], presence: &[Presence]) -> Account {
     let bounds = (ms(bounds.0), ms(bounds.1));
-    let mut anomalies = Vec::new();
-    let facts = merged(presence);
-    for fact in &facts {
-        if fact.clock_offset_ms.abs() > MAX_SKEW_MS {
-            anomalies.push(Anomaly::ClockSkew { session: fact.session, offset_ms: fact.clock_offset_ms });
-        }
-        let by_wall = (fact.until - fact.from).num_milliseconds();
-        if by_wall.abs_diff(i64::try_from(fact.span_ms).unwrap_or(i64::MAX)) > MAX_SKEW_MS.unsigned_abs() {
-            anomalies.push(Anomaly::ClockStepped { session: fact.session, n: fact.n });
-        }
-    }
-    let inside = |span: Span| (span.0.max(bounds.0), span.1.min(bounds.1));
-    let spans: Vec<(Tier, Span)> = facts.iter().map(|fact| (fact.tier, inside(position(fact)))).collect();
+    let facts: Vec<Fact> = merged(presence).into_iter().map(Fact::of).collect();
+    let missing = missing(&facts);
+    let facts: Vec<&Fact> = facts.iter().filter(|fact| touches(fact.span, bounds)).collect();
+    let spans: Vec<(Tier, Span)> = facts.iter().map(|fact| (fact.reported.tier, both(fact.span, bounds))).collect();
     // A better tier wins where intervals overlap: two tablets of one pupil never make two minutes of one.
     let at_least = |tier: Tier| union(spans.iter().filter(|(t, _)| *t >= tier).map(|(_, span)| *span).collect());
     let (video, stills, all) = (at_least(Tier::Video), at_least(Tier::Stills), at_least(Tier::Audio));
 
     let (windows, overlaps) = windows(lessons);
-    anomalies.extend(overlaps);
     let mut accounts: Vec<AttendanceMinutes> = Vec::with_capacity(lessons.len());
     for (lesson, window) in lessons.iter().zip(&windows) {
         let (in_video, in_stills, in_all) = (within(&video, *window), within(&stills, *window), within(&all, *window));
+        let mut anomalies: Vec<Anomaly> = overlaps.iter().filter(|(slot, _)| *slot == lesson.slot).map(|(_, is)| *is).collect();
         if lesson.about.robot_stays_out && in_all > 0 {
             anomalies.push(Anomaly::RobotWasIn { slot: lesson.slot });
         }
@@ -180,75 +268,84 @@ pub fn account_within(bounds: (DateTime<Utc>, DateTime<Utc>), lessons: &[Lesson]
             stills: Length(in_stills - in_video),
             audio: Length(in_all - in_stills),
             active: protocol::Active::default(),
+            corrected: None,
+            anomalies,
         });
     }
+    let mut anomalies = Vec::new();
     for fact in &facts {
+        let odd = fact.anomalies(&missing);
+        for (entry, window) in accounts.iter_mut().zip(&windows) {
+            if !odd.is_empty() && overlap(fact.span, *window) > 0 {
+                entry.anomalies.extend_from_slice(&odd);
+            }
+        }
+        anomalies.extend(odd);
         // What was done in an interval over two lessons belongs to the one that it lay in for longer.
-        let span = position(fact);
-        let overlaps = windows.iter().map(|window| overlap(span, *window)).enumerate();
+        let overlaps = windows.iter().map(|window| overlap(fact.span, *window)).enumerate();
         if let Some((index, _)) =
             overlaps.filter(|(_, overlap)| *overlap > 0).max_by_key(|(index, overlap)| (*overlap, usize::MAX - index))
         {
-            let active = &mut accounts[index].active;
-            active.spoke_ms = active.spoke_ms.saturating_add(fact.active.spoke_ms);
-            active.hands = active.hands.saturating_add(fact.active.hands);
-            active.looks = active.looks.saturating_add(fact.active.looks);
-            active.feelings = active.feelings.saturating_add(fact.active.feelings);
+            let (active, more) = (&mut accounts[index].active, &fact.reported.active);
+            active.spoke_ms = active.spoke_ms.saturating_add(more.spoke_ms);
+            active.hands = active.hands.saturating_add(more.hands);
+            active.looks = active.looks.saturating_add(more.looks);
+            active.feelings = active.feelings.saturating_add(more.feelings);
         }
     }
-    let total: u64 = all.iter().map(|(from, until)| length(*from, *until)).sum();
-    let in_lessons: u64 = accounts.iter().map(|lesson| lesson.connected.0).sum();
-    anomalies.sort();
+    for entry in &mut accounts {
+        entry.anomalies.sort_unstable();
+        entry.anomalies.dedup();
+        anomalies.extend_from_slice(&entry.anomalies);
+    }
+    anomalies.sort_unstable();
     anomalies.dedup();
-    Account { lessons: accounts, social: Length(total - in_lessons), total: Length(total), anomalies }
+    let (total, in_lessons) = (total(&all), accounts.iter().map(|lesson| lesson.connected.0).sum::<u64>());
+    Account { lessons: accounts, social: Length(total - in_lessons), social_corrected: None, total: Length(total), anomalies }
 }
 
-/// `[from, until)` in milliseconds of UTC.
-type Span = (i64, i64);
+/// A reported interval with its place by our clock.
+struct Fact {
+    reported: Presence,
+    span: Span,
+}
 
-/// The facts without copies: of each (session, n) the longest, with the largest counts.
-fn merged(presence: &[Presence]) -> Vec<Presence> {
-    let mut facts: BTreeMap<(SessionId, u32, DateTime<Utc>, Tier), Presence> = BTreeMap::new();
-    for fact in presence {
-        facts
-            .entry((fact.session, fact.n, fact.from, fact.tier))
-            .and_modify(|known| {
-                known.until = known.until.max(fact.until);
-                known.span_ms = known.span_ms.max(fact.span_ms);
-                known.clock_offset_ms = known.clock_offset_ms.max(fact.clock_offset_ms);
-                known.active.spoke_ms = known.active.spoke_ms.max(fact.active.spoke_ms);
-                known.active.hands = known.active.hands.max(fact.active.hands);
-                known.active.looks = known.active.looks.max(fact.active.looks);
-                known.active.feelings = known.active.feelings.max(fact.active.feelings);
-            })
-            .or_insert_with(|| fact.clone());
+impl Fact {
+    fn of(reported: Presence) -> Self {
+        let span = position(&reported);
+        Self { reported, span }
     }
-    facts.into_values().collect()
-}
 
-/// Where the interval lies by our clock: position from the civil clock, corrected if it was off; length from the monotonic one.
-fn position(fact: &Presence) -> Span {
-    let skew = if fact.clock_offset_ms.abs() > MAX_SKEW_MS { fact.clock_offset_ms } else { 0 };
-    let from = ms(fact.from).saturating_sub(skew);
-    (from, from.saturating_add_unsigned(fact.span_ms))
-}
-
-/// Sorted, disjoint, not touching.
-fn union(mut spans: Vec<Span>) -> Vec<Span> {
-    spans.retain(|(from, until)| from < until);
-    spans.sort_unstable();
-    let mut joined: Vec<Span> = Vec::with_capacity(spans.len());
-    for (from, until) in spans {
-        match joined.last_mut() {
-            Some(last) if from <= last.1 => last.1 = last.1.max(until),
-            _ => joined.push((from, until)),
-        }
+    fn anomalies(&self, missing: &[(SessionId, u32)]) -> Vec<Anomaly> {
+        let Presence { session, n, .. } = self.reported;
+        let offset_ms = self.reported.applied_offset_ms();
+        let skew = offset_ms.unsigned_abs() > MAX_SKEW_MS.unsigned_abs();
+        let is_missing = missing.iter().any(|(s, before)| *s == session && *before == n);
+        [
+            skew.then_some(Anomaly::ClockSkew { session, offset_ms }),
+            was_stepped(&self.reported).then_some(Anomaly::ClockStepped { session, n }),
+            (self.reported.closed_by == Some(ClosedBy::Recovery)).then_some(Anomaly::Recovered { session, n }),
+            is_missing.then(|| Anomaly::IntervalMissing { session, n: n - 1 }),
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
     }
-    joined
+}
+
+/// The intervals whose forerunner is not there, although an earlier one is. They are sorted by visit and number.
+fn missing(facts: &[Fact]) -> Vec<(SessionId, u32)> {
+    let pairs = facts.windows(2).map(|pair| (&pair[0].reported, &pair[1].reported));
+    pairs.filter(|(a, b)| a.session == b.session && b.n > a.n.saturating_add(1)).map(|(_, b)| (b.session, b.n)).collect()
+}
+
+/// Whether a span lies in the bounds at least in part; one without length, whether it begins there.
+fn touches(span: Span, bounds: Span) -> bool {
+    overlap(span, bounds) > 0 || (span.0 == span.1 && bounds.0 <= span.0 && span.0 < bounds.1)
 }
 
 /// The lessons' spans in the order given, made disjoint: where two overlap, the earlier one keeps the time.
-fn windows(lessons: &[Lesson]) -> (Vec<Span>, Vec<Anomaly>) {
+fn windows(lessons: &[Lesson]) -> (Vec<Span>, Vec<(Uuid, Anomaly)>) {
     let mut order: Vec<usize> = (0..lessons.len()).collect();
     order.sort_by_key(|index| (lessons[*index].start, lessons[*index].end, lessons[*index].slot));
     let mut windows = vec![(0, 0); lessons.len()];
@@ -257,7 +354,8 @@ fn windows(lessons: &[Lesson]) -> (Vec<Span>, Vec<Anomaly>) {
     for index in order {
         let (start, end) = (ms(lessons[index].start), ms(lessons[index].end));
         if start < taken {
-            anomalies.push(Anomaly::LessonsOverlap { slot: lessons[index].slot });
+            let slot = lessons[index].slot;
+            anomalies.push((slot, Anomaly::LessonsOverlap { slot }));
         }
         windows[index] = (start.max(taken), end.max(taken));
         taken = taken.max(end);
@@ -265,70 +363,11 @@ fn windows(lessons: &[Lesson]) -> (Vec<Span>, Vec<Anomaly>) {
     (windows, anomalies)
 }
 
-fn within(spans: &[Span], window: Span) -> u64 {
-    spans.iter().map(|span| overlap(*span, window)).sum()
-}
-
-fn overlap(a: Span, b: Span) -> u64 {
-    length(a.0.max(b.0), a.1.min(b.1))
-}
-
-fn length(from: i64, until: i64) -> u64 {
-    if from < until { until.abs_diff(from) } else { 0 }
-}
-
 fn ms(at: DateTime<Utc>) -> i64 {
     at.timestamp_millis()
 }
 
-/// A reported interval that cannot be true.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Impossible {
-    /// It ends before it begins.
-    #[error("the interval ends before it begins")]
-    Backwards,
-    /// Longer than a day.
-    #[error("the interval is longer than a day")]
-    TooLong,
-    /// It lies in the future, even by the sender's own clock.
-    #[error("the interval lies in the future")]
-    Future,
-    /// Intervals are numbered from 1.
-    #[error("the interval has the number 0")]
-    Unnumbered,
-}
-
-/// An interval may end this long after the moment its sender sent it: the second that is still being counted.
-const FUTURE_MS: i64 = 60_000;
-
-/// Whether an interval can be true, by its own numbers and the sender's own clock at sending.
-///
-/// # Errors
-/// The first rule that it breaks.
-pub fn check(
-    n: u32,
-    from: DateTime<Utc>,
-    until: DateTime<Utc>,
-    span_ms: u64,
-    sent_at: DateTime<Utc>,
-) -> Result<(), Impossible> {
-    let day = TimeDelta::days(1);
-    if n == 0 {
-        return Err(Impossible::Unnumbered);
-    }
-    if until < from {
-        return Err(Impossible::Backwards);
-    }
-    if until - from > day || span_ms > day.num_milliseconds().unsigned_abs() {
-        return Err(Impossible::TooLong);
-    }
-    if (until - sent_at).num_milliseconds() > FUTURE_MS
-        || from.timestamp_millis().saturating_add_unsigned(span_ms) > ms(sent_at) + FUTURE_MS
-    {
-        return Err(Impossible::Future);
-    }
-    Ok(())
-}
-
+#[cfg(test)]
+mod laws;
 #[cfg(test)]
 mod tests;

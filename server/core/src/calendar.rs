@@ -1,7 +1,7 @@
 //! A school's calendar: its time zone, its closures, and which week of the two-week timetable a day is in.
 //!
 //! Times are UTC everywhere else; this is the edge where local time begins. Weeks alternate from one Monday on, through holidays;
-//! a school that starts each term anew with week 1 enters that Monday.
+//! a school that starts each term anew with week 1 enters that Monday too: the weeks before it stay what they were.
 
 use std::collections::BTreeSet;
 
@@ -26,22 +26,24 @@ pub struct UnknownZone(pub String);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Calendar {
     zone: Tz,
-    week_one_monday: Option<NaiveDate>,
+    week_ones: BTreeSet<NaiveDate>,
     closures: BTreeSet<NaiveDate>,
 }
 
 impl Calendar {
-    /// `week_one_monday`: any day of a week 1; without it every week is week 1. `closures`: days without school.
+    /// `week_ones`: days of a week 1, from which weeks alternate until the next such day; without any, every week is week 1.
+    /// `closures`: days without school.
     ///
     /// # Errors
     /// The zone is not an IANA name.
     pub fn new(
         zone: &str,
-        week_one_monday: Option<NaiveDate>,
+        week_ones: impl IntoIterator<Item = NaiveDate>,
         closures: impl IntoIterator<Item = NaiveDate>,
     ) -> Result<Self, UnknownZone> {
         let zone = zone.parse().map_err(|_| UnknownZone(zone.to_owned()))?;
-        Ok(Self { zone, week_one_monday, closures: closures.into_iter().collect() })
+        let week_ones = week_ones.into_iter().map(monday_of).collect();
+        Ok(Self { zone, week_ones, closures: closures.into_iter().collect() })
     }
 
     /// The school's day and wall-clock time at this instant.
@@ -65,8 +67,12 @@ impl Calendar {
     /// Which week of the timetable the day is in.
     #[must_use]
     pub fn week(&self, day: NaiveDate) -> Week {
-        let Some(first) = self.week_one_monday else { return Week::One };
-        let weeks = (monday_of(day) - monday_of(first)).num_weeks();
+        let monday = monday_of(day);
+        // Before the first one known, weeks alternate backwards from it.
+        let Some(one) = self.week_ones.range(..=monday).next_back().or_else(|| self.week_ones.first()) else {
+            return Week::One;
+        };
+        let weeks = (monday - *one).num_weeks();
         if weeks.rem_euclid(2) == 0 { Week::One } else { Week::Two }
     }
 

@@ -3,7 +3,7 @@
 //! | file | decides |
 //! |---|---|
 //! | [`calendar`], [`timetable`] | which lessons there are, as UTC spans |
-//! | [`attendance`] | presence + lessons → attendance minutes, with anomalies beside |
+//! | [`attendance`] | presence + lessons + corrections → attendance minutes, with anomalies beside |
 //! | [`placement`] | whether a pupil may go to class now, and until when |
 //! | [`placing`] | which bridge a robot should use |
 //! | [`usage`] | the word for what a robot is doing, and whether somebody should look |

@@ -19,11 +19,35 @@ pub struct Slot {
     pub start_min: u16,
     /// Minutes after local midnight; not included.
     pub end_min: u16,
+    /// On which days it is in force: a change of the timetable ends one slot and begins another, so the past keeps its lessons.
+    pub days: Days,
+    /// On which days the plan expects the pupil in it.
+    pub expected: Option<Days>,
     /// What happens there.
     pub about: About,
 }
 
-/// What a lesson is about; the same in its slot.
+/// Days from one on until another, both included; an open end is for ever.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Days {
+    /// First day.
+    pub from: Option<NaiveDate>,
+    /// Last day.
+    pub until: Option<NaiveDate>,
+}
+
+impl Days {
+    /// Every day.
+    pub const ALL: Self = Self { from: None, until: None };
+
+    /// Whether `day` is one of them.
+    #[must_use]
+    pub fn contains(&self, day: NaiveDate) -> bool {
+        self.from.is_none_or(|from| from <= day) && self.until.is_none_or(|until| day <= until)
+    }
+}
+
+/// What a lesson is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct About {
     /// Where.
@@ -36,7 +60,7 @@ pub struct About {
     pub teacher: String,
     /// The robot stays out of it.
     pub robot_stays_out: bool,
-    /// The plan expects the pupil in it.
+    /// The plan expects the pupil in it. Set for a lesson by [`lessons_on`], from the slot's [`Slot::expected`].
     pub expected: bool,
 }
 
@@ -76,12 +100,12 @@ pub fn lessons_on(calendar: &Calendar, slots: &[Slot], day: NaiveDate) -> Vec<Le
     let (week, weekday) = (calendar.week(day), day.weekday());
     let mut lessons: Vec<Lesson> = slots
         .iter()
-        .filter(|slot| slot.week == week && slot.weekday == weekday)
+        .filter(|slot| slot.week == week && slot.weekday == weekday && slot.days.contains(day))
         .map(|slot| Lesson {
             slot: slot.id,
             start: calendar.instant(day, slot.start_min),
             end: calendar.instant(day, slot.end_min),
-            about: slot.about.clone(),
+            about: About { expected: slot.expected.is_some_and(|days| days.contains(day)), ..slot.about.clone() },
         })
         // A slot that lies wholly in the hour that the clocks skip does not happen.
         .filter(|lesson| lesson.start < lesson.end)
@@ -115,7 +139,8 @@ mod tests {
             robot_stays_out: false,
             expected: true,
         };
-        Slot { id: Uuid::from_u128(u128::from(start_min)), week, weekday, start_min, end_min, about }
+        let id = Uuid::from_u128(u128::from(start_min));
+        Slot { id, week, weekday, start_min, end_min, days: Days::ALL, expected: Some(Days::ALL), about }
     }
 
     fn calendar() -> Calendar {
@@ -143,6 +168,25 @@ mod tests {
         check("2026-11-16", &slots, "French 08:50-09:50");
         check("2026-11-24", &slots, "");
         check("2026-11-22", &slots, "");
+    }
+
+    #[test]
+    fn a_timetable_changed_from_a_day_on_leaves_the_lessons_before_it() {
+        let change: NaiveDate = "2026-11-23".parse().unwrap();
+        let mut old = slot(Week::One, Weekday::Mon, 530, 590, "Maths");
+        old.days.until = change.pred_opt();
+        let mut new = slot(Week::One, Weekday::Mon, 540, 600, "Art");
+        new.days.from = Some(change);
+        check("2026-11-09", &[old.clone(), new.clone()], "Maths 08:50-09:50");
+        check("2026-11-23", &[old, new], "Art 09:00-10:00");
+    }
+
+    #[test]
+    fn a_plan_changed_from_a_day_on_leaves_what_was_expected_before() {
+        let mut slot = slot(Week::One, Weekday::Mon, 530, 590, "Maths");
+        slot.expected = Some(Days { from: Some("2026-11-23".parse().unwrap()), until: None });
+        let expected = |day: &str| lessons_on(&calendar(), std::slice::from_ref(&slot), day.parse().unwrap())[0].about.expected;
+        assert!(!expected("2026-11-09") && expected("2026-11-23"));
     }
 
     #[test]

@@ -51,7 +51,6 @@ fn fact(topic: &str, envelope: Envelope<Value>, sender: Option<DeviceKind>) -> R
     let topic = Topic::parse(topic).map_err(|error| error.to_string())?;
     let sender = sender.ok_or("the device is not known")?;
     let own = RobotId(topic.client.0);
-    let sent_at = envelope.sent_at;
     let is_numbered = envelope.seq.is_some_and(|seq| seq > 0);
     match (topic.kind, sender) {
         (Kind::Hello, _) => {
@@ -72,7 +71,7 @@ fn fact(topic: &str, envelope: Envelope<Value>, sender: Option<DeviceKind>) -> R
             }
             let fact: PresenceMessage = body(envelope)?;
             if let PresenceMessage::Interval { n, from, until, span_ms, .. } = &fact {
-                attendance::check(*n, *from, *until, *span_ms, sent_at).map_err(|error| error.to_string())?;
+                attendance::check(*n, *from, *until, *span_ms).map_err(|error| error.to_string())?;
             }
             Ok(Fact::Presence(fact))
         }

@@ -333,6 +333,20 @@ fn anomaly_words(anomaly: &Anomaly, lessons: &[Lesson], placement: &PlacementRow
         Anomaly::ClockStepped { .. } => {
             "The bridge’s clock was set during a visit. The length comes from its steady clock.".to_owned()
         }
+        Anomaly::Recovered { .. } => {
+            "The bridge was stopped in the middle of a visit and found it again. Up to 5 seconds of it may be missing."
+                .to_owned()
+        }
+        Anomaly::IntervalMissing { .. } => {
+            "Part of a visit has not arrived yet. The bridge sends it again, and the minutes follow.".to_owned()
+        }
+        Anomaly::VisitIncomplete { missing_ms, .. } if *missing_ms > 0 => {
+            format!("The bridge counted {} seconds more of a visit than have arrived here.", (missing_ms + 999) / 1000)
+        }
+        Anomaly::VisitIncomplete { .. } => "The bridge’s own count of a visit differs from what arrived here.".to_owned(),
+        Anomaly::CorrectionOfNoLesson { .. } => {
+            "A correction was made for a lesson that is not in the timetable. It is kept, and counts for nothing.".to_owned()
+        }
         Anomaly::RobotWasIn { slot } => {
             format!("{} was live in {}, where the robot stays out.", placement.robot_name, subject(slot))
         }

@@ -1,19 +1,18 @@
-//! Minutes: worked examples, and the laws that hold for any presence.
+//! Minutes: worked examples. The laws are in `laws.rs`.
 
-use proptest::prelude::*;
 use protocol::{Active, RoomId};
 
 use super::*;
 use crate::timetable::About;
 
 /// 2026-11-23 00:00 UTC, a Monday.
-const DAY: i64 = 1_795_392_000_000;
+pub(super) const DAY: i64 = 1_795_392_000_000;
 
-fn at(ms: i64) -> DateTime<Utc> {
+pub(super) fn at(ms: i64) -> DateTime<Utc> {
     DateTime::from_timestamp_millis(DAY + ms).unwrap()
 }
 
-fn lesson(start_s: i64, end_s: i64) -> Lesson {
+pub(super) fn lesson(start_s: i64, end_s: i64) -> Lesson {
     let about = About {
         room: RoomId(Uuid::nil()),
         room_name: String::new(),
@@ -25,7 +24,7 @@ fn lesson(start_s: i64, end_s: i64) -> Lesson {
     Lesson { slot: Uuid::from_u128(u128::try_from(start_s).unwrap()), start: at(start_s * 1000), end: at(end_s * 1000), about }
 }
 
-fn presence(session: u128, n: u32, tier: Tier, from_ms: i64, span_ms: u64) -> Presence {
+pub(super) fn presence(session: u128, n: u32, tier: Tier, from_ms: i64, span_ms: u64) -> Presence {
     Presence {
         session: SessionId(Uuid::from_u128(session)),
         n,
@@ -34,7 +33,9 @@ fn presence(session: u128, n: u32, tier: Tier, from_ms: i64, span_ms: u64) -> Pr
         until: at(from_ms + i64::try_from(span_ms).unwrap()),
         span_ms,
         active: Active::default(),
-        clock_offset_ms: 0,
+        closed_by: None,
+        measured_offset_ms: None,
+        arrival_offset_ms: 0,
     }
 }
 
@@ -116,24 +117,160 @@ fn presence_in_a_lesson_that_the_robot_stays_out_of_is_an_anomaly() {
     assert_eq!(account.lessons[0].expected.ms(), 0);
 }
 
-#[test]
-fn a_clock_that_is_off_is_corrected_and_shown() {
+/// Where a minute of presence lies, said to begin at 00:00:00 by a clock with these offsets, and what is odd about it.
+fn check_position(measured_ms: Option<i64>, arrival_ms: i64, expected_from_ms: i64, is_odd: bool) {
     let mut fact = presence(1, 1, Tier::Video, 0, 60_000);
-    fact.clock_offset_ms = -600_000;
-    let account = account(&[lesson(600, 1200)], &[fact.clone()]);
-    assert_eq!(account.lessons[0].connected.minutes().get(), 1);
-    assert_eq!(account.anomalies, [Anomaly::ClockSkew { session: fact.session, offset_ms: -600_000 }]);
-    fact.clock_offset_ms = -2_000;
-    assert_eq!(super::account(&[lesson(600, 1200)], &[fact]).social.minutes().get(), 1, "two seconds are the network");
+    (fact.measured_offset_ms, fact.arrival_offset_ms) = (measured_ms, arrival_ms);
+    assert_eq!(position(&fact), (DAY + expected_from_ms, DAY + expected_from_ms + 60_000), "{measured_ms:?}, {arrival_ms}");
+    assert_eq!(fact.placed_from(), at(expected_from_ms));
+    let account = account(&[], &[fact]);
+    assert_eq!(account.anomalies.len(), usize::from(is_odd), "{:?}", account.anomalies);
+    assert_eq!(account.total.ms(), 60_000);
 }
 
 #[test]
-fn a_stepped_clock_does_not_stretch_an_interval() {
-    let mut fact = presence(1, 1, Tier::Video, 0, 60_000);
-    fact.until = at(3_600_000);
-    let account = account(&[lesson(0, 3600)], &[fact.clone()]);
+fn a_measured_offset_is_always_applied_and_an_arrival_only_beyond_the_delay_of_a_network() {
+    check_position(None, 0, 0, false);
+    check_position(None, -2_000, 0, false);
+    check_position(None, -2_001, 2_001, true);
+    check_position(None, 600_000, -600_000, true);
+    check_position(Some(40), 0, -40, false);
+    check_position(Some(-2_000), 700_000, 2_000, false);
+    check_position(Some(-600_000), 0, 600_000, true);
+    check_position(Some(0), 600_000, 0, false);
+}
+
+#[test]
+fn the_offset_of_the_first_copy_counts_not_a_later_larger_one() {
+    let mut early = presence(1, 1, Tier::Video, 0, 30_000);
+    early.arrival_offset_ms = -600_000;
+    // The clock was set right after the first copy: the later copy says nothing about where the interval began.
+    let mut late = presence(1, 1, Tier::Video, 0, 60_000);
+    (late.arrival_offset_ms, late.until) = (0, at(660_000));
+    let account = account(&[lesson(600, 1200)], &[late, early.clone()]);
     assert_eq!(account.lessons[0].connected.ms(), 60_000);
-    assert_eq!(account.anomalies, [Anomaly::ClockStepped { session: fact.session, n: 1 }]);
+    let session = early.session;
+    assert_eq!(
+        account.anomalies,
+        [Anomaly::ClockSkew { session, offset_ms: -600_000 }, Anomaly::ClockStepped { session, n: 1 }]
+    );
+    assert_eq!(account.lessons[0].anomalies, account.anomalies);
+}
+
+#[test]
+fn a_clock_set_during_the_interval_is_led_back_to_its_first_instant() {
+    // Ten minutes slow at 00:00:00, set right after 30 s, sent after 60 s with a clock that is right by then.
+    assert_eq!(offset_at_from(at(0), at(660_000), 60_000, 0), -600_000);
+    // Never set: what was seen on sending was so from the beginning.
+    assert_eq!(offset_at_from(at(0), at(60_000), 60_000, -5), -5);
+    assert_eq!(offset_at_from(at(0), at(61_000), 60_000, -5), -5, "a leap second is no step");
+}
+
+#[test]
+fn a_stepped_clock_does_not_stretch_or_cut_an_interval() {
+    for until in [61_001, 3_600_000, -1, -86_400_000] {
+        let mut fact = presence(1, 1, Tier::Video, 0, 60_000);
+        fact.until = at(until);
+        let account = account(&[lesson(0, 3600)], &[fact.clone()]);
+        assert_eq!(account.lessons[0].connected.ms(), 60_000, "{until}");
+        assert_eq!(account.anomalies, [Anomaly::ClockStepped { session: fact.session, n: 1 }], "{until}");
+    }
+    let mut leap = presence(1, 1, Tier::Video, 0, 60_000);
+    leap.until = at(59_000);
+    assert_eq!(account(&[], &[leap]).anomalies, []);
+}
+
+#[test]
+fn what_may_be_missing_is_said_beside_the_lesson_that_it_touches() {
+    let mut killed = presence(1, 1, Tier::Video, 0, 60_000);
+    killed.closed_by = Some(ClosedBy::Recovery);
+    let later = presence(1, 4, Tier::Video, 3_700_000, 60_000);
+    let account = account(&[lesson(0, 3600), lesson(3600, 7200)], &[later, killed.clone()]);
+    let session = killed.session;
+    assert_eq!(account.lessons[0].anomalies, [Anomaly::Recovered { session, n: 1 }]);
+    assert_eq!(account.lessons[1].anomalies, [Anomaly::IntervalMissing { session, n: 3 }]);
+    assert_eq!(account.anomalies.len(), 2);
+    // An end seen by the bridge itself outweighs what it found after a restart.
+    let mut ended = killed.clone();
+    ended.closed_by = Some(ClosedBy::End);
+    assert_eq!(super::account(&[], &[killed, ended]).anomalies, []);
+}
+
+fn day_facts<'a>(
+    lessons: &'a [Lesson],
+    presence: &'a [Presence],
+    ends: &'a [VisitEnd],
+    corrections: &'a [Correction],
+) -> DayFacts<'a> {
+    let day = at(0).date_naive();
+    DayFacts { day, bounds: (at(0), at(86_400_000)), lessons, presence, ends, corrections }
+}
+
+#[test]
+fn a_visit_whose_bridge_counted_something_else_is_said_on_the_day_it_ended() {
+    let session = SessionId(Uuid::from_u128(1));
+    let end = |at, ms| VisitEnd { session, at, intervals: (2, 2), ms };
+    let odd = |end| account_of_day(&day_facts(&[], &[], &[end], &[])).anomalies;
+    assert_eq!(odd(end(at(5), (90_000, 60_000))), [Anomaly::VisitIncomplete { session, missing_ms: 30_000 }]);
+    assert_eq!(odd(end(at(5), (60_000, 90_000))), [Anomaly::VisitIncomplete { session, missing_ms: -30_000 }]);
+    assert_eq!(odd(end(at(5), (90_000, 90_000))), []);
+    assert_eq!(odd(end(at(-1), (90_000, 60_000))), []);
+    let fewer = VisitEnd { session, at: at(5), intervals: (3, 2), ms: (60_000, 60_000) };
+    assert_eq!(odd(fewer), [Anomaly::VisitIncomplete { session, missing_ms: 0 }]);
+}
+
+/// A correction of the lesson 00:00–01:00, made at `at_s`.
+fn correction(id: u128, to_min: Option<u64>, at_s: i64) -> Correction {
+    let target = Target::Lesson { slot: Uuid::from_u128(0), start: at(0) };
+    Correction { id: Uuid::from_u128(id), target, to: to_min.map(|min| Length::of_ms(min * 60_000)), at: at(at_s * 1000) }
+}
+
+#[test]
+fn the_latest_correction_counts_beside_the_measured_length() {
+    let lessons = [lesson(0, 3600)];
+    let live = [presence(1, 1, Tier::Video, 0, 600_000)];
+    let check = |corrections: &[Correction], counted_min: u32, by: Option<u128>| {
+        let account = account_of_day(&day_facts(&lessons, &live, &[], corrections));
+        let entry = &account.lessons[0];
+        assert_eq!(entry.connected.minutes().get(), 10, "measured stays measured");
+        assert_eq!(entry.counted().minutes().get(), counted_min, "{corrections:?}");
+        assert_eq!(entry.corrected.map(|corrected| corrected.by), by.map(Uuid::from_u128));
+        assert_eq!(account.anomalies, []);
+    };
+    check(&[], 10, None);
+    check(&[correction(1, Some(45), 1)], 45, Some(1));
+    check(&[correction(1, Some(0), 1)], 0, Some(1));
+    check(&[correction(1, Some(999), 1)], 60, Some(1));
+    check(&[correction(2, Some(30), 2), correction(1, Some(45), 1)], 30, Some(2));
+    check(&[correction(2, None, 2), correction(1, Some(45), 1)], 10, None);
+    check(&[correction(3, Some(20), 3), correction(2, None, 2), correction(1, Some(45), 1)], 20, Some(3));
+    check(&[correction(2, Some(30), 1), correction(1, Some(45), 1)], 30, Some(2));
+}
+
+#[test]
+fn a_correction_of_no_lesson_counts_for_nothing_and_is_said() {
+    let other = [lesson(3600, 7200)];
+    let account = account_of_day(&day_facts(&other, &[], &[], &[correction(1, Some(45), 1)]));
+    assert_eq!(account.lessons[0].counted().ms(), 0);
+    assert_eq!(account.anomalies, [Anomaly::CorrectionOfNoLesson { correction: Uuid::from_u128(1) }]);
+    let taken_back = [correction(1, Some(45), 1), correction(2, None, 2)];
+    assert_eq!(account_of_day(&day_facts(&other, &[], &[], &taken_back)).anomalies, []);
+}
+
+#[test]
+fn social_time_is_corrected_for_the_day_and_at_most_what_lessons_leave() {
+    let lessons = [lesson(0, 3600)];
+    let day = at(0).date_naive();
+    let social = |day, min: u64| {
+        let to = Some(Length::of_ms(min * 60_000));
+        let correction = Correction { id: Uuid::from_u128(1), target: Target::Social { day }, to, at: at(0) };
+        let account = account_of_day(&day_facts(&lessons, &[], &[], &[correction]));
+        assert_eq!((account.social.ms(), account.total.ms()), (0, 0), "measured stays measured");
+        account.social_counted().minutes().get()
+    };
+    assert_eq!(social(day, 25), 25);
+    assert_eq!(social(day, 5_000), 23 * 60);
+    assert_eq!(social(day.succ_opt().unwrap(), 25), 0);
 }
 
 #[test]
@@ -146,16 +283,18 @@ fn what_the_pupil_did_belongs_to_the_lesson_in_which_most_of_the_interval_lay() 
 }
 
 #[test]
-fn impossible_intervals_are_told_by_their_own_numbers() {
-    let sent = at(1_000_000);
-    assert_eq!(check(1, at(0), at(1000), 1000, sent), Ok(()));
-    assert_eq!(check(0, at(0), at(1000), 1000, sent), Err(Impossible::Unnumbered));
-    assert_eq!(check(1, at(1), at(0), 0, sent), Err(Impossible::Backwards));
-    assert_eq!(check(1, at(0), at(1000), 86_400_001, sent), Err(Impossible::TooLong));
-    assert_eq!(check(1, at(0), at(86_400_001), 1000, sent), Err(Impossible::TooLong));
-    assert_eq!(check(1, at(0), at(1_060_001), 1000, sent), Err(Impossible::Future));
-    assert_eq!(check(1, at(1_000_000), at(1_000_000), 60_001, sent), Err(Impossible::Future));
-    assert_eq!(check(1, DateTime::<Utc>::MIN_UTC, DateTime::<Utc>::MIN_UTC, 5, sent), Ok(()));
+fn only_what_is_true_by_no_clock_is_refused() {
+    let check = |n, until_ms, span_ms| check(n, at(0), at(until_ms), span_ms);
+    assert_eq!(check(1, 1000, 1000), Ok(()));
+    assert_eq!(check(0, 1000, 1000), Err(Impossible::Unnumbered));
+    assert_eq!(check(1, 1000, 86_400_000), Ok(()));
+    assert_eq!(check(1, 1000, 86_400_001), Err(Impossible::TooLong));
+    // A clock set back or forth by years tells nothing about the length; a refused fact would be lost.
+    assert_eq!(check(1, -30 * 31_536_000_000, 1000), Ok(()));
+    assert_eq!(check(1, 30 * 31_536_000_000, 1000), Ok(()));
+    assert_eq!(super::check(1, DateTime::UNIX_EPOCH, DateTime::UNIX_EPOCH, 5), Ok(()), "a clock that lost its battery");
+    assert_eq!(super::check(1, DateTime::<Utc>::MIN_UTC, at(0), 5), Err(Impossible::NoSuchTime));
+    assert_eq!(super::check(1, at(0), DateTime::<Utc>::MAX_UTC, 5), Err(Impossible::NoSuchTime));
 }
 
 #[test]
@@ -163,116 +302,4 @@ fn presence_over_midnight_counts_once_on_each_day() {
     let fact = presence(1, 1, Tier::Video, -60_000, 180_000);
     let day = |from, until| account_within((at(from), at(until)), &[], std::slice::from_ref(&fact)).total.ms();
     assert_eq!((day(-86_400_000, 0), day(0, 86_400_000)), (60_000, 120_000));
-}
-
-fn tiers() -> impl Strategy<Value = Tier> {
-    prop::sample::select(vec![Tier::Audio, Tier::Stills, Tier::Video])
-}
-
-/// Intervals of one morning with spans of up to half an hour, some of them over each other; each with its own number.
-fn facts() -> impl Strategy<Value = Vec<Presence>> {
-    prop::collection::vec((0u128..3, tiers(), 0i64..20_000_000, 0u64..1_800_000, 0u64..5_000), 0..25).prop_map(|raw| {
-        raw.into_iter()
-            .enumerate()
-            .map(|(index, (session, tier, from, span, spoke_ms))| {
-                let mut fact = presence(session, u32::try_from(index).unwrap() + 1, tier, from, span);
-                fact.active.spoke_ms = spoke_ms;
-                fact
-            })
-            .collect()
-    })
-}
-
-/// Lessons of the same morning: back to back, with gaps, and sometimes over each other.
-fn timetable() -> impl Strategy<Value = Vec<Lesson>> {
-    prop::collection::vec((0i64..20_000, 60i64..7_200), 0..6)
-        .prop_map(|raw| raw.into_iter().map(|(start, length)| lesson(start, start + length)).collect())
-}
-
-/// The same answer, worked out second by second instead of by intervals.
-fn seconds_by_hand(lesson: &Lesson, facts: &[Presence]) -> u64 {
-    let (start, end) = (ms(lesson.start) / 1000, ms(lesson.end) / 1000);
-    let is_live = |second: i64| facts.iter().any(|fact| position(fact).0 <= second * 1000 && second * 1000 < position(fact).1);
-    u64::try_from((start..end).filter(|second| is_live(*second)).count()).unwrap()
-}
-
-proptest! {
-    #[test]
-    fn order_and_repetition_do_not_matter(lessons in timetable(), facts in facts(), repeats in prop::collection::vec(any::<prop::sample::Index>(), 0..20)) {
-        let once = account(&lessons, &facts);
-        let mut again = facts.clone();
-        if !facts.is_empty() {
-            again.extend(repeats.iter().map(|index| facts[index.index(facts.len())].clone()));
-        }
-        again.reverse();
-        prop_assert_eq!(account(&lessons, &again), once);
-    }
-
-    #[test]
-    fn earlier_copies_that_were_shorter_do_not_matter(lessons in timetable(), facts in facts(), part in 0u64..100) {
-        let mut with_early = facts.clone();
-        with_early.extend(facts.iter().map(|fact| {
-            let mut early = fact.clone();
-            early.span_ms = fact.span_ms * part / 100;
-            early.until = early.from + TimeDelta::milliseconds(i64::try_from(early.span_ms).unwrap());
-            early.active.spoke_ms /= 2;
-            early
-        }));
-        prop_assert_eq!(account(&lessons, &with_early), account(&lessons, &facts));
-    }
-
-    #[test]
-    fn an_interval_cut_in_two_is_the_same_time(lessons in timetable(), facts in facts(), cut in 0u64..100) {
-        let parts: Vec<Presence> = facts.iter().flat_map(|fact| {
-            let first = fact.span_ms * cut / 100;
-            let offset = i64::try_from(first).unwrap();
-            let mut a = presence(1, fact.n * 2, fact.tier, ms(fact.from) - DAY, first);
-            let b = presence(1, fact.n * 2 + 1, fact.tier, ms(fact.from) - DAY + offset, fact.span_ms - first);
-            a.active = fact.active;
-            [a, b]
-        }).collect();
-        let (whole, cut) = (account(&lessons, &facts), account(&lessons, &parts));
-        let lengths = |account: &Account| account.lessons.iter().map(|l| (l.connected, l.video, l.stills, l.audio)).collect::<Vec<_>>();
-        prop_assert_eq!(lengths(&whole), lengths(&cut));
-        prop_assert_eq!((whole.social, whole.total), (cut.social, cut.total));
-    }
-
-    #[test]
-    fn lessons_and_social_time_together_are_the_total_and_tiers_together_are_the_connected_time(lessons in timetable(), facts in facts()) {
-        let account = account(&lessons, &facts);
-        let in_lessons = Length::of_disjoint(account.lessons.iter().map(|lesson| lesson.connected));
-        prop_assert_eq!(in_lessons.ms() + account.social.ms(), account.total.ms());
-        for lesson in &account.lessons {
-            prop_assert_eq!(lesson.video.ms() + lesson.stills.ms() + lesson.audio.ms(), lesson.connected.ms());
-        }
-    }
-
-    #[test]
-    fn nothing_is_counted_twice(lessons in timetable(), facts in facts()) {
-        let account = account(&lessons, &facts);
-        for (lesson, entry) in lessons.iter().zip(&account.lessons) {
-            prop_assert!(entry.connected.ms() <= lesson.length().num_milliseconds().unsigned_abs());
-        }
-        let spans: u64 = facts.iter().map(|fact| fact.span_ms).sum();
-        prop_assert!(account.total.ms() <= spans);
-    }
-
-    #[test]
-    fn more_presence_is_never_less_time(lessons in timetable(), facts in facts(), more in facts()) {
-        let mut all = facts.clone();
-        all.extend(more.into_iter().map(|mut fact| { fact.session = SessionId(Uuid::from_u128(99)); fact }));
-        let (some, all) = (account(&lessons, &facts), account(&lessons, &all));
-        prop_assert!(some.total <= all.total);
-        for (before, after) in some.lessons.iter().zip(&all.lessons) {
-            prop_assert!(before.connected <= after.connected && before.video <= after.video);
-        }
-    }
-
-    #[test]
-    fn the_union_agrees_with_counting_seconds(facts in facts(), start in 0i64..5_000) {
-        // Whole seconds, so that both ways of counting are exact.
-        let whole: Vec<Presence> = facts.iter().map(|f| presence(1, f.n, f.tier, (ms(f.from) - DAY) / 1000 * 1000, f.span_ms / 1000 * 1000)).collect();
-        let lesson = lesson(start, start + 3_600);
-        prop_assert_eq!(account(std::slice::from_ref(&lesson), &whole).lessons[0].connected.ms(), seconds_by_hand(&lesson, &whole) * 1000);
-    }
 }

@@ -84,3 +84,21 @@ proptest! {
         prop_assert_eq!(london().week(at), london().week(at + Days::new(14)));
     }
 }
+
+#[test]
+fn a_term_that_starts_anew_with_week_1_leaves_the_weeks_before_it() {
+    let week =
+        |ones: &[&str], at: &str| Calendar::new("Europe/London", ones.iter().map(|one| day(one)), []).unwrap().week(day(at));
+    // 2026-10-26 would be week 2 of the first count; the new half-term makes it week 1.
+    for (at, before, after) in [
+        ("2026-08-31", Week::Two, Week::Two),
+        ("2026-09-07", Week::One, Week::One),
+        ("2026-10-25", Week::One, Week::One),
+        ("2026-10-26", Week::Two, Week::One),
+        ("2026-11-08", Week::One, Week::Two),
+        ("2026-11-09", Week::Two, Week::One),
+    ] {
+        assert_eq!((week(&["2026-09-07"], at), week(&["2026-09-07", "2026-10-28"], at)), (before, after), "{at}");
+    }
+    assert_eq!(week(&[], "2026-10-26"), Week::One);
+}

@@ -80,12 +80,19 @@ fn a_body_of_another_shape_and_an_interval_that_cannot_be_true() {
     assert!(
         reason("robot", Some(DeviceKind::Robot), None, &json!({"state": "dancing"})).starts_with("the body is not readable")
     );
-    let mut future = interval();
-    future["until"] = json!(now() + TimeDelta::hours(1));
-    assert_eq!(reason("presence", Some(DeviceKind::Bridge), Some(1), &future), "the interval lies in the future");
-    let mut backwards = interval();
-    backwards["until"] = json!(now() - TimeDelta::hours(1));
-    assert_eq!(reason("presence", Some(DeviceKind::Bridge), Some(1), &backwards), "the interval ends before it begins");
+    let mut long = interval();
+    long["span_ms"] = json!(86_400_001);
+    assert_eq!(reason("presence", Some(DeviceKind::Bridge), Some(1), &long), "the interval is longer than a day");
+}
+
+#[test]
+fn a_clock_that_was_set_is_no_reason_to_refuse_a_fact() {
+    // Refused facts are acknowledged, so a bridge whose clock was an hour off lost its facts.
+    for until in [now() + TimeDelta::hours(1), now() - TimeDelta::hours(1)] {
+        let mut stepped = interval();
+        stepped["until"] = json!(until);
+        assert_eq!(reason("presence", Some(DeviceKind::Bridge), Some(1), &stepped), "fine", "{until}");
+    }
 }
 
 #[test]

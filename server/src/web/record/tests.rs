@@ -31,7 +31,9 @@ fn presence(from_minute: i64, minutes: i64, tier: protocol::Tier, hands: u32) ->
         until: from + TimeDelta::minutes(minutes),
         span_ms: u64::try_from(minutes * 60_000).unwrap(),
         active: protocol::Active { hands, ..Default::default() },
-        clock_offset_ms: 0,
+        closed_by: None,
+        measured_offset_ms: None,
+        arrival_offset_ms: 0,
     }
 }
 
