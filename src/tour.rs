@@ -9,7 +9,7 @@ use anyhow::Context;
 use serde::{Deserialize, Serialize};
 use server::AppState;
 use server::demo::{self, ids};
-use store_sqlite::staff::{NewStaff, StaffRoleRow};
+use store::staff::{NewStaff, StaffRoleRow};
 use uuid::Uuid;
 
 use crate::{Advice, files, secrets};

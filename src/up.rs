@@ -121,7 +121,7 @@ pub async fn start(settings: Settings, clock: Arc<dyn Clock>) -> anyhow::Result<
     let [server_token, bridge_token, robots_token, listeners] = tokens;
     let public_url = format!("https://{}", SocketAddr::new(address, https_at.port()));
     let server_config = server::Config {
-        database: data.join("windowseat.db"),
+        database: data.join("windowseat.db").into(),
         grant_key_file: grant_keys.private.clone(),
         public_url: public_url.clone(),
         mqtt: mqtt(broker::SERVER),

@@ -6,12 +6,16 @@ use std::time::Duration;
 use mqtt_link::MqttConfig;
 use serde::{Deserialize, Serialize};
 
+use crate::database::Database;
+
 /// `server.toml`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
-    /// SQLite file.
-    pub database: PathBuf,
+    /// SQLite file, or `postgres://user@host/database`.
+    pub database: Database,
+    /// File that holds the password of a PostgreSQL user, on one line.
+    pub database_password_file: Option<PathBuf>,
     /// Ed25519 private key (PKCS #8 PEM) that signs grants; bridges hold its public half.
     pub grant_key_file: PathBuf,
     /// Where browsers reach the pages. With `https` cookies are marked secure.
@@ -60,6 +64,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             database: "data/windowseat.db".into(),
+            database_password_file: None,
             grant_key_file: "data/keys/grant-private.pem".into(),
             public_url: "https://localhost:8443".to_owned(),
             mqtt: MqttConfig { username: "server".to_owned(), ..MqttConfig::default() },
@@ -93,8 +98,9 @@ impl Config {
     /// # Errors
     /// One sentence that names the key and says what to do.
     pub fn validate(&self) -> Result<(), String> {
-        if self.database.as_os_str().is_empty() {
-            return Err("database is empty: name a file, such as data/windowseat.db".to_owned());
+        self.database.validate()?;
+        if self.database_password_file.is_some() && !self.database.is_postgres() {
+            return Err("database_password_file is for PostgreSQL; a SQLite file has no password: remove it".to_owned());
         }
         if !["http://", "https://"].iter().any(|scheme| self.public_url.starts_with(scheme)) {
             return Err(format!(
@@ -147,6 +153,8 @@ mod tests {
         };
         check("public_url = 'localhost'", "public_url is `localhost`");
         check("database = ''", "database is empty");
+        check("database = 'mysql://h/d'", "database begins with mysql://");
+        check("database_password_file = 'x'", "database_password_file is for PostgreSQL");
         check("[mqtt]\nusername = ''", "mqtt.username is empty");
         check("[grants]\nconnect_within = '1h'", "grants.connect_within is");
         check("[grants]\nrobot_for = '1s'", "grants.robot_for is");

@@ -15,10 +15,10 @@ use protocol::{PlacementId, RobotId};
 use server_core::calendar::{Calendar, monday_of};
 use server_core::pupil::Upn;
 use server_core::school::OrganisationKind;
-use store_sqlite::organisations::{OrganisationRow, RoomRow};
-use store_sqlite::placements::{NewPlacement, NewPupil, PlacementRow, PlanStageRow, RegisterMarkRow};
-use store_sqlite::robots::DeviceKind;
-use store_sqlite::{Store, StoreError};
+use store::organisations::{OrganisationRow, RoomRow};
+use store::placements::{NewPlacement, NewPupil, PlacementRow, PlanStageRow, RegisterMarkRow};
+use store::robots::DeviceKind;
+use store::{Store, StoreError};
 use uuid::Uuid;
 
 pub use ids::BRIDGE;

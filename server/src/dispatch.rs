@@ -15,8 +15,8 @@ use protocol::{
 };
 use serde::Serialize;
 use server_core::placement::{self, JoinRefusal, Placement, RobotNow, VisitLimits};
-use store_sqlite::StoreError;
-use store_sqlite::robots::{BridgeRow, RobotRow};
+use store::StoreError;
+use store::robots::{BridgeRow, RobotRow};
 use tokio::sync::mpsc;
 use uuid::Uuid;
 

@@ -12,8 +12,8 @@ use std::time::Duration;
 use futures_util::StreamExt as _;
 use mqtt_link::{Event, Link, Message};
 use protocol::{AckMessage, BridgeId, ClientId, Envelope, Kind, RobotId, Topic};
-use store_sqlite::inbox::{Ingested, Received, Touched};
-use store_sqlite::robots::DeviceKind;
+use store::inbox::{Ingested, Received, Touched};
+use store::robots::DeviceKind;
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
@@ -84,10 +84,10 @@ pub async fn run(state: AppState, link: Link, mut events: mpsc::Receiver<Event>)
 /// # Errors
 /// The database does not answer.
 pub async fn apply(
-    store: &store_sqlite::Store,
+    store: &store::Store,
     messages: &[(String, Vec<u8>)],
     now: chrono::DateTime<chrono::Utc>,
-) -> Result<Ingested, store_sqlite::StoreError> {
+) -> Result<Ingested, store::StoreError> {
     let mut devices = Devices::default();
     let mut batch = Vec::with_capacity(messages.len());
     for (topic, payload) in messages {
@@ -200,10 +200,10 @@ impl Clocks {
 impl Devices {
     async fn kind(
         &mut self,
-        store: &store_sqlite::Store,
+        store: &store::Store,
         topic: &str,
         monotonic: Duration,
-    ) -> Result<Option<DeviceKind>, store_sqlite::StoreError> {
+    ) -> Result<Option<DeviceKind>, store::StoreError> {
         if monotonic.saturating_sub(self.since) > KNOWN_FOR {
             self.known.clear();
             self.since = monotonic;

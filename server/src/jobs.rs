@@ -6,7 +6,7 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use protocol::RobotId;
 use server_core::usage::{self, RobotState};
-use store_sqlite::StoreError;
+use store::StoreError;
 use tokio::time::MissedTickBehavior;
 use uuid::Uuid;
 

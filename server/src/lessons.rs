@@ -6,10 +6,10 @@ use server_core::attendance::{self, Account, Presence};
 use server_core::calendar::{Calendar, Week};
 use server_core::timetable::{About, Days, Lesson, Slot, lessons_between, lessons_on};
 use server_core::usage::{Body, RobotFacts, Status};
-use store_sqlite::placements::PlacementRow;
-use store_sqlite::presence::PresenceRow;
-use store_sqlite::robots::RobotRow;
-use store_sqlite::{Store, StoreError};
+use store::placements::PlacementRow;
+use store::presence::PresenceRow;
+use store::robots::RobotRow;
+use store::{Store, StoreError};
 
 /// A clock that is wrong by more than this moves an interval out of the day that is looked at.
 const MARGIN: TimeDelta = TimeDelta::hours(1);

@@ -11,6 +11,7 @@
 
 pub mod api;
 pub mod config;
+pub mod database;
 pub mod demo;
 pub mod dispatch;
 pub mod ingest;
@@ -31,7 +32,7 @@ use uuid::Uuid;
 
 pub use config::Config;
 pub use lifecycle::{Running, start};
-pub use store_sqlite::Store;
+pub use store::Store;
 
 use dispatch::Dispatch;
 

@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::dispatch::{self, Dispatch};
-use crate::{AppState, CHANGES_KEPT, Config, Store, api, ingest, jobs, mqtt};
+use crate::{AppState, CHANGES_KEPT, Config, api, database, ingest, jobs, mqtt};
 
 /// Tasks that have not ended by then, after shutdown, are left behind.
 const DRAIN_WITHIN: Duration = Duration::from_secs(3);
@@ -36,7 +36,7 @@ pub struct Running {
 pub async fn start(config: Config, clock: Arc<dyn Clock>, shutdown: CancellationToken) -> anyhow::Result<Running> {
     config.validate().map_err(anyhow::Error::msg)?;
     tracing::info!(config = ?config, "the server starts");
-    let store = Store::open(&config.database).await?;
+    let store = database::open(&config).await?;
     let key = tokio::fs::read(&config.grant_key_file)
         .await
         .with_context(|| format!("cannot read the key {} that signs grants", config.grant_key_file.display()))?;

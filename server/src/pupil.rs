@@ -18,8 +18,8 @@ mod today;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use protocol::PlacementId;
-use store_sqlite::Store;
-use store_sqlite::tablets::NewKeyword;
+use store::Store;
+use store::tablets::NewKeyword;
 
 use crate::api::{Access, Route};
 

@@ -14,7 +14,7 @@ use protocol::{Clock, Now};
 use server::demo::{self, ids};
 use server::pupil::pair::{KEYWORD_TRIES, PIN_TRIES};
 use server::{AppState, pupil};
-use store_sqlite::robots::DeviceKind;
+use store::robots::DeviceKind;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
@@ -52,7 +52,7 @@ impl World {
         .unwrap();
         let clock = Arc::new(StillClock(Mutex::new(Now { monotonic: Duration::ZERO, utc: MORNING.parse().unwrap() })));
         let config = server::Config {
-            database: folder.path().join("t.db"),
+            database: folder.path().join("t.db").into(),
             grant_key_file: key,
             public_url: "http://localhost:8080".to_owned(),
             ..server::Config::default()

@@ -20,8 +20,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, TimeDelta, Utc};
 use server_core::access::{Holding, Person, Role};
-use store_sqlite::audit::{Actor, NewAudit, Subject};
-use store_sqlite::staff::ThrottleKey;
+use store::audit::{Actor, NewAudit, Subject};
+use store::staff::ThrottleKey;
 use tokio::sync::Semaphore;
 use uuid::Uuid;
 

@@ -7,7 +7,7 @@ use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
-use store_sqlite::StoreError;
+use store::StoreError;
 
 /// Why a request was not answered as asked.
 #[derive(Debug, thiserror::Error)]

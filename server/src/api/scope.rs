@@ -4,9 +4,9 @@ use std::str::FromStr;
 
 use chrono_tz::Tz;
 use server_core::access::{Action, Person, Subject, Tree, may};
-use store_sqlite::organisations::OrganisationRow;
-use store_sqlite::placements::PlacementRow;
-use store_sqlite::robots::RobotRow;
+use store::organisations::OrganisationRow;
+use store::placements::PlacementRow;
+use store::robots::RobotRow;
 use uuid::Uuid;
 
 use super::ApiError;

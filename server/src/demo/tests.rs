@@ -1,12 +1,12 @@
 //! The demo authority: a lesson is on whenever it is tried, and seeding again keeps what is there.
 
-use store_sqlite::robots::DeviceKind;
+use store::robots::DeviceKind;
 
 use super::*;
 
 async fn seeded(now: &str) -> (tempfile::TempDir, Store, DateTime<Utc>) {
     let dir = tempfile::tempdir().unwrap();
-    let store = Store::open(&dir.path().join("demo.db")).await.unwrap();
+    let store = store_sqlite::open(&dir.path().join("demo.db")).await.unwrap();
     let now = now.parse().unwrap();
     seed_store(&store, &dir.path().join("devices.toml"), now).await.unwrap();
     (dir, store, now)

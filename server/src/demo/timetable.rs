@@ -5,7 +5,7 @@
 
 use chrono::{DateTime, Datelike, Timelike, Utc};
 use server_core::calendar::{Calendar, Week};
-use store_sqlite::lessons::SlotRow;
+use store::lessons::SlotRow;
 use uuid::Uuid;
 
 use super::ids;

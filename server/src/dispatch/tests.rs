@@ -32,7 +32,7 @@ impl World {
         let grant_key_file = folder.path().join("grant.pem");
         std::fs::write(&grant_key_file, key.serialize_pem()).unwrap();
         let config = Config {
-            database: folder.path().join("t.db"),
+            database: folder.path().join("t.db").into(),
             grant_key_file,
             mqtt: mqtt_link::MqttConfig { url: "mqtt://127.0.0.1:9".into(), username: "server".into(), ..Default::default() },
             ..Config::default()

@@ -10,8 +10,8 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use server_core::attendance;
-use store_sqlite::inbox::{Fact, MAX_QUARANTINED_BYTES, Received};
-use store_sqlite::robots::DeviceKind;
+use store::inbox::{Fact, MAX_QUARANTINED_BYTES, Received};
+use store::robots::DeviceKind;
 use uuid::Uuid;
 
 /// Reads one message. `sender`: what the device at the client level of the topic is, if it is known.

@@ -38,7 +38,7 @@ fn message(seq: u64, from_s: i64, length_s: i64, now: chrono::DateTime<chrono::U
 #[tokio::test]
 async fn a_message_becomes_minutes_once_however_often_it_comes() {
     let dir = tempfile::tempdir().unwrap();
-    let store = store_sqlite::Store::open(&dir.path().join("t.db")).await.unwrap();
+    let store = store_sqlite::open(&dir.path().join("t.db")).await.unwrap();
     let now = "2026-11-23T09:30:00Z".parse().unwrap();
     demo::seed_store(&store, &dir.path().join("none"), now).await.unwrap();
     let placement = store.placement(ids::ADA_PLACEMENT.0).await.unwrap().unwrap();
@@ -130,7 +130,7 @@ async fn over_a_real_broker_facts_are_acknowledged_after_the_commit_and_a_greeti
     let grant_key_file = dir.path().join("grant.pem");
     std::fs::write(&grant_key_file, rcgen::KeyPair::generate_for(&rcgen::PKCS_ED25519).unwrap().serialize_pem()).unwrap();
     let config = crate::Config {
-        database: dir.path().join("t.db"),
+        database: dir.path().join("t.db").into(),
         grant_key_file,
         mqtt: broker.config("server"),
         ..Default::default()

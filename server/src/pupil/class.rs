@@ -12,7 +12,7 @@ use chrono::{DateTime, Utc};
 use protocol::{DeviceId, PlacementId};
 use serde::Serialize;
 use server_core::placement::JoinRefusal;
-use store_sqlite::audit::{Actor, NewAudit, Subject};
+use store::audit::{Actor, NewAudit, Subject};
 
 use super::day::DayView;
 use super::tablet::{Opened, SCRIPT_HEADER};

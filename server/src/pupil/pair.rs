@@ -11,7 +11,7 @@ use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum_extra::extract::CookieJar;
 use chrono::TimeDelta;
 use serde::Deserialize;
-use store_sqlite::audit::{Actor, NewAudit, Subject};
+use store::audit::{Actor, NewAudit, Subject};
 use uuid::Uuid;
 
 use super::secrets::{self, Keyword, Pin};

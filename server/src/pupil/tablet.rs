@@ -11,7 +11,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use axum_extra::extract::CookieJar;
 use axum_extra::extract::cookie::{Cookie, SameSite};
 use chrono::{DateTime, Utc};
-use store_sqlite::tablets::TabletRow;
+use store::tablets::TabletRow;
 
 use crate::AppState;
 use crate::api::{ApiError, auth};

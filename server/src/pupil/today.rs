@@ -6,7 +6,7 @@ use axum::response::{Html, Redirect};
 use chrono::{DateTime, Utc};
 use protocol::PlacementId;
 use serde::Deserialize;
-use store_sqlite::robots::RobotRow;
+use store::robots::RobotRow;
 use uuid::Uuid;
 
 use super::day::{DayLesson, DayView, RobotFacts, day_view, lesson_now};

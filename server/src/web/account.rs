@@ -3,7 +3,7 @@
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use chrono_tz::Tz;
 use server_core::calendar::Calendar;
-use store_sqlite::placements::PlacementRow;
+use store::placements::PlacementRow;
 
 use crate::api::ApiError;
 use crate::{AppState, lessons};

@@ -5,7 +5,7 @@ use axum::extract::{Path, State};
 use axum::response::Html;
 use protocol::RobotId;
 use server_core::access::Action;
-use store_sqlite::audit::{Actor, NewAudit, Subject};
+use store::audit::{Actor, NewAudit, Subject};
 use uuid::Uuid;
 
 use super::{Frame, page, view};

@@ -6,8 +6,8 @@
 use chrono::{DateTime, NaiveDate, Utc};
 use server_core::access::Action;
 use server_core::usage::{self, RobotState};
-use store_sqlite::placements::PlacementRow;
-use store_sqlite::robots::RobotRow;
+use store::placements::PlacementRow;
+use store::robots::RobotRow;
 use uuid::Uuid;
 
 use super::view::{self, Chip, Told};

@@ -11,10 +11,10 @@ use chrono::{DateTime, TimeDelta, Utc};
 use protocol::{Command, RobotId, RoomId};
 use serde::Deserialize;
 use server_core::access::Action;
-use store_sqlite::audit::{Actor, NewAudit, Subject};
-use store_sqlite::organisations::RoomRow;
-use store_sqlite::placements::PlacementRow;
-use store_sqlite::robots::RobotRow;
+use store::audit::{Actor, NewAudit, Subject};
+use store::organisations::RoomRow;
+use store::placements::PlacementRow;
+use store::robots::RobotRow;
 use uuid::Uuid;
 
 use self::lists::Line;

@@ -6,7 +6,7 @@ use axum::response::Html;
 use chrono::{DateTime, Utc};
 use server_core::access::Action;
 use server_core::timetable::{Lesson, now_and_next};
-use store_sqlite::placements::PlacementRow;
+use store::placements::PlacementRow;
 use uuid::Uuid;
 
 use super::account::{self, School};

@@ -13,8 +13,8 @@ use serde::Serialize;
 use server_core::access::Action;
 use server_core::attendance::{Anomaly, AttendanceMinutes, Length};
 use server_core::timetable::Lesson;
-use store_sqlite::audit::{Actor, NewAudit, Subject};
-use store_sqlite::placements::{PlacementRow, PlanStageRow, RegisterMarkRow};
+use store::audit::{Actor, NewAudit, Subject};
+use store::placements::{PlacementRow, PlanStageRow, RegisterMarkRow};
 use uuid::Uuid;
 
 use super::account::{self, School};

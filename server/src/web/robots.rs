@@ -8,8 +8,8 @@ use chrono::{DateTime, Utc};
 use protocol::RobotId;
 use serde::Serialize;
 use server_core::access::Action;
-use store_sqlite::placements::PlacementRow;
-use store_sqlite::robots::RobotRow;
+use store::placements::PlacementRow;
+use store::robots::RobotRow;
 use uuid::Uuid;
 
 use super::fleet::{self, Fleet, RobotView};

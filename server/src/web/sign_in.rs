@@ -6,7 +6,7 @@ use axum::http::{Extensions, HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum_extra::extract::cookie::Cookie;
 use serde::Deserialize;
-use store_sqlite::audit::{Actor, NewAudit, Subject};
+use store::audit::{Actor, NewAudit, Subject};
 
 use super::{Frame, page, view};
 use crate::AppState;

@@ -9,8 +9,8 @@ use protocol::PlacementId;
 use qrcode::QrCode;
 use qrcode::render::svg;
 use server_core::access::Action;
-use store_sqlite::audit::{Actor, NewAudit, Subject};
-use store_sqlite::placements::PlacementRow;
+use store::audit::{Actor, NewAudit, Subject};
+use store::placements::PlacementRow;
 use uuid::Uuid;
 
 use super::{Frame, page, view};

@@ -6,7 +6,7 @@
 use chrono::{DateTime, Datelike, Days, NaiveDate, Utc, Weekday};
 use server_core::attendance::{AttendanceMinutes, Length};
 use server_core::calendar::monday_of;
-use store_sqlite::placements::PlacementRow;
+use store::placements::PlacementRow;
 
 use super::account::School;
 use crate::api::ApiError;

@@ -1,10 +1,9 @@
 //! What robots and bridges noted, for people to read.
 
+use crate::StoreError;
+use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use sqlx::query_as;
 use uuid::Uuid;
-
-use crate::{Store, StoreError};
 
 /// A notable event.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,19 +14,12 @@ pub struct EventRow {
     pub at: DateTime<Utc>,
 }
 
-impl Store {
+/// What robots and bridges noted, for people to read.
+#[async_trait]
+pub trait Events: Send + Sync {
     /// A robot's latest events, the newest first.
     ///
     /// # Errors
     /// The database does not answer.
-    pub async fn robot_events(&self, robot_id: Uuid, limit: i64) -> Result<Vec<EventRow>, StoreError> {
-        Ok(query_as!(
-            EventRow,
-            r#"SELECT what AS "what!", at AS "at!: DateTime<Utc>" FROM robot_event WHERE robot_id = $1 ORDER BY at DESC LIMIT $2"#,
-            robot_id,
-            limit
-        )
-        .fetch_all(&self.read)
-        .await?)
-    }
+    async fn robot_events(&self, robot_id: Uuid, limit: i64) -> Result<Vec<EventRow>, StoreError>;
 }

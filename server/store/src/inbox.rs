@@ -3,19 +3,15 @@
 //! A durable message is known by (device, epoch, seq). A second copy changes nothing and is acknowledged again. A fact that
 //! breaks a rule is kept in quarantine with the reason and counts as received, so that it never blocks what follows.
 
-mod effect;
-
+use crate::StoreError;
+use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use protocol::{AckMessage, EventMessage, HelloMessage, LinkMessage, PresenceMessage, RobotMessage};
-use sqlx::Transaction;
 use uuid::Uuid;
-
-use crate::{Db, Store, StoreError};
 
 /// At most this many gaps are named in one acknowledgement; the rest follow when these are filled.
 pub const MAX_GAPS: usize = 100;
-/// At most this many waiting numbers are looked at for one acknowledgement.
-const MAX_WAITING: i64 = 10_000;
+
 /// Of a quarantined payload this much is kept.
 pub const MAX_QUARANTINED_BYTES: usize = 4096;
 
@@ -96,122 +92,40 @@ pub struct QuarantineRow {
     pub received_at: DateTime<Utc>,
 }
 
-impl Store {
+/// Inbox and effect in one transaction: what arrived while the last commit ran is stored together, then acknowledged.
+#[async_trait]
+pub trait Inbox: Send + Sync {
     /// Stores a batch in one transaction.
     ///
     /// # Errors
     /// The database does not answer; nothing of the batch is stored then.
-    pub async fn ingest(&self, batch: &[Received], now: DateTime<Utc>) -> Result<Ingested, StoreError> {
-        let mut tx = self.begin().await?;
-        let mut ingested = Ingested::default();
-        let mut epochs: Vec<(Uuid, Uuid)> = Vec::new();
-        for message in batch {
-            if let Some((epoch, seq)) = message.number {
-                if !is_known(&mut tx, message.device_id).await? {
-                    quarantine(&mut tx, message, "the device is not known", now, &mut ingested).await?;
-                    continue;
-                }
-                if !epochs.contains(&(message.device_id, epoch)) {
-                    epochs.push((message.device_id, epoch));
-                }
-                if let Seen::Before { same_body } = note(&mut tx, message, epoch, seq, now).await? {
-                    if !same_body {
-                        quarantine(
-                            &mut tx,
-                            message,
-                            "the same number was received before with another body",
-                            now,
-                            &mut ingested,
-                        )
-                        .await?;
-                    }
-                    continue;
-                }
-            }
-            match effect::apply(&mut tx, message, now).await? {
-                Ok(touched) => {
-                    for touched in touched {
-                        if !ingested.touched.contains(&touched) {
-                            ingested.touched.push(touched);
-                        }
-                    }
-                }
-                Err(reason) => quarantine(&mut tx, message, &reason, now, &mut ingested).await?,
-            }
-        }
-        for (device_id, epoch) in epochs {
-            ingested.acks.push((device_id, advance(&mut tx, device_id, epoch).await?));
-        }
-        tx.commit().await?;
-        Ok(ingested)
-    }
+    async fn ingest(&self, batch: &[Received], now: DateTime<Utc>) -> Result<Ingested, StoreError>;
 
     /// Up to which number an epoch of a sender is complete; 0 if nothing came.
     ///
     /// # Errors
     /// The database does not answer.
-    pub async fn acknowledged_through(&self, device_id: Uuid, epoch: Uuid) -> Result<u64, StoreError> {
-        let through = sqlx::query_scalar!(
-            r#"SELECT contiguous AS "contiguous!: i64" FROM inbox_cursor WHERE device_id = $1 AND epoch = $2"#,
-            device_id,
-            epoch
-        )
-        .fetch_optional(&self.read)
-        .await?;
-        Ok(through.map_or(0, |through| u64::try_from(through).unwrap_or(0)))
-    }
+    async fn acknowledged_through(&self, device_id: Uuid, epoch: Uuid) -> Result<u64, StoreError>;
 
     /// The latest messages in quarantine.
     ///
     /// # Errors
     /// The database does not answer.
-    pub async fn quarantined(&self, limit: i64) -> Result<Vec<QuarantineRow>, StoreError> {
-        Ok(sqlx::query_as!(
-            QuarantineRow,
-            r#"SELECT topic AS "topic!", payload AS "payload!: Vec<u8>", reason AS "reason!",
-                      received_at AS "received_at!: DateTime<Utc>"
-               FROM quarantine ORDER BY received_at DESC, quarantine_id DESC LIMIT $1"#,
-            limit
-        )
-        .fetch_all(&self.read)
-        .await?)
-    }
+    async fn quarantined(&self, limit: i64) -> Result<Vec<QuarantineRow>, StoreError>;
 
     /// Forgets the numbers of messages from before `before` that no gap precedes.
     ///
     /// # Errors
     /// The database does not answer.
-    pub async fn trim_inbox(&self, before: DateTime<Utc>) -> Result<u64, StoreError> {
-        let mut tx = self.begin().await?;
-        let done = sqlx::query!(
-            "DELETE FROM inbox WHERE received_at < $1 AND seq <=
-             (SELECT c.contiguous FROM inbox_cursor c WHERE c.device_id = inbox.device_id AND c.epoch = inbox.epoch)",
-            before
-        )
-        .execute(&mut *tx)
-        .await?;
-        tx.commit().await?;
-        Ok(done.rows_affected())
-    }
+    async fn trim_inbox(&self, before: DateTime<Utc>) -> Result<u64, StoreError>;
 
     /// Forgets quarantined messages from before `before`, and all but the latest `keep`.
     ///
     /// # Errors
     /// The database does not answer.
-    pub async fn trim_quarantine(&self, before: DateTime<Utc>, keep: i64) -> Result<u64, StoreError> {
-        let mut tx = self.begin().await?;
-        let done = sqlx::query!(
-            "DELETE FROM quarantine WHERE received_at < $1 OR quarantine_id IN
-             (SELECT q.quarantine_id FROM quarantine q ORDER BY q.received_at DESC, q.quarantine_id DESC LIMIT 1000000 OFFSET $2)",
-            before,
-            keep
-        )
-        .execute(&mut *tx)
-        .await?;
-        tx.commit().await?;
-        Ok(done.rows_affected())
-    }
+    async fn trim_quarantine(&self, before: DateTime<Utc>, keep: i64) -> Result<u64, StoreError>;
 }
+<<<<<<< HEAD
 
 enum Seen {
     First,
@@ -359,3 +273,5 @@ fn kind_word(fact: &Fact) -> &'static str {
 
 #[cfg(test)]
 mod tests;
+=======
+>>>>>>> ecffcd9 (One store, two engines: rows and traits in `store`, queries compiled for SQLite and PostgreSQL; one test-suite on both; migration 0004; PostgreSQL for tests)

@@ -2,13 +2,11 @@
 //!
 //! Nothing here adds one amount of time to another. Minutes are worked out by `server_core::attendance` from these rows.
 
+use crate::StoreError;
+use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use protocol::{ClosedBy, EndReason, PresenceMessage, Tier};
-use sqlx::Transaction;
+use protocol::Tier;
 use uuid::Uuid;
-
-use crate::inbox::Refused;
-use crate::{Db, Store, StoreError};
 
 /// One interval with what the pupil did in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,77 +56,27 @@ pub struct IncompleteVisitRow {
     pub held_ms: i64,
 }
 
-impl Store {
+/// Presence intervals: facts merged by their maximum, so that a repetition, a late copy or another order changes nothing.
+#[async_trait]
+pub trait Presence: Send + Sync {
     /// A pupil's intervals that touch `[from, until)`, through any robot, by time.
     ///
     /// # Errors
     /// The database does not answer, or holds an unreadable tier.
-    pub async fn presence_of_pupil(
+    async fn presence_of_pupil(
         &self,
         pupil_id: Uuid,
         from: DateTime<Utc>,
         until: DateTime<Utc>,
-    ) -> Result<Vec<PresenceRow>, StoreError> {
-        let rows = sqlx::query!(
-            r#"SELECT i.session_id AS "session_id!: Uuid", v.placement_id AS "placement_id!: Uuid", v.robot_id AS "robot_id!: Uuid",
-                      i.n AS "n!: i64", i.tier AS "tier!", i.from_at AS "from_at!: DateTime<Utc>",
-                      i.until_at AS "until_at!: DateTime<Utc>", i.span_ms AS "span_ms!: i64", i.spoke_ms AS "spoke_ms!: i64",
-                      i.hands AS "hands!: i64", i.looks AS "looks!: i64", i.feelings AS "feelings!: i64",
-                      (i.closed_by IS NULL) AS "is_open!: bool", i.clock_offset_ms AS "clock_offset_ms!: i64"
-               FROM presence_interval i JOIN visit v ON v.session_id = i.session_id
-                    JOIN placement p ON p.placement_id = v.placement_id
-               WHERE p.pupil_id = $1 AND i.from_at < $3 AND i.until_at > $2
-               ORDER BY i.from_at, i.session_id, i.n"#,
-            pupil_id,
-            from,
-            until
-        )
-        .fetch_all(&self.read)
-        .await?;
-        rows.into_iter()
-            .map(|row| {
-                Ok(PresenceRow {
-                    session_id: row.session_id,
-                    placement_id: row.placement_id,
-                    robot_id: row.robot_id,
-                    n: row.n,
-                    tier: tier_of(&row.tier).ok_or(StoreError::Unreadable { what: "tier" })?,
-                    from_at: row.from_at,
-                    until_at: row.until_at,
-                    span_ms: row.span_ms,
-                    spoke_ms: row.spoke_ms,
-                    hands: row.hands,
-                    looks: row.looks,
-                    feelings: row.feelings,
-                    is_open: row.is_open,
-                    clock_offset_ms: row.clock_offset_ms,
-                })
-            })
-            .collect()
-    }
+    ) -> Result<Vec<PresenceRow>, StoreError>;
 
     /// A pupil's visits that ended since `from` and whose bridge counted more, or less, than is held here.
     ///
     /// # Errors
     /// The database does not answer.
-    pub async fn incomplete_visits(&self, pupil_id: Uuid, from: DateTime<Utc>) -> Result<Vec<IncompleteVisitRow>, StoreError> {
-        Ok(sqlx::query_as!(
-            IncompleteVisitRow,
-            r#"SELECT v.session_id AS "session_id!: Uuid", v.reported_intervals AS "reported_intervals!: i64",
-                      v.reported_ms AS "reported_ms!: i64", count(i.n) AS "held_intervals!: i64",
-                      CAST(coalesce(sum(i.span_ms), 0) AS BIGINT) AS "held_ms!: i64"
-               FROM visit v JOIN placement p ON p.placement_id = v.placement_id
-                    LEFT JOIN presence_interval i ON i.session_id = v.session_id
-               WHERE p.pupil_id = $1 AND v.ended_at >= $2 AND v.reported_intervals IS NOT NULL
-               GROUP BY v.session_id, v.reported_intervals, v.reported_ms
-               HAVING count(i.n) <> v.reported_intervals OR CAST(coalesce(sum(i.span_ms), 0) AS BIGINT) <> v.reported_ms"#,
-            pupil_id,
-            from
-        )
-        .fetch_all(&self.read)
-        .await?)
-    }
+    async fn incomplete_visits(&self, pupil_id: Uuid, from: DateTime<Utc>) -> Result<Vec<IncompleteVisitRow>, StoreError>;
 }
+<<<<<<< HEAD
 
 /// Merges one presence fact. The inner `Err` says which rule it breaks; nothing is written then.
 pub(crate) async fn merge(
@@ -268,3 +216,5 @@ fn whole(value: u64) -> i64 {
 
 #[cfg(test)]
 mod tests;
+=======
+>>>>>>> ecffcd9 (One store, two engines: rows and traits in `store`, queries compiled for SQLite and PostgreSQL; one test-suite on both; migration 0004; PostgreSQL for tests)

@@ -10,7 +10,7 @@ use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use server::demo::ids;
 use server::{AppState, Config};
 use server_core::access::Role;
-use store_sqlite::staff::{NewStaff, StaffRoleRow};
+use store::staff::{NewStaff, StaffRoleRow};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
@@ -60,7 +60,7 @@ impl World {
         let key = folder.path().join("grant.pem");
         std::fs::write(&key, rcgen::KeyPair::generate_for(&rcgen::PKCS_ED25519).unwrap().serialize_pem()).unwrap();
         let config = Config {
-            database: folder.path().join("windowseat.db"),
+            database: folder.path().join("windowseat.db").into(),
             grant_key_file: key,
             public_url: "http://localhost".to_owned(),
             mqtt: mqtt_link::MqttConfig {

@@ -7,7 +7,7 @@ use protocol::{Active, Envelope, Kind, MessageId, PresenceMessage, SCHEMA_VERSIO
 use reqwest::StatusCode;
 use server::Change;
 use server::demo::ids;
-use store_sqlite::placements::NewPlacement;
+use store::placements::NewPlacement;
 use uuid::Uuid;
 
 use crate::harness::{Browser, World};
@@ -135,7 +135,7 @@ async fn names_are_text_and_never_markup() {
     let world = World::start().await;
     let (pupil_id, robot, placement_id) = (Uuid::from_u128(0xb1), Uuid::from_u128(0xb2), Uuid::from_u128(0xb3));
     let store = &world.state.store;
-    let pupil = store_sqlite::placements::NewPupil {
+    let pupil = store::placements::NewPupil {
         pupil_id,
         organisation_id: ids::ALDER_ROAD,
         name: "<lab> \"Q\"",
@@ -143,7 +143,7 @@ async fn names_are_text_and_never_markup() {
         year_group: 9,
     };
     store.add_pupil(&pupil).await.unwrap();
-    store.set_device(robot, store_sqlite::robots::DeviceKind::Robot, b"x").await.unwrap();
+    store.set_device(robot, store::robots::DeviceKind::Robot, b"x").await.unwrap();
     store.add_robot(robot, ids::ALDER_ROAD, "<wren>", None).await.unwrap();
     let today = world.now().date_naive();
     let placement = NewPlacement {

@@ -53,7 +53,7 @@ async fn the_cookie_is_closed_to_scripts_and_the_database_holds_no_token() {
     );
     let token = session["ws-staff=".len()..].split(';').next().unwrap();
     assert_eq!(token.len(), 43, "256 bits");
-    let file = std::fs::read(world.state.config.database.with_extension("db-wal")).unwrap();
+    let file = std::fs::read(world.state.config.database.file().unwrap().with_extension("db-wal")).unwrap();
     assert!(!file.windows(token.len()).any(|window| window == token.as_bytes()), "only its hash is stored");
     world.stop().await;
 }

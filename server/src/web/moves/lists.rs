@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use server_core::timetable::Lesson;
-use store_sqlite::robots::RobotRow;
+use store::robots::RobotRow;
 use uuid::Uuid;
 
 use super::CARRY_FROM;

@@ -1,0 +1,139 @@
+//! The server's store on PostgreSQL 15 or later: pool, transactions, migrations, and the shared queries compiled against it.
+//!
+//! Several servers may share one database. What people do is written by one transaction at a time, whichever server it comes
+//! from ([`Engine::begin`] takes one advisory lock), so code that reads and then writes is as safe as on SQLite, which has one
+//! writer anyway. The ingest does not queue there: it locks the rows it works on, always in the same order.
+//!
+//! The queries live in `../queries`, one file per subject, in SQL that SQLite reads too (`$1`, ON CONFLICT, RETURNING; time is
+//! always a parameter).
+
+use std::str::FromStr as _;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{PgPool, Postgres, Transaction};
+use store::{Database, Store, StoreError};
+
+/// The queries, in SQL that SQLite reads too; compiled here against this engine.
+#[path = "../../queries"]
+mod queries {
+    mod audit;
+    mod events;
+    mod inbox;
+    mod lessons;
+    mod organisations;
+    mod placements;
+    mod presence;
+    mod robots;
+    mod staff;
+    mod tablets;
+}
+
+/// The engine that the shared queries are compiled for.
+type Db = Postgres;
+
+/// How long a caller waits for a free connection before it fails.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+/// Connections of one server; more callers wait for [`ACQUIRE_TIMEOUT`].
+const CONNECTIONS: u32 = 12;
+/// How long a statement waits for a lock before it fails.
+const LOCK_TIMEOUT: &str = "5s";
+/// How long a statement may run before it fails.
+const STATEMENT_TIMEOUT: &str = "30s";
+/// A transaction whose program hangs is ended after this time, so that its locks go.
+const IDLE_IN_TRANSACTION_TIMEOUT: &str = "30s";
+/// How long a server waits at its start until the tables are up to date, by itself or by another that started with it.
+const MIGRATE_WITHIN: Duration = Duration::from_secs(120);
+/// Names the lock that serialises people's writes. Any number will do; the migrations of sqlx use another.
+const PEOPLES_WRITES: i64 = 0x5769_6e64_6f77;
+
+/// The pool.
+#[derive(Debug)]
+struct Engine {
+    read: PgPool,
+}
+
+/// Connects to the database and brings its tables up to date. Safe while other servers do the same.
+///
+/// `url` is `postgres://user@host:port/database`. A password is taken from `password`, else from the URL, else from the password
+/// file that PostgreSQL's own clients read (`~/.pgpass`, or the one named by `PGPASSFILE`).
+///
+/// # Errors
+/// The database cannot be reached, or its tables cannot be brought up to date in time.
+pub async fn open(url: &str, password: Option<&str>) -> Result<Store, StoreError> {
+    let mut options = PgConnectOptions::from_str(url)
+        .map_err(|source| StoreError::Open { database: "that the configuration names".to_owned(), source })?;
+    if let Some(password) = password {
+        options = options.password(password);
+    }
+    let database = shown(&options);
+    let failed = |source| StoreError::Open { database: database.clone(), source };
+    let options = options.application_name("windowseat").options([
+        ("statement_timeout", STATEMENT_TIMEOUT),
+        ("lock_timeout", LOCK_TIMEOUT),
+        ("idle_in_transaction_session_timeout", IDLE_IN_TRANSACTION_TIMEOUT),
+        ("timezone", "UTC"),
+    ]);
+    migrate(&options, &database).await?;
+    let read = PgPoolOptions::new()
+        .max_connections(CONNECTIONS)
+        .acquire_timeout(ACQUIRE_TIMEOUT)
+        .connect_with(options)
+        .await
+        .map_err(failed)?;
+    Ok(Store::new(Engine { read }))
+}
+
+/// On a connection of its own: the wait for another server's migration may be longer than a statement's.
+async fn migrate(options: &PgConnectOptions, database: &str) -> Result<(), StoreError> {
+    let work = async {
+        let failed = |source| StoreError::Open { database: database.to_owned(), source };
+        let patient = options.clone().options([("statement_timeout", "0"), ("lock_timeout", "0")]);
+        let one = PgPoolOptions::new().max_connections(1).connect_with(patient).await.map_err(failed)?;
+        sqlx::migrate!("./migrations")
+            .run(&one)
+            .await
+            .map_err(|source| StoreError::Migrate { database: database.to_owned(), source })?;
+        one.close().await;
+        Ok(())
+    };
+    tokio::time::timeout(MIGRATE_WITHIN, work)
+        .await
+        .map_err(|_| StoreError::MigrateTooSlow { database: database.to_owned(), within: MIGRATE_WITHIN })?
+}
+
+/// What errors and logs call the database: without user and password.
+fn shown(options: &PgConnectOptions) -> String {
+    let name = options.get_database().unwrap_or(options.get_username());
+    match options.get_socket() {
+        Some(socket) => format!("{name} at {}", socket.display()),
+        None => format!("{name} at {}:{}", options.get_host(), options.get_port()),
+    }
+}
+
+impl Engine {
+    /// A write transaction for what people do; the only one at a time among all servers. Rolled back unless committed.
+    async fn begin(&self) -> Result<Transaction<'static, Db>, StoreError> {
+        let mut tx = self.read.begin().await?;
+        sqlx::query!("SELECT pg_advisory_xact_lock($1)", PEOPLES_WRITES).execute(&mut *tx).await?;
+        Ok(tx)
+    }
+
+    /// A write transaction of the ingest: many at a time; it locks its rows itself.
+    async fn begin_ingest(&self) -> Result<Transaction<'static, Db>, StoreError> {
+        Ok(self.read.begin().await?)
+    }
+}
+
+#[async_trait]
+impl Database for Engine {
+    async fn ping(&self) -> Result<(), StoreError> {
+        sqlx::query!("SELECT 1 AS one").fetch_one(&self.read).await?;
+        Ok(())
+    }
+
+    async fn close(&self) {
+        self.read.close().await;
+    }
+}

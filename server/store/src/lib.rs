@@ -1,0 +1,119 @@
+//! What the server keeps: row types, one trait a subject, and [`Store`], the handle that everyone holds.
+//!
+//! Nothing here knows an engine. The queries are `../queries`, one text that the packages `store-sqlite` and `store-postgres`
+//! compile and check against their own; each opens a database and returns a [`Store`]. Callers see row structs; a write is one
+//! transaction; a read is one statement or a few that need not agree to the millisecond.
+
+use std::ops::Deref;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+pub mod audit;
+pub mod events;
+pub mod inbox;
+pub mod lessons;
+pub mod organisations;
+pub mod placements;
+pub mod presence;
+pub mod robots;
+pub mod staff;
+pub mod tablets;
+
+/// A handle to the database, whichever engine it is. Cheap to clone; derefs to [`Database`], so `store.robots().await` reads
+/// rows without a trait in scope.
+#[derive(Clone)]
+pub struct Store(Arc<dyn Database>);
+
+/// Everything that a database of the server can do; each subject has its own trait.
+#[async_trait]
+pub trait Database:
+    audit::Audit
+    + events::Events
+    + inbox::Inbox
+    + lessons::Timetable
+    + organisations::Organisations
+    + placements::Placements
+    + presence::Presence
+    + robots::Robots
+    + staff::Staff
+    + tablets::Tablets
+    + std::fmt::Debug
+{
+    /// Whether the database answers.
+    ///
+    /// # Errors
+    /// It does not.
+    async fn ping(&self) -> Result<(), StoreError>;
+
+    /// Waits for running statements and closes the connections.
+    async fn close(&self);
+}
+
+/// Why the store could not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// Opening the database.
+    #[error("cannot open the database {database}")]
+    Open {
+        /// Which one; never with a password.
+        database: String,
+        /// What went wrong.
+        source: sqlx::Error,
+    },
+    /// Bringing its tables up to date.
+    #[error("cannot bring the database {database} up to date")]
+    Migrate {
+        /// Which one; never with a password.
+        database: String,
+        /// What went wrong.
+        source: sqlx::migrate::MigrateError,
+    },
+    /// Bringing its tables up to date did not end in time: another program may be at it.
+    #[error("the database {database} was not brought up to date within {} s", within.as_secs())]
+    MigrateTooSlow {
+        /// Which one; never with a password.
+        database: String,
+        /// How long was waited.
+        within: std::time::Duration,
+    },
+    /// A statement or a commit.
+    #[error("the database did not answer as expected")]
+    Query(#[from] sqlx::Error),
+    /// A stored value that this program cannot read.
+    #[error("the database holds an unreadable {what}")]
+    Unreadable {
+        /// Which kind of value.
+        what: &'static str,
+    },
+}
+
+impl Store {
+    /// Wraps an open database.
+    #[must_use]
+    pub fn new(database: impl Database + 'static) -> Self {
+        Self(Arc::new(database))
+    }
+}
+
+impl Deref for Store {
+    type Target = dyn Database;
+
+    fn deref(&self) -> &Self::Target {
+        &*self.0
+    }
+}
+
+impl std::fmt::Debug for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl StoreError {
+    /// Whether a write broke a rule that something is there only once.
+    #[must_use]
+    pub fn is_unique_violation(&self) -> bool {
+        matches!(self, Self::Query(sqlx::Error::Database(error)) if error.is_unique_violation())
+    }
+}

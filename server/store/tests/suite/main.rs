@@ -1,0 +1,11 @@
+//! The one test-suite of the store: every test runs on SQLite and on PostgreSQL, each time in a database of its own.
+
+mod audit;
+mod inbox;
+mod lessons;
+mod opening;
+mod placements;
+mod presence;
+mod robots;
+mod staff;
+mod world;

@@ -1,0 +1,135 @@
+//! Laws of merging: order, copies and lateness change nothing.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use engines::{Engine, Fresh, on_each_engine};
+use protocol::{Active, ClosedBy, EndReason, PlacementId, PresenceMessage, RobotId, SessionId, Tier};
+use store::inbox::{Fact, Received, Touched};
+use store::presence::{IncompleteVisitRow, PresenceRow};
+use uuid::Uuid;
+
+use crate::world::{BRIDGE, PLACEMENT, PUPIL, ROBOT, fill};
+
+on_each_engine!(
+    every_order_of_the_same_facts_gives_the_same_rows,
+    a_visit_that_lacks_an_interval_is_found_by_the_bridges_own_count,
+    an_interval_told_with_another_beginning_is_refused_and_the_first_one_stays,
+    presence_says_when_the_robot_was_last_used,
+    a_placement_of_another_robot_is_refused
+);
+
+fn at(second: i64) -> DateTime<Utc> {
+    "2026-11-23T09:00:00Z".parse::<DateTime<Utc>>().unwrap() + TimeDelta::seconds(second)
+}
+
+fn interval(n: u32, tier: Tier, from_s: i64, length_s: i64, closed_by: Option<ClosedBy>) -> PresenceMessage {
+    PresenceMessage::Interval {
+        session: SessionId(Uuid::from_u128(50)),
+        placement: PlacementId(PLACEMENT),
+        robot: RobotId(ROBOT),
+        n,
+        tier,
+        from: at(from_s),
+        until: at(from_s + length_s),
+        span_ms: u64::try_from(length_s).unwrap() * 1000,
+        clock_offset_ms: None,
+        active: Active { spoke_ms: u64::try_from(length_s).unwrap(), hands: n, looks: 0, feelings: 0 },
+        closed_by,
+    }
+}
+
+fn ended(second: i64, intervals: u32, total_ms: u64) -> PresenceMessage {
+    PresenceMessage::Ended {
+        session: SessionId(Uuid::from_u128(50)),
+        placement: PlacementId(PLACEMENT),
+        robot: RobotId(ROBOT),
+        at: at(second),
+        reason: EndReason::Left,
+        intervals,
+        total_ms,
+    }
+}
+
+fn message(fact: PresenceMessage, seq: u64) -> Received {
+    Received {
+        device_id: BRIDGE,
+        message_id: Uuid::now_v7(),
+        number: Some((Uuid::from_u128(100), seq)),
+        body_sha256: vec![],
+        offset_ms: -i64::try_from(seq).unwrap(),
+        fact: Fact::Presence(fact),
+        topic: String::new(),
+        payload: vec![],
+    }
+}
+
+/// Stores the facts in this order, each with a fresh number, and returns the rows and the reasons for quarantine.
+async fn stored(engine: Engine, facts: &[PresenceMessage]) -> (Vec<PresenceRow>, Vec<IncompleteVisitRow>, Vec<String>) {
+    let store = Fresh::on(engine).await;
+    fill(&store).await;
+    let mut reasons = Vec::new();
+    for (fact, seq) in facts.iter().zip(1..) {
+        reasons.extend(store.ingest(&[message(fact.clone(), seq)], at(10_000)).await.unwrap().quarantined);
+    }
+    let rows = store.presence_of_pupil(PUPIL, at(-100_000), at(100_000)).await.unwrap();
+    let incomplete = store.incomplete_visits(PUPIL, at(-100_000)).await.unwrap();
+    (rows, incomplete, reasons)
+}
+
+async fn every_order_of_the_same_facts_gives_the_same_rows(fresh: Fresh) {
+    let facts = [
+        interval(1, Tier::Video, 0, 30, None),
+        interval(1, Tier::Video, 0, 60, None),
+        interval(1, Tier::Video, 0, 75, Some(ClosedBy::TierChange)),
+        interval(2, Tier::Audio, 75, 20, Some(ClosedBy::End)),
+        ended(95, 2, 95_000),
+    ];
+    let strip =
+        |rows: Vec<PresenceRow>| rows.into_iter().map(|row| PresenceRow { clock_offset_ms: 0, ..row }).collect::<Vec<_>>();
+    let (rows, incomplete, reasons) = stored(fresh.engine, &facts).await;
+    assert_eq!((rows.len(), incomplete.len(), reasons.len()), (2, 0, 0));
+    assert_eq!((rows[0].span_ms, rows[0].until_at, rows[0].is_open, rows[0].spoke_ms), (75_000, at(75), false, 75));
+    assert_eq!(rows[0].clock_offset_ms, -1, "the least delayed copy measures the clock");
+    let rows = strip(rows);
+    for rotation in 1..facts.len() {
+        let mut order = facts.to_vec();
+        order.rotate_left(rotation);
+        order.extend(facts.iter().rev().cloned());
+        assert_eq!(strip(stored(fresh.engine, &order).await.0), rows, "rotated by {rotation}, then again backwards");
+    }
+}
+
+async fn a_visit_that_lacks_an_interval_is_found_by_the_bridges_own_count(fresh: Fresh) {
+    let (_, incomplete, _) = stored(fresh.engine, &[interval(1, Tier::Video, 0, 60, None), ended(95, 2, 95_000)]).await;
+    assert_eq!(incomplete.len(), 1);
+    let visit = &incomplete[0];
+    assert_eq!((visit.held_intervals, visit.reported_intervals, visit.held_ms, visit.reported_ms), (1, 2, 60_000, 95_000));
+}
+
+async fn an_interval_told_with_another_beginning_is_refused_and_the_first_one_stays(fresh: Fresh) {
+    let (rows, _, reasons) = stored(
+        fresh.engine,
+        &[interval(1, Tier::Video, 0, 60, None), interval(1, Tier::Video, 5, 90, None), interval(1, Tier::Audio, 0, 90, None)],
+    )
+    .await;
+    assert_eq!(reasons, ["the interval is already known with another beginning or tier"; 2]);
+    assert_eq!(rows.iter().map(|row| (row.tier, row.span_ms)).collect::<Vec<_>>(), [(Tier::Video, 60_000)]);
+}
+
+async fn presence_says_when_the_robot_was_last_used(store: Fresh) {
+    fill(&store).await;
+    for (seq, fact) in (1..).zip([interval(1, Tier::Video, 0, 60, None), interval(2, Tier::Video, -600, 60, None)]) {
+        let ingested = store.ingest(&[message(fact, seq)], at(10_000)).await.unwrap();
+        assert_eq!(ingested.touched, [Touched::Pupil(PUPIL), Touched::Robot(ROBOT)]);
+    }
+    assert_eq!(store.robot(ROBOT).await.unwrap().unwrap().last_used_at, Some(at(60)));
+}
+
+async fn a_placement_of_another_robot_is_refused(fresh: Fresh) {
+    let fact = match ended(1, 0, 0) {
+        PresenceMessage::Ended { session, placement, at, reason, intervals, total_ms, .. } => {
+            PresenceMessage::Ended { session, placement, robot: RobotId(Uuid::from_u128(9)), at, reason, intervals, total_ms }
+        }
+        other => other,
+    };
+    assert_eq!(stored(fresh.engine, &[fact]).await.2, ["the placement is for another robot"]);
+}
