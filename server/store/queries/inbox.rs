@@ -214,6 +214,7 @@ async fn advance(tx: &mut Transaction<'static, Db>, device_id: Uuid, epoch: Uuid
         epoch,
         through: u64::try_from(through).unwrap_or(0),
         gaps: gaps.into_iter().map(|(a, b)| (u64::try_from(a).unwrap_or(0), u64::try_from(b).unwrap_or(0))).collect(),
+        clock: None,
     })
 }
 

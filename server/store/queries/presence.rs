@@ -204,6 +204,7 @@ fn end_word(reason: EndReason) -> &'static str {
         EndReason::GrantEnded => "grant_ended",
         EndReason::Shutdown => "shutdown",
         EndReason::Recovery => "recovery",
+        EndReason::Revoked => "revoked",
     }
 }
 

@@ -20,6 +20,8 @@ pub mod robots;
 pub mod staff;
 pub mod tablets;
 
+pub use robots::DeviceKind;
+
 /// A handle to the database, whichever engine it is. Cheap to clone; derefs to [`Database`], so `store.robots().await` reads
 /// rows without a trait in scope.
 #[derive(Clone)]
