@@ -12,7 +12,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bridge_core::outbox::{Acked, Outcome, Queue};
-use bridge_core::session::Record;
+use bridge_core::session::{Checkpoint, Record};
+use chrono::SecondsFormat;
 use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
@@ -89,7 +90,22 @@ pub async fn open(config: &OutboxConfig, clock: &dyn Clock) -> Result<Store, Sto
         tracing::warn!(session.id = %checkpoint.visit.session, "this bridge was killed during a session: it is ended at its last checkpoint");
     }
     tx.commit().await.map_err(StoreError::from)?;
+    left_open.iter().flat_map(Checkpoint::recover).for_each(|fact| tell(&fact));
     Ok(store)
+}
+
+/// Says what is closed, once it is on disk: whoever doubts the ledger can hold this log against it.
+fn tell(fact: &PresenceMessage) {
+    match fact {
+        PresenceMessage::Interval { session, placement, n, tier, from, span_ms, closed_by: Some(closed_by), .. } => {
+            let from = from.to_rfc3339_opts(SecondsFormat::Millis, true);
+            tracing::info!(session.id = %session, placement.id = %placement, n, ?tier, from, span_ms, ?closed_by, "an interval is closed");
+        }
+        PresenceMessage::Interval { closed_by: None, .. } => {}
+        PresenceMessage::Ended { session, placement, reason, intervals, total_ms, .. } => {
+            tracing::info!(session.id = %session, placement.id = %placement, ?reason, intervals, total_ms, "a session is closed");
+        }
+    }
 }
 
 impl Outbox {
@@ -184,7 +200,11 @@ impl Outbox {
                 if std::mem::take(&mut self.is_failing) {
                     tracing::info!("the outbox can be written again");
                 }
-                self.unsaved.clear();
+                for work in self.unsaved.drain(..) {
+                    if let Work::Record(record) = work {
+                        record.facts.iter().for_each(tell);
+                    }
+                }
             }
             Err(error) => {
                 if !std::mem::replace(&mut self.is_failing, true) {

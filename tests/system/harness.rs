@@ -3,11 +3,7 @@
 //! Stories wait for conditions, never for time; each wait has a limit and says what it waited for.
 
 pub mod broker;
-pub mod peer;
 pub mod program;
-pub mod staff;
-pub mod tablet;
-pub mod wait;
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -16,9 +12,10 @@ use std::sync::Arc;
 use protocol::{Clock, FastClock, SystemClock};
 use windowseat::up::{self, Settings, Up};
 
+pub use actors::wait::{SOON, eventually};
+pub use actors::{peer, staff, tablet};
 use staff::Staff;
 use tablet::Tablet;
-pub use wait::{SOON, eventually};
 
 /// The Monday morning of every story: a lesson is on in the demo school.
 pub const MONDAY: &str = "2026-11-23T09:10";

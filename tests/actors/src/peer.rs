@@ -9,6 +9,7 @@ use protocol::control::{Control, ControlMessage};
 use reqwest::{Client, StatusCode};
 use rtc::rtp_transceiver::rtp_sender::RtpCodecKind;
 use tokio::sync::watch;
+use tokio::time::Instant;
 use webrtc::data_channel::{DataChannel, DataChannelEvent};
 use webrtc::media_stream::track_remote::{TrackRemote, TrackRemoteEvent};
 use webrtc::peer_connection::{
@@ -18,7 +19,7 @@ use webrtc::peer_connection::{
 use webrtc::rtp_transceiver::{RTCRtpTransceiverDirection, RTCRtpTransceiverInit};
 use webrtc::runtime::default_runtime;
 
-use super::{SOON, eventually};
+use crate::wait::{SOON, eventually};
 
 /// A viewing connection.
 pub struct Viewer {
@@ -33,12 +34,36 @@ pub struct Viewer {
 /// A refused offer: status and body.
 pub type Refusal = (StatusCode, String);
 
+/// What arrived, so far.
 #[derive(Default)]
-struct Heard {
+pub struct Heard {
     video_packets: AtomicU64,
     video_frames: AtomicU64,
     audio_packets: AtomicU64,
+    runs: Mutex<Vec<Run>>,
     texts: Mutex<Vec<ControlMessage>>,
+}
+
+/// From the first to the last packet of media that came without a pause longer than [`LONGEST_PAUSE`].
+pub type Run = (Instant, Instant);
+
+/// A second without a packet is a second without class.
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+
+impl Heard {
+    /// When media came.
+    pub fn runs(&self) -> Vec<Run> {
+        self.runs.lock().unwrap().clone()
+    }
+
+    fn packet_came(&self) {
+        let now = Instant::now();
+        let mut runs = self.runs.lock().unwrap();
+        match runs.last_mut() {
+            Some((_, last)) if now.duration_since(*last) < LONGEST_PAUSE => *last = now,
+            _ => runs.push((now, now)),
+        }
+    }
 }
 
 struct Handler {
@@ -60,6 +85,7 @@ impl PeerConnectionEventHandler for Handler {
         tokio_util::task::TaskTracker::new().spawn(async move {
             while let Some(event) = track.poll().await {
                 if let TrackRemoteEvent::OnRtpPacket(packet) = event {
+                    heard.packet_came();
                     if is_video {
                         heard.video_packets.fetch_add(1, Ordering::Relaxed);
                         heard.video_frames.fetch_add(u64::from(packet.header.marker), Ordering::Relaxed);
@@ -104,7 +130,13 @@ impl Viewer {
         peer.set_local_description(offer).await.unwrap();
         let _ = tokio::time::timeout(Duration::from_secs(5), is_gathered.wait_for(|done| *done)).await;
         let offer = peer.local_description().await.unwrap().sdp;
-        let answer = post_offer(client, url, token, offer).await?;
+        let answer = match post_offer(client, url, token, offer).await {
+            Ok(answer) => answer,
+            Err(refusal) => {
+                let _ = peer.close().await;
+                return Err(refusal);
+            }
+        };
         peer.set_remote_description(RTCSessionDescription::answer(answer.sdp).unwrap()).await.unwrap();
         let resource = reqwest::Url::parse(url).unwrap().join(&answer.location).unwrap().to_string();
         Ok(Self { peer: Arc::new(peer), channel, heard, client: client.clone(), resource, token: token.to_owned() })
@@ -113,6 +145,16 @@ impl Viewer {
     /// Frames of the picture that arrived whole or not; packets of sound.
     pub fn received(&self) -> (u64, u64) {
         (self.heard.video_frames.load(Ordering::Relaxed), self.heard.audio_packets.load(Ordering::Relaxed))
+    }
+
+    /// When media came.
+    pub fn runs(&self) -> Vec<Run> {
+        self.heard.runs()
+    }
+
+    /// What arrives, also after this viewer has gone.
+    pub fn heard(&self) -> Arc<Heard> {
+        Arc::clone(&self.heard)
     }
 
     /// Waits for so many frames and packets of sound.
@@ -157,8 +199,19 @@ impl Viewer {
 
     /// Leaves as the page does.
     pub async fn leaves(self) {
-        let answer = self.client.delete(&self.resource).bearer_auth(&self.token).send().await.unwrap();
-        assert!(answer.status().is_success(), "DELETE answered {}", answer.status());
+        let status = self.tries_to_leave().await;
+        assert!(status.as_ref().is_ok_and(StatusCode::is_success), "DELETE answered {status:?}");
+    }
+
+    /// Leaves as the page does, from a bridge that may be gone, and returns what it answered.
+    pub async fn tries_to_leave(self) -> Result<StatusCode, String> {
+        let answer = self.client.delete(&self.resource).bearer_auth(&self.token).send().await;
+        let _ = self.peer.close().await;
+        answer.map(|answer| answer.status()).map_err(|error| error.to_string())
+    }
+
+    /// Is gone without a word to the bridge, as a page that gives up a connection.
+    pub async fn gives_up(self) {
         let _ = self.peer.close().await;
     }
 }
@@ -169,10 +222,12 @@ struct Answer {
 }
 
 async fn post_offer(client: &Client, url: &str, token: &str, sdp: String) -> Result<Answer, Refusal> {
-    let answer = client.post(url).bearer_auth(token).header("content-type", "application/sdp").body(sdp).send().await.unwrap();
+    let away = |error: reqwest::Error| (StatusCode::BAD_GATEWAY, error.to_string());
+    let request = client.post(url).bearer_auth(token).header("content-type", "application/sdp").body(sdp);
+    let answer = request.send().await.map_err(away)?;
     let status = answer.status();
     let location = answer.headers().get("location").and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
-    let sdp = answer.text().await.unwrap();
+    let sdp = answer.text().await.map_err(away)?;
     if status == StatusCode::CREATED { Ok(Answer { sdp, location }) } else { Err((status, sdp)) }
 }
 

@@ -2,8 +2,8 @@
 
 use reqwest::{Client, StatusCode};
 
-use super::peer::Viewer;
-use super::staff::browser;
+use crate::peer::{Refusal, Viewer};
+use crate::staff::browser;
 
 /// What every tablet here is opened with.
 pub const PIN: &str = "2580";
@@ -39,10 +39,16 @@ impl Tablet {
     }
 
     /// The permission to view, or the answer that refuses it.
-    pub async fn permit(&self) -> Result<Permit, (StatusCode, String)> {
-        let answer = self.client.post(format!("{}/class/join", self.url)).header("x-windowseat", "1").send().await.unwrap();
+    pub async fn permit(&self) -> Result<Permit, Refusal> {
+        self.permit_at(&self.url).await
+    }
+
+    /// The same, of another replica of the server.
+    pub async fn permit_at(&self, url: &str) -> Result<Permit, Refusal> {
+        let away = |error: reqwest::Error| (StatusCode::BAD_GATEWAY, error.to_string());
+        let answer = self.client.post(format!("{url}/class/join")).header("x-windowseat", "1").send().await.map_err(away)?;
         let status = answer.status();
-        let body = answer.text().await.unwrap();
+        let body = answer.text().await.map_err(away)?;
         if status == StatusCode::OK { Ok(serde_json::from_str(&body).unwrap()) } else { Err((status, body)) }
     }
 
@@ -50,6 +56,11 @@ impl Tablet {
     pub async fn join(&self) -> Viewer {
         let permit = self.permit().await.unwrap();
         Viewer::open(&self.client, &self.whep_url(&permit), &permit.token).await.unwrap()
+    }
+
+    /// Its browser.
+    pub fn client(&self) -> &Client {
+        &self.client
     }
 
     /// Where `permit` lets it view.
