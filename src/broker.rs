@@ -139,7 +139,7 @@ impl User {
 
     fn may_subscribe(self, filter: &str) -> bool {
         match self {
-            Self::Server => [Topic::SERVER_SHARED, Topic::SERVER_ALL].contains(&filter) || filter.starts_with("ws/"),
+            Self::Server => filter.starts_with("ws/") || filter == Topic::SERVER_SHARED,
             // Not `#`: the branch downward carries permissions, which are no one's to read but the robot's.
             Self::Operator => {
                 let mut levels = filter.split('/');
@@ -269,7 +269,7 @@ mod tests {
         check(
             SERVER,
             &[(&format!("ws/v1/{ROBIN}/down/ack"), true), (&format!("ws/v1/{ROBIN}/up/robot"), false)],
-            &[(Topic::SERVER_SHARED, true), (Topic::SERVER_ALL, true), ("#", false)],
+            &[(Topic::SERVER_SHARED, true), (Topic::SERVER_HELLO, true), (Topic::SERVER_ALL, true), ("#", false)],
         );
     }
 }

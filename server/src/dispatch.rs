@@ -1,17 +1,13 @@
 //! What the server sends down, and the permissions it signs: to robots by MQTT, to a pupil's tablet through its page.
 //!
-//! A robot gets its permission to publish when it says hello, when a bridge comes, and again at half of its time. Requests to a
-//! robot (carry, set room) are sent once and expire after a minute: the robot's next report shows what it did.
-
-use std::collections::HashMap;
-use std::sync::{Arc, OnceLock};
-use std::time::Duration;
+//! Which bridge a robot is sent to is decided in `placing`. Requests to a robot (carry, set room) are sent once and expire after a
+//! minute: the robot's next report shows what it did.
 
 use anyhow::Context as _;
 use chrono::{DateTime, TimeDelta, Utc};
 use mqtt_link::{Link, Message, PublishError};
 use protocol::{
-    Act, BridgeId, Command, CommandMessage, DeviceId, Envelope, Grant, GrantMessage, Kind, PlacementId, RobotId, Topic,
+    Act, BridgeId, Command, CommandMessage, DeviceId, EndMessage, Envelope, Grant, GrantMessage, Kind, PlacementId, RobotId, Topic,
 };
 use serde::Serialize;
 use server_core::placement::{self, JoinRefusal, Placement, RobotNow, VisitLimits};
@@ -20,34 +16,14 @@ use store::robots::{BridgeRow, RobotRow};
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
-use crate::{AppState, lessons};
-
-/// Greetings that wait for a permission. Beyond it one is dropped: the regular look at all robots finds it.
-const MAX_WAITING: usize = 256;
-/// How often all robots are looked at for a permission that is due.
-const LOOK_EVERY: Duration = Duration::from_secs(30);
+use crate::{AppState, lessons, placing};
 
 /// Sends downward. Cheap to clone.
 #[derive(Clone)]
 pub struct Dispatch {
     link: Link,
     epoch: Uuid,
-    heard: Arc<OnceLock<mpsc::Sender<Heard>>>,
-}
-
-/// A greeting that may need a permission.
-#[derive(Clone, Copy, Debug)]
-enum Heard {
-    /// Of a robot or a bridge; which one, the database knows.
-    Hello(Uuid),
-}
-
-/// The permission that a robot has.
-struct Granted {
-    /// The greeting that it answered.
-    said_at: Option<DateTime<Utc>>,
-    bridge: Uuid,
-    until: DateTime<Utc>,
+    heard: mpsc::Sender<Uuid>,
 }
 
 /// What a pupil's page needs to connect.
@@ -92,16 +68,17 @@ pub enum JoinError {
 }
 
 impl Dispatch {
-    /// Sends over `link`.
+    /// Sends over `link`. The receiver gets every device whose hello was committed; `placing` answers.
     #[must_use]
-    pub fn new(link: Link) -> Self {
-        Self { link, epoch: Uuid::now_v7(), heard: Arc::default() }
+    pub fn new(link: Link) -> (Self, mpsc::Receiver<Uuid>) {
+        let (heard, greetings) = mpsc::channel(placing::MAX_WAITING);
+        (Self { link, epoch: Uuid::now_v7(), heard }, greetings)
     }
 
     /// Looks at a message that is committed: a hello may need a permission in answer.
     pub(crate) fn heard(&self, message: &Message) {
-        if let (Some(sender), Ok(Topic { client, kind: Kind::Hello })) = (self.heard.get(), Topic::parse(&message.topic))
-            && sender.try_send(Heard::Hello(client.0)).is_err()
+        if let Ok(Topic { client, kind: Kind::Hello }) = Topic::parse(&message.topic)
+            && self.heard.try_send(client.0).is_err()
         {
             tracing::warn!(device.id = %client, "too many greetings wait; this one is answered at the next look");
         }
@@ -116,86 +93,48 @@ impl Dispatch {
         self.link.publish(Topic::new(robot, Kind::Command), payload).await
     }
 
-    async fn grant(&self, robot: RobotId, grant: GrantMessage, now: protocol::Now) -> Result<(), PublishError> {
+    /// Gives a robot its permission to publish.
+    ///
+    /// # Errors
+    /// The broker is away or refuses.
+    pub(crate) async fn grant(&self, robot: RobotId, grant: GrantMessage, now: protocol::Now) -> Result<(), PublishError> {
         let payload = Envelope::new(now, self.epoch, grant).to_bytes();
         self.link.publish(Topic::new(robot, Kind::Grant), payload).await
     }
-}
 
-/// Answers greetings and renews permissions, until shutdown.
-pub(crate) async fn run(state: AppState) {
-    let (sender, mut heard) = mpsc::channel(MAX_WAITING);
-    if state.dispatch.heard.set(sender).is_err() {
-        return;
-    }
-    let mut granted: HashMap<Uuid, Granted> = HashMap::new();
-    let mut look = tokio::time::interval(LOOK_EVERY);
-    loop {
-        tokio::select! {
-            () = state.shutdown.cancelled() => return,
-            Some(Heard::Hello(device)) = heard.recv() => { granted.remove(&device); }
-            _ = look.tick() => {}
-        }
-        if let Err(error) = look_at_all(&state, &mut granted).await {
-            tracing::warn!(error = &error as &dyn std::error::Error, "robots were not looked at; trying again soon");
-        }
+    /// Tells a bridge that a placement's permission is withdrawn.
+    ///
+    /// # Errors
+    /// The broker is away or refuses.
+    pub(crate) async fn end(&self, bridge: BridgeId, placement: PlacementId, now: protocol::Now) -> Result<(), PublishError> {
+        let payload = Envelope::new(now, self.epoch, EndMessage { placement }).to_bytes();
+        self.link.publish(Topic::new(bridge, Kind::End), payload).await
     }
 }
 
-async fn look_at_all(state: &AppState, granted: &mut HashMap<Uuid, Granted>) -> Result<(), StoreError> {
-    let bridges = state.store.bridges().await?;
-    let robots = state.store.robots().await?;
-    granted.retain(|robot, _| robots.iter().any(|row| row.robot_id == *robot && row.status == "here"));
-    for robot in robots.iter().filter(|robot| robot.status == "here") {
-        let Some(bridge) = bridge_of(robot, &bridges) else { continue };
-        let now = state.clock.now();
-        let half = TimeDelta::from_std(state.config.grants.robot_for / 2).unwrap_or(TimeDelta::zero());
-        let is_good = granted.get(&robot.robot_id).is_some_and(|granted| {
-            granted.said_at == robot.status_at && granted.bridge == bridge.bridge_id && granted.until - now.utc > half
-        });
-        if is_good {
-            continue;
-        }
-        let grant = match publish_grant(state, robot.robot_id, bridge) {
-            Ok(grant) => grant,
-            Err(error) => {
-                tracing::error!(robot.id = %robot.robot_id, error = &*error as &dyn std::error::Error, "no permission for this robot");
-                continue;
-            }
-        };
-        let expires_at = grant.expires_at;
-        let message = GrantMessage {
-            whip_url: grant.whip_url,
-            token: grant.token,
-            expires_at,
-            bridge: Some(BridgeId(bridge.bridge_id)),
-            move_now: false,
-        };
-        match state.dispatch.grant(RobotId(robot.robot_id), message, now).await {
-            Ok(()) => {
-                granted
-                    .insert(robot.robot_id, Granted { said_at: robot.status_at, bridge: bridge.bridge_id, until: expires_at });
-                tracing::info!(robot.id = %robot.robot_id, bridge.id = %bridge.bridge_id, "permission to publish sent");
-            }
-            Err(error) => {
-                tracing::warn!(robot.id = %robot.robot_id, error = &error as &dyn std::error::Error, "a permission was not delivered; trying again soon");
-                if !matches!(error, PublishError::Refused { .. }) {
-                    // The broker is away: the others would wait in vain as well.
-                    return Ok(());
-                }
-            }
+/// The bridge a robot stands connected to, or was sent to. `None`: none of the two is connected.
+fn bridge_of<'a>(robot: &RobotRow, bridges: &'a [BridgeRow]) -> Option<&'a BridgeRow> {
+    let here = |id: Option<Uuid>| {
+        bridges.iter().find(|bridge| Some(bridge.bridge_id) == id && bridge.status == "here" && bridge.http_base.is_some())
+    };
+    here(robot.bridge_id).or_else(|| here(robot.granted_bridge_id))
+}
+
+/// Ends a running visit of a placement: its tablet was switched off. The session is on one bridge, and each that has none ignores it.
+///
+/// # Errors
+/// The database does not answer. A message that is not delivered is repeated by the jobs.
+pub async fn end_visit(state: &AppState, placement: PlacementId) -> Result<(), StoreError> {
+    for bridge in state.store.bridges().await?.iter().filter(|bridge| bridge.status == "here") {
+        if let Err(error) = state.dispatch.end(BridgeId(bridge.bridge_id), placement, state.clock.now()).await {
+            tracing::warn!(bridge.id = %bridge.bridge_id, error = &error as &dyn std::error::Error, "a visit could not be ended yet");
         }
     }
     Ok(())
 }
 
-/// The bridge a robot is on, or would be sent to. `None`: none is connected.
-fn bridge_of<'a>(robot: &RobotRow, bridges: &'a [BridgeRow]) -> Option<&'a BridgeRow> {
-    let mut here = bridges.iter().filter(|bridge| bridge.status == "here" && bridge.http_base.is_some());
-    here.clone().find(|bridge| Some(bridge.bridge_id) == robot.bridge_id).or_else(|| here.next())
-}
-
-fn publish_grant(state: &AppState, robot_id: Uuid, bridge: &BridgeRow) -> anyhow::Result<CameraGrant> {
+/// A signed permission to publish as `robot_id` at `bridge`.
+pub(crate) fn publish_grant(state: &AppState, robot_id: Uuid, bridge: &BridgeRow) -> anyhow::Result<CameraGrant> {
     let now = state.clock.now().utc;
     let expires_at = now + TimeDelta::from_std(state.config.grants.robot_for).context("grants.robot_for")?;
     let token = state.grants.sign(&Grant {
@@ -220,7 +159,8 @@ fn publish_grant(state: &AppState, robot_id: Uuid, bridge: &BridgeRow) -> anyhow
 pub async fn camera_grant(state: &AppState, robot: RobotId) -> anyhow::Result<Option<CameraGrant>> {
     let Some(row) = state.store.robot(robot.0).await? else { return Ok(None) };
     let bridges = state.store.bridges().await?;
-    let Some(bridge) = bridge_of(&row, &bridges) else { return Ok(None) };
+    let any = || bridges.iter().find(|bridge| bridge.status == "here" && bridge.http_base.is_some());
+    let Some(bridge) = bridge_of(&row, &bridges).or_else(any) else { return Ok(None) };
     publish_grant(state, row.robot_id, bridge).map(Some)
 }
 

@@ -19,6 +19,7 @@ mod jobs;
 pub mod lessons;
 pub mod lifecycle;
 mod mqtt;
+mod placing;
 pub mod pupil;
 pub mod web;
 

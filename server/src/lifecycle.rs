@@ -13,8 +13,8 @@ use tokio::sync::broadcast;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::dispatch::{self, Dispatch};
-use crate::{AppState, CHANGES_KEPT, Config, api, database, ingest, jobs, mqtt};
+use crate::dispatch::Dispatch;
+use crate::{AppState, CHANGES_KEPT, Config, api, database, ingest, jobs, mqtt, placing};
 
 /// Tasks that have not ended by then, after shutdown, are left behind.
 const DRAIN_WITHIN: Duration = Duration::from_secs(3);
@@ -44,17 +44,18 @@ pub async fn start(config: Config, clock: Arc<dyn Clock>, shutdown: Cancellation
         .with_context(|| format!("{} does not hold an Ed25519 private key in PKCS #8 PEM", config.grant_key_file.display()))?;
     let tasks = TaskTracker::new();
     let (link, events) = mqtt::open(&config.mqtt, &tasks, shutdown.clone())?;
+    let (dispatch, greetings) = Dispatch::new(link.clone());
     let state = AppState {
         store,
         clock,
         config: Arc::new(config),
         grants: Arc::new(grants),
         changes: broadcast::channel(CHANGES_KEPT).0,
-        dispatch: Dispatch::new(link.clone()),
+        dispatch,
         tasks: tasks.clone(),
         shutdown: shutdown.clone(),
     };
-    tasks.spawn(dispatch::run(state.clone()));
+    tasks.spawn(placing::run(state.clone(), greetings));
     tasks.spawn(ingest::run(state.clone(), link, events));
     tasks.spawn(jobs::run(state.clone()));
     let health = Router::new()

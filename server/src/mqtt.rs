@@ -9,7 +9,8 @@ use uuid::Uuid;
 
 /// Connects in the background; a broker that is away is tried again.
 ///
-/// One server subscribes plainly, not by a share: retained hellos reach only plain subscriptions.
+/// Replicas share what comes upward; one replica alone has all of it. Retained hellos reach only plain subscriptions, so each replica
+/// hears every hello. Sessions are clean: a replica that dies strands nothing for longer than the senders' patience.
 ///
 /// # Errors
 /// The configuration is not usable.
@@ -21,7 +22,7 @@ pub fn open(
     let options = Options {
         config: config.clone(),
         client_id: format!("server-{}", Uuid::now_v7().as_simple()),
-        subscriptions: vec![Topic::SERVER_ALL.to_owned()],
+        subscriptions: vec![Topic::SERVER_SHARED.to_owned(), Topic::SERVER_HELLO.to_owned()],
         will: None,
         manual_ack: true,
     };

@@ -5,12 +5,12 @@
 
 use std::time::Duration;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 use protocol::{BridgeId, GrantMessage, RobotId};
 use server_core::placing::{self, Bridge, Choice, Robot};
 use store::placing::PlacingRow;
-use store::robots::BridgeRow;
-use store::{DeviceKind, StoreError};
+use store::robots::{BridgeRow, DeviceKind};
+use store::StoreError;
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
@@ -125,6 +125,8 @@ async fn give(
         }
     };
     let until = grant.expires_at;
+    // As precise as every database keeps it, so that it is found again below.
+    let now = now.trunc_subsecs(3);
     if !state.store.claim_grant(robot.robot_id, robot.granted_at, bridge.bridge_id, now, until).await? {
         return Ok(false);
     }

@@ -89,6 +89,8 @@ pub enum Action {
     SeePupilName,
     /// Join the class through the robot.
     JoinClass,
+    /// See bridges and messages set aside, and have these read again.
+    SeeSystem,
     /// Read the audit log.
     ReadAudit,
 }
@@ -183,7 +185,7 @@ fn allows(id: Uuid, holding: &Holding, action: Action, subject: &Subject, tree: 
         },
         Subject::Organisation(organisation) => {
             let by_role = match action {
-                Action::SeeFleet => matches!(holding.role, Role::Coordinator),
+                Action::SeeFleet | Action::SeeSystem => matches!(holding.role, Role::Coordinator),
                 Action::ReadAudit => matches!(holding.role, Role::Auditor),
                 _ => false,
             };

@@ -10,14 +10,15 @@ use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum_extra::extract::CookieJar;
 use chrono::TimeDelta;
+use protocol::PlacementId;
 use serde::Deserialize;
 use store::audit::{Actor, NewAudit, Subject};
 use uuid::Uuid;
 
 use super::secrets::{self, Keyword, Pin};
 use super::tablet::{self, Joined};
-use crate::AppState;
 use crate::api::{ApiError, auth};
+use crate::{AppState, dispatch};
 
 /// Wrong tries in a row before a wait, by address, and in all, by keyword.
 pub const KEYWORD_TRIES: i64 = 5;
@@ -131,6 +132,8 @@ pub async fn join(
         return refused(USED);
     }
     store.forgive_pairing(&address).await?;
+    // Whoever is in class with the old tablet is out.
+    dispatch::end_visit(&state, PlacementId(row.placement_id)).await?;
     let subject = Subject::Placement(row.placement_id);
     store.append_audit(NewAudit { actor: Actor::Tablet(tablet), action: "join tablet", subject, detail: None }, now).await?;
     Ok((jar.add(tablet::tablet_cookie(&state, token)), Redirect::to("/pin")).into_response())

@@ -4,7 +4,7 @@
 
 use askama::Template;
 use axum::extract::{Path, State};
-use axum::response::Html;
+use axum::response::{Html, Redirect};
 use protocol::PlacementId;
 use qrcode::QrCode;
 use qrcode::render::svg;
@@ -18,6 +18,7 @@ use crate::AppState;
 use crate::api::ApiError;
 use crate::api::auth::Caller;
 use crate::api::scope::{self, Scope};
+use crate::dispatch;
 use crate::pupil::{self, KEYWORD_FOR};
 
 #[derive(Template)]
@@ -28,6 +29,7 @@ struct TabletPage {
     pupil_name: String,
     robot: String,
     tablet_now: String,
+    has_tablet: bool,
     code: Option<Code>,
 }
 
@@ -67,6 +69,23 @@ pub async fn new_code(State(state): State<AppState>, caller: Caller, Path(id): P
     draw(&state, &caller, &scope, &placement, Some(code)).await
 }
 
+/// `POST /pupils/{pupil}/tablet/off`: it was lost, or lent to somebody else. Whoever is in class with it is out at once.
+pub async fn switch_off(State(state): State<AppState>, caller: Caller, Path(id): Path<Uuid>) -> Result<Redirect, ApiError> {
+    let (placement, _) = scope::pupil(&state, &caller, id, Action::PairTablet).await?;
+    let now = state.clock.now().utc;
+    if state.store.revoke_tablet(placement.placement_id, now).await? {
+        let entry = NewAudit {
+            actor: Actor::Staff(caller.staff_id()),
+            action: "switch tablet off",
+            subject: Subject::Pupil(id),
+            detail: None,
+        };
+        state.store.append_audit(entry, now).await?;
+        dispatch::end_visit(&state, PlacementId(placement.placement_id)).await?;
+    }
+    Ok(Redirect::to(&format!("/pupils/{id}/tablet")))
+}
+
 async fn draw(
     state: &AppState,
     caller: &Caller,
@@ -76,7 +95,8 @@ async fn draw(
 ) -> Result<Html<String>, ApiError> {
     let now = state.clock.now().utc;
     let zone = scope.zone(placement.school_id);
-    let tablet_now = match state.store.tablet_of_placement(placement.placement_id).await? {
+    let joined = state.store.tablet_of_placement(placement.placement_id).await?;
+    let tablet_now = match joined {
         Some(at) => format!("A tablet is joined. Since: {}.", view::moment(at, now, zone)),
         None => "No tablet is joined yet.".to_owned(),
     };
@@ -86,6 +106,7 @@ async fn draw(
         pupil_name: placement.pupil_name.clone(),
         robot: placement.robot_name.clone(),
         tablet_now,
+        has_tablet: joined.is_some(),
         code,
     })
 }
