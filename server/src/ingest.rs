@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use mqtt_link::{Event, Link, Message};
-use protocol::{AckMessage, BridgeId, ClientId, Envelope, Kind, RobotId, Topic};
+use protocol::{AckMessage, BridgeId, ClientId, ClockEcho, Envelope, Kind, MessageId, RobotId, Topic};
 use store::inbox::{Ingested, Received, Touched};
 use store::robots::DeviceKind;
 use tokio::sync::mpsc;
@@ -28,7 +28,7 @@ const MAX_ACKS_WAITING: usize = 1_024;
 /// Acknowledgements published at once.
 const ACKS_AT_ONCE: usize = 16;
 /// A clock that was set right is believed after at most twice this time.
-const CLOCK_REMEMBERED_FOR: Duration = Duration::from_secs(600);
+const CLOCK_REMEMBERED_FOR: Duration = Duration::from_secs(60);
 /// How long a device counts as known before it is looked up again.
 const KNOWN_FOR: Duration = Duration::from_secs(60);
 
@@ -52,13 +52,21 @@ pub async fn run(state: AppState, link: Link, mut events: mpsc::Receiver<Event>)
         if messages.is_empty() {
             continue;
         }
-        let Some(ingested) = store(&state, &mut devices, &messages).await else { return };
+        let received_at = state.clock.now().utc;
+        let Some((ingested, echoes)) = store(&state, &mut devices, &messages).await else { return };
         for message in &messages {
             if link.ack(message).await.is_err() {
                 return;
             }
         }
-        for (device, ack) in ingested.acks {
+        for (device, mut ack) in ingested.acks {
+            // `sent_at` is set when it is sent.
+            ack.clock = echoes.get(&(device, ack.epoch)).map(|(of, mono_ms)| ClockEcho {
+                of: *of,
+                mono_ms: *mono_ms,
+                received_at,
+                sent_at: received_at,
+            });
             if acks.try_send((ClientId(device), ack)).is_err() {
                 tracing::warn!(device.id = %device, "too many acknowledgements wait; this one is left to the next commit");
             }
@@ -105,24 +113,31 @@ fn take(event: Event, messages: &mut Vec<Message>) {
     }
 }
 
+/// The newest durable message of each sender and epoch in a batch: which, and its sender's monotonic clock.
+type Echoes = HashMap<(Uuid, Uuid), (MessageId, u64)>;
+
 /// Stores a batch, again and again if the database does not answer. `None`: shutdown came first.
-async fn store(state: &AppState, devices: &mut Devices, messages: &[Message]) -> Option<Ingested> {
+async fn store(state: &AppState, devices: &mut Devices, messages: &[Message]) -> Option<(Ingested, Echoes)> {
     loop {
         let stored = async {
             let now = state.clock.now();
             let mut batch: Vec<Received> = Vec::with_capacity(messages.len());
+            let mut echoes = Echoes::new();
             for message in messages {
                 let kind = devices.kind(&state.store, &message.topic, now.monotonic).await?;
                 let mut received = decode::decode(&message.topic, &message.payload, kind, now.utc);
                 if kind.is_some() {
                     received.offset_ms = devices.clocks.offset(received.device_id, received.offset_ms, now.monotonic);
                 }
+                if let Some((epoch, _)) = received.number {
+                    echoes.insert((received.device_id, epoch), (MessageId(received.message_id), received.mono_ms));
+                }
                 batch.push(received);
             }
-            state.store.ingest(&batch, now.utc).await
+            Ok::<_, store::StoreError>((state.store.ingest(&batch, now.utc).await?, echoes))
         };
         match stored.await {
-            Ok(ingested) => return Some(ingested),
+            Ok(stored) => return Some(stored),
             Err(error) => {
                 tracing::error!(
                     error = &error as &dyn std::error::Error,
@@ -154,7 +169,8 @@ async fn publish_acks(state: AppState, link: Link, mut waiting: mpsc::Receiver<(
         let now = state.clock.now();
         futures_util::stream::iter(latest)
             .for_each_concurrent(ACKS_AT_ONCE, |((client, _), ack)| {
-                let (link, payload) = (link.clone(), Envelope::new(now, epoch, ack).to_bytes());
+                let clock = ack.clock.map(|echo| ClockEcho { sent_at: now.utc, ..echo });
+                let (link, payload) = (link.clone(), Envelope::new(now, epoch, AckMessage { clock, ..ack }).to_bytes());
                 async move {
                     if let Err(error) = link.publish(Topic::new(client, Kind::Ack), payload).await {
                         tracing::warn!(device.id = %client, error = &error as &dyn std::error::Error, "an acknowledgement was not delivered");

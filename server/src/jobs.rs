@@ -4,13 +4,13 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use chrono::TimeDelta;
-use protocol::RobotId;
+use protocol::{PlacementId, RobotId};
 use server_core::usage::{self, RobotState};
 use store::StoreError;
 use tokio::time::MissedTickBehavior;
 use uuid::Uuid;
 
-use crate::{AppState, Change, lessons};
+use crate::{AppState, Change, dispatch, lessons};
 
 /// How often robots are looked at that say nothing: silence sends no message.
 const LOOK_EVERY: Duration = Duration::from_secs(15);
@@ -26,13 +26,22 @@ pub(crate) async fn run(state: AppState) {
     loop {
         let done = tokio::select! {
             () = state.shutdown.cancelled() => return,
-            _ = look.tick() => find_silent_robots(&state, &mut known).await,
+            _ = look.tick() => look_round(&state, &mut known).await,
             _ = trim.tick() => forget(&state).await,
         };
         if let Err(error) = done {
             tracing::warn!(error = &error as &dyn std::error::Error, "a job was not done; it runs again");
         }
     }
+}
+
+async fn look_round(state: &AppState, known: &mut HashMap<Uuid, RobotState>) -> Result<(), StoreError> {
+    find_silent_robots(state, known).await?;
+    // Said when the tablet was switched off; a bridge that did not hear it then hears it now.
+    for placement in state.store.visits_to_end().await? {
+        dispatch::end_visit(state, PlacementId(placement)).await?;
+    }
+    Ok(())
 }
 
 /// Tells pages of robots whose state changed by time alone, and logs a silence once.

@@ -8,9 +8,9 @@ use std::time::Duration;
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 use protocol::{BridgeId, GrantMessage, RobotId};
 use server_core::placing::{self, Bridge, Choice, Robot};
+use store::StoreError;
 use store::placing::PlacingRow;
 use store::robots::{BridgeRow, DeviceKind};
-use store::StoreError;
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
@@ -149,3 +149,6 @@ async fn give(
     }
     Ok(true)
 }
+
+#[cfg(test)]
+mod tests;

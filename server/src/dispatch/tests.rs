@@ -1,6 +1,7 @@
 //! Permissions: to whom, for what, until when. Without a broker: what a robot says is applied directly.
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use protocol::{BodyState, Clock, GrantVerifier, HelloMessage, Now, Percent, RobotMessage, Role, Status};
 use tokio_util::sync::CancellationToken;
@@ -52,14 +53,18 @@ impl World {
         assert_eq!(ingested.quarantined, Vec::<String>::new());
     }
 
-    async fn hello(&self, client: impl Into<protocol::ClientId>, role: Role, status: Status) {
-        let http_base = (role == Role::Bridge).then(|| "https://bridge.example/".to_owned());
+    async fn bridge(&self) {
         let hello = HelloMessage {
-            public_base: http_base.as_ref().map(|_| String::new()),
-            http_base,
-            ..HelloMessage::new(role, status, "1", self.clock.now().utc)
+            public_base: Some(String::new()),
+            http_base: Some("https://bridge.example/".to_owned()),
+            ..HelloMessage::new(Role::Bridge, Status::Here, "1", self.clock.now().utc)
         };
-        self.hears(client, Kind::Hello, hello).await;
+        self.hears(ids::BRIDGE, Kind::Hello, hello).await;
+    }
+
+    async fn robot(&self, status: Status, bridge: Option<BridgeId>) {
+        let hello = HelloMessage { bridge, ..HelloMessage::new(Role::Robot, status, "1", self.clock.now().utc) };
+        self.hears(ids::ROBIN, Kind::Hello, hello).await;
     }
 
     async fn body(&self, state: BodyState) {
@@ -97,9 +102,11 @@ impl World {
 async fn a_pupil_is_let_in_as_the_robot_and_the_bridge_come_and_refused_as_they_go() {
     let world = World::new().await;
     assert_eq!(world.refusal().await, JoinRefusal::RobotGone);
-    world.hello(ids::ROBIN, Role::Robot, Status::Here).await;
+    world.robot(Status::Here, None).await;
     assert_eq!(world.refusal().await, JoinRefusal::NoBridge);
-    world.hello(ids::BRIDGE, Role::Bridge, Status::Here).await;
+    world.bridge().await;
+    assert_eq!(world.refusal().await, JoinRefusal::NoBridge, "the robot does not stand there yet");
+    world.robot(Status::Here, Some(ids::BRIDGE)).await;
     let grant = world.join().await.unwrap();
     assert_eq!(grant.whep_url, format!("/whep/{}", ids::ROBIN));
     let now = world.clock.now().utc;
@@ -110,15 +117,15 @@ async fn a_pupil_is_let_in_as_the_robot_and_the_bridge_come_and_refused_as_they_
     assert_eq!(world.refusal().await, JoinRefusal::Paused);
     world.body(BodyState::Carried).await;
     assert!(world.join().await.is_ok(), "the robot itself keeps its camera off while it is carried");
-    world.hello(ids::ROBIN, Role::Robot, Status::OffByPerson).await;
+    world.robot(Status::OffByPerson, None).await;
     assert_eq!(world.refusal().await, JoinRefusal::RobotOff);
 }
 
 #[tokio::test]
 async fn a_visit_ends_with_the_school_day_and_none_begins_at_night_or_in_the_holidays() {
     let world = World::new().await;
-    world.hello(ids::ROBIN, Role::Robot, Status::Here).await;
-    world.hello(ids::BRIDGE, Role::Bridge, Status::Here).await;
+    world.bridge().await;
+    world.robot(Status::Here, Some(ids::BRIDGE)).await;
     let end = |time: &str| time.parse::<DateTime<Utc>>().unwrap();
     assert_eq!(world.join().await.unwrap().session_until, end("2026-11-23T13:00:00Z"), "four hours at most");
     world.at("2026-11-23T14:30:00Z");
@@ -144,7 +151,7 @@ async fn a_placement_that_does_not_exist_is_not_let_in() {
 async fn a_camera_may_publish_in_a_robots_place_only_where_a_bridge_is() {
     let world = World::new().await;
     assert!(camera_grant(&world.state, ids::ROBIN).await.unwrap().is_none());
-    world.hello(ids::BRIDGE, Role::Bridge, Status::Here).await;
+    world.bridge().await;
     let grant = camera_grant(&world.state, ids::ROBIN).await.unwrap().unwrap();
     assert_eq!(grant.whip_url, format!("https://bridge.example/whip/{}", ids::ROBIN));
     let now = world.clock.now().utc;

@@ -1,6 +1,7 @@
 //! Queries of [`store::inbox`], in SQL that both engines read; compiled by each driver package against its own.
 
 mod effect;
+mod hello;
 
 use crate::{Db, Engine};
 use std::collections::BTreeSet;

@@ -17,7 +17,8 @@ macro_rules! robots {
                       r.status AS "status!", r.status_at AS "status_at?: DateTime<Utc>", r.body_state AS "body_state?",
                       r.battery_pct AS "battery_pct?: i64", r.charging AS "charging?: bool", r.wifi_dbm AS "wifi_dbm?: i64",
                       r.hand_up AS "hand_up?: bool", r.telemetry_at AS "telemetry_at?: DateTime<Utc>",
-                      r.bridge_id AS "bridge_id?: Uuid", r.live_session_id AS "live_session_id?: Uuid",
+                      r.bridge_id AS "bridge_id?: Uuid", r.granted_bridge_id AS "granted_bridge_id?: Uuid",
+                      r.clock_offset_ms AS "clock_offset_ms?: i64", r.live_session_id AS "live_session_id?: Uuid",
                       r.live_tier AS "live_tier?", r.link_at AS "link_at?: DateTime<Utc>",
                       r.last_used_at AS "last_used_at?: DateTime<Utc>"
                FROM robot r JOIN organisation o ON o.organisation_id = r.organisation_id
@@ -45,7 +46,13 @@ impl Robots for Engine {
         Ok(sqlx::query_as!(
             BridgeRow,
             r#"SELECT bridge_id AS "bridge_id!: Uuid", status AS "status!", status_at AS "status_at?: DateTime<Utc>",
-                      http_base AS "http_base?", public_base AS "public_base?"
+                      http_base AS "http_base?", public_base AS "public_base?", version AS "version?", robots AS "robots?: i64",
+                      sessions AS "sessions?: i64", capacity AS "capacity?: i64", draining AS "draining!: bool",
+                      load_at AS "load_at?: DateTime<Utc>", outbox_waiting AS "outbox_waiting?: i64",
+                      outbox_oldest_at AS "outbox_oldest_at?: DateTime<Utc>", outbox_full_pct AS "outbox_full_pct?: i64",
+                      outbox_failing AS "outbox_failing?: bool", clock_offset_ms AS "clock_offset_ms?: i64",
+                      (SELECT count(*) FROM robot r
+                       WHERE r.status = 'here' AND coalesce(r.bridge_id, r.granted_bridge_id) = bridge.bridge_id) AS "placed!: i64"
                FROM bridge ORDER BY status = 'here' DESC, status_at NULLS FIRST, bridge_id"#
         )
         .fetch_all(&self.read)

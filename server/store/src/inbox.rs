@@ -28,6 +28,8 @@ pub struct Received {
     pub body_sha256: Vec<u8>,
     /// Sender's clock minus ours on arrival, in milliseconds.
     pub offset_ms: i64,
+    /// Sender's monotonic clock when it sent this copy, in milliseconds.
+    pub mono_ms: u64,
     /// What it says.
     pub fact: Fact,
     /// For quarantine, should it come to that.

@@ -15,6 +15,7 @@ pub mod inbox;
 pub mod lessons;
 pub mod organisations;
 pub mod placements;
+pub mod placing;
 pub mod presence;
 pub mod robots;
 pub mod staff;
@@ -36,6 +37,7 @@ pub trait Database:
     + lessons::Timetable
     + organisations::Organisations
     + placements::Placements
+    + placing::Placing
     + presence::Presence
     + robots::Robots
     + staff::Staff

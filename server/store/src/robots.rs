@@ -42,8 +42,12 @@ pub struct RobotRow {
     pub hand_up: Option<bool>,
     /// When it last reported on its body.
     pub telemetry_at: Option<DateTime<Utc>>,
-    /// The bridge that last reported on it.
+    /// The bridge that it stands connected to.
     pub bridge_id: Option<Uuid>,
+    /// The bridge that its last permission is for.
+    pub granted_bridge_id: Option<Uuid>,
+    /// Its clock minus ours, in milliseconds, as its hello arrived.
+    pub clock_offset_ms: Option<i64>,
     /// The visit that bridge reports as open.
     pub live_session_id: Option<Uuid>,
     /// What reaches the pupil: `video`, `stills`, `audio`.
@@ -67,6 +71,30 @@ pub struct BridgeRow {
     pub http_base: Option<String>,
     /// Base of `/whep/{robot}` for browsers; empty: the same origin as the pages.
     pub public_base: Option<String>,
+    /// Of its program.
+    pub version: Option<String>,
+    /// Robots connected, as it said.
+    pub robots: Option<i64>,
+    /// Sessions open, as it said.
+    pub sessions: Option<i64>,
+    /// Robots that it may serve.
+    pub capacity: Option<i64>,
+    /// It takes no new robots.
+    pub draining: bool,
+    /// When it said so.
+    pub load_at: Option<DateTime<Utc>>,
+    /// Messages waiting in its outbox.
+    pub outbox_waiting: Option<i64>,
+    /// Since when the oldest waits.
+    pub outbox_oldest_at: Option<DateTime<Utc>>,
+    /// How full the outbox is.
+    pub outbox_full_pct: Option<i64>,
+    /// Its disk takes nothing new.
+    pub outbox_failing: Option<bool>,
+    /// Its clock minus ours, in milliseconds, as its hello arrived.
+    pub clock_offset_ms: Option<i64>,
+    /// Connected robots that stand there or, standing nowhere, were sent there.
+    pub placed: i64,
 }
 
 /// What kind of device signs in to the broker.

@@ -17,7 +17,6 @@ const AWAY: u16 = 503;
 fn expected(method: &Method, path: &str) -> [u16; 8] {
     let robots = [OK, NOT_YOURS, NOT_YOURS, OK, OK, OK, OK, NOT_YOURS];
     let robin = |yes: u16| [yes, NOT_YOURS, NOT_YOURS, yes, NOT_THERE, yes, NOT_THERE, NOT_YOURS];
-    let coordinator = |yes: u16| [yes, NOT_YOURS, NOT_YOURS, NOT_YOURS, NOT_YOURS, NOT_YOURS, NOT_YOURS, NOT_YOURS];
     let ada = [OK, OK, NOT_THERE, OK, NOT_THERE, NOT_YOURS, NOT_YOURS, NOT_YOURS];
     match (method.as_str(), path) {
         ("GET", "/") => [OK, GO_ON, GO_ON, GO_ON, GO_ON, GO_ON, GO_ON, GO_ON],
@@ -32,8 +31,6 @@ fn expected(method: &Method, path: &str) -> [u16; 8] {
         ("GET", "/pupils/{pupil}" | "/pupils/{pupil}/live" | "/api/pupils/{pupil}/attendance") => ada,
         ("GET" | "POST", "/pupils/{pupil}/tablet") => ada,
         ("POST", "/pupils/{pupil}/tablet/off") => ada.map(|yes| if yes == OK { GO_ON } else { yes }),
-        ("GET", "/system") => coordinator(OK),
-        ("POST", "/system/messages/retry" | "/system/messages/{message}/retry") => coordinator(GO_ON),
         ("GET", "/audit") => [NOT_YOURS, NOT_YOURS, NOT_YOURS, NOT_YOURS, NOT_YOURS, NOT_YOURS, NOT_YOURS, OK],
         ("POST", "/sign-out") => [GO_ON; 8],
         other => panic!("{other:?} is a new route: say here who may call it"),
@@ -41,7 +38,10 @@ fn expected(method: &Method, path: &str) -> [u16; 8] {
 }
 
 fn concrete(path: &str) -> String {
-    path.replace("{robot}", &ids::ROBIN.to_string()).replace("{pupil}", &ids::ADA.to_string()).replace("{*path}", "tokens.css").replace("{message}", "00000000-0000-0000-0000-000000000404")
+    path.replace("{robot}", &ids::ROBIN.to_string())
+        .replace("{pupil}", &ids::ADA.to_string())
+        .replace("{*path}", "tokens.css")
+        .replace("{message}", "00000000-0000-0000-0000-000000000404")
 }
 
 /// A body that the route takes.

@@ -1,12 +1,12 @@
 //! What a message changes, within the transaction that notes its number.
 
 use chrono::{DateTime, Utc};
-use protocol::{BodyState, EventKind, HelloMessage, PresenceMessage, Role, Status};
+use protocol::{BodyState, EventKind, PresenceMessage};
 use sqlx::Transaction;
 use store::StoreError;
 use store::inbox::{Fact, Received, Refused, Touched};
-use uuid::Uuid;
 
+use super::hello;
 use crate::Db;
 use crate::queries::presence;
 
@@ -26,7 +26,7 @@ pub(super) async fn apply(
             }
             Err(Refused(reason)) => Err(reason.to_owned()),
         },
-        Fact::Hello(hello) => hello_said(tx, device, hello, now).await?,
+        Fact::Hello(hello) => hello::said(tx, device, hello, message.offset_ms, now).await?,
         Fact::Body(body) => {
             let (state, battery, hand) = (body_word(body.state), i64::from(body.battery_pct.get()), body.hand_up);
             let wifi = body.wifi_dbm.map(i64::from);
@@ -47,22 +47,30 @@ pub(super) async fn apply(
         }
         Fact::Link(link) => {
             let (session, tier) = (link.session.map(|id| id.0), link.tier.map(presence::tier_word));
-            let serving = link.robot_leg.is_some().then_some(device);
+            let stands_here = link.robot_leg.is_some();
+            // A bridge that the robot has left says so of itself only.
             let done = sqlx::query!(
-                "UPDATE robot SET live_session_id = $2, live_tier = $3, link_at = $4, bridge_id = coalesce($5, bridge_id) WHERE robot_id = $1",
+                "UPDATE robot SET live_session_id = $2, live_tier = $3, link_at = $4,
+                                  bridge_id = CASE WHEN $5 THEN $6 WHEN bridge_id = $6 THEN NULL ELSE bridge_id END
+                 WHERE robot_id = $1 AND ($5 OR bridge_id IS NULL OR bridge_id = $6)",
                 link.robot.0,
                 session,
                 tier,
                 now,
-                serving
+                stands_here,
+                device
             )
             .execute(&mut **tx)
             .await?;
-            if done.rows_affected() == 1 {
-                Ok(vec![Touched::Robot(link.robot.0)])
-            } else {
-                Err("the robot is not known".to_owned())
-            }
+            let known = done.rows_affected() == 1
+                || sqlx::query_scalar!(
+                    r#"SELECT kind AS "kind!" FROM device WHERE device_id = $1 AND kind = 'robot'"#,
+                    link.robot.0
+                )
+                .fetch_optional(&mut **tx)
+                .await?
+                .is_some();
+            if known { Ok(vec![Touched::Robot(link.robot.0)]) } else { Err("the robot is not known".to_owned()) }
         }
         Fact::Event(event) => {
             let (what, session) = (event_word(event.what), event.session.map(|id| id.0));
@@ -83,57 +91,6 @@ pub(super) async fn apply(
             } else {
                 Err("the robot is not known".to_owned())
             }
-        }
-    })
-}
-
-async fn hello_said(
-    tx: &mut Transaction<'static, Db>,
-    device: Uuid,
-    hello: &HelloMessage,
-    now: DateTime<Utc>,
-) -> Result<Result<Vec<Touched>, String>, StoreError> {
-    let status = match hello.status {
-        Status::Here => "here",
-        Status::Gone => "gone",
-        Status::OffByPerson => "off_by_person",
-    };
-    // A "gone" of an older connection arrives after the "here" of the newer one when a device reconnects: it is ignored.
-    Ok(match hello.role {
-        Role::Robot => {
-            sqlx::query!(
-                "UPDATE robot SET status = $2, status_at = $3, connected_at = $4
-                 WHERE robot_id = $1 AND (connected_at IS NULL OR connected_at <= $4)",
-                device,
-                status,
-                now,
-                hello.connected_at
-            )
-            .execute(&mut **tx)
-            .await?;
-            let known = sqlx::query!(r#"SELECT robot_id AS "id!: Uuid" FROM robot WHERE robot_id = $1"#, device)
-                .fetch_optional(&mut **tx)
-                .await?;
-            if known.is_some() { Ok(vec![Touched::Robot(device)]) } else { Err("the robot is not known".to_owned()) }
-        }
-        Role::Bridge => {
-            sqlx::query!(
-                "UPDATE bridge SET status = $2, status_at = $3, connected_at = $4, http_base = coalesce($5, http_base),
-                                   public_base = coalesce($6, public_base)
-                 WHERE bridge_id = $1 AND (connected_at IS NULL OR connected_at <= $4)",
-                device,
-                status,
-                now,
-                hello.connected_at,
-                hello.http_base,
-                hello.public_base
-            )
-            .execute(&mut **tx)
-            .await?;
-            let known = sqlx::query!(r#"SELECT bridge_id AS "id!: Uuid" FROM bridge WHERE bridge_id = $1"#, device)
-                .fetch_optional(&mut **tx)
-                .await?;
-            if known.is_some() { Ok(vec![Touched::Bridge(device)]) } else { Err("the bridge is not known".to_owned()) }
         }
     })
 }

@@ -24,6 +24,7 @@ mod queries {
     mod lessons;
     mod organisations;
     mod placements;
+    mod placing;
     mod presence;
     mod robots;
     mod staff;

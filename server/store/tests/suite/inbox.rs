@@ -37,6 +37,7 @@ fn received(device_id: Uuid, number: Option<u64>, fact: Fact) -> Received {
         number: number.map(|seq| (EPOCH, seq)),
         body_sha256: format!("{fact:?}").into_bytes(),
         offset_ms: 0,
+        mono_ms: 0,
         fact,
         topic: "t".into(),
         payload: vec![7; 5000],

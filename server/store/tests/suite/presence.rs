@@ -56,6 +56,7 @@ fn message(fact: PresenceMessage, seq: u64) -> Received {
         number: Some((Uuid::from_u128(100), seq)),
         body_sha256: vec![],
         offset_ms: -i64::try_from(seq).unwrap(),
+        mono_ms: 0,
         fact: Fact::Presence(fact),
         topic: String::new(),
         payload: vec![],
