@@ -63,13 +63,13 @@ async fn a_message_becomes_minutes_once_however_often_it_comes() {
 fn messages_that_waited_do_not_look_like_a_slow_clock_and_a_clock_that_is_set_right_is_believed_again() {
     let mut clocks = Clocks::default();
     let device = Uuid::from_u128(1);
-    let mut at = |ms: i64, minutes: u64| clocks.offset(device, ms, Duration::from_secs(minutes * 60));
+    let mut at = |ms: i64, seconds: u64| clocks.offset(device, ms, Duration::from_secs(seconds));
     assert_eq!(at(-40, 0), -40);
-    assert_eq!(at(-90_000, 2), -40, "the database was away for a minute and a half");
-    assert_eq!(at(-90_000, 11), -40);
-    assert_eq!(at(-600_000, 22), -90_000, "from here on the clock is ten minutes slow …");
-    assert_eq!(at(-600_000, 33), -600_000, "… and that is believed when nothing says otherwise any more");
-    assert_eq!(at(5_000, 34), 5_000, "a fast clock cannot be a delay");
+    assert_eq!(at(-9_000, 12), -40, "the database was away for nine seconds");
+    assert_eq!(at(-9_000, 66), -40);
+    assert_eq!(at(-600_000, 132), -9_000, "from here on the clock is ten minutes slow …");
+    assert_eq!(at(-600_000, 198), -600_000, "… and that is believed when nothing says otherwise any more");
+    assert_eq!(at(5_000, 204), 5_000, "a fast clock cannot be a delay");
     assert_eq!(clocks.offset(Uuid::from_u128(2), -7, Duration::ZERO), -7);
 }
 
