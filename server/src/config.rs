@@ -58,6 +58,12 @@ pub struct KeepConfig {
     /// Numbers of messages already applied are kept for this time. A copy that comes later still is merged once more, without harm.
     #[serde(with = "humantime_serde")]
     pub inbox_for: Duration,
+    /// What robots and bridges noted.
+    #[serde(with = "humantime_serde")]
+    pub events_for: Duration,
+    /// Measurements by the minute.
+    #[serde(with = "humantime_serde")]
+    pub telemetry_for: Duration,
 }
 
 impl Default for Config {
@@ -87,8 +93,9 @@ impl Default for GrantConfig {
 
 impl Default for KeepConfig {
     fn default() -> Self {
-        let month = Duration::from_secs(30 * 24 * 3600);
-        Self { quarantined: 10_000, quarantined_for: month, inbox_for: month }
+        let day = Duration::from_secs(24 * 3600);
+        let month = day * 30;
+        Self { quarantined: 10_000, quarantined_for: month, inbox_for: month, events_for: day * 395, telemetry_for: month }
     }
 }
 
@@ -118,6 +125,8 @@ impl Config {
             ("grants.visit_at_most", self.grants.visit_at_most, minute, day),
             ("grants.around_lessons", self.grants.around_lessons, Duration::ZERO, Duration::from_secs(4 * 3600)),
             ("keep.inbox_for", self.keep.inbox_for, day, day * 3650),
+            ("keep.events_for", self.keep.events_for, day, day * 3650),
+            ("keep.telemetry_for", self.keep.telemetry_for, day, day * 3650),
             ("keep.quarantined_for", self.keep.quarantined_for, minute, day * 3650),
         ] {
             if value < least || value > most {

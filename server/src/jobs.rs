@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use protocol::{PlacementId, RobotId};
 use server_core::usage::{self, RobotState};
 use store::StoreError;
@@ -16,6 +16,12 @@ use crate::{AppState, Change, dispatch, lessons};
 const LOOK_EVERY: Duration = Duration::from_secs(15);
 /// How often what is no longer needed is forgotten.
 const TRIM_EVERY: Duration = Duration::from_secs(3_600);
+/// Rows removed in one transaction; the ingest waits for it at most that long.
+const STEP: i64 = 10_000;
+/// Transactions of one kind an hour: a million rows, more than ten thousand robots make.
+const MAX_STEPS: usize = 100;
+/// Between two of them, for whoever waits.
+const PAUSE: Duration = Duration::from_millis(20);
 
 /// Runs the jobs until shutdown.
 pub(crate) async fn run(state: AppState) {
@@ -66,9 +72,37 @@ async fn forget(state: &AppState) -> Result<(), StoreError> {
     let (now, keep) = (state.clock.now().utc, &state.config.keep);
     let before = |kept_for| now - TimeDelta::from_std(kept_for).unwrap_or(TimeDelta::days(30));
     let quarantined = state.store.trim_quarantine(before(keep.quarantined_for), i64::from(keep.quarantined)).await?;
-    let inbox = state.store.trim_inbox(before(keep.inbox_for)).await?;
-    if quarantined + inbox > 0 {
-        tracing::info!(quarantined, inbox, "what is no longer needed was forgotten");
+    let inbox = in_steps(state, Old::Numbers, before(keep.inbox_for)).await?;
+    let events = in_steps(state, Old::Events, before(keep.events_for)).await?;
+    let telemetry = in_steps(state, Old::Telemetry, before(keep.telemetry_for)).await?;
+    if quarantined + inbox + events + telemetry > 0 {
+        tracing::info!(quarantined, inbox, events, telemetry, "what is no longer needed was forgotten");
     }
     Ok(())
+}
+
+/// What goes by age alone, and may be many rows.
+#[derive(Clone, Copy)]
+enum Old {
+    Numbers,
+    Events,
+    Telemetry,
+}
+
+/// Removes in small transactions, so that nothing waits long for one; what is left after the last one goes the next time.
+async fn in_steps(state: &AppState, what: Old, before: DateTime<Utc>) -> Result<u64, StoreError> {
+    let mut removed = 0;
+    for _ in 0..MAX_STEPS {
+        let more = match what {
+            Old::Numbers => state.store.trim_inbox(before, STEP).await?,
+            Old::Events => state.store.trim_events(before, STEP).await?,
+            Old::Telemetry => state.store.trim_telemetry(before, STEP).await?,
+        };
+        removed += more;
+        if more < STEP.unsigned_abs() || state.shutdown.is_cancelled() {
+            break;
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+    Ok(removed)
 }

@@ -15,7 +15,7 @@ async fn robot(world: &World) -> Watch {
 }
 
 async fn quarantined(world: &World) -> usize {
-    world.up.state.store.quarantined(100).await.unwrap().len()
+    world.up.state.store.quarantined(100, None).await.unwrap().len()
 }
 
 #[tokio::test(flavor = "multi_thread")]

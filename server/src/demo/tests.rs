@@ -45,7 +45,7 @@ async fn the_made_up_fortnight_has_minutes_and_nothing_looks_wrong() {
     let audio: u64 = days.iter().flat_map(|day| &day.account.lessons).map(|lesson| lesson.audio.ms()).sum();
     assert!(audio > 0, "some of it is sound only");
     assert_eq!(store.incomplete_visits(ids::ADA, now - TimeDelta::days(30)).await.unwrap(), []);
-    assert_eq!(store.quarantined(1).await.unwrap(), []);
+    assert_eq!(store.quarantined(1, None).await.unwrap(), []);
 }
 
 #[tokio::test]

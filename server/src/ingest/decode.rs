@@ -23,12 +23,14 @@ pub fn decode(topic: &str, payload: &[u8], sender: Option<DeviceKind>, now: Date
         device_id,
         message_id: Uuid::now_v7(),
         number: None,
+        oldest: None,
         body_sha256: Vec::new(),
         offset_ms: 0,
         mono_ms: 0,
         fact: Fact::Unusable(String::new()),
         topic: topic.chars().take(200).collect(),
         payload: payload[..payload.len().min(MAX_QUARANTINED_BYTES)].to_vec(),
+        payload_bytes: payload.len(),
     };
     let envelope = match header {
         Ok(envelope) => envelope,
@@ -45,6 +47,7 @@ pub fn decode(topic: &str, payload: &[u8], sender: Option<DeviceKind>, now: Date
     received.mono_ms = envelope.mono_ms;
     received.body_sha256 = digest(&SHA256, envelope.body.to_string().as_bytes()).as_ref().to_vec();
     received.number = sender.and(envelope.seq).filter(|seq| *seq > 0).map(|seq| (envelope.epoch, seq));
+    received.oldest = envelope.oldest;
     received.fact = fact(topic, envelope, sender).unwrap_or_else(Fact::Unusable);
     received
 }

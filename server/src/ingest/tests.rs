@@ -55,7 +55,7 @@ async fn a_message_becomes_minutes_once_however_often_it_comes() {
         apply(&store, &batch, now).await.unwrap();
     }
     assert_eq!(minutes().await, 25);
-    assert_eq!(store.quarantined(10).await.unwrap().len(), 1);
+    assert_eq!(store.quarantined(10, None).await.unwrap().len(), 1);
     assert_eq!(store.acknowledged_through(ids::BRIDGE.0, Uuid::from_u128(9)).await.unwrap(), 2);
 }
 

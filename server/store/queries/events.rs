@@ -20,4 +20,18 @@ impl Events for Engine {
         .fetch_all(&self.read)
         .await?)
     }
+
+    async fn trim_events(&self, before: DateTime<Utc>, limit: i64) -> Result<u64, StoreError> {
+        let mut tx = self.begin_ingest().await?;
+        let done = sqlx::query!(
+            "DELETE FROM robot_event WHERE robot_event_id IN
+             (SELECT o.robot_event_id FROM robot_event o WHERE o.at < $1 ORDER BY o.at LIMIT $2)",
+            before,
+            limit
+        )
+        .execute(&mut *tx)
+        .await?;
+        tx.commit().await?;
+        Ok(done.rows_affected())
+    }
 }

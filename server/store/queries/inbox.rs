@@ -1,65 +1,74 @@
-//! Queries of [`store::inbox`], in SQL that both engines read; compiled by each driver package against its own.
+//! [`store::inbox`]: a batch in one transaction, with a few statements whatever its size.
+//!
+//! Order of locks, the same in every server: cursors of the senders, robots, then what belongs to them. So two batches that share
+//! senders or robots follow each other, and none waits in a circle. In between nothing waits but for the database.
 
 mod effect;
 mod hello;
-
-use crate::{Db, Engine};
-use std::collections::BTreeSet;
+mod numbers;
+mod quarantine;
+pub(crate) mod rows;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use protocol::AckMessage;
 use sqlx::Transaction;
 use store::StoreError;
-use store::inbox::{Fact, Inbox, Ingested, MAX_GAPS, MAX_QUARANTINED_BYTES, QuarantineRow, Received};
+use store::inbox::{Inbox, Ingested, LostRow, QuarantineReasonRow, QuarantineRow, Received, Replayed, Touched};
 use uuid::Uuid;
+
+use self::effect::Effects;
+use self::numbers::Verdict;
+use crate::{Db, Engine, is_refused_value, is_worth_another_try};
+
+/// A batch that met another server's in a circle of locks, or that was chosen to give way, is tried this often.
+const TRIES: usize = 3;
 
 #[async_trait]
 impl Inbox for Engine {
     async fn ingest(&self, batch: &[Received], now: DateTime<Utc>) -> Result<Ingested, StoreError> {
+        let mut all = Ingested::default();
+        // A stack of parts still to be stored; a part that holds a value which the database refuses is halved until that is alone.
+        let mut parts = vec![batch];
+        while let Some(part) = parts.pop() {
+            match self.store_batch(part, now).await {
+                Ok(ingested) => all.add(ingested),
+                Err(StoreError::Query(error)) if is_refused_value(&error) => {
+                    if let [message] = part {
+                        let reason = effect::reason("the database does not take a value of it");
+                        let refused = Received { fact: store::inbox::Fact::Unusable(reason), ..message.clone() };
+                        all.add(self.store_batch(&[refused], now).await?);
+                    } else {
+                        let (first, second) = part.split_at(part.len() / 2);
+                        parts.extend([second, first]);
+                    }
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(all)
+    }
+
+    async fn replay(&self, quarantine_id: Uuid, message: &Received, now: DateTime<Utc>) -> Result<Replayed, StoreError> {
         let mut tx = self.begin_ingest().await?;
-        let mut ingested = Ingested::default();
-        let mut epochs: Vec<(Uuid, Uuid)> = Vec::new();
-        lock_senders(&mut tx, batch).await?;
-        for message in batch {
-            if let Some((epoch, seq)) = message.number {
-                if !is_known(&mut tx, message.device_id).await? {
-                    quarantine(&mut tx, message, "the device is not known", now, &mut ingested).await?;
-                    continue;
-                }
-                if !epochs.contains(&(message.device_id, epoch)) {
-                    epochs.push((message.device_id, epoch));
-                }
-                if let Seen::Before { same_body } = note(&mut tx, message, epoch, seq, now).await? {
-                    if !same_body {
-                        quarantine(
-                            &mut tx,
-                            message,
-                            "the same number was received before with another body",
-                            now,
-                            &mut ingested,
-                        )
-                        .await?;
-                    }
-                    continue;
-                }
-            }
-            match effect::apply(&mut tx, message, now).await? {
-                Ok(touched) => {
-                    for touched in touched {
-                        if !ingested.touched.contains(&touched) {
-                            ingested.touched.push(touched);
-                        }
-                    }
-                }
-                Err(reason) => quarantine(&mut tx, message, &reason, now, &mut ingested).await?,
-            }
+        if !quarantine::remove(&mut tx, quarantine_id).await? {
+            return Ok(Replayed::Gone);
         }
-        for (device_id, epoch) in epochs {
-            ingested.acks.push((device_id, advance(&mut tx, device_id, epoch).await?));
+        let message = std::slice::from_ref(message);
+        let noted = numbers::note(&mut tx, message, now).await?;
+        if let [Verdict::Refused(reason)] = noted.verdicts.as_slice()
+            && *reason == numbers::UNKNOWN_DEVICE
+        {
+            return Ok(Replayed::Refused((*reason).to_owned()));
         }
+        let mut effects = Effects::load(&mut tx, &noted, message.iter().map(Some)).await?;
+        effects.apply(0, &message[0], now);
+        let outcome = effects.write(&mut tx, now).await?;
+        if let Some((_, reason)) = outcome.refused.into_iter().next() {
+            return Ok(Replayed::Refused(reason));
+        }
+        numbers::advance(&mut tx, noted, message, now).await?;
         tx.commit().await?;
-        Ok(ingested)
+        Ok(Replayed::Applied(outcome.touched))
     }
 
     async fn acknowledged_through(&self, device_id: Uuid, epoch: Uuid) -> Result<u64, StoreError> {
@@ -73,201 +82,78 @@ impl Inbox for Engine {
         Ok(through.map_or(0, |through| u64::try_from(through).unwrap_or(0)))
     }
 
-    async fn quarantined(&self, limit: i64) -> Result<Vec<QuarantineRow>, StoreError> {
-        Ok(sqlx::query_as!(
-            QuarantineRow,
-            r#"SELECT topic AS "topic!", payload AS "payload!: Vec<u8>", reason AS "reason!",
-                      received_at AS "received_at!: DateTime<Utc>"
-               FROM quarantine ORDER BY received_at DESC, quarantine_id DESC LIMIT $1"#,
-            limit
-        )
-        .fetch_all(&self.read)
-        .await?)
+    async fn quarantined(&self, limit: i64, before: Option<Uuid>) -> Result<Vec<QuarantineRow>, StoreError> {
+        quarantine::page(&self.read, limit, before).await
     }
 
-    async fn trim_inbox(&self, before: DateTime<Utc>) -> Result<u64, StoreError> {
-        let mut tx = self.begin().await?;
-        let done = sqlx::query!(
-            "DELETE FROM inbox WHERE received_at < $1 AND seq <=
-             (SELECT c.contiguous FROM inbox_cursor c WHERE c.device_id = inbox.device_id AND c.epoch = inbox.epoch)",
-            before
-        )
-        .execute(&mut *tx)
-        .await?;
-        tx.commit().await?;
-        Ok(done.rows_affected())
+    async fn quarantine_entry(&self, quarantine_id: Uuid) -> Result<Option<QuarantineRow>, StoreError> {
+        quarantine::entry(&self.read, quarantine_id).await
+    }
+
+    async fn quarantine_reasons(&self) -> Result<Vec<QuarantineReasonRow>, StoreError> {
+        quarantine::reasons(&self.read).await
+    }
+
+    async fn lost(&self, limit: i64) -> Result<Vec<LostRow>, StoreError> {
+        numbers::lost(&self.read, limit).await
+    }
+
+    async fn trim_inbox(&self, before: DateTime<Utc>, limit: i64) -> Result<u64, StoreError> {
+        numbers::trim(self, before, limit).await
     }
 
     async fn trim_quarantine(&self, before: DateTime<Utc>, keep: i64) -> Result<u64, StoreError> {
-        let mut tx = self.begin().await?;
-        let done = sqlx::query!(
-            "DELETE FROM quarantine WHERE received_at < $1 OR quarantine_id IN
-             (SELECT q.quarantine_id FROM quarantine q ORDER BY q.received_at DESC, q.quarantine_id DESC LIMIT 1000000 OFFSET $2)",
-            before,
-            keep
-        )
-        .execute(&mut *tx)
-        .await?;
+        let mut tx = self.begin_ingest().await?;
+        let removed = quarantine::trim(&mut tx, before, keep).await?;
         tx.commit().await?;
-        Ok(done.rows_affected())
+        Ok(removed)
     }
 }
 
-/// At most this many waiting numbers are looked at for one acknowledgement.
-const MAX_WAITING: i64 = 10_000;
-
-/// Locks the cursors of all senders of a batch, always in the same order: other servers may have the same senders in theirs.
-async fn lock_senders(tx: &mut Transaction<'static, Db>, batch: &[Received]) -> Result<(), StoreError> {
-    let senders: BTreeSet<(Uuid, Uuid)> =
-        batch.iter().filter_map(|message| Some((message.device_id, message.number?.0))).collect();
-    for (device_id, epoch) in senders {
-        // Setting a value to itself takes the row's lock, on either engine.
-        sqlx::query!(
-            "INSERT INTO inbox_cursor (device_id, epoch)
-             SELECT d.device_id, $2 FROM device d WHERE d.device_id = $1 AND d.revoked_at IS NULL
-             ON CONFLICT (device_id, epoch) DO UPDATE SET contiguous = inbox_cursor.contiguous",
-            device_id,
-            epoch
-        )
-        .execute(&mut **tx)
-        .await?;
-    }
-    Ok(())
-}
-
-enum Seen {
-    First,
-    Before { same_body: bool },
-}
-
-async fn is_known(tx: &mut Transaction<'static, Db>, device_id: Uuid) -> Result<bool, StoreError> {
-    let row = sqlx::query!(r#"SELECT kind AS "kind!" FROM device WHERE device_id = $1 AND revoked_at IS NULL"#, device_id)
-        .fetch_optional(&mut **tx)
-        .await?;
-    Ok(row.is_some())
-}
-
-async fn note(
-    tx: &mut Transaction<'static, Db>,
-    message: &Received,
-    epoch: Uuid,
-    seq: u64,
-    now: DateTime<Utc>,
-) -> Result<Seen, StoreError> {
-    let seq = i64::try_from(seq).unwrap_or(i64::MAX);
-    let kind = kind_word(&message.fact);
-    let added = sqlx::query!(
-        "INSERT INTO inbox (device_id, epoch, seq, kind, received_at, body_sha256) VALUES ($1, $2, $3, $4, $5, $6)
-         ON CONFLICT (device_id, epoch, seq) DO NOTHING",
-        message.device_id,
-        epoch,
-        seq,
-        kind,
-        now,
-        message.body_sha256
-    )
-    .execute(&mut **tx)
-    .await?;
-    if added.rows_affected() == 1 {
-        return Ok(Seen::First);
-    }
-    let before = sqlx::query!(
-        r#"SELECT body_sha256 AS "body_sha256!: Vec<u8>" FROM inbox WHERE device_id = $1 AND epoch = $2 AND seq = $3"#,
-        message.device_id,
-        epoch,
-        seq
-    )
-    .fetch_one(&mut **tx)
-    .await?;
-    Ok(Seen::Before { same_body: before.body_sha256 == message.body_sha256 })
-}
-
-/// Moves the cursor over what is now contiguous and says what is missing.
-async fn advance(tx: &mut Transaction<'static, Db>, device_id: Uuid, epoch: Uuid) -> Result<AckMessage, StoreError> {
-    let cursor = sqlx::query!(
-        r#"SELECT contiguous AS "contiguous!: i64" FROM inbox_cursor WHERE device_id = $1 AND epoch = $2"#,
-        device_id,
-        epoch
-    )
-    .fetch_one(&mut **tx)
-    .await?;
-    let waiting = sqlx::query_scalar!(
-        r#"SELECT seq AS "seq!: i64" FROM inbox WHERE device_id = $1 AND epoch = $2 AND seq > $3 ORDER BY seq LIMIT $4"#,
-        device_id,
-        epoch,
-        cursor.contiguous,
-        MAX_WAITING
-    )
-    .fetch_all(&mut **tx)
-    .await?;
-    let (contiguous, through, gaps) = survey(cursor.contiguous, &waiting);
-    sqlx::query!(
-        "UPDATE inbox_cursor SET contiguous = $3, highest = CASE WHEN highest > $4 THEN highest ELSE $4 END
-         WHERE device_id = $1 AND epoch = $2",
-        device_id,
-        epoch,
-        contiguous,
-        through
-    )
-    .execute(&mut **tx)
-    .await?;
-    Ok(AckMessage {
-        epoch,
-        through: u64::try_from(through).unwrap_or(0),
-        gaps: gaps.into_iter().map(|(a, b)| (u64::try_from(a).unwrap_or(0), u64::try_from(b).unwrap_or(0))).collect(),
-        clock: None,
-    })
-}
-
-/// From the contiguous end and the sorted numbers after it: the new contiguous end, the highest number covered, the gaps below it.
-fn survey(mut contiguous: i64, waiting: &[i64]) -> (i64, i64, Vec<(i64, i64)>) {
-    let mut through = contiguous;
-    let mut gaps = Vec::new();
-    for &seq in waiting {
-        if seq > through.saturating_add(1) {
-            if gaps.len() == MAX_GAPS {
-                break;
+impl Engine {
+    /// Stores a batch whole or not at all; again if it met another server's in a circle of locks.
+    async fn store_batch(&self, batch: &[Received], now: DateTime<Utc>) -> Result<Ingested, StoreError> {
+        let mut tries = 1;
+        loop {
+            match self.store_batch_once(batch, now).await {
+                Err(StoreError::Query(error)) if tries < TRIES && is_worth_another_try(&error) => tries += 1,
+                done => return done,
             }
-            gaps.push((through + 1, seq - 1));
-        }
-        through = seq;
-        if gaps.is_empty() {
-            contiguous = seq;
         }
     }
-    (contiguous, through, gaps)
-}
 
-async fn quarantine(
-    tx: &mut Transaction<'static, Db>,
-    message: &Received,
-    reason: &str,
-    now: DateTime<Utc>,
-    ingested: &mut Ingested,
-) -> Result<(), StoreError> {
-    let kept = &message.payload[..message.payload.len().min(MAX_QUARANTINED_BYTES)];
-    let id = Uuid::now_v7();
-    sqlx::query!(
-        "INSERT INTO quarantine (quarantine_id, topic, payload, reason, received_at) VALUES ($1, $2, $3, $4, $5)",
-        id,
-        message.topic,
-        kept,
-        reason,
-        now
-    )
-    .execute(&mut **tx)
-    .await?;
-    ingested.quarantined.push(reason.to_owned());
-    Ok(())
-}
-
-fn kind_word(fact: &Fact) -> &'static str {
-    match fact {
-        Fact::Hello(_) => "hello",
-        Fact::Presence(_) => "presence",
-        Fact::Event(_) => "event",
-        Fact::Link(_) => "link",
-        Fact::Body(_) => "robot",
-        Fact::Unusable(_) => "unusable",
+    async fn store_batch_once(&self, batch: &[Received], now: DateTime<Utc>) -> Result<Ingested, StoreError> {
+        let mut tx: Transaction<'static, Db> = self.begin_ingest().await?;
+        let noted = numbers::note(&mut tx, batch, now).await?;
+        let fresh = |index: usize| matches!(noted.verdicts[index], Verdict::Fresh);
+        let mut effects =
+            Effects::load(&mut tx, &noted, batch.iter().enumerate().map(|(index, message)| fresh(index).then_some(message)))
+                .await?;
+        for (index, message) in batch.iter().enumerate() {
+            if fresh(index) {
+                effects.apply(index, message, now);
+            }
+        }
+        let mut outcome = effects.write(&mut tx, now).await?;
+        for (index, verdict) in noted.verdicts.iter().enumerate() {
+            if let Verdict::Refused(reason) = verdict {
+                outcome.refused.push((index, (*reason).to_owned()));
+            }
+        }
+        outcome.refused.sort_by_key(|(index, _)| *index);
+        for (index, reason) in &outcome.refused {
+            quarantine::add(&mut tx, &batch[*index], reason, now).await?;
+        }
+        let (acks, lost) = numbers::advance(&mut tx, noted, batch, now).await?;
+        tx.commit().await?;
+        let quarantined = outcome.refused.into_iter().map(|(_, reason)| reason).collect();
+        Ok(Ingested { acks, touched: outcome.touched, quarantined, lost })
     }
+}
+
+/// What a batch changed, and which of its messages broke a rule.
+#[derive(Debug, Default)]
+struct Outcome {
+    touched: Vec<Touched>,
+    refused: Vec<(usize, String)>,
 }

@@ -1,12 +1,13 @@
 //! Queries of [`store::presence`], in SQL that both engines read; compiled by each driver package against its own.
 
+use crate::queries::inbox::rows::{Interval, whole};
+use crate::queries::words::{closed_word, end_word, tier_of, tier_word};
 use crate::{Db, Engine};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use protocol::{ClosedBy, EndReason, PresenceMessage, Tier};
+use protocol::PresenceMessage;
 use sqlx::Transaction;
 use store::StoreError;
-use store::inbox::Refused;
 use store::presence::{IncompleteVisitRow, Presence, PresenceRow};
 use uuid::Uuid;
 
@@ -75,139 +76,81 @@ impl Presence for Engine {
     }
 }
 
-/// Merges one presence fact. The inner `Err` says which rule it breaks; nothing is written then.
-pub(crate) async fn merge(
-    tx: &mut Transaction<'static, Db>,
-    fact: &PresenceMessage,
-    offset_ms: i64,
-) -> Result<Result<Uuid, Refused>, StoreError> {
-    let (PresenceMessage::Interval { session, placement, robot, .. }
-    | PresenceMessage::Ended { session, placement, robot, .. }) = fact;
-    let Some(known) = sqlx::query!(
-        r#"SELECT pupil_id AS "pupil_id!: Uuid", robot_id AS "robot_id!: Uuid" FROM placement WHERE placement_id = $1"#,
-        placement.0
-    )
-    .fetch_optional(&mut **tx)
-    .await?
-    else {
-        return Ok(Err(Refused("the placement does not exist")));
-    };
-    if known.robot_id != robot.0 {
-        return Ok(Err(Refused("the placement is for another robot")));
+/// What a presence message tells, as rows.
+pub(crate) enum Told {
+    /// An interval, so far.
+    Interval(Interval),
+    /// The end of a visit.
+    Ended(Ended),
+}
+
+/// The end of a visit, and what its bridge counted.
+pub(crate) struct Ended {
+    session_id: Uuid,
+    pub(crate) at: DateTime<Utc>,
+    reason: &'static str,
+    intervals: i64,
+    total_ms: i64,
+}
+
+/// A message's rows.
+pub(crate) fn told(fact: &PresenceMessage, offset_ms: i64) -> Told {
+    match fact {
+        PresenceMessage::Interval { session, n, tier, from, until, span_ms, active, closed_by, .. } => {
+            Told::Interval(Interval {
+                session_id: session.0,
+                n: i64::from(*n),
+                tier: tier_word(*tier),
+                from_at: *from,
+                until_at: *until,
+                span_ms: whole(*span_ms),
+                spoke_ms: whole(active.spoke_ms),
+                hands: i64::from(active.hands),
+                looks: i64::from(active.looks),
+                feelings: i64::from(active.feelings),
+                closed_by: closed_by.map(closed_word),
+                clock_offset_ms: offset_ms,
+            })
+        }
+        PresenceMessage::Ended { session, at, reason, intervals, total_ms, .. } => Told::Ended(Ended {
+            session_id: session.0,
+            at: *at,
+            reason: end_word(*reason),
+            intervals: i64::from(*intervals),
+            total_ms: whole(*total_ms),
+        }),
     }
+}
+
+/// Whether two messages tell the same interval, perhaps one longer than the other.
+pub(crate) fn is_same(a: &Interval, b: &Interval) -> bool {
+    (a.session_id, a.n, a.tier, a.from_at) == (b.session_id, b.n, b.tier, b.from_at)
+}
+
+/// Takes another telling of the same interval in: as the statement in `bulk.rs` does with the one that is stored.
+pub(crate) fn merge(held: &mut Interval, told: &Interval) {
+    held.until_at = held.until_at.max(told.until_at);
+    held.span_ms = held.span_ms.max(told.span_ms);
+    held.spoke_ms = held.spoke_ms.max(told.spoke_ms);
+    held.hands = held.hands.max(told.hands);
+    held.looks = held.looks.max(told.looks);
+    held.feelings = held.feelings.max(told.feelings);
+    held.closed_by = held.closed_by.or(told.closed_by);
+    held.clock_offset_ms = held.clock_offset_ms.max(told.clock_offset_ms);
+}
+
+/// Notes the end of a visit; the latest one told stays.
+pub(crate) async fn end(tx: &mut Transaction<'static, Db>, ended: &Ended) -> Result<(), StoreError> {
     sqlx::query!(
-        "INSERT INTO visit (session_id, placement_id, robot_id) VALUES ($1, $2, $3) ON CONFLICT (session_id) DO NOTHING",
-        session.0,
-        placement.0,
-        robot.0
+        "UPDATE visit SET ended_at = $2, end_reason = $3, reported_intervals = $4, reported_ms = $5
+         WHERE session_id = $1 AND (ended_at IS NULL OR ended_at <= $2)",
+        ended.session_id,
+        ended.at,
+        ended.reason,
+        ended.intervals,
+        ended.total_ms
     )
     .execute(&mut **tx)
     .await?;
-    let visit = sqlx::query!(r#"SELECT placement_id AS "placement_id!: Uuid" FROM visit WHERE session_id = $1"#, session.0)
-        .fetch_one(&mut **tx)
-        .await?;
-    if visit.placement_id != placement.0 {
-        return Ok(Err(Refused("the session belongs to another placement")));
-    }
-    match fact {
-        PresenceMessage::Interval { n, tier, from, until, span_ms, active, closed_by, .. } => {
-            let (tier, closed_by) = (tier_word(*tier), closed_by.map(closed_word));
-            let (n, span_ms, spoke_ms) = (i64::from(*n), whole(*span_ms), whole(active.spoke_ms));
-            let (hands, looks, feelings) = (i64::from(active.hands), i64::from(active.looks), i64::from(active.feelings));
-            let merged = sqlx::query!(
-                "INSERT INTO presence_interval (session_id, n, tier, from_at, until_at, span_ms, spoke_ms, hands, looks, feelings,
-                                                closed_by, clock_offset_ms)
-                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
-                 ON CONFLICT (session_id, n) DO UPDATE SET
-                    until_at = CASE WHEN excluded.until_at > presence_interval.until_at THEN excluded.until_at ELSE presence_interval.until_at END,
-                    span_ms = CASE WHEN excluded.span_ms > presence_interval.span_ms THEN excluded.span_ms ELSE presence_interval.span_ms END,
-                    spoke_ms = CASE WHEN excluded.spoke_ms > presence_interval.spoke_ms THEN excluded.spoke_ms ELSE presence_interval.spoke_ms END,
-                    hands = CASE WHEN excluded.hands > presence_interval.hands THEN excluded.hands ELSE presence_interval.hands END,
-                    looks = CASE WHEN excluded.looks > presence_interval.looks THEN excluded.looks ELSE presence_interval.looks END,
-                    feelings = CASE WHEN excluded.feelings > presence_interval.feelings THEN excluded.feelings ELSE presence_interval.feelings END,
-                    closed_by = coalesce(presence_interval.closed_by, excluded.closed_by),
-                    clock_offset_ms = CASE WHEN excluded.clock_offset_ms > presence_interval.clock_offset_ms
-                                           THEN excluded.clock_offset_ms ELSE presence_interval.clock_offset_ms END
-                 WHERE presence_interval.tier = excluded.tier AND presence_interval.from_at = excluded.from_at",
-                session.0,
-                n,
-                tier,
-                from,
-                until,
-                span_ms,
-                spoke_ms,
-                hands,
-                looks,
-                feelings,
-                closed_by,
-                offset_ms
-            )
-            .execute(&mut **tx)
-            .await?;
-            if merged.rows_affected() == 0 {
-                return Ok(Err(Refused("the interval is already known with another beginning or tier")));
-            }
-            sqlx::query!(
-                "UPDATE robot SET last_used_at = $2 WHERE robot_id = $1 AND (last_used_at IS NULL OR last_used_at < $2)",
-                robot.0,
-                until
-            )
-            .execute(&mut **tx)
-            .await?;
-        }
-        PresenceMessage::Ended { at, reason, intervals, total_ms, .. } => {
-            let (reason, intervals, total_ms) = (end_word(*reason), i64::from(*intervals), whole(*total_ms));
-            sqlx::query!(
-                "UPDATE visit SET ended_at = $2, end_reason = $3, reported_intervals = $4, reported_ms = $5
-                 WHERE session_id = $1 AND (ended_at IS NULL OR ended_at <= $2)",
-                session.0,
-                at,
-                reason,
-                intervals,
-                total_ms
-            )
-            .execute(&mut **tx)
-            .await?;
-        }
-    }
-    Ok(Ok(known.pupil_id))
-}
-
-/// How the tier is stored.
-#[must_use]
-pub(crate) fn tier_word(tier: Tier) -> &'static str {
-    match tier {
-        Tier::Audio => "audio",
-        Tier::Stills => "stills",
-        Tier::Video => "video",
-    }
-}
-
-fn tier_of(word: &str) -> Option<Tier> {
-    [Tier::Audio, Tier::Stills, Tier::Video].into_iter().find(|tier| tier_word(*tier) == word)
-}
-
-fn closed_word(closed: ClosedBy) -> &'static str {
-    match closed {
-        ClosedBy::Interruption => "interruption",
-        ClosedBy::TierChange => "tier_change",
-        ClosedBy::End => "end",
-        ClosedBy::Recovery => "recovery",
-    }
-}
-
-fn end_word(reason: EndReason) -> &'static str {
-    match reason {
-        EndReason::Left => "left",
-        EndReason::PupilLost => "pupil_lost",
-        EndReason::RobotLost => "robot_lost",
-        EndReason::GrantEnded => "grant_ended",
-        EndReason::Shutdown => "shutdown",
-        EndReason::Recovery => "recovery",
-        EndReason::Revoked => "revoked",
-    }
-}
-
-fn whole(value: u64) -> i64 {
-    i64::try_from(value).unwrap_or(i64::MAX)
+    Ok(())
 }

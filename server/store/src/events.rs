@@ -22,4 +22,10 @@ pub trait Events: Send + Sync {
     /// # Errors
     /// The database does not answer.
     async fn robot_events(&self, robot_id: Uuid, limit: i64) -> Result<Vec<EventRow>, StoreError>;
+
+    /// Forgets events from before `before`, the oldest first, at most `limit`. Returns how many.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    async fn trim_events(&self, before: DateTime<Utc>, limit: i64) -> Result<u64, StoreError>;
 }

@@ -20,6 +20,7 @@ pub mod presence;
 pub mod robots;
 pub mod staff;
 pub mod tablets;
+pub mod telemetry;
 
 pub use robots::DeviceKind;
 
@@ -42,6 +43,7 @@ pub trait Database:
     + robots::Robots
     + staff::Staff
     + tablets::Tablets
+    + telemetry::Telemetry
     + std::fmt::Debug
 {
     /// Whether the database answers.

@@ -15,20 +15,24 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{PgPool, Postgres, Transaction};
 use store::{Database, Store, StoreError};
 
+mod bulk;
+
 /// The queries, in SQL that SQLite reads too; compiled here against this engine.
 #[path = "../../queries"]
 mod queries {
     mod audit;
     mod events;
-    mod inbox;
+    pub(crate) mod inbox;
     mod lessons;
     mod organisations;
     mod placements;
     mod placing;
-    mod presence;
+    pub(crate) mod presence;
     mod robots;
     mod staff;
     mod tablets;
+    mod telemetry;
+    pub(crate) mod words;
 }
 
 /// The engine that the shared queries are compiled for.
@@ -137,4 +141,19 @@ impl Database for Engine {
     async fn close(&self) {
         self.read.close().await;
     }
+}
+
+/// Whether the database refuses a value that a statement brings: no other try helps.
+fn is_refused_value(error: &sqlx::Error) -> bool {
+    // Classes of data exceptions and of broken constraints.
+    sqlstate(error).is_some_and(|code| code.starts_with("22") || code.starts_with("23"))
+}
+
+/// Whether the same statements may succeed right away: they met others' in a circle of locks, or were chosen to give way.
+fn is_worth_another_try(error: &sqlx::Error) -> bool {
+    sqlstate(error).is_some_and(|code| code == "40P01" || code == "40001")
+}
+
+fn sqlstate(error: &sqlx::Error) -> Option<String> {
+    Some(error.as_database_error()?.code()?.into_owned())
 }

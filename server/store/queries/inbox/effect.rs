@@ -1,121 +1,332 @@
-//! What a message changes, within the transaction that notes its number.
+//! What messages change: worked out in memory, in the order they came, then written with one statement a table.
+//!
+//! Everything that is compared is loaded first and locked, so the outcome is that of one message after another.
 
-use chrono::{DateTime, Utc};
-use protocol::{BodyState, EventKind, PresenceMessage};
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use chrono::{DateTime, Datelike as _, DurationRound as _, TimeDelta, Utc};
+use protocol::{EventMessage, HelloMessage, LinkMessage, PresenceMessage, RobotMessage, Role};
 use sqlx::Transaction;
 use store::StoreError;
-use store::inbox::{Fact, Received, Refused, Touched};
+use store::inbox::{Fact, Received, Touched};
+use uuid::Uuid;
 
-use super::hello;
-use crate::Db;
-use crate::queries::presence;
+use super::numbers::Noted;
+use super::rows::{Event, Interval, Minute, NewVisit, RobotFacts, without_nul};
+use super::{Outcome, hello};
+use crate::queries::presence::{self, Ended};
+use crate::queries::words::{body_word, event_word, tier_word};
+use crate::{Db, bulk};
 
-/// Applies a fact. The inner `Err` is the reason for quarantine.
-pub(super) async fn apply(
-    tx: &mut Transaction<'static, Db>,
-    message: &Received,
-    now: DateTime<Utc>,
-) -> Result<Result<Vec<Touched>, String>, StoreError> {
-    let device = message.device_id;
-    Ok(match &message.fact {
-        Fact::Unusable(reason) => Err(reason.clone()),
-        Fact::Presence(fact) => match presence::merge(tx, fact, message.offset_ms).await? {
-            Ok(pupil_id) => {
-                let (PresenceMessage::Interval { robot, .. } | PresenceMessage::Ended { robot, .. }) = fact;
-                Ok(vec![Touched::Pupil(pupil_id), Touched::Robot(robot.0)])
-            }
-            Err(Refused(reason)) => Err(reason.to_owned()),
-        },
-        Fact::Hello(hello) => hello::said(tx, device, hello, message.offset_ms, now).await?,
-        Fact::Body(body) => {
-            let (state, battery, hand) = (body_word(body.state), i64::from(body.battery_pct.get()), body.hand_up);
-            let wifi = body.wifi_dbm.map(i64::from);
-            let done = sqlx::query!(
-                "UPDATE robot SET body_state = $2, battery_pct = $3, charging = $4, wifi_dbm = $5, hand_up = $6, telemetry_at = $7
-                 WHERE robot_id = $1",
-                device,
-                state,
-                battery,
-                body.charging,
-                wifi,
-                hand,
-                now
-            )
-            .execute(&mut **tx)
-            .await?;
-            if done.rows_affected() == 1 { Ok(vec![Touched::Robot(device)]) } else { Err("the robot is not known".to_owned()) }
-        }
-        Fact::Link(link) => {
-            let (session, tier) = (link.session.map(|id| id.0), link.tier.map(presence::tier_word));
-            let stands_here = link.robot_leg.is_some();
-            // A bridge that the robot has left says so of itself only.
-            let done = sqlx::query!(
-                "UPDATE robot SET live_session_id = $2, live_tier = $3, link_at = $4,
-                                  bridge_id = CASE WHEN $5 THEN $6 WHEN bridge_id = $6 THEN NULL ELSE bridge_id END
-                 WHERE robot_id = $1 AND ($5 OR bridge_id IS NULL OR bridge_id = $6)",
-                link.robot.0,
-                session,
-                tier,
-                now,
-                stands_here,
-                device
-            )
-            .execute(&mut **tx)
-            .await?;
-            let known = done.rows_affected() == 1
-                || sqlx::query_scalar!(
-                    r#"SELECT kind AS "kind!" FROM device WHERE device_id = $1 AND kind = 'robot'"#,
-                    link.robot.0
-                )
-                .fetch_optional(&mut **tx)
-                .await?
-                .is_some();
-            if known { Ok(vec![Touched::Robot(link.robot.0)]) } else { Err("the robot is not known".to_owned()) }
-        }
-        Fact::Event(event) => {
-            let (what, session) = (event_word(event.what), event.session.map(|id| id.0));
-            let done = sqlx::query!(
-                "INSERT INTO robot_event (robot_event_id, robot_id, session_id, what, at)
-                 SELECT $1, r.robot_id, $3, $4, $5 FROM robot r WHERE r.robot_id = $2
-                 ON CONFLICT (robot_event_id) DO UPDATE SET what = excluded.what",
-                message.message_id,
-                event.robot.0,
-                session,
-                what,
-                event.at
-            )
-            .execute(&mut **tx)
-            .await?;
-            if done.rows_affected() == 1 {
-                Ok(vec![Touched::Robot(event.robot.0)])
-            } else {
-                Err("the robot is not known".to_owned())
-            }
-        }
-    })
+const UNKNOWN_ROBOT: &str = "the robot is not known";
+
+/// The text of a reason, as both engines take it.
+pub(super) fn reason(text: &str) -> String {
+    without_nul(text)
 }
 
-fn body_word(state: BodyState) -> &'static str {
-    match state {
-        BodyState::Idle => "idle",
-        BodyState::Live => "live",
-        BodyState::Resting => "resting",
-        BodyState::Paused => "paused",
-        BodyState::Carried => "carried",
+/// The changes of a batch, gathered.
+pub(super) struct Effects<'a> {
+    devices: &'a HashMap<Uuid, bool>,
+    robots: HashMap<Uuid, RobotFacts>,
+    changed: HashSet<Uuid>,
+    /// Placement → pupil and robot.
+    placements: HashMap<Uuid, (Uuid, Uuid)>,
+    /// Session → placement.
+    visits: HashMap<Uuid, Uuid>,
+    new_visits: Vec<NewVisit>,
+    intervals: BTreeMap<(Uuid, i64), Vec<Told>>,
+    ended: Vec<Ended>,
+    bridges: BTreeMap<Uuid, Vec<(usize, &'a HelloMessage, i64)>>,
+    events: HashMap<Uuid, Event>,
+    minutes: BTreeMap<(Uuid, DateTime<Utc>), Minute>,
+    touched: Vec<(usize, Touched)>,
+    refused: Vec<(usize, String)>,
+}
+
+/// An interval as several messages told it alike, and which ones.
+struct Told {
+    interval: Interval,
+    robot_id: Uuid,
+    by: Vec<usize>,
+}
+
+impl<'a> Effects<'a> {
+    /// Loads and locks what these messages are about.
+    pub(super) async fn load(
+        tx: &mut Transaction<'static, Db>,
+        noted: &'a Noted,
+        messages: impl Iterator<Item = Option<&'a Received>>,
+    ) -> Result<Effects<'a>, StoreError> {
+        let (mut robots, mut placements, mut sessions) = (HashSet::new(), HashSet::new(), HashSet::new());
+        for message in messages.flatten() {
+            match &message.fact {
+                Fact::Presence(
+                    PresenceMessage::Interval { session, placement, robot, .. }
+                    | PresenceMessage::Ended { session, placement, robot, .. },
+                ) => {
+                    robots.insert(robot.0);
+                    placements.insert(placement.0);
+                    sessions.insert(session.0);
+                }
+                Fact::Event(event) => _ = robots.insert(event.robot.0),
+                Fact::Link(link) => _ = robots.insert(link.robot.0),
+                Fact::Hello(HelloMessage { role: Role::Robot, .. }) | Fact::Body(_) => _ = robots.insert(message.device_id),
+                Fact::Hello(_) | Fact::Unusable(_) => {}
+            }
+        }
+        let list = |ids: HashSet<Uuid>| ids.into_iter().collect::<Vec<_>>();
+        let mut effects = Effects {
+            devices: &noted.devices,
+            robots: HashMap::new(),
+            changed: HashSet::new(),
+            placements: HashMap::new(),
+            visits: HashMap::new(),
+            new_visits: Vec::new(),
+            intervals: BTreeMap::new(),
+            ended: Vec::new(),
+            bridges: BTreeMap::new(),
+            events: HashMap::new(),
+            minutes: BTreeMap::new(),
+            touched: Vec::new(),
+            refused: Vec::new(),
+        };
+        if !robots.is_empty() {
+            let rows = bulk::lock_robots(tx, &list(robots)).await?;
+            effects.robots = rows.into_iter().map(|row| (row.robot_id, row)).collect();
+        }
+        if !placements.is_empty() {
+            let rows = bulk::placements(tx, &list(placements)).await?;
+            effects.placements = rows.into_iter().map(|(placement, pupil, robot)| (placement, (pupil, robot))).collect();
+            effects.visits = bulk::visits(tx, &list(sessions)).await?.into_iter().collect();
+        }
+        Ok(effects)
+    }
+
+    /// Takes one message's effect up.
+    pub(super) fn apply(&mut self, index: usize, message: &'a Received, now: DateTime<Utc>) {
+        let done = match &message.fact {
+            Fact::Unusable(text) => Err(reason(text)),
+            Fact::Presence(fact) => self.presence(index, fact, message.offset_ms).map_err(str::to_owned),
+            Fact::Hello(hello) => self.hello(index, message, hello, now).map_err(str::to_owned),
+            Fact::Body(body) => self.body(index, message.device_id, body, now).map_err(str::to_owned),
+            Fact::Link(link) => self.link(index, message.device_id, link, now).map_err(str::to_owned),
+            Fact::Event(event) => self.event(index, message.message_id, event).map_err(str::to_owned),
+        };
+        if let Err(reason) = done {
+            self.refused.push((index, reason));
+        }
+    }
+
+    fn presence(&mut self, index: usize, fact: &PresenceMessage, offset_ms: i64) -> Result<(), &'static str> {
+        let (PresenceMessage::Interval { session, placement, robot, .. }
+        | PresenceMessage::Ended { session, placement, robot, .. }) = fact;
+        let (pupil_id, of_robot) = *self.placements.get(&placement.0).ok_or("the placement does not exist")?;
+        if of_robot != robot.0 {
+            return Err("the placement is for another robot");
+        }
+        let known = *self.visits.entry(session.0).or_insert_with(|| {
+            self.new_visits.push(NewVisit { session_id: session.0, placement_id: placement.0, robot_id: robot.0 });
+            placement.0
+        });
+        if known != placement.0 {
+            return Err("the session belongs to another placement");
+        }
+        match presence::told(fact, offset_ms) {
+            presence::Told::Ended(ended) => {
+                in_range(&[ended.at])?;
+                self.ended.push(ended);
+            }
+            presence::Told::Interval(interval) => {
+                in_range(&[interval.from_at, interval.until_at])?;
+                let told = self.intervals.entry((interval.session_id, interval.n)).or_default();
+                match told.iter_mut().find(|told| presence::is_same(&told.interval, &interval)) {
+                    Some(told) => {
+                        presence::merge(&mut told.interval, &interval);
+                        told.by.push(index);
+                    }
+                    None => told.push(Told { interval, robot_id: robot.0, by: vec![index] }),
+                }
+            }
+        }
+        self.touched.extend([(index, Touched::Pupil(pupil_id)), (index, Touched::Robot(robot.0))]);
+        Ok(())
+    }
+
+    fn hello(
+        &mut self,
+        index: usize,
+        message: &Received,
+        hello: &'a HelloMessage,
+        now: DateTime<Utc>,
+    ) -> Result<(), &'static str> {
+        in_range(&[hello.connected_at])?;
+        let device = message.device_id;
+        match hello.role {
+            Role::Bridge => {
+                in_range(hello.outbox.and_then(|outbox| outbox.oldest_at).as_slice())?;
+                self.bridges.entry(device).or_default().push((index, hello, message.offset_ms));
+            }
+            Role::Robot => {
+                let robot = self.robots.get_mut(&device).ok_or(UNKNOWN_ROBOT)?;
+                // A bridge that is not known here cannot be where it stands.
+                let stands_at = hello.bridge.map(|bridge| bridge.0).filter(|bridge| self.devices.get(bridge) == Some(&true));
+                if hello::robot_said(robot, hello, stands_at, message.offset_ms, now) {
+                    self.changed.insert(device);
+                    self.touched.push((index, Touched::Robot(device)));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn body(&mut self, index: usize, device: Uuid, body: &RobotMessage, now: DateTime<Utc>) -> Result<(), &'static str> {
+        let robot = self.robots.get_mut(&device).ok_or(UNKNOWN_ROBOT)?;
+        robot.body_state = Some(body_word(body.state).to_owned());
+        robot.battery_pct = Some(i64::from(body.battery_pct.get()));
+        robot.charging = Some(body.charging);
+        robot.wifi_dbm = body.wifi_dbm.map(i64::from);
+        robot.hand_up = Some(body.hand_up);
+        robot.telemetry_at = Some(now);
+        let (battery, wifi) = (robot.battery_pct, robot.wifi_dbm);
+        self.changed.insert(device);
+        let minute = self.minute(device, now);
+        minute.battery_pct = battery;
+        minute.wifi_dbm = wifi.or(minute.wifi_dbm);
+        self.touched.push((index, Touched::Robot(device)));
+        Ok(())
+    }
+
+    fn link(&mut self, index: usize, bridge: Uuid, link: &LinkMessage, now: DateTime<Utc>) -> Result<(), &'static str> {
+        let robot = self.robots.get_mut(&link.robot.0).ok_or(UNKNOWN_ROBOT)?;
+        self.touched.push((index, Touched::Robot(link.robot.0)));
+        let stands_here = link.robot_leg.is_some();
+        // A bridge that the robot has left says so of itself only.
+        if !stands_here && robot.bridge_id.is_some_and(|stands_at| stands_at != bridge) {
+            return Ok(());
+        }
+        let tier = link.tier.map(tier_word);
+        robot.live_session_id = link.session.map(|session| session.0);
+        robot.live_tier = tier.map(str::to_owned);
+        robot.link_at = Some(now);
+        robot.bridge_id = stands_here.then_some(bridge);
+        self.changed.insert(link.robot.0);
+        if link.robot_leg.is_none() && link.pupil_leg.is_none() {
+            return Ok(());
+        }
+        let minute = self.minute(link.robot.0, now);
+        minute.tier = tier.or(minute.tier);
+        if let Some(leg) = &link.robot_leg {
+            minute.robot_rtt_ms = minute.robot_rtt_ms.max(leg.rtt_ms.map(|ms| scaled(ms, 1.0)));
+            minute.robot_loss_permille = minute.robot_loss_permille.max(leg.loss_pct.map(|pct| scaled(pct, 10.0)));
+            minute.robot_receive_bps = Some(i64::from(leg.receive.0));
+        }
+        if let Some(leg) = &link.pupil_leg {
+            minute.pupil_rtt_ms = minute.pupil_rtt_ms.max(leg.rtt_ms.map(|ms| scaled(ms, 1.0)));
+            minute.pupil_loss_permille = minute.pupil_loss_permille.max(leg.loss_pct.map(|pct| scaled(pct, 10.0)));
+            minute.pupil_send_bps = Some(i64::from(leg.send.0));
+        }
+        Ok(())
+    }
+
+    fn event(&mut self, index: usize, id: Uuid, event: &EventMessage) -> Result<(), &'static str> {
+        if !self.robots.contains_key(&event.robot.0) {
+            return Err(UNKNOWN_ROBOT);
+        }
+        in_range(&[event.at])?;
+        let what = event_word(event.what);
+        let (robot_id, session_id) = (event.robot.0, event.session.map(|session| session.0));
+        let known = self.events.entry(id).or_insert(Event { robot_event_id: id, robot_id, session_id, what, at: event.at });
+        if known.robot_id == robot_id {
+            known.what = what;
+        }
+        self.touched.push((index, Touched::Robot(robot_id)));
+        Ok(())
+    }
+
+    fn minute(&mut self, robot_id: Uuid, now: DateTime<Utc>) -> &mut Minute {
+        let minute_at = now.duration_trunc(TimeDelta::minutes(1)).unwrap_or(now);
+        self.minutes.entry((robot_id, minute_at)).or_insert(Minute {
+            robot_id,
+            minute_at,
+            battery_pct: None,
+            wifi_dbm: None,
+            robot_rtt_ms: None,
+            robot_loss_permille: None,
+            robot_receive_bps: None,
+            pupil_rtt_ms: None,
+            pupil_loss_permille: None,
+            pupil_send_bps: None,
+            tier: None,
+        })
+    }
+
+    /// Writes everything that was taken up.
+    pub(super) async fn write(mut self, tx: &mut Transaction<'static, Db>, now: DateTime<Utc>) -> Result<Outcome, StoreError> {
+        if !self.new_visits.is_empty() {
+            bulk::add_visits(tx, &self.new_visits).await?;
+        }
+        self.write_intervals(tx).await?;
+        for ended in &self.ended {
+            presence::end(tx, ended).await?;
+        }
+        if !self.changed.is_empty() {
+            let changed: Vec<RobotFacts> = self.changed.iter().filter_map(|id| self.robots.get(id).cloned()).collect();
+            bulk::write_robots(tx, &changed).await?;
+        }
+        for (bridge_id, hellos) in &self.bridges {
+            for (index, hello, offset_ms) in hellos {
+                match hello::bridge_said(tx, *bridge_id, hello, *offset_ms, now).await? {
+                    Some(true) => self.touched.push((*index, Touched::Bridge(*bridge_id))),
+                    Some(false) => {}
+                    None => self.refused.push((*index, "the bridge is not known".to_owned())),
+                }
+            }
+        }
+        if !self.events.is_empty() {
+            bulk::add_events(tx, &self.events.into_values().collect::<Vec<_>>()).await?;
+        }
+        if !self.minutes.is_empty() {
+            bulk::merge_minutes(tx, &self.minutes.into_values().collect::<Vec<_>>()).await?;
+        }
+        let refused: HashSet<usize> = self.refused.iter().map(|(index, _)| *index).collect();
+        let mut seen = HashSet::new();
+        let touched = self.touched.into_iter().filter(|(index, touched)| !refused.contains(index) && seen.insert(*touched));
+        Ok(Outcome { touched: touched.map(|(_, touched)| touched).collect(), refused: self.refused })
+    }
+
+    /// One round writes each interval once. Only if one is told with several beginnings or tiers are there more rounds: the one
+    /// that is written first stays, the others are refused.
+    async fn write_intervals(&mut self, tx: &mut Transaction<'static, Db>) -> Result<(), StoreError> {
+        let mut told: Vec<Vec<Told>> = std::mem::take(&mut self.intervals).into_values().collect();
+        while !told.is_empty() {
+            let round: Vec<Told> = told.iter_mut().map(|variants| variants.remove(0)).collect();
+            told.retain(|variants| !variants.is_empty());
+            let intervals: Vec<Interval> = round.iter().map(|told| told.interval.clone()).collect();
+            let taken: HashSet<(Uuid, i64)> = bulk::merge_intervals(tx, &intervals).await?.into_iter().collect();
+            for told in round {
+                if !taken.contains(&(told.interval.session_id, told.interval.n)) {
+                    let reason = "the interval is already known with another beginning or tier";
+                    self.refused.extend(told.by.into_iter().map(|index| (index, reason.to_owned())));
+                } else if let Some(robot) = self.robots.get_mut(&told.robot_id)
+                    && robot.last_used_at.is_none_or(|used| used < told.interval.until_at)
+                {
+                    robot.last_used_at = Some(told.interval.until_at);
+                    self.changed.insert(told.robot_id);
+                }
+            }
+        }
+        Ok(())
     }
 }
 
-fn event_word(what: EventKind) -> &'static str {
-    match what {
-        EventKind::PupilJoined => "pupil_joined",
-        EventKind::SecondPupilRefused => "second_pupil_refused",
-        EventKind::TabletTookOver => "tablet_took_over",
-        EventKind::GrantRefused => "grant_refused",
-        EventKind::Paused => "paused",
-        EventKind::Resumed => "resumed",
-        EventKind::OffByPerson => "off_by_person",
-        EventKind::Started => "started",
-        EventKind::HandRaised => "hand_raised",
-        EventKind::HandLowered => "hand_lowered",
-    }
+/// What a column of time can hold in either engine, and a person can read.
+fn in_range(times: &[DateTime<Utc>]) -> Result<(), &'static str> {
+    if times.iter().all(|at| (1970..=9999).contains(&at.year())) { Ok(()) } else { Err("a time in it is out of range") }
+}
+
+/// A measurement as a whole number; what is not a number is 0.
+#[expect(clippy::cast_possible_truncation, reason = "`as` saturates, which is what is wanted of a measurement")]
+fn scaled(value: f32, by: f32) -> i64 {
+    i64::from((value * by).round().clamp(0.0, 1e9) as i32)
 }

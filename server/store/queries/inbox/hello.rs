@@ -4,89 +4,61 @@
 //! "gone" only of the connection that is known, for the last will of an older one comes late.
 
 use chrono::{DateTime, Utc};
-use protocol::{HelloMessage, Role, Status};
+use protocol::{HelloMessage, Status};
 use sqlx::Transaction;
 use store::StoreError;
-use store::inbox::Touched;
 use uuid::Uuid;
 
+use super::rows::{RobotFacts, whole, without_nul};
 use crate::Db;
+use crate::queries::words::status_word;
 
-/// Applies a hello. The inner `Err` is the reason for quarantine.
-pub(super) async fn said(
-    tx: &mut Transaction<'static, Db>,
-    device: Uuid,
+/// Of the bridges that a robot cannot reach, so many are remembered.
+const MOST_BRIDGES: usize = 32;
+
+/// Takes a robot's hello into what is held of it. Whether it counts: not, if it is the last will of an older connection.
+pub(super) fn robot_said(
+    robot: &mut RobotFacts,
     hello: &HelloMessage,
+    stands_at: Option<Uuid>,
     offset_ms: i64,
     now: DateTime<Utc>,
-) -> Result<Result<Vec<Touched>, String>, StoreError> {
-    let status = match hello.status {
-        Status::Here => "here",
-        Status::Gone => "gone",
-        Status::OffByPerson => "off_by_person",
-    };
-    match hello.role {
-        Role::Robot => robot_said(tx, device, hello, status, offset_ms, now).await,
-        Role::Bridge => bridge_said(tx, device, hello, status, offset_ms, now).await,
+) -> bool {
+    // Both engines keep at least microseconds.
+    let is_held = robot.connected_at.is_some_and(|held| held.timestamp_micros() == hello.connected_at.timestamp_micros());
+    if hello.status == Status::Gone && robot.connected_at.is_some() && !is_held {
+        return false;
     }
-}
-
-async fn robot_said(
-    tx: &mut Transaction<'static, Db>,
-    device: Uuid,
-    hello: &HelloMessage,
-    status: &str,
-    offset_ms: i64,
-    now: DateTime<Utc>,
-) -> Result<Result<Vec<Touched>, String>, StoreError> {
-    let connected_at = hello.connected_at;
-    let bridge = match hello.bridge {
-        // A bridge that is not known here cannot be where it stands.
-        Some(bridge) => {
-            sqlx::query_scalar!(r#"SELECT bridge_id AS "id!: Uuid" FROM bridge WHERE bridge_id = $1"#, bridge.0)
-                .fetch_optional(&mut **tx)
-                .await?
-        }
-        None => None,
-    };
-    let cannot_reach = (!hello.cannot_reach.is_empty())
+    let status = status_word(hello.status);
+    if robot.status != status || !is_held {
+        robot.status_at = Some(now);
+    }
+    status.clone_into(&mut robot.status);
+    robot.connected_at = Some(hello.connected_at);
+    robot.bridge_id = stands_at;
+    robot.cannot_reach = (!hello.cannot_reach.is_empty())
         .then(|| hello.cannot_reach.iter().take(MOST_BRIDGES).map(ToString::to_string).collect::<Vec<_>>().join(","));
-    let done = sqlx::query!(
-        "UPDATE robot SET status_at = CASE WHEN status = $2 AND connected_at IS NOT DISTINCT FROM $3 THEN status_at ELSE $4 END,
-                          status = $2, connected_at = $3, bridge_id = $5, cannot_reach = $6, clock_offset_ms = $7, clock_at = $4
-         WHERE robot_id = $1 AND ($2 <> 'gone' OR connected_at IS NULL OR connected_at = $3)",
-        device,
-        status,
-        connected_at,
-        now,
-        bridge,
-        cannot_reach,
-        offset_ms
-    )
-    .execute(&mut **tx)
-    .await?;
-    if done.rows_affected() == 1 {
-        return Ok(Ok(vec![Touched::Robot(device)]));
-    }
-    let known = sqlx::query_scalar!(r#"SELECT robot_id AS "id!: Uuid" FROM robot WHERE robot_id = $1"#, device)
-        .fetch_optional(&mut **tx)
-        .await?;
-    Ok(if known.is_some() { Ok(Vec::new()) } else { Err("the robot is not known".to_owned()) })
+    (robot.clock_offset_ms, robot.clock_at) = (Some(offset_ms), Some(now));
+    true
 }
 
-async fn bridge_said(
+/// Writes a bridge's hello. `Some(false)`: it does not count, as above; `None`: there is no such bridge.
+pub(super) async fn bridge_said(
     tx: &mut Transaction<'static, Db>,
     device: Uuid,
     hello: &HelloMessage,
-    status: &str,
     offset_ms: i64,
     now: DateTime<Utc>,
-) -> Result<Result<Vec<Touched>, String>, StoreError> {
+) -> Result<Option<bool>, StoreError> {
+    let status = status_word(hello.status);
+    let (http_base, public_base) = (hello.http_base.as_deref().map(without_nul), hello.public_base.as_deref().map(without_nul));
+    let version = without_nul(&hello.version);
     let (connected_at, load, outbox) = (hello.connected_at, hello.load, hello.outbox.as_ref());
     let (robots, sessions) = (load.map(|load| i64::from(load.robots)), load.map(|load| i64::from(load.sessions)));
     let (capacity, draining) = (load.map(|load| i64::from(load.capacity)), load.is_some_and(|load| load.draining));
     let load_at = load.map(|_| now);
-    let waiting = outbox.map(|outbox| i64::try_from(outbox.waiting).unwrap_or(i64::MAX));
+    // What waits in its outbox is said as long as nothing newer is: also, and above all, while it is gone.
+    let waiting = outbox.map(|outbox| whole(outbox.waiting));
     let oldest_at = outbox.and_then(|outbox| outbox.oldest_at);
     let full_pct = outbox.map(|outbox| i64::from(outbox.full_pct.get()));
     let failing = outbox.map(|outbox| outbox.failing);
@@ -94,16 +66,19 @@ async fn bridge_said(
         "UPDATE bridge SET status_at = CASE WHEN status = $2 AND connected_at IS NOT DISTINCT FROM $3 THEN status_at ELSE $4 END,
                            status = $2, connected_at = $3, http_base = coalesce($5, http_base),
                            public_base = coalesce($6, public_base), version = $7, robots = $8, sessions = $9, capacity = $10,
-                           draining = $11, load_at = $12, outbox_waiting = $13, outbox_oldest_at = $14, outbox_full_pct = $15,
-                           outbox_failing = $16, clock_offset_ms = $17, clock_at = $4
+                           draining = $11, load_at = $12,
+                           outbox_waiting = coalesce($13, outbox_waiting),
+                           outbox_oldest_at = CASE WHEN $13 IS NULL THEN outbox_oldest_at ELSE $14 END,
+                           outbox_full_pct = coalesce($15, outbox_full_pct), outbox_failing = coalesce($16, outbox_failing),
+                           clock_offset_ms = $17, clock_at = $4
          WHERE bridge_id = $1 AND ($2 <> 'gone' OR connected_at IS NULL OR connected_at = $3)",
         device,
         status,
         connected_at,
         now,
-        hello.http_base,
-        hello.public_base,
-        hello.version,
+        http_base,
+        public_base,
+        version,
         robots,
         sessions,
         capacity,
@@ -118,13 +93,10 @@ async fn bridge_said(
     .execute(&mut **tx)
     .await?;
     if done.rows_affected() == 1 {
-        return Ok(Ok(vec![Touched::Bridge(device)]));
+        return Ok(Some(true));
     }
     let known = sqlx::query_scalar!(r#"SELECT bridge_id AS "id!: Uuid" FROM bridge WHERE bridge_id = $1"#, device)
         .fetch_optional(&mut **tx)
         .await?;
-    Ok(if known.is_some() { Ok(Vec::new()) } else { Err("the bridge is not known".to_owned()) })
+    Ok(known.map(|_| false))
 }
-
-/// Of the bridges that a robot cannot reach, so many are remembered.
-const MOST_BRIDGES: usize = 32;

@@ -15,20 +15,24 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, S
 use sqlx::{Sqlite, SqlitePool, Transaction};
 use store::{Database, Store, StoreError};
 
+mod bulk;
+
 /// The queries, in SQL that PostgreSQL reads too; compiled here against this engine.
 #[path = "../../queries"]
 mod queries {
     mod audit;
     mod events;
-    mod inbox;
+    pub(crate) mod inbox;
     mod lessons;
     mod organisations;
     mod placements;
     mod placing;
-    mod presence;
+    pub(crate) mod presence;
     mod robots;
     mod staff;
     mod tablets;
+    mod telemetry;
+    pub(crate) mod words;
 }
 
 /// The engine that the shared queries are compiled for.
@@ -103,4 +107,21 @@ impl Database for Engine {
         self.read.close().await;
         self.write.close().await;
     }
+}
+
+/// Whether the database refuses a value that a statement brings: no other try helps.
+fn is_refused_value(error: &sqlx::Error) -> bool {
+    // Too large, a broken constraint, another type than the column's; the low byte is the primary code.
+    const REFUSED: [i64; 3] = [18, 19, 20];
+    code(error).is_some_and(|code| REFUSED.contains(&(code & 0xff)))
+}
+
+/// Whether the same statement may succeed right away: the file was busy with another program.
+fn is_worth_another_try(error: &sqlx::Error) -> bool {
+    const BUSY: [i64; 2] = [5, 6];
+    code(error).is_some_and(|code| BUSY.contains(&(code & 0xff)))
+}
+
+fn code(error: &sqlx::Error) -> Option<i64> {
+    error.as_database_error()?.code()?.parse().ok()
 }

@@ -54,12 +54,14 @@ fn message(fact: PresenceMessage, seq: u64) -> Received {
         device_id: BRIDGE,
         message_id: Uuid::now_v7(),
         number: Some((Uuid::from_u128(100), seq)),
+        oldest: None,
         body_sha256: vec![],
         offset_ms: -i64::try_from(seq).unwrap(),
         mono_ms: 0,
         fact: Fact::Presence(fact),
         topic: String::new(),
         payload: vec![],
+        payload_bytes: 0,
     }
 }
 

@@ -1,0 +1,275 @@
+//! The ingest's statements for many rows, as PostgreSQL has them: rows come as one JSON text (`jsonb_to_recordset`), so a batch is a
+//! few statements whatever its size. Rows that other servers may write too are locked first, always in the order of their ids.
+//!
+//! `store-sqlite` has the same functions. What both engines read alike is in `../queries`.
+
+use chrono::{DateTime, Utc};
+use sqlx::Transaction;
+use store::StoreError;
+use uuid::Uuid;
+
+use crate::Db;
+use crate::queries::inbox::rows::{Cursor, Event, Interval, Minute, NewVisit, Numbered, RobotFacts, json};
+
+/// Which of these devices exist and are not revoked, and whether they are bridges.
+pub(crate) async fn devices(tx: &mut Transaction<'static, Db>, ids: &[Uuid]) -> Result<Vec<(Uuid, bool)>, StoreError> {
+    let rows = sqlx::query!(
+        r#"SELECT device_id AS "device_id!: Uuid", kind AS "kind!" FROM device
+           WHERE revoked_at IS NULL AND device_id = ANY($1)"#,
+        ids
+    )
+    .fetch_all(&mut **tx)
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.device_id, row.kind == "bridge")).collect())
+}
+
+/// The cursors of these senders, made if they are missing; locked until the end of the transaction. `senders` is sorted.
+pub(crate) async fn lock_cursors(
+    tx: &mut Transaction<'static, Db>,
+    senders: &[(Uuid, Uuid)],
+) -> Result<Vec<Cursor>, StoreError> {
+    let (devices, epochs): (Vec<Uuid>, Vec<Uuid>) = senders.iter().copied().unzip();
+    for _ in 0..2 {
+        let cursors = sqlx::query_as!(
+            Cursor,
+            r#"SELECT c.device_id AS "device_id!: Uuid", c.epoch AS "epoch!: Uuid", c.contiguous AS "contiguous!: i64",
+                      c.highest AS "highest!: i64"
+               FROM inbox_cursor c JOIN unnest($1::uuid[], $2::uuid[]) AS s (device_id, epoch)
+                    ON s.device_id = c.device_id AND s.epoch = c.epoch
+               ORDER BY c.device_id, c.epoch FOR NO KEY UPDATE OF c"#,
+            &devices,
+            &epochs
+        )
+        .fetch_all(&mut **tx)
+        .await?;
+        if cursors.len() == senders.len() {
+            return Ok(cursors);
+        }
+        sqlx::query!(
+            "INSERT INTO inbox_cursor (device_id, epoch)
+             SELECT s.device_id, s.epoch FROM unnest($1::uuid[], $2::uuid[]) AS s (device_id, epoch) ORDER BY 1, 2
+             ON CONFLICT (device_id, epoch) DO NOTHING",
+            &devices,
+            &epochs
+        )
+        .execute(&mut **tx)
+        .await?;
+    }
+    Err(StoreError::Unreadable { what: "cursor" })
+}
+
+/// Writes cursors that were locked.
+pub(crate) async fn write_cursors(tx: &mut Transaction<'static, Db>, cursors: &[Cursor]) -> Result<(), StoreError> {
+    let rows = json(cursors);
+    sqlx::query!(
+        "UPDATE inbox_cursor c SET contiguous = r.contiguous, highest = r.highest
+             FROM jsonb_to_recordset($1::text::jsonb)
+             AS r(device_id uuid, epoch uuid, contiguous bigint, highest bigint)
+             WHERE c.device_id = r.device_id AND c.epoch = r.epoch",
+        rows
+    )
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+/// Notes numbers; returns those that are new. No number is twice in `rows`.
+pub(crate) async fn note(
+    tx: &mut Transaction<'static, Db>,
+    rows: &[Numbered<'_>],
+    now: DateTime<Utc>,
+) -> Result<Vec<(Uuid, Uuid, i64)>, StoreError> {
+    let rows = json(rows);
+    let new = sqlx::query!(
+        r#"INSERT INTO inbox (device_id, epoch, seq, kind, body_sha256, received_at)
+           SELECT r.device_id, r.epoch, r.seq, r.kind, decode(r.body_sha256, 'hex'), $2
+           FROM jsonb_to_recordset($1::text::jsonb)
+                AS r(device_id uuid, epoch uuid, seq bigint, kind text, body_sha256 text)
+           ON CONFLICT (device_id, epoch, seq) DO NOTHING
+           RETURNING device_id AS "device_id!: Uuid", epoch AS "epoch!: Uuid", seq AS "seq!: i64""#,
+        rows,
+        now
+    )
+    .fetch_all(&mut **tx)
+    .await?;
+    Ok(new.into_iter().map(|row| (row.device_id, row.epoch, row.seq)).collect())
+}
+
+/// The hashes of bodies under numbers that came before.
+pub(crate) async fn bodies(
+    tx: &mut Transaction<'static, Db>,
+    rows: &[Numbered<'_>],
+) -> Result<Vec<(Uuid, Uuid, i64, Vec<u8>)>, StoreError> {
+    let rows = json(rows);
+    let held = sqlx::query!(
+        r#"SELECT i.device_id AS "device_id!: Uuid", i.epoch AS "epoch!: Uuid", i.seq AS "seq!: i64",
+                  i.body_sha256 AS "body_sha256!: Vec<u8>"
+           FROM jsonb_to_recordset($1::text::jsonb)
+                AS r(device_id uuid, epoch uuid, seq bigint) JOIN inbox i
+                ON i.device_id = r.device_id AND i.epoch = r.epoch AND i.seq = r.seq"#,
+        rows
+    )
+    .fetch_all(&mut **tx)
+    .await?;
+    Ok(held.into_iter().map(|row| (row.device_id, row.epoch, row.seq, row.body_sha256)).collect())
+}
+
+/// What is held of these robots; locked until the end of the transaction.
+pub(crate) async fn lock_robots(tx: &mut Transaction<'static, Db>, ids: &[Uuid]) -> Result<Vec<RobotFacts>, StoreError> {
+    Ok(sqlx::query_as!(
+        RobotFacts,
+        r#"SELECT robot_id AS "robot_id!: Uuid", status AS "status!", status_at AS "status_at?: DateTime<Utc>",
+                  connected_at AS "connected_at?: DateTime<Utc>", body_state AS "body_state?",
+                  battery_pct AS "battery_pct?: i64", charging AS "charging?: bool", wifi_dbm AS "wifi_dbm?: i64",
+                  hand_up AS "hand_up?: bool", telemetry_at AS "telemetry_at?: DateTime<Utc>", bridge_id AS "bridge_id?: Uuid",
+                  live_session_id AS "live_session_id?: Uuid", live_tier AS "live_tier?", link_at AS "link_at?: DateTime<Utc>",
+                  last_used_at AS "last_used_at?: DateTime<Utc>", clock_offset_ms AS "clock_offset_ms?: i64",
+                  clock_at AS "clock_at?: DateTime<Utc>", cannot_reach AS "cannot_reach?"
+           FROM robot WHERE robot_id = ANY($1)
+           ORDER BY robot_id FOR NO KEY UPDATE"#,
+        ids
+    )
+    .fetch_all(&mut **tx)
+    .await?)
+}
+
+/// Writes what is held of robots that were locked.
+pub(crate) async fn write_robots(tx: &mut Transaction<'static, Db>, robots: &[RobotFacts]) -> Result<(), StoreError> {
+    let rows = json(robots);
+    sqlx::query!(
+        "UPDATE robot b SET
+                status = r.status, status_at = r.status_at, connected_at = r.connected_at, body_state = r.body_state,
+                battery_pct = r.battery_pct, charging = r.charging, wifi_dbm = r.wifi_dbm, hand_up = r.hand_up,
+                telemetry_at = r.telemetry_at, bridge_id = r.bridge_id, live_session_id = r.live_session_id,
+                live_tier = r.live_tier, link_at = r.link_at, last_used_at = r.last_used_at,
+                clock_offset_ms = r.clock_offset_ms, clock_at = r.clock_at, cannot_reach = r.cannot_reach
+             FROM jsonb_to_recordset($1::text::jsonb)
+             AS r(robot_id uuid, status text, status_at timestamptz, connected_at timestamptz, body_state text,
+                  battery_pct bigint, charging boolean, wifi_dbm bigint, hand_up boolean, telemetry_at timestamptz,
+                  bridge_id uuid, live_session_id uuid, live_tier text, link_at timestamptz, last_used_at timestamptz,
+                  clock_offset_ms bigint, clock_at timestamptz, cannot_reach text)
+             WHERE b.robot_id = r.robot_id",
+        rows
+    )
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+/// Pupil and robot of these placements: (placement, pupil, robot).
+pub(crate) async fn placements(tx: &mut Transaction<'static, Db>, ids: &[Uuid]) -> Result<Vec<(Uuid, Uuid, Uuid)>, StoreError> {
+    let rows = sqlx::query!(
+        r#"SELECT placement_id AS "placement_id!: Uuid", pupil_id AS "pupil_id!: Uuid", robot_id AS "robot_id!: Uuid"
+           FROM placement WHERE placement_id = ANY($1)"#,
+        ids
+    )
+    .fetch_all(&mut **tx)
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.placement_id, row.pupil_id, row.robot_id)).collect())
+}
+
+/// The placements of these visits, as far as they are known: (session, placement).
+pub(crate) async fn visits(tx: &mut Transaction<'static, Db>, ids: &[Uuid]) -> Result<Vec<(Uuid, Uuid)>, StoreError> {
+    let rows = sqlx::query!(
+        r#"SELECT session_id AS "session_id!: Uuid", placement_id AS "placement_id!: Uuid" FROM visit
+           WHERE session_id = ANY($1)"#,
+        ids
+    )
+    .fetch_all(&mut **tx)
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.session_id, row.placement_id)).collect())
+}
+
+/// Adds visits that are not known yet.
+pub(crate) async fn add_visits(tx: &mut Transaction<'static, Db>, visits: &[NewVisit]) -> Result<(), StoreError> {
+    let rows = json(visits);
+    sqlx::query!(
+        "INSERT INTO visit (session_id, placement_id, robot_id)
+             SELECT r.session_id, r.placement_id, r.robot_id
+             FROM jsonb_to_recordset($1::text::jsonb)
+                  AS r(session_id uuid, placement_id uuid, robot_id uuid)
+             ON CONFLICT (session_id) DO NOTHING",
+        rows
+    )
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+/// Merges intervals by their largest values; returns those that were taken, the others are held with another tier or beginning. None is
+/// twice in `rows`.
+pub(crate) async fn merge_intervals(
+    tx: &mut Transaction<'static, Db>,
+    rows: &[Interval],
+) -> Result<Vec<(Uuid, i64)>, StoreError> {
+    let rows = json(rows);
+    let merged = sqlx::query!(
+        r#"INSERT INTO presence_interval (session_id, n, tier, from_at, until_at, span_ms, spoke_ms, hands, looks, feelings, closed_by, clock_offset_ms)
+             SELECT r.session_id, r.n, r.tier, r.from_at, r.until_at, r.span_ms, r.spoke_ms, r.hands, r.looks, r.feelings,
+                    r.closed_by, r.clock_offset_ms
+             FROM jsonb_to_recordset($1::text::jsonb)
+                  AS r(session_id uuid, n bigint, tier text, from_at timestamptz, until_at timestamptz, span_ms bigint,
+                       spoke_ms bigint, hands bigint, looks bigint, feelings bigint, closed_by text, clock_offset_ms bigint)
+             ON CONFLICT (session_id, n) DO UPDATE SET
+                until_at = CASE WHEN excluded.until_at > presence_interval.until_at THEN excluded.until_at ELSE presence_interval.until_at END,
+                span_ms = CASE WHEN excluded.span_ms > presence_interval.span_ms THEN excluded.span_ms ELSE presence_interval.span_ms END,
+                spoke_ms = CASE WHEN excluded.spoke_ms > presence_interval.spoke_ms THEN excluded.spoke_ms ELSE presence_interval.spoke_ms END,
+                hands = CASE WHEN excluded.hands > presence_interval.hands THEN excluded.hands ELSE presence_interval.hands END,
+                looks = CASE WHEN excluded.looks > presence_interval.looks THEN excluded.looks ELSE presence_interval.looks END,
+                feelings = CASE WHEN excluded.feelings > presence_interval.feelings THEN excluded.feelings ELSE presence_interval.feelings END,
+                closed_by = coalesce(presence_interval.closed_by, excluded.closed_by),
+                clock_offset_ms = CASE WHEN excluded.clock_offset_ms > presence_interval.clock_offset_ms THEN excluded.clock_offset_ms ELSE presence_interval.clock_offset_ms END
+             WHERE presence_interval.tier = excluded.tier AND presence_interval.from_at = excluded.from_at
+             RETURNING session_id AS "session_id!: Uuid", n AS "n!: i64""#,
+        rows
+    )
+    .fetch_all(&mut **tx)
+    .await?;
+    Ok(merged.into_iter().map(|row| (row.session_id, row.n)).collect())
+}
+
+/// Adds events; one that is known takes the newer word. None is twice in `rows`.
+pub(crate) async fn add_events(tx: &mut Transaction<'static, Db>, rows: &[Event]) -> Result<(), StoreError> {
+    let rows = json(rows);
+    sqlx::query!(
+        "INSERT INTO robot_event (robot_event_id, robot_id, session_id, what, at)
+             SELECT r.robot_event_id, r.robot_id, r.session_id, r.what, r.at
+             FROM jsonb_to_recordset($1::text::jsonb)
+                  AS r(robot_event_id uuid, robot_id uuid, session_id uuid, what text, at timestamptz)
+             ON CONFLICT (robot_event_id) DO UPDATE SET what = excluded.what
+             WHERE robot_event.robot_id = excluded.robot_id",
+        rows
+    )
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+/// Merges measurements of a minute: the last value, and the largest of loss and round-trip time. None is twice in `rows`.
+pub(crate) async fn merge_minutes(tx: &mut Transaction<'static, Db>, rows: &[Minute]) -> Result<(), StoreError> {
+    let rows = json(rows);
+    sqlx::query!(
+        "INSERT INTO telemetry_minute (robot_id, minute_at, battery_pct, wifi_dbm, robot_rtt_ms, robot_loss_permille, robot_receive_bps, pupil_rtt_ms,
+             pupil_loss_permille, pupil_send_bps, tier)
+             SELECT r.robot_id, r.minute_at, r.battery_pct, r.wifi_dbm, r.robot_rtt_ms, r.robot_loss_permille,
+                    r.robot_receive_bps, r.pupil_rtt_ms, r.pupil_loss_permille, r.pupil_send_bps, r.tier
+             FROM jsonb_to_recordset($1::text::jsonb)
+                  AS r(robot_id uuid, minute_at timestamptz, battery_pct bigint, wifi_dbm bigint, robot_rtt_ms bigint,
+                       robot_loss_permille bigint, robot_receive_bps bigint, pupil_rtt_ms bigint, pupil_loss_permille bigint,
+                       pupil_send_bps bigint, tier text)
+             ON CONFLICT (robot_id, minute_at) DO UPDATE SET
+                battery_pct = coalesce(excluded.battery_pct, telemetry_minute.battery_pct),
+                wifi_dbm = coalesce(excluded.wifi_dbm, telemetry_minute.wifi_dbm),
+                robot_rtt_ms = greatest(excluded.robot_rtt_ms, telemetry_minute.robot_rtt_ms),
+                robot_loss_permille = greatest(excluded.robot_loss_permille, telemetry_minute.robot_loss_permille),
+                robot_receive_bps = coalesce(excluded.robot_receive_bps, telemetry_minute.robot_receive_bps),
+                pupil_rtt_ms = greatest(excluded.pupil_rtt_ms, telemetry_minute.pupil_rtt_ms),
+                pupil_loss_permille = greatest(excluded.pupil_loss_permille, telemetry_minute.pupil_loss_permille),
+                pupil_send_bps = coalesce(excluded.pupil_send_bps, telemetry_minute.pupil_send_bps),
+                tier = coalesce(excluded.tier, telemetry_minute.tier)",
+        rows
+    )
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}

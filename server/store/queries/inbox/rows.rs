@@ -1,0 +1,175 @@
+//! What the bulk statements of a driver package take and give: one row each, sent as one JSON text to either engine.
+//!
+//! Ids and hashes are hexadecimal there, times are spelt as the engines' columns spell them. A text from outside loses its NUL
+//! characters, which PostgreSQL does not take.
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use serde::{Serialize, Serializer};
+use uuid::Uuid;
+
+/// How far an epoch of a sender is complete.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(crate) struct Cursor {
+    #[serde(serialize_with = "id")]
+    pub(crate) device_id: Uuid,
+    #[serde(serialize_with = "id")]
+    pub(crate) epoch: Uuid,
+    pub(crate) contiguous: i64,
+    pub(crate) highest: i64,
+}
+
+/// A number that came.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(crate) struct Numbered<'a> {
+    #[serde(serialize_with = "id")]
+    pub(crate) device_id: Uuid,
+    #[serde(serialize_with = "id")]
+    pub(crate) epoch: Uuid,
+    pub(crate) seq: i64,
+    pub(crate) kind: &'static str,
+    #[serde(serialize_with = "hex")]
+    pub(crate) body_sha256: &'a [u8],
+}
+
+/// What robots and their bridges say of a robot: the columns of `robot` that the ingest writes.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub(crate) struct RobotFacts {
+    #[serde(serialize_with = "id")]
+    pub(crate) robot_id: Uuid,
+    pub(crate) status: String,
+    #[serde(serialize_with = "maybe_at")]
+    pub(crate) status_at: Option<DateTime<Utc>>,
+    #[serde(serialize_with = "maybe_at")]
+    pub(crate) connected_at: Option<DateTime<Utc>>,
+    pub(crate) body_state: Option<String>,
+    pub(crate) battery_pct: Option<i64>,
+    pub(crate) charging: Option<bool>,
+    pub(crate) wifi_dbm: Option<i64>,
+    pub(crate) hand_up: Option<bool>,
+    #[serde(serialize_with = "maybe_at")]
+    pub(crate) telemetry_at: Option<DateTime<Utc>>,
+    #[serde(serialize_with = "maybe_id")]
+    pub(crate) bridge_id: Option<Uuid>,
+    #[serde(serialize_with = "maybe_id")]
+    pub(crate) live_session_id: Option<Uuid>,
+    pub(crate) live_tier: Option<String>,
+    #[serde(serialize_with = "maybe_at")]
+    pub(crate) link_at: Option<DateTime<Utc>>,
+    #[serde(serialize_with = "maybe_at")]
+    pub(crate) last_used_at: Option<DateTime<Utc>>,
+    pub(crate) clock_offset_ms: Option<i64>,
+    #[serde(serialize_with = "maybe_at")]
+    pub(crate) clock_at: Option<DateTime<Utc>>,
+    pub(crate) cannot_reach: Option<String>,
+}
+
+/// A visit that may be new.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(crate) struct NewVisit {
+    #[serde(serialize_with = "id")]
+    pub(crate) session_id: Uuid,
+    #[serde(serialize_with = "id")]
+    pub(crate) placement_id: Uuid,
+    #[serde(serialize_with = "id")]
+    pub(crate) robot_id: Uuid,
+}
+
+/// An interval of presence, so far.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub(crate) struct Interval {
+    #[serde(serialize_with = "id")]
+    pub(crate) session_id: Uuid,
+    pub(crate) n: i64,
+    pub(crate) tier: &'static str,
+    #[serde(serialize_with = "at")]
+    pub(crate) from_at: DateTime<Utc>,
+    #[serde(serialize_with = "at")]
+    pub(crate) until_at: DateTime<Utc>,
+    pub(crate) span_ms: i64,
+    pub(crate) spoke_ms: i64,
+    pub(crate) hands: i64,
+    pub(crate) looks: i64,
+    pub(crate) feelings: i64,
+    pub(crate) closed_by: Option<&'static str>,
+    pub(crate) clock_offset_ms: i64,
+}
+
+/// A notable event.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Event {
+    #[serde(serialize_with = "id")]
+    pub(crate) robot_event_id: Uuid,
+    #[serde(serialize_with = "id")]
+    pub(crate) robot_id: Uuid,
+    #[serde(serialize_with = "maybe_id")]
+    pub(crate) session_id: Option<Uuid>,
+    pub(crate) what: &'static str,
+    #[serde(serialize_with = "at")]
+    pub(crate) at: DateTime<Utc>,
+}
+
+/// Measurements of a robot and its legs in one minute.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub(crate) struct Minute {
+    #[serde(serialize_with = "id")]
+    pub(crate) robot_id: Uuid,
+    #[serde(serialize_with = "at")]
+    pub(crate) minute_at: DateTime<Utc>,
+    pub(crate) battery_pct: Option<i64>,
+    pub(crate) wifi_dbm: Option<i64>,
+    pub(crate) robot_rtt_ms: Option<i64>,
+    pub(crate) robot_loss_permille: Option<i64>,
+    pub(crate) robot_receive_bps: Option<i64>,
+    pub(crate) pupil_rtt_ms: Option<i64>,
+    pub(crate) pupil_loss_permille: Option<i64>,
+    pub(crate) pupil_send_bps: Option<i64>,
+    pub(crate) tier: Option<&'static str>,
+}
+
+/// Rows as the one parameter of a bulk statement.
+pub(crate) fn json<T: Serialize>(rows: &[T]) -> String {
+    serde_json::to_string(rows).expect("rows have string keys and no floating point numbers")
+}
+
+/// A count from outside, as a column holds it.
+pub(crate) fn whole(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}
+
+/// A text from outside, as either engine takes it.
+pub(crate) fn without_nul(text: &str) -> String {
+    text.replace('\0', "\u{fffd}")
+}
+
+fn id<S: Serializer>(id: &Uuid, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(id.simple().encode_lower(&mut Uuid::encode_buffer()))
+}
+
+fn maybe_id<S: Serializer>(maybe: &Option<Uuid>, serializer: S) -> Result<S::Ok, S::Error> {
+    match maybe {
+        Some(value) => id(value, serializer),
+        None => serializer.serialize_none(),
+    }
+}
+
+fn at<S: Serializer>(at: &DateTime<Utc>, serializer: S) -> Result<S::Ok, S::Error> {
+    // As sqlx writes a parameter of this type, so that texts compare alike on SQLite.
+    serializer.serialize_str(&at.to_rfc3339_opts(SecondsFormat::AutoSi, false))
+}
+
+fn maybe_at<S: Serializer>(maybe: &Option<DateTime<Utc>>, serializer: S) -> Result<S::Ok, S::Error> {
+    match maybe {
+        Some(value) => at(value, serializer),
+        None => serializer.serialize_none(),
+    }
+}
+
+fn hex<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let mut text = String::with_capacity(bytes.len() * 2);
+    for byte in bytes {
+        text.push(char::from(DIGITS[usize::from(byte >> 4)]));
+        text.push(char::from(DIGITS[usize::from(byte & 15)]));
+    }
+    serializer.serialize_str(&text)
+}

@@ -1,0 +1,269 @@
+//! The ingest's statements for many rows, as SQLite has them: rows come as one JSON text (`json_each`), so a batch is a few statements
+//! whatever its size. A statement a row would go through the connection's thread each time: three times the time a message.
+//!
+//! `store-postgres` has the same functions. What both engines read alike is in `../queries`.
+
+use chrono::{DateTime, Utc};
+use sqlx::Transaction;
+use store::StoreError;
+use uuid::Uuid;
+
+use crate::Db;
+use crate::queries::inbox::rows::{Cursor, Event, Interval, Minute, NewVisit, Numbered, RobotFacts, json};
+
+/// Which of these devices exist and are not revoked, and whether they are bridges.
+pub(crate) async fn devices(tx: &mut Transaction<'static, Db>, ids: &[Uuid]) -> Result<Vec<(Uuid, bool)>, StoreError> {
+    let ids = json_ids(ids);
+    let rows = sqlx::query!(
+        r#"SELECT device_id AS "device_id!: Uuid", kind AS "kind!" FROM device
+           WHERE revoked_at IS NULL AND device_id IN (SELECT unhex(value) FROM json_each($1))"#,
+        ids
+    )
+    .fetch_all(&mut **tx)
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.device_id, row.kind == "bridge")).collect())
+}
+
+/// The cursors of these senders, made if they are missing.
+pub(crate) async fn lock_cursors(
+    tx: &mut Transaction<'static, Db>,
+    senders: &[(Uuid, Uuid)],
+) -> Result<Vec<Cursor>, StoreError> {
+    let mut cursors = Vec::with_capacity(senders.len());
+    // Few senders in a batch: the primary key finds each.
+    for (device_id, epoch) in senders.iter().copied() {
+        let known = sqlx::query_as!(
+            Cursor,
+            r#"SELECT device_id AS "device_id!: Uuid", epoch AS "epoch!: Uuid", contiguous AS "contiguous!: i64",
+                      highest AS "highest!: i64"
+               FROM inbox_cursor WHERE device_id = $1 AND epoch = $2"#,
+            device_id,
+            epoch
+        )
+        .fetch_optional(&mut **tx)
+        .await?;
+        if known.is_none() {
+            sqlx::query!("INSERT INTO inbox_cursor (device_id, epoch) VALUES ($1, $2)", device_id, epoch)
+                .execute(&mut **tx)
+                .await?;
+        }
+        cursors.push(known.unwrap_or(Cursor { device_id, epoch, contiguous: 0, highest: 0 }));
+    }
+    Ok(cursors)
+}
+
+/// Writes cursors that were locked.
+pub(crate) async fn write_cursors(tx: &mut Transaction<'static, Db>, cursors: &[Cursor]) -> Result<(), StoreError> {
+    let rows = json(cursors);
+    sqlx::query!(
+        "UPDATE inbox_cursor SET contiguous = r.value ->> 'contiguous', highest = r.value ->> 'highest' FROM json_each($1) r
+             WHERE device_id = unhex(r.value ->> 'device_id') AND epoch = unhex(r.value ->> 'epoch')",
+        rows
+    )
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+/// Notes numbers; returns those that are new. No number is twice in `rows`.
+pub(crate) async fn note(
+    tx: &mut Transaction<'static, Db>,
+    rows: &[Numbered<'_>],
+    now: DateTime<Utc>,
+) -> Result<Vec<(Uuid, Uuid, i64)>, StoreError> {
+    let rows = json(rows);
+    let new = sqlx::query!(
+        r#"INSERT INTO inbox (device_id, epoch, seq, kind, body_sha256, received_at)
+           SELECT unhex(r.value ->> 'device_id'), unhex(r.value ->> 'epoch'), r.value ->> 'seq', r.value ->> 'kind',
+                  unhex(r.value ->> 'body_sha256'), $2
+           FROM json_each($1) r WHERE true
+           ON CONFLICT (device_id, epoch, seq) DO NOTHING
+           RETURNING device_id AS "device_id!: Uuid", epoch AS "epoch!: Uuid", seq AS "seq!: i64""#,
+        rows,
+        now
+    )
+    .fetch_all(&mut **tx)
+    .await?;
+    Ok(new.into_iter().map(|row| (row.device_id, row.epoch, row.seq)).collect())
+}
+
+/// The hashes of bodies under numbers that came before.
+pub(crate) async fn bodies(
+    tx: &mut Transaction<'static, Db>,
+    rows: &[Numbered<'_>],
+) -> Result<Vec<(Uuid, Uuid, i64, Vec<u8>)>, StoreError> {
+    let rows = json(rows);
+    let held = sqlx::query!(
+        r#"SELECT i.device_id AS "device_id!: Uuid", i.epoch AS "epoch!: Uuid", i.seq AS "seq!: i64",
+                  i.body_sha256 AS "body_sha256!: Vec<u8>"
+           FROM json_each($1) r CROSS JOIN inbox i
+                ON i.device_id = unhex(r.value ->> 'device_id') AND i.epoch = unhex(r.value ->> 'epoch') AND i.seq = r.value ->> 'seq'"#,
+        rows
+    )
+    .fetch_all(&mut **tx)
+    .await?;
+    Ok(held.into_iter().map(|row| (row.device_id, row.epoch, row.seq, row.body_sha256)).collect())
+}
+
+/// What is held of these robots.
+pub(crate) async fn lock_robots(tx: &mut Transaction<'static, Db>, ids: &[Uuid]) -> Result<Vec<RobotFacts>, StoreError> {
+    let ids = json_ids(ids);
+    Ok(sqlx::query_as!(
+        RobotFacts,
+        r#"SELECT robot_id AS "robot_id!: Uuid", status AS "status!", status_at AS "status_at?: DateTime<Utc>",
+                  connected_at AS "connected_at?: DateTime<Utc>", body_state AS "body_state?",
+                  battery_pct AS "battery_pct?: i64", charging AS "charging?: bool", wifi_dbm AS "wifi_dbm?: i64",
+                  hand_up AS "hand_up?: bool", telemetry_at AS "telemetry_at?: DateTime<Utc>", bridge_id AS "bridge_id?: Uuid",
+                  live_session_id AS "live_session_id?: Uuid", live_tier AS "live_tier?", link_at AS "link_at?: DateTime<Utc>",
+                  last_used_at AS "last_used_at?: DateTime<Utc>", clock_offset_ms AS "clock_offset_ms?: i64",
+                  clock_at AS "clock_at?: DateTime<Utc>", cannot_reach AS "cannot_reach?"
+           FROM robot WHERE robot_id IN (SELECT unhex(value) FROM json_each($1))"#,
+        ids
+    )
+    .fetch_all(&mut **tx)
+    .await?)
+}
+
+/// Writes what is held of robots that were locked.
+pub(crate) async fn write_robots(tx: &mut Transaction<'static, Db>, robots: &[RobotFacts]) -> Result<(), StoreError> {
+    let rows = json(robots);
+    sqlx::query!(
+        "UPDATE robot SET
+                status = r.value ->> 'status', status_at = r.value ->> 'status_at', connected_at = r.value ->> 'connected_at',
+                body_state = r.value ->> 'body_state', battery_pct = r.value ->> 'battery_pct',
+                charging = r.value ->> 'charging', wifi_dbm = r.value ->> 'wifi_dbm', hand_up = r.value ->> 'hand_up',
+                telemetry_at = r.value ->> 'telemetry_at', bridge_id = unhex(r.value ->> 'bridge_id'),
+                live_session_id = unhex(r.value ->> 'live_session_id'), live_tier = r.value ->> 'live_tier',
+                link_at = r.value ->> 'link_at', last_used_at = r.value ->> 'last_used_at',
+                clock_offset_ms = r.value ->> 'clock_offset_ms', clock_at = r.value ->> 'clock_at',
+                cannot_reach = r.value ->> 'cannot_reach'
+             FROM json_each($1) r WHERE robot_id = unhex(r.value ->> 'robot_id')",
+        rows
+    )
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+/// Pupil and robot of these placements: (placement, pupil, robot).
+pub(crate) async fn placements(tx: &mut Transaction<'static, Db>, ids: &[Uuid]) -> Result<Vec<(Uuid, Uuid, Uuid)>, StoreError> {
+    let ids = json_ids(ids);
+    let rows = sqlx::query!(
+        r#"SELECT placement_id AS "placement_id!: Uuid", pupil_id AS "pupil_id!: Uuid", robot_id AS "robot_id!: Uuid"
+           FROM placement WHERE placement_id IN (SELECT unhex(value) FROM json_each($1))"#,
+        ids
+    )
+    .fetch_all(&mut **tx)
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.placement_id, row.pupil_id, row.robot_id)).collect())
+}
+
+/// The placements of these visits, as far as they are known: (session, placement).
+pub(crate) async fn visits(tx: &mut Transaction<'static, Db>, ids: &[Uuid]) -> Result<Vec<(Uuid, Uuid)>, StoreError> {
+    let ids = json_ids(ids);
+    let rows = sqlx::query!(
+        r#"SELECT session_id AS "session_id!: Uuid", placement_id AS "placement_id!: Uuid" FROM visit
+           WHERE session_id IN (SELECT unhex(value) FROM json_each($1))"#,
+        ids
+    )
+    .fetch_all(&mut **tx)
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.session_id, row.placement_id)).collect())
+}
+
+/// Adds visits that are not known yet.
+pub(crate) async fn add_visits(tx: &mut Transaction<'static, Db>, visits: &[NewVisit]) -> Result<(), StoreError> {
+    let rows = json(visits);
+    sqlx::query!(
+        "INSERT INTO visit (session_id, placement_id, robot_id)
+             SELECT unhex(r.value ->> 'session_id'), unhex(r.value ->> 'placement_id'), unhex(r.value ->> 'robot_id')
+             FROM json_each($1) r WHERE true
+             ON CONFLICT (session_id) DO NOTHING",
+        rows
+    )
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+/// Merges intervals by their largest values; returns those that were taken, the others are held with another tier or beginning. None is
+/// twice in `rows`.
+pub(crate) async fn merge_intervals(
+    tx: &mut Transaction<'static, Db>,
+    rows: &[Interval],
+) -> Result<Vec<(Uuid, i64)>, StoreError> {
+    let rows = json(rows);
+    let merged = sqlx::query!(
+        r#"INSERT INTO presence_interval (session_id, n, tier, from_at, until_at, span_ms, spoke_ms, hands, looks, feelings, closed_by, clock_offset_ms)
+             SELECT unhex(r.value ->> 'session_id'), r.value ->> 'n', r.value ->> 'tier', r.value ->> 'from_at',
+                    r.value ->> 'until_at', r.value ->> 'span_ms', r.value ->> 'spoke_ms', r.value ->> 'hands',
+                    r.value ->> 'looks', r.value ->> 'feelings', r.value ->> 'closed_by', r.value ->> 'clock_offset_ms'
+             FROM json_each($1) r WHERE true
+             ON CONFLICT (session_id, n) DO UPDATE SET
+                until_at = CASE WHEN excluded.until_at > presence_interval.until_at THEN excluded.until_at ELSE presence_interval.until_at END,
+                span_ms = CASE WHEN excluded.span_ms > presence_interval.span_ms THEN excluded.span_ms ELSE presence_interval.span_ms END,
+                spoke_ms = CASE WHEN excluded.spoke_ms > presence_interval.spoke_ms THEN excluded.spoke_ms ELSE presence_interval.spoke_ms END,
+                hands = CASE WHEN excluded.hands > presence_interval.hands THEN excluded.hands ELSE presence_interval.hands END,
+                looks = CASE WHEN excluded.looks > presence_interval.looks THEN excluded.looks ELSE presence_interval.looks END,
+                feelings = CASE WHEN excluded.feelings > presence_interval.feelings THEN excluded.feelings ELSE presence_interval.feelings END,
+                closed_by = coalesce(presence_interval.closed_by, excluded.closed_by),
+                clock_offset_ms = CASE WHEN excluded.clock_offset_ms > presence_interval.clock_offset_ms THEN excluded.clock_offset_ms ELSE presence_interval.clock_offset_ms END
+             WHERE presence_interval.tier = excluded.tier AND presence_interval.from_at = excluded.from_at
+             RETURNING session_id AS "session_id!: Uuid", n AS "n!: i64""#,
+        rows
+    )
+    .fetch_all(&mut **tx)
+    .await?;
+    Ok(merged.into_iter().map(|row| (row.session_id, row.n)).collect())
+}
+
+/// Adds events; one that is known takes the newer word. None is twice in `rows`.
+pub(crate) async fn add_events(tx: &mut Transaction<'static, Db>, rows: &[Event]) -> Result<(), StoreError> {
+    let rows = json(rows);
+    sqlx::query!(
+        "INSERT INTO robot_event (robot_event_id, robot_id, session_id, what, at)
+             SELECT unhex(r.value ->> 'robot_event_id'), unhex(r.value ->> 'robot_id'), unhex(r.value ->> 'session_id'),
+                    r.value ->> 'what', r.value ->> 'at'
+             FROM json_each($1) r WHERE true
+             ON CONFLICT (robot_event_id) DO UPDATE SET what = excluded.what
+             WHERE robot_event.robot_id = excluded.robot_id",
+        rows
+    )
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+/// Merges measurements of a minute: the last value, and the largest of loss and round-trip time. None is twice in `rows`.
+pub(crate) async fn merge_minutes(tx: &mut Transaction<'static, Db>, rows: &[Minute]) -> Result<(), StoreError> {
+    let rows = json(rows);
+    sqlx::query!(
+        "INSERT INTO telemetry_minute (robot_id, minute_at, battery_pct, wifi_dbm, robot_rtt_ms, robot_loss_permille, robot_receive_bps, pupil_rtt_ms,
+             pupil_loss_permille, pupil_send_bps, tier)
+             SELECT unhex(r.value ->> 'robot_id'), r.value ->> 'minute_at', r.value ->> 'battery_pct', r.value ->> 'wifi_dbm',
+                    r.value ->> 'robot_rtt_ms', r.value ->> 'robot_loss_permille', r.value ->> 'robot_receive_bps',
+                    r.value ->> 'pupil_rtt_ms', r.value ->> 'pupil_loss_permille', r.value ->> 'pupil_send_bps',
+                    r.value ->> 'tier'
+             FROM json_each($1) r WHERE true
+             ON CONFLICT (robot_id, minute_at) DO UPDATE SET
+                battery_pct = coalesce(excluded.battery_pct, telemetry_minute.battery_pct),
+                wifi_dbm = coalesce(excluded.wifi_dbm, telemetry_minute.wifi_dbm),
+                robot_rtt_ms = coalesce(max(excluded.robot_rtt_ms, telemetry_minute.robot_rtt_ms), excluded.robot_rtt_ms, telemetry_minute.robot_rtt_ms),
+                robot_loss_permille = coalesce(max(excluded.robot_loss_permille, telemetry_minute.robot_loss_permille), excluded.robot_loss_permille, telemetry_minute.robot_loss_permille),
+                robot_receive_bps = coalesce(excluded.robot_receive_bps, telemetry_minute.robot_receive_bps),
+                pupil_rtt_ms = coalesce(max(excluded.pupil_rtt_ms, telemetry_minute.pupil_rtt_ms), excluded.pupil_rtt_ms, telemetry_minute.pupil_rtt_ms),
+                pupil_loss_permille = coalesce(max(excluded.pupil_loss_permille, telemetry_minute.pupil_loss_permille), excluded.pupil_loss_permille, telemetry_minute.pupil_loss_permille),
+                pupil_send_bps = coalesce(excluded.pupil_send_bps, telemetry_minute.pupil_send_bps),
+                tier = coalesce(excluded.tier, telemetry_minute.tier)",
+        rows
+    )
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+/// Ids as the one parameter of a bulk statement.
+fn json_ids(ids: &[Uuid]) -> String {
+    let ids: Vec<String> = ids.iter().map(|id| id.simple().to_string()).collect();
+    json(&ids)
+}
