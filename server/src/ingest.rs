@@ -5,6 +5,7 @@
 //! nothing is lost whatever dies in between. What cannot be used goes to quarantine and is acknowledged: it never blocks.
 
 pub mod decode;
+pub mod replay;
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -75,11 +76,7 @@ pub async fn run(state: AppState, link: Link, mut events: mpsc::Receiver<Event>)
             tracing::warn!(reason, "a message went to quarantine");
         }
         for touched in ingested.touched {
-            match touched {
-                Touched::Robot(id) => state.announce(Change::Robot(RobotId(id))),
-                Touched::Bridge(id) => state.announce(Change::Bridge(BridgeId(id))),
-                Touched::Pupil(id) => state.announce(Change::Pupil(id)),
-            }
+            state.announce(touched.into());
         }
         for message in &messages {
             state.dispatch.heard(message);
@@ -178,6 +175,16 @@ async fn publish_acks(state: AppState, link: Link, mut waiting: mpsc::Receiver<(
                 }
             })
             .await;
+    }
+}
+
+impl From<Touched> for Change {
+    fn from(touched: Touched) -> Self {
+        match touched {
+            Touched::Robot(id) => Self::Robot(RobotId(id)),
+            Touched::Bridge(id) => Self::Bridge(BridgeId(id)),
+            Touched::Pupil(id) => Self::Pupil(id),
+        }
     }
 }
 

@@ -14,6 +14,7 @@ mod pupils;
 mod record;
 mod robots;
 pub mod sign_in;
+mod system;
 mod tablet;
 pub mod view;
 mod weeks;
@@ -57,6 +58,9 @@ pub fn routes() -> Vec<Route> {
         Route::post("/moves/{robot}/carry", SEES_ROBOTS, moves::carry),
         Route::post("/moves/{robot}/room", SEES_ROBOTS, moves::put_down),
         Route::post("/moves/{robot}/undo", SEES_ROBOTS, moves::undo),
+        Route::get("/system", Access::SignedIn(&[Role::Coordinator]), system::show),
+        Route::post("/system/messages/retry", Access::SignedIn(&[Role::Coordinator]), system::retry),
+        Route::post("/system/messages/{message}/retry", Access::SignedIn(&[Role::Coordinator]), system::retry_one),
         Route::get("/audit", Access::SignedIn(&[Role::Auditor]), audit::show),
         Route::get("/api/robots", SEES_ROBOTS, robots::json),
         Route::get("/api/pupils/{pupil}/attendance", READS_RECORDS, record::json),
@@ -89,6 +93,7 @@ impl Frame {
             ("/robots", "Robots", sees_robots),
             ("/pupils", "Pupils", reads),
             ("/moves", "Moves", sees_robots),
+            ("/system", "Bridges", scope.may_everywhere(Action::SeeSystem)),
             ("/audit", "Audit log", caller.is(Role::Auditor)),
         ];
         let nav =

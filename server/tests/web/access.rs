@@ -17,6 +17,7 @@ const AWAY: u16 = 503;
 fn expected(method: &Method, path: &str) -> [u16; 8] {
     let robots = [OK, NOT_YOURS, NOT_YOURS, OK, OK, OK, OK, NOT_YOURS];
     let robin = |yes: u16| [yes, NOT_YOURS, NOT_YOURS, yes, NOT_THERE, yes, NOT_THERE, NOT_YOURS];
+    let coordinator = |yes: u16| [yes, NOT_YOURS, NOT_YOURS, NOT_YOURS, NOT_YOURS, NOT_YOURS, NOT_YOURS, NOT_YOURS];
     let ada = [OK, OK, NOT_THERE, OK, NOT_THERE, NOT_YOURS, NOT_YOURS, NOT_YOURS];
     match (method.as_str(), path) {
         ("GET", "/") => [OK, GO_ON, GO_ON, GO_ON, GO_ON, GO_ON, GO_ON, GO_ON],
@@ -31,6 +32,8 @@ fn expected(method: &Method, path: &str) -> [u16; 8] {
         ("GET", "/pupils/{pupil}" | "/pupils/{pupil}/live" | "/api/pupils/{pupil}/attendance") => ada,
         ("GET" | "POST", "/pupils/{pupil}/tablet") => ada,
         ("POST", "/pupils/{pupil}/tablet/off") => ada.map(|yes| if yes == OK { GO_ON } else { yes }),
+        ("GET", "/system") => coordinator(OK),
+        ("POST", "/system/messages/retry" | "/system/messages/{message}/retry") => coordinator(GO_ON),
         ("GET", "/audit") => [NOT_YOURS, NOT_YOURS, NOT_YOURS, NOT_YOURS, NOT_YOURS, NOT_YOURS, NOT_YOURS, OK],
         ("POST", "/sign-out") => [GO_ON; 8],
         other => panic!("{other:?} is a new route: say here who may call it"),

@@ -10,7 +10,7 @@ const PUPIL: Uuid = Uuid::from_u128(5);
 const ME: Uuid = Uuid::from_u128(6);
 const OTHER: Uuid = Uuid::from_u128(7);
 
-const ACTIONS: [Action; 10] = [
+const ACTIONS: [Action; 11] = [
     Action::SeeRobot,
     Action::MoveRobot,
     Action::ControlRobot,
@@ -20,6 +20,7 @@ const ACTIONS: [Action; 10] = [
     Action::PairTablet,
     Action::SeePupilName,
     Action::JoinClass,
+    Action::SeeSystem,
     Action::ReadAudit,
 ];
 const ROLES: [Role; 7] =
