@@ -72,7 +72,7 @@ impl World {
         let role = if kind == DeviceKind::Robot { "robot" } else { "bridge" };
         let body = serde_json::json!({
             "v": 1, "id": uuid::Uuid::now_v7(), "epoch": uuid::Uuid::nil(), "sent_at": now, "mono_ms": 0,
-            "body": { "role": role, "status": status, "version": "0", "connected_at": now, "http_base": "http://b:1", "public_base": "" },
+            "body": { "role": role, "status": status, "version": "0", "connected_at": MORNING, "http_base": "http://b:1", "public_base": "", "bridge": ids::BRIDGE },
         });
         self.ingest(device, kind, "hello", &body).await;
     }

@@ -8,3 +8,5 @@ mod harness;
 mod pages;
 #[path = "web/sessions.rs"]
 mod sessions;
+#[path = "web/system.rs"]
+mod system;

@@ -18,10 +18,10 @@ use uuid::Uuid;
 
 use super::view::{self, Chip};
 use super::{Frame, page};
+use crate::AppState;
 use crate::api::ApiError;
 use crate::api::auth::Caller;
 use crate::api::scope::Scope;
-use crate::AppState;
 use crate::ingest::replay::{self, Outcome};
 
 /// The page shows this many messages; the rest is counted by reason.
@@ -143,7 +143,8 @@ fn outcome(read: u64, left: u64) -> String {
 }
 
 fn bridge_view(row: &BridgeRow, now: DateTime<Utc>, zone: Tz) -> BridgeView {
-    let since = |at: Option<DateTime<Utc>>| at.map_or_else(String::new, |at| format!(" since {}", view::moment(at, now, zone)));
+    let since =
+        |at: Option<DateTime<Utc>>| at.map_or_else(String::new, |at| format!(" since {}", moment_within(at, now, zone)));
     let is_silent = row.load_at.is_some_and(|at| now - at > placing::SILENT_AFTER);
     let state = match (row.status.as_str(), row.status_at, is_silent, row.draining) {
         (_, None, ..) => Chip::new("line", "clock", "Never connected"),
@@ -180,6 +181,12 @@ fn bridge_view(row: &BridgeRow, now: DateTime<Utc>, zone: Tz) -> BridgeView {
     };
     let version = row.version.as_deref().unwrap_or("version not known");
     BridgeView { name: format!("{}, {version}", short(row.bridge_id)), state, carries, waits, clock }
+}
+
+/// `09:14`, `yesterday, 09:14` or `12 Nov, 09:14`, within a sentence.
+fn moment_within(at: DateTime<Utc>, now: DateTime<Utc>, zone: Tz) -> String {
+    let text = view::moment(at, now, zone);
+    text.strip_prefix("Today, ").map_or_else(|| text.replacen('Y', "y", 1), str::to_owned)
 }
 
 fn message_view(row: &QuarantineRow, now: DateTime<Utc>, zone: Tz) -> MessageView {

@@ -1,0 +1,100 @@
+//! The page of bridges and messages: what a bridge says of itself in words, and a message that was set aside and counts after a fix.
+
+use chrono::TimeDelta;
+use protocol::{BridgeLoad, Envelope, HelloMessage, Kind, OutboxState, Percent, Role, Status, Topic};
+use serde_json::json;
+use server::demo::ids;
+use store::robots::DeviceKind;
+use store::tablets::NewKeyword;
+use uuid::Uuid;
+
+use crate::harness::World;
+
+async fn said(world: &World, client: Uuid, kind: Kind, payload: Vec<u8>) -> Vec<String> {
+    let topic = Topic::new(protocol::ClientId(client), kind).to_string();
+    server::ingest::apply(&world.state.store, &[(topic, payload)], world.now()).await.unwrap().quarantined
+}
+
+fn sealed(world: &World, seq: Option<u64>, body: impl serde::Serialize) -> Vec<u8> {
+    let now = protocol::Now { monotonic: std::time::Duration::ZERO, utc: world.now() };
+    Envelope { seq, ..Envelope::new(now, Uuid::from_u128(0xe5), body) }.to_bytes()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bridge_says_what_it_carries_and_what_waits_in_it() {
+    let world = World::start().await;
+    let hello = HelloMessage {
+        http_base: Some("http://bridge".to_owned()),
+        load: Some(BridgeLoad { robots: 12, sessions: 3, capacity: 200, draining: false }),
+        outbox: Some(OutboxState {
+            waiting: 312,
+            oldest_at: Some(world.now() - TimeDelta::minutes(6)),
+            full_pct: Percent::saturating(1),
+            failing: false,
+        }),
+        ..HelloMessage::new(Role::Bridge, Status::Here, "0.1.0", world.now())
+    };
+    assert!(said(&world, ids::BRIDGE.0, Kind::Hello, sealed(&world, None, hello)).await.is_empty());
+    let coordinator = world.browser("coordinator").await;
+    let page = coordinator.page("/system").await;
+    for words in ["Connected", "12 of 200 robots, 3 pupils in class", "312 facts waiting since 09:14", "All is well"] {
+        assert!(page.contains(words), "{words} in {page}");
+    }
+    world.later(TimeDelta::minutes(1));
+    assert!(coordinator.page("/system").await.contains("Silent since 09:20"));
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_set_aside_counts_once_after_what_was_wrong_is_put_right() {
+    let world = World::start().await;
+    let newcomer = Uuid::from_u128(0xbeef);
+    let from = world.now() - TimeDelta::minutes(30);
+    let fact = json!({
+        "fact": "interval", "session": Uuid::from_u128(0x5e), "placement": ids::ADA_PLACEMENT, "robot": ids::ROBIN, "n": 1,
+        "tier": "video", "from": from, "until": from + TimeDelta::minutes(5), "span_ms": 300_000, "closed_by": "end",
+    });
+    let payload = sealed(&world, Some(1), fact);
+    assert_eq!(said(&world, newcomer, Kind::Presence, payload.clone()).await, ["the device is not known"]);
+    let minutes = async || {
+        let rows = world.state.store.presence_of_pupil(ids::ADA, from - TimeDelta::minutes(1), world.now()).await.unwrap();
+        rows.iter().filter(|row| row.session_id == Uuid::from_u128(0x5e)).map(|row| row.span_ms).collect::<Vec<_>>()
+    };
+    let coordinator = world.browser("coordinator").await;
+    let page = coordinator.page("/system").await;
+    assert!(page.contains("the device is not known") && page.contains("Try again"), "{page}");
+    let again = coordinator.post("/system/messages/retry", &[("reason", "the device is not known")]).await;
+    assert_eq!(again.headers()["location"], "/system?read=0&left=1");
+    assert_eq!(minutes().await, Vec::<i64>::new());
+
+    world.state.store.set_device(newcomer, DeviceKind::Bridge, b"").await.unwrap();
+    let again = coordinator.post("/system/messages/retry", &[("reason", "the device is not known")]).await;
+    assert_eq!(again.headers()["location"], "/system?read=1&left=0");
+    assert_eq!(minutes().await, [300_000]);
+    assert!(coordinator.page("/system?read=1&left=0").await.contains("Read now: 1."));
+    // A late copy of the same message changes nothing.
+    said(&world, newcomer, Kind::Presence, payload).await;
+    assert_eq!(minutes().await, [300_000]);
+    let log = world.browser("auditor").await.page("/audit").await;
+    assert!(log.contains("try messages again"), "{log}");
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_tablet_is_switched_off_by_its_key_worker() {
+    let world = World::start().await;
+    let now = world.now();
+    let new = NewKeyword { placement: ids::ADA_PLACEMENT.0, selector: "ABCD", hash: "hash", made_at: now, expires_at: None };
+    assert!(world.state.store.insert_keyword(new).await.unwrap());
+    let keyword = world.state.store.begin_keyword_try("ABCD").await.unwrap().unwrap().keyword_id;
+    assert!(world.state.store.redeem_keyword(keyword, Uuid::from_u128(0x12), b"token", now).await.unwrap());
+    let page = format!("/pupils/{}/tablet", ids::ADA);
+    let key_worker = world.browser("key worker").await;
+    assert!(key_worker.page(&page).await.contains("Switch this tablet off"));
+    let off = key_worker.post(&format!("{page}/off"), &[]).await;
+    assert_eq!(off.headers()["location"], page.as_str());
+    assert!(world.state.store.tablet_by_token(b"token").await.unwrap().is_none());
+    let after = key_worker.page(&page).await;
+    assert!(after.contains("No tablet is joined yet.") && !after.contains("Switch this tablet off"), "{after}");
+    world.stop().await;
+}
