@@ -62,6 +62,18 @@ impl Fresh {
         }
     }
 
+    /// An empty database on this PostgreSQL.
+    ///
+    /// # Panics
+    /// It does not answer.
+    pub async fn at(server: &Postgres) -> Self {
+        let name = format!("t_{}", Uuid::now_v7().simple());
+        run(Engine::Postgres, &server.url("postgres"), &format!("CREATE DATABASE {name}")).await.unwrap();
+        let address = server.url(&name);
+        let store = store_postgres::open(&address, None).await.unwrap();
+        Self { engine: Engine::Postgres, address, store, _folder: None }
+    }
+
     /// A further handle.
     #[must_use]
     pub fn store(&self) -> Store {

@@ -104,7 +104,6 @@ fn copy_of(body_sha256: &[u8], message: &Received) -> Verdict {
 }
 
 /// Moves the cursors over what is complete, notes what is lost, and says what to acknowledge.
-#[expect(clippy::type_complexity, reason = "two lists by sender")]
 pub(super) async fn advance(
     tx: &mut Transaction<'static, Db>,
     noted: Noted,

@@ -6,6 +6,8 @@ mod lessons;
 mod opening;
 mod placements;
 mod presence;
+mod replicas;
 mod robots;
 mod staff;
+mod upgrade;
 mod world;

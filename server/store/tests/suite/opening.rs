@@ -2,6 +2,7 @@
 
 use engines::{Fresh, on_each_engine};
 use store::organisations::OrganisationRow;
+use tokio::task::JoinSet;
 use uuid::Uuid;
 
 on_each_engine!(a_second_open_finds_the_tables_up_to_date, many_servers_start_at_once);
@@ -31,17 +32,12 @@ async fn many_servers_start_at_once(fresh: Fresh) {
         }
         engines::Engine::Postgres => {
             let address = engines::database::empty_postgres(None).await;
-            let starts: Vec<_> = (0..6)
-                .map(|_| {
-                    let address = address.clone();
-                    tokio::task::spawn(async move { store_postgres::open(&address, None).await })
-                })
-                .collect();
-            let mut opened = Vec::new();
-            for start in starts {
-                opened.push(start.await.unwrap().unwrap());
+            let mut starts = JoinSet::new();
+            for _ in 0..6 {
+                let address = address.clone();
+                starts.spawn(async move { store_postgres::open(&address, None).await.unwrap() });
             }
-            opened
+            starts.join_all().await
         }
     };
     for store in opened {

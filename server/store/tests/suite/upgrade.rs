@@ -1,0 +1,150 @@
+//! A database of every released version, with data in it, is brought up to date and read by today's code.
+
+use std::path::Path;
+
+use chrono::{DateTime, Utc};
+use engines::{Engine, database};
+use protocol::Tier;
+use sqlx::migrate::Migrator;
+use sqlx::{Connection as _, PgConnection, SqliteConnection};
+use store::Store;
+use uuid::Uuid;
+
+/// The newest migration that was released before this version. Of these, every prefix was in use somewhere.
+const RELEASED: i64 = 3;
+
+/// Rows as the released versions wrote them; `{id:N}` is an id, `{bytes:XX}` a blob in the engine's own spelling.
+const DATA: [(i64, &str); 3] = [
+    (
+        1,
+        "INSERT INTO organisation (organisation_id, kind, name, time_zone) VALUES ({id:1}, 'school', 'Alder Road', 'Europe/London');
+         INSERT INTO room (room_id, organisation_id, name) VALUES ({id:2}, {id:1}, 'Room 12');
+         INSERT INTO device (device_id, kind, secret_sha256) VALUES ({id:3}, 'robot', {bytes:01}), ({id:4}, 'bridge', {bytes:02});
+         INSERT INTO robot (robot_id, organisation_id, name, room_id, status, status_at, charging, hand_up)
+             VALUES ({id:3}, {id:1}, 'Robin', {id:2}, 'here', '2026-11-20T08:00:00+00:00', {true}, {false});
+         INSERT INTO bridge (bridge_id, status, http_base) VALUES ({id:4}, 'here', 'http://b');
+         INSERT INTO pupil (pupil_id, organisation_id, name, upn, year_group) VALUES ({id:5}, {id:1}, 'Ada Q.', 'B801200005001', 9);
+         INSERT INTO placement (placement_id, pupil_id, robot_id, school_id, from_day, until_day)
+             VALUES ({id:6}, {id:5}, {id:3}, {id:1}, '2026-11-16', '2026-12-18');
+         INSERT INTO class_group (class_group_id, organisation_id, name) VALUES ({id:7}, {id:1}, '9B');
+         INSERT INTO timetable_slot (timetable_slot_id, class_group_id, room_id, week, weekday, start_min, end_min, subject)
+             VALUES ({id:8}, {id:7}, {id:2}, 1, 5, 540, 600, 'Maths');
+         INSERT INTO school_calendar (organisation_id, week_one_monday) VALUES ({id:1}, '2026-11-16');
+         INSERT INTO expected_slot (placement_id, timetable_slot_id) VALUES ({id:6}, {id:8});
+         INSERT INTO inbox (device_id, epoch, seq, kind, received_at, body_sha256)
+             VALUES ({id:4}, {id:9}, 1, 'presence', '2026-11-20T09:10:00.25+00:00', {bytes:aa}),
+                    ({id:4}, {id:9}, 2, 'presence', '2026-11-20T09:40:00.25+00:00', {bytes:ab}),
+                    ({id:4}, {id:9}, 4, 'presence', '2026-11-20T09:50:00.25+00:00', {bytes:ac});
+         INSERT INTO inbox_cursor (device_id, epoch, contiguous, highest) VALUES ({id:4}, {id:9}, 2, 4);
+         INSERT INTO quarantine (quarantine_id, topic, payload, reason, received_at)
+             VALUES ({id:10}, 't', {bytes:7b}, 'not readable', '2026-11-20T09:10:00+00:00');
+         INSERT INTO visit (session_id, placement_id, robot_id) VALUES ({id:11}, {id:6}, {id:3});
+         INSERT INTO presence_interval (session_id, n, tier, from_at, until_at, span_ms)
+             VALUES ({id:11}, 1, 'video', '2026-11-20T09:05:00+00:00', '2026-11-20T09:40:00+00:00', 2100000);
+         INSERT INTO robot_event (robot_event_id, robot_id, what, at) VALUES ({id:12}, {id:3}, 'started', '2026-11-20T08:00:00+00:00');",
+    ),
+    (
+        2,
+        "INSERT INTO staff (staff_id, name, email, password_hash) VALUES ({id:20}, 'Ms N.', 'n@school.example', 'x');
+         INSERT INTO audit_entry (audit_entry_id, at, actor_kind, actor_id, action, subject_kind, subject_id)
+             VALUES ({id:21}, '2026-11-20T12:00:00+00:00', 'staff', {id:20}, 'read record', 'pupil', {id:5});",
+    ),
+    (3, "INSERT INTO rest_choice (placement_id, lesson_start_at, chosen_at)
+             VALUES ({id:6}, '2026-11-20T13:00:00+00:00', '2026-11-20T12:55:00+00:00');"),
+];
+
+#[tokio::test]
+async fn sqlite_databases_of_every_released_version_are_brought_up_to_date() {
+    for version in 1..=RELEASED {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("old.db").display().to_string();
+        database::run(Engine::Sqlite, &path, "").await.unwrap();
+        let mut connection = SqliteConnection::connect(&path).await.unwrap();
+        migrate_to(&mut connection, "sqlite/migrations", version).await;
+        connection.close().await.unwrap();
+        fill(Engine::Sqlite, &path, version).await;
+        check(&store_sqlite::open(path.as_ref()).await.unwrap(), version).await;
+    }
+}
+
+#[tokio::test]
+async fn postgresql_databases_of_every_released_version_are_brought_up_to_date() {
+    for version in 1..=RELEASED {
+        let address = database::empty_postgres(None).await;
+        let mut connection = PgConnection::connect(&address).await.unwrap();
+        migrate_to(&mut connection, "postgres/migrations", version).await;
+        connection.close().await.unwrap();
+        fill(Engine::Postgres, &address, version).await;
+        check(&store_postgres::open(&address, None).await.unwrap(), version).await;
+    }
+}
+
+/// As the program of that version did.
+async fn migrate_to(connection: &mut impl sqlx::migrate::Migrate, folder: &str, version: i64) {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
+    let migrator = Migrator::new(folder).await.unwrap();
+    connection.ensure_migrations_table(&migrator.table_name).await.unwrap();
+    for migration in migrator.iter().filter(|migration| migration.version <= version) {
+        connection.apply(&migrator.table_name, migration).await.unwrap();
+    }
+}
+
+async fn fill(engine: Engine, address: &str, version: i64) {
+    for (_, data) in DATA.iter().filter(|(since, _)| *since <= version) {
+        let mut sql = String::new();
+        for (n, piece) in data.split(['{', '}']).enumerate() {
+            let spelt = match (n % 2, piece.split_once(':'), engine) {
+                (0, ..) => piece.to_owned(),
+                (_, Some(("id", id)), Engine::Sqlite) => {
+                    format!("X'{}'", Uuid::from_u128(id.parse().unwrap()).simple())
+                }
+                (_, Some(("id", id)), Engine::Postgres) => format!("'{}'", Uuid::from_u128(id.parse().unwrap())),
+                (_, Some((_, hex)), Engine::Sqlite) => format!("X'{hex}'"),
+                (_, Some((_, hex)), Engine::Postgres) => format!("'\\x{hex}'"),
+                (_, None, Engine::Sqlite) => if piece == "true" { "1" } else { "0" }.to_owned(),
+                (_, None, Engine::Postgres) => piece.to_owned(),
+            };
+            sql.push_str(&spelt);
+        }
+        database::run(engine, address, &sql).await.unwrap();
+    }
+}
+
+async fn check(store: &Store, version: i64) {
+    let id = Uuid::from_u128;
+    let time = |text: &str| text.parse::<DateTime<Utc>>().unwrap();
+    let robot = store.robot(id(3)).await.unwrap().unwrap();
+    assert_eq!((robot.name.as_str(), robot.charging, robot.hand_up), ("Robin", Some(true), Some(false)), "version {version}");
+    assert_eq!(robot.status_at, Some(time("2026-11-20T08:00:00Z")));
+    let bridge = store.bridges().await.unwrap().remove(0);
+    assert_eq!((bridge.draining, bridge.capacity, bridge.http_base.as_deref()), (false, None, Some("http://b")));
+    let rows = store.presence_of_pupil(id(5), time("2026-11-20T09:00:00Z"), time("2026-11-20T10:00:00Z")).await.unwrap();
+    assert_eq!(
+        rows.iter().map(|row| (row.tier, row.span_ms, row.is_open)).collect::<Vec<_>>(),
+        [(Tier::Video, 2_100_000, true)]
+    );
+    assert_eq!(store.slots_of_placement(id(6)).await.unwrap().len(), 1);
+    assert_eq!(store.acknowledged_through(id(4), id(9)).await.unwrap(), 2);
+    let entry = store.quarantined(10, None).await.unwrap().remove(0);
+    assert_eq!((entry.payload.as_slice(), entry.device_id, entry.cut_from_bytes), ([0x7b].as_slice(), None, None));
+    assert_eq!(store.robot_events(id(3), 10).await.unwrap().len(), 1);
+    // The gap that was open then closes now.
+    let third = store::inbox::Received {
+        device_id: id(4),
+        message_id: id(99),
+        number: Some((id(9), 3)),
+        oldest: None,
+        body_sha256: vec![1],
+        offset_ms: 0,
+        mono_ms: 0,
+        fact: store::inbox::Fact::Unusable("any".into()),
+        topic: "t".into(),
+        payload: Vec::new(),
+        payload_bytes: 0,
+    };
+    let ack = store.ingest(&[third], time("2026-11-21T09:00:00Z")).await.unwrap().acks.remove(0).1;
+    assert_eq!((ack.through, ack.gaps.len()), (4, 0));
+    assert_eq!(store.audit_of(id(5), 10).await.unwrap().len(), usize::from(version >= 2));
+    let rests = store.rests(id(6), time("2026-11-20T00:00:00Z"), time("2026-11-21T00:00:00Z")).await.unwrap();
+    assert_eq!(rests.len(), usize::from(version >= 3));
+}
