@@ -75,6 +75,9 @@ pub async fn run(state: AppState, link: Link, mut events: mpsc::Receiver<Event>)
         for reason in &ingested.quarantined {
             tracing::warn!(reason, "a message went to quarantine");
         }
+        for (device, numbers) in &ingested.lost {
+            tracing::error!(device.id = %device, numbers, "messages are lost: their sender no longer has them and they never came");
+        }
         for touched in ingested.touched {
             state.announce(touched.into());
         }
