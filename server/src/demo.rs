@@ -15,6 +15,7 @@ use protocol::{PlacementId, RobotId};
 use server_core::calendar::{Calendar, monday_of};
 use server_core::pupil::Upn;
 use server_core::school::OrganisationKind;
+use store::lessons::Since;
 use store::organisations::{OrganisationRow, RoomRow};
 use store::placements::{NewPlacement, NewPupil, PlacementRow, PlanStageRow, RegisterMarkRow};
 use store::robots::DeviceKind;
@@ -215,13 +216,15 @@ async fn lesson_under_way(
     class: &Class,
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
+    let today = calendar().day(now);
     let mut slots = store.slots_of_placement(placement_id.0).await?;
     if slots.is_empty() {
         slots = class.two_weeks();
-        store.add_slots(placement_id.0, &slots).await?;
+        let first = monday_of(today) - Days::new(28);
+        store.add_slots(placement_id.0, &slots, Since { first, today }).await?;
     }
     let around = class.around(&calendar(), &slots, now);
-    store.add_slots(placement_id.0, &[around]).await
+    store.add_slots(placement_id.0, &[around], Since { first: today, today }).await
 }
 
 async fn made_up_history(store: &Store, placement_id: PlacementId, robot: RobotId, now: DateTime<Utc>) -> anyhow::Result<()> {

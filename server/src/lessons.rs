@@ -1,24 +1,28 @@
 //! Stored rows → the core's lessons, minutes and robot states; what pages ask for.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc, Weekday};
 use protocol::{RoomId, SessionId};
-use server_core::attendance::{self, Account, Presence};
+use server_core::attendance::{Account, Presence};
 use server_core::calendar::{Calendar, Week};
 use server_core::timetable::{About, Days, Lesson, Slot, lessons_between, lessons_on};
 use server_core::usage::{Body, RobotFacts, Status};
+use store::lessons::SlotRow;
+use store::minutes::CorrectionRow;
 use store::placements::PlacementRow;
 use store::presence::PresenceRow;
 use store::robots::RobotRow;
 use store::{Store, StoreError};
+use uuid::Uuid;
 
-/// A clock that is wrong by more than this moves an interval out of the day that is looked at.
-const MARGIN: TimeDelta = TimeDelta::hours(1);
+use crate::minutes::{Calendars, Ledger};
 
 /// The timetable of one placement.
 #[derive(Clone, Debug)]
 pub struct Timetable {
     /// The school's calendar.
-    pub calendar: Calendar,
+    pub calendar: Arc<Calendar>,
     /// All slots that concern the pupil.
     pub slots: Vec<Slot>,
 }
@@ -40,6 +44,8 @@ pub struct SchoolDay {
     pub lessons: Vec<Lesson>,
     /// Minutes per lesson, social time, anomalies.
     pub account: Account,
+    /// What people corrected, in the order they did.
+    pub corrections: Vec<CorrectionRow>,
 }
 
 /// The timetable of a placement.
@@ -47,38 +53,65 @@ pub struct SchoolDay {
 /// # Errors
 /// The database does not answer, or holds an unreadable calendar or slot.
 pub async fn timetable(store: &Store, placement: &PlacementRow) -> Result<Timetable, StoreError> {
+    timetable_of(store, placement.placement_id, placement.school_id, &mut Calendars::new()).await
+}
+
+/// The timetable of a placement at a school. Calendars that were read before are taken from `calendars`.
+///
+/// # Errors
+/// The database does not answer, or holds an unreadable calendar or slot.
+pub async fn timetable_of(
+    store: &Store,
+    placement_id: Uuid,
+    school_id: Uuid,
+    calendars: &mut Calendars,
+) -> Result<Timetable, StoreError> {
     let unreadable = |what| StoreError::Unreadable { what };
-    let row = store.calendar(placement.school_id).await?.ok_or(unreadable("calendar"))?;
-    let closures = row.closures.into_iter().map(|(day, _)| day);
-    let calendar = Calendar::new(&row.time_zone, row.week_one_monday, closures).map_err(|_| unreadable("time zone"))?;
-    let slots = store.slots_of_placement(placement.placement_id).await?;
-    let slots = slots
-        .into_iter()
-        .map(|row| {
-            Some(Slot {
-                id: row.timetable_slot_id,
-                week: if row.week == 1 { Week::One } else { Week::Two },
-                weekday: Weekday::try_from(u8::try_from(row.weekday - 1).ok()?).ok()?,
-                start_min: u16::try_from(row.start_min).ok()?,
-                end_min: u16::try_from(row.end_min).ok()?,
-                days: Days::ALL,
-                expected: row.expected.then_some(Days::ALL),
-                about: About {
-                    room: RoomId(row.room_id),
-                    room_name: row.room_name,
-                    subject: row.subject,
-                    teacher: row.teacher,
-                    robot_stays_out: row.robot_stays_out,
-                    expected: row.expected,
-                },
-            })
-        })
-        .collect::<Option<Vec<Slot>>>()
-        .ok_or(unreadable("timetable slot"))?;
+    let calendar = calendar(store, school_id, calendars).await?;
+    let slots = store.slots_of_placement(placement_id).await?;
+    let slots = slots.into_iter().map(slot).collect::<Option<Vec<Slot>>>().ok_or(unreadable("timetable slot"))?;
     Ok(Timetable { calendar, slots })
 }
 
-/// A pupil's school days from `first` to `last`, both included; weekends and closures too, without lessons.
+/// The calendar of a school, read once.
+///
+/// # Errors
+/// The database does not answer, or holds an unreadable calendar.
+pub async fn calendar(store: &Store, school_id: Uuid, calendars: &mut Calendars) -> Result<Arc<Calendar>, StoreError> {
+    if let Some(calendar) = calendars.get(&school_id) {
+        return Ok(Arc::clone(calendar));
+    }
+    let unreadable = |what| StoreError::Unreadable { what };
+    let row = store.calendar(school_id).await?.ok_or(unreadable("calendar"))?;
+    let closures = row.closures.into_iter().map(|(day, _)| day);
+    let calendar = Calendar::new(&row.time_zone, row.week_ones, closures).map_err(|_| unreadable("time zone"))?;
+    Ok(Arc::clone(calendars.entry(school_id).or_insert(Arc::new(calendar))))
+}
+
+/// A stored slot as the timetable takes it; none if it cannot be read.
+#[must_use]
+pub fn slot(row: SlotRow) -> Option<Slot> {
+    Some(Slot {
+        id: row.timetable_slot_id,
+        week: if row.week == 1 { Week::One } else { Week::Two },
+        weekday: Weekday::try_from(u8::try_from(row.weekday - 1).ok()?).ok()?,
+        start_min: u16::try_from(row.start_min).ok()?,
+        end_min: u16::try_from(row.end_min).ok()?,
+        days: Days { from: row.valid_from, until: row.valid_until },
+        expected: row.expected.then_some(Days { from: row.expected_from, until: row.expected_until }),
+        about: About {
+            room: RoomId(row.room_id),
+            room_name: row.room_name,
+            subject: row.subject,
+            teacher: row.teacher,
+            robot_stays_out: row.robot_stays_out,
+            expected: row.expected,
+        },
+    })
+}
+
+/// The school days of a placement's pupil, under all of their placements, from `first` to `last`, both included; weekends and
+/// closures too, without lessons.
 ///
 /// # Errors
 /// The database does not answer.
@@ -88,18 +121,10 @@ pub async fn school_days(
     first: NaiveDate,
     last: NaiveDate,
 ) -> Result<Vec<SchoolDay>, StoreError> {
-    let timetable = timetable(store, placement).await?;
-    let (from, until) = (timetable.calendar.bounds(first).0, timetable.calendar.bounds(last).1);
-    let rows = store.presence_of_pupil(placement.pupil_id, from - MARGIN, until + MARGIN).await?;
-    let presence: Vec<Presence> = rows.iter().map(presence).collect();
-    let days = first.iter_days().take(366).take_while(|day| *day <= last);
-    Ok(days
-        .map(|day| {
-            let lessons = timetable.on(day);
-            let account = attendance::account_within(timetable.calendar.bounds(day), &lessons, &presence);
-            SchoolDay { day, lessons, account }
-        })
-        .collect())
+    match Ledger::of(store, placement.pupil_id, &mut Calendars::new()).await? {
+        Some(ledger) => ledger.days(store, first, last).await,
+        None => Ok(Vec::new()),
+    }
 }
 
 /// The lessons of a placement from `first` to `last`, both included.
@@ -119,26 +144,35 @@ pub async fn between(
 /// What a robot and its bridge last said, for `server_core::usage`.
 #[must_use]
 pub fn robot_facts(row: &RobotRow) -> RobotFacts {
+    let (status, body) = said(&row.status, row.status_at.is_some(), row.body_state.as_deref());
     RobotFacts {
-        status: match row.status.as_str() {
-            "here" => Status::Here,
-            "off_by_person" => Status::OffByPerson,
-            _ if row.status_at.is_none() => Status::NeverSeen,
-            _ => Status::Gone,
-        },
-        body: row.body_state.as_deref().and_then(|word| match word {
-            "idle" => Some(Body::Idle),
-            "live" => Some(Body::Live),
-            "resting" => Some(Body::Resting),
-            "paused" => Some(Body::Paused),
-            "carried" => Some(Body::Carried),
-            _ => None,
-        }),
+        status,
+        body,
         body_at: row.telemetry_at,
         battery_pct: row.battery_pct.and_then(|pct| u8::try_from(pct).ok()),
         charging: row.charging.unwrap_or(false),
         carried: row.carried_by.is_some(),
     }
+}
+
+/// What a robot's hello and its own report say, from the words that are stored.
+#[must_use]
+pub fn said(status: &str, was_seen: bool, body: Option<&str>) -> (Status, Option<Body>) {
+    let status = match status {
+        "here" => Status::Here,
+        "off_by_person" => Status::OffByPerson,
+        _ if was_seen => Status::Gone,
+        _ => Status::NeverSeen,
+    };
+    let body = body.and_then(|word| match word {
+        "idle" => Some(Body::Idle),
+        "live" => Some(Body::Live),
+        "resting" => Some(Body::Resting),
+        "paused" => Some(Body::Paused),
+        "carried" => Some(Body::Carried),
+        _ => None,
+    });
+    (status, body)
 }
 
 /// Today, as the school of a placement counts days.
@@ -149,7 +183,15 @@ pub async fn today(store: &Store, placement: &PlacementRow, now: DateTime<Utc>) 
     Ok(timetable(store, placement).await?.calendar.day(now))
 }
 
-fn presence(row: &PresenceRow) -> Presence {
+/// When a stored interval ends by our clock, so far.
+#[must_use]
+pub fn placed_until(row: &PresenceRow) -> DateTime<Utc> {
+    presence(row).placed_from() + TimeDelta::milliseconds(row.span_ms.max(0))
+}
+
+/// A stored interval as the accounting takes it.
+#[must_use]
+pub fn presence(row: &PresenceRow) -> Presence {
     let count = |value: i64| u32::try_from(value.max(0)).unwrap_or(u32::MAX);
     Presence {
         session: SessionId(row.session_id),
@@ -164,8 +206,8 @@ fn presence(row: &PresenceRow) -> Presence {
             looks: count(row.looks),
             feelings: count(row.feelings),
         },
-        closed_by: None,
-        measured_offset_ms: None,
+        closed_by: row.closed_by,
+        measured_offset_ms: row.measured_offset_ms,
         arrival_offset_ms: row.clock_offset_ms,
     }
 }

@@ -18,6 +18,7 @@ pub mod ingest;
 mod jobs;
 pub mod lessons;
 pub mod lifecycle;
+pub mod minutes;
 mod mqtt;
 mod placing;
 pub mod pupil;

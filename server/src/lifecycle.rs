@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::dispatch::Dispatch;
-use crate::{AppState, CHANGES_KEPT, Config, api, database, ingest, jobs, mqtt, placing};
+use crate::{AppState, CHANGES_KEPT, Config, api, database, ingest, jobs, minutes, mqtt, placing};
 
 /// Tasks that have not ended by then, after shutdown, are left behind.
 const DRAIN_WITHIN: Duration = Duration::from_secs(3);
@@ -58,6 +58,7 @@ pub async fn start(config: Config, clock: Arc<dyn Clock>, shutdown: Cancellation
     tasks.spawn(placing::run(state.clone(), greetings));
     tasks.spawn(ingest::run(state.clone(), link, events));
     tasks.spawn(jobs::run(state.clone()));
+    tasks.spawn(minutes::run(state.clone()));
     let health = Router::new()
         .route("/health/live", get(async || StatusCode::NO_CONTENT))
         .route("/health/ready", get(ready))

@@ -6,6 +6,7 @@ mod account;
 mod assets;
 mod audit;
 mod camera;
+mod correction;
 mod fleet;
 mod home;
 mod live;
@@ -13,6 +14,7 @@ mod moves;
 mod pupils;
 mod record;
 mod robots;
+mod schools;
 pub mod sign_in;
 mod system;
 mod tablet;
@@ -32,6 +34,7 @@ use crate::api::scope::Scope;
 use crate::api::{ANY_STAFF, Access, ApiError, Route};
 
 const SEES_ROBOTS: Access = Access::SignedIn(&[Role::Coordinator, Role::SchoolLead, Role::ClassroomStaff]);
+const CORRECTS_MINUTES: Access = Access::SignedIn(&[Role::Coordinator, Role::KeyWorker]);
 const READS_RECORDS: Access = Access::SignedIn(&[Role::Coordinator, Role::KeyWorker, Role::SchoolLead]);
 
 /// Every page of staff, and what pages are made of.
@@ -48,9 +51,12 @@ pub fn routes() -> Vec<Route> {
         Route::get("/robots/{robot}", SEES_ROBOTS, robots::one),
         Route::get("/robots/{robot}/live", SEES_ROBOTS, robots::one_live),
         Route::post("/robots/{robot}/camera", Access::SignedIn(&[Role::Coordinator]), camera::grant),
+        Route::get("/schools", Access::SignedIn(&[Role::Coordinator]), schools::list),
         Route::get("/pupils", READS_RECORDS, pupils::list),
         Route::get("/pupils/{pupil}", READS_RECORDS, record::show),
         Route::get("/pupils/{pupil}/live", READS_RECORDS, record::live),
+        Route::get("/pupils/{pupil}/correction", CORRECTS_MINUTES, correction::show),
+        Route::post("/pupils/{pupil}/correction", CORRECTS_MINUTES, correction::add),
         Route::get("/pupils/{pupil}/tablet", READS_RECORDS, tablet::show),
         Route::post("/pupils/{pupil}/tablet", READS_RECORDS, tablet::new_code),
         Route::post("/pupils/{pupil}/tablet/off", READS_RECORDS, tablet::switch_off),
@@ -90,6 +96,7 @@ impl Frame {
         let reads = [Role::Coordinator, Role::KeyWorker, Role::SchoolLead].iter().any(|role| caller.is(*role));
         let all = [
             ("/", "Today", scope.may_somewhere(Action::SeeFleet)),
+            ("/schools", "Schools", scope.may_somewhere(Action::SeeFleet)),
             ("/robots", "Robots", sees_robots),
             ("/pupils", "Pupils", reads),
             ("/moves", "Moves", sees_robots),

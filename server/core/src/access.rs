@@ -3,6 +3,8 @@
 //! A role is held at an organisation and reaches that organisation and what lies below it, never beside it. What a question is
 //! about ([`Subject`]) says to which organisations it belongs. Unknown combinations are "no".
 
+use std::collections::BTreeMap;
+
 use uuid::Uuid;
 
 /// What someone is, at one organisation.
@@ -83,6 +85,8 @@ pub enum Action {
     SeeFleet,
     /// Read a pupil's record: minutes, plan, imported register.
     ReadRecord,
+    /// Say how long a pupil took part where the measured minutes are wrong.
+    CorrectMinutes,
     /// Make a pairing keyword, unpair a tablet, reset its PIN.
     PairTablet,
     /// See that a pupil uses a robot, by name, in class.
@@ -121,7 +125,7 @@ pub enum Subject {
 /// Which organisation lies below which. Built from the stored table.
 #[derive(Clone, Debug, Default)]
 pub struct Tree {
-    parents: Vec<(Uuid, Option<Uuid>)>,
+    parents: BTreeMap<Uuid, Option<Uuid>>,
 }
 
 /// An organisation lies at most this deep; deeper, or in a circle, is out of reach.
@@ -139,7 +143,7 @@ impl Tree {
     pub fn is_within(&self, organisation: Uuid, top: Uuid) -> bool {
         let mut at = organisation;
         for _ in 0..MAX_DEPTH {
-            let Some((_, parent)) = self.parents.iter().find(|(id, _)| *id == at) else { return false };
+            let Some(parent) = self.parents.get(&at) else { return false };
             if at == top {
                 return true;
             }
@@ -175,12 +179,14 @@ fn allows(id: Uuid, holding: &Holding, action: Action, subject: &Subject, tree: 
         Subject::Pupil { pupil, school, provider, key_worker } => match (holding.role, action) {
             (Role::Pupil, Action::JoinClass) => id == pupil && reaches(school),
             // A key worker reads only the pupils named to them, and only where they work.
-            (Role::KeyWorker, Action::ReadRecord | Action::PairTablet | Action::SeePupilName) => {
+            (Role::KeyWorker, Action::ReadRecord | Action::CorrectMinutes | Action::PairTablet | Action::SeePupilName) => {
                 key_worker == Some(id) && (reaches(school) || provider.is_some_and(reaches))
             }
             (Role::SchoolLead, Action::ReadRecord | Action::PairTablet | Action::SeePupilName) => reaches(school),
             (Role::ClassroomStaff, Action::SeePupilName) => reaches(school),
-            (Role::Coordinator, Action::ReadRecord | Action::PairTablet | Action::SeePupilName) => reaches(school),
+            (Role::Coordinator, Action::ReadRecord | Action::CorrectMinutes | Action::PairTablet | Action::SeePupilName) => {
+                reaches(school)
+            }
             _ => false,
         },
         Subject::Organisation(organisation) => {

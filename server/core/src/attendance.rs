@@ -31,7 +31,7 @@ mod position;
 mod spans;
 
 pub use self::correction::{Corrected, Correction, Target};
-pub use self::position::{Impossible, MAX_SKEW_MS, Presence, STEP_MS, check, offset_at_from};
+pub use self::position::{Impossible, MAX_SKEW_MS, Presence, STEP_MS, applied_offset, check, offset_at_from};
 
 /// A length of time. Shown in whole minutes; never summed as such.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]

@@ -44,7 +44,9 @@ async fn the_made_up_fortnight_has_minutes_and_nothing_looks_wrong() {
     }
     let audio: u64 = days.iter().flat_map(|day| &day.account.lessons).map(|lesson| lesson.audio.ms()).sum();
     assert!(audio > 0, "some of it is sound only");
-    assert_eq!(store.incomplete_visits(ids::ADA, now - TimeDelta::days(30)).await.unwrap(), []);
+    for visit in store.ended_visits(ids::ADA, now - TimeDelta::days(30), now).await.unwrap() {
+        assert_eq!((visit.held_intervals, visit.held_ms), (visit.reported_intervals, visit.reported_ms));
+    }
     assert_eq!(store.quarantined(1, None).await.unwrap(), []);
 }
 

@@ -99,13 +99,15 @@ impl Class {
         let today = slots.iter().filter(|slot| slot.week == week && slot.weekday == weekday);
         if let Some(slot) = today.clone().find(|slot| slot.start_min <= minute && minute < slot.end_min) {
             // One is under way: the plan expects the pupil in it.
-            return SlotRow { expected: !slot.robot_stays_out, ..slot.clone() };
+            return SlotRow { expected: !slot.robot_stays_out, expected_from: Some(local.date()), ..slot.clone() };
         }
         let earliest = today.clone().map(|slot| slot.end_min).filter(|end| *end <= minute).max().unwrap_or(0);
         let latest = today.map(|slot| slot.start_min).filter(|start| *start > minute).min().unwrap_or(24 * 60);
         let start = (minute / 10 * 10 - BEFORE_MIN).max(earliest);
         let end = (start + EXTRA_MIN).min(latest);
-        self.slot(self.extra, week, weekday, (start, end), true)
+        // From today on: the days before keep the lessons they had.
+        let extra = self.slot(self.extra, week, weekday, (start, end), true);
+        SlotRow { valid_from: Some(local.date()), expected_from: Some(local.date()), ..extra }
     }
 
     fn slot(
@@ -129,7 +131,11 @@ impl Class {
             subject: subject.to_owned(),
             teacher: teacher.to_owned(),
             robot_stays_out,
+            valid_from: None,
+            valid_until: None,
             expected: expected && !robot_stays_out,
+            expected_from: None,
+            expected_until: None,
         }
     }
 }

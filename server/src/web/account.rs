@@ -9,7 +9,7 @@ use crate::api::ApiError;
 use crate::{AppState, lessons};
 
 /// An open interval that did not grow for so long is not "now"; bridges report every 30 s.
-const LIVE_WITHIN: TimeDelta = TimeDelta::seconds(75);
+pub const LIVE_WITHIN: TimeDelta = TimeDelta::seconds(75);
 
 /// The calendar that a placement's lessons lie in.
 pub struct School {
@@ -29,7 +29,7 @@ impl School {
         let row = state.store.calendar(placement.school_id).await?.ok_or(ApiError::NotFound)?;
         let zone = row.time_zone.parse().map_err(|_| anyhow::anyhow!("a school has an unknown time zone"))?;
         let days = row.closures.iter().map(|(day, _)| *day);
-        let calendar = Calendar::new(&row.time_zone, row.week_one_monday, days).map_err(anyhow::Error::from)?;
+        let calendar = Calendar::new(&row.time_zone, row.week_ones, days).map_err(anyhow::Error::from)?;
         Ok(Self { calendar, zone, closures: row.closures })
     }
 
@@ -55,5 +55,5 @@ pub async fn day(state: &AppState, placement: &PlacementRow, day: NaiveDate) -> 
 /// The database does not answer.
 pub async fn is_live(state: &AppState, placement: &PlacementRow, now: DateTime<Utc>) -> Result<bool, ApiError> {
     let rows = state.store.presence_of_pupil(placement.pupil_id, now - LIVE_WITHIN, now + LIVE_WITHIN).await?;
-    Ok(rows.iter().any(|row| row.is_open && now - row.until_at < LIVE_WITHIN))
+    Ok(rows.iter().any(|row| row.closed_by.is_none() && now - lessons::placed_until(row) < LIVE_WITHIN))
 }

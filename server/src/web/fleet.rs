@@ -1,17 +1,24 @@
 //! Robots as pages show them: one state each, what needs a person, and the windows of the coordinator's page.
 //!
+//! A page costs what it shows: [`PAGE`] rows, at most [`WINDOWS`] windows, and counts that the database makes.
+//!
 //! Says only what the robot, its bridge or a person said. What was never said is "No data yet". Equipment can fail; children
 //! cannot: `fault` and `look` are about robots and rooms, never about a pupil.
 
-use chrono::{DateTime, NaiveDate, Utc};
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+use serde::Deserialize;
 use server_core::access::Action;
-use server_core::usage::{self, RobotState};
+use server_core::usage::{self, RobotFacts, RobotState};
+use store::pages::{PAGE, RobotsPage};
 use store::placements::PlacementRow;
 use store::robots::RobotRow;
 use uuid::Uuid;
 
-use super::view::{self, Chip, Told};
+use super::view::{self, Chip, Pages, Told};
 use crate::api::ApiError;
+use crate::api::auth::Caller;
 use crate::api::scope::Scope;
 use crate::{AppState, lessons};
 
@@ -19,6 +26,8 @@ use crate::{AppState, lessons};
 const WEAK_WIFI_DBM: i64 = -75;
 /// Stronger than this is good.
 const GOOD_WIFI_DBM: i64 = -67;
+/// At most this many windows on one page, those that need a look first.
+const WINDOWS: usize = 60;
 /// At most this many things to do on one page.
 const TODO_SHOWN: usize = 7;
 /// A stage or loan that ends within this many days is shown.
@@ -106,6 +115,7 @@ pub struct Todo {
 pub struct Group {
     pub kind: &'static str,
     pub title: &'static str,
+    pub count: i64,
     pub robots: Vec<Window>,
 }
 
@@ -115,20 +125,93 @@ pub struct Window {
     pub name: String,
 }
 
-/// The robots this person may see, those that need a look first, with today's placements.
+/// What a list of robots was asked for; also its address.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Asked {
+    /// Part of a robot's or school's name.
+    pub q: String,
+    /// Anything: only those that need a look.
+    pub look: String,
+    /// From 1.
+    pub page: Option<i64>,
+}
+
+/// One page of robots.
+pub struct Robots {
+    pub robots: Vec<RobotView>,
+    pub pages: Pages,
+}
+
+/// One page of the robots that this person may see, those that need a look first, with today's placements.
 ///
 /// # Errors
 /// The database does not answer.
-pub async fn robots(state: &AppState, scope: &Scope, now: DateTime<Utc>) -> Result<Vec<RobotView>, ApiError> {
-    let placements = state.store.placements().await?;
-    let rows = state.store.robots().await?;
+pub async fn robots(
+    state: &AppState,
+    caller: &Caller,
+    scope: &Scope,
+    asked: &Asked,
+    now: DateTime<Utc>,
+) -> Result<Robots, ApiError> {
+    let pages = Pages::new("/robots", &asked.q, &asked.look, asked.page);
+    let (rows, more) = rows(state, caller, asked, pages.offset(), PAGE, now).await?;
+    let ids: Vec<Uuid> = rows.iter().map(|row| row.robot_id).collect();
+    let placements = state.store.placements_of_robots(&ids, now.with_timezone(&scope.own_zone()).date_naive()).await?;
     let mut views: Vec<RobotView> = rows
         .iter()
         .filter(|row| scope.may_robot(Action::SeeRobot, row))
         .map(|row| view_of(row, &placements, scope, now))
         .collect();
     views.sort_by(|a, b| (a.kind, &a.school, &a.name).cmp(&(b.kind, &b.school, &b.name)));
-    Ok(views)
+    Ok(Robots { robots: views, pages: pages.with_more(more) })
+}
+
+/// Up to `limit` rows, and whether there are more.
+async fn rows(
+    state: &AppState,
+    caller: &Caller,
+    asked: &Asked,
+    offset: i64,
+    limit: usize,
+    now: DateTime<Utc>,
+) -> Result<(Vec<RobotRow>, bool), ApiError> {
+    let question = RobotsPage {
+        staff_id: caller.staff_id(),
+        search: asked.q.trim(),
+        look: !asked.look.is_empty(),
+        silent_before: now - usage::SILENT_AFTER,
+        low_pct: i64::from(usage::LOW_BATTERY_PCT),
+        offset,
+        limit: i64::try_from(limit).unwrap_or(0) + 1,
+    };
+    let mut rows = state.store.robots_page(&question).await?;
+    let more = rows.len() > limit;
+    rows.truncate(limit);
+    Ok((rows, more))
+}
+
+/// How many robots of each kind this person may see.
+///
+/// # Errors
+/// The database does not answer.
+pub async fn counts(state: &AppState, caller: &Caller, now: DateTime<Utc>) -> Result<BTreeMap<Kind, i64>, ApiError> {
+    let low = i64::from(usage::LOW_BATTERY_PCT);
+    let groups = state.store.robot_groups(caller.staff_id(), now - usage::SILENT_AFTER, low).await?;
+    let mut counts = BTreeMap::new();
+    for group in groups {
+        let said = lessons::said(&group.status, group.was_seen, group.body_state.as_deref());
+        let facts = RobotFacts {
+            status: said.0,
+            body: said.1,
+            body_at: (!group.is_silent).then_some(now),
+            battery_pct: group.is_low.then_some(0),
+            charging: group.is_charging,
+            carried: group.is_carried,
+        };
+        *counts.entry(kind_of(&facts, now)).or_insert(0) += group.robots;
+    }
+    Ok(counts)
 }
 
 /// One robot as pages show it.
@@ -167,23 +250,33 @@ pub fn is_on(placement: &PlacementRow, day: NaiveDate) -> bool {
     placement.from_day <= day && day <= placement.until_day
 }
 
+fn kind_of(facts: &RobotFacts, now: DateTime<Utc>) -> Kind {
+    match usage::state(facts, now) {
+        RobotState::NeverSeen | RobotState::OffByPerson => Kind::Off,
+        RobotState::NoConnection | RobotState::Silent => Kind::Look,
+        _ if usage::is_low(facts) => Kind::Look,
+        RobotState::Live | RobotState::Paused => Kind::Lit,
+        RobotState::Resting => Kind::Rest,
+        RobotState::Carried | RobotState::Charging | RobotState::Ready => Kind::Ready,
+    }
+}
+
 fn state_of(row: &RobotRow, now: DateTime<Utc>) -> (Chip, Kind) {
     let facts = lessons::robot_facts(row);
-    match usage::state(&facts, now) {
-        RobotState::NeverSeen => (Chip::new("", "q", "No data yet"), Kind::Off),
-        RobotState::OffByPerson => (Chip::new("", "off", "Off by person"), Kind::Off),
-        RobotState::NoConnection => (Chip::new("look", "wifioff", "Not connected"), Kind::Look),
-        RobotState::Silent => (Chip::new("look", "wifioff", "Not heard from"), Kind::Look),
-        _ if usage::is_low(&facts) => {
-            (Chip::new("fault", "flat", format!("Battery {} %", row.battery_pct.unwrap_or_default())), Kind::Look)
-        }
-        RobotState::Live => (Chip::new("live", "dot", "Live"), Kind::Lit),
-        RobotState::Resting => (Chip::new("rest", "moon", "Pupil resting"), Kind::Rest),
-        RobotState::Paused => (Chip::new("move", "pause", "Paused in class"), Kind::Lit),
-        RobotState::Carried => (Chip::new("move", "carry", "Being carried"), Kind::Ready),
-        RobotState::Charging => (Chip::new("line", "plug", "Ready, on charge"), Kind::Ready),
-        RobotState::Ready => (Chip::new("line", "check", "Ready"), Kind::Ready),
-    }
+    let chip = match usage::state(&facts, now) {
+        RobotState::NeverSeen => Chip::new("", "q", "No data yet"),
+        RobotState::OffByPerson => Chip::new("", "off", "Off by person"),
+        RobotState::NoConnection => Chip::new("look", "wifioff", "Not connected"),
+        RobotState::Silent => Chip::new("look", "wifioff", "Not heard from"),
+        _ if usage::is_low(&facts) => Chip::new("fault", "flat", format!("Battery {} %", row.battery_pct.unwrap_or_default())),
+        RobotState::Live => Chip::new("live", "dot", "Live"),
+        RobotState::Resting => Chip::new("rest", "moon", "Pupil resting"),
+        RobotState::Paused => Chip::new("move", "pause", "Paused in class"),
+        RobotState::Carried => Chip::new("move", "carry", "Being carried"),
+        RobotState::Charging => Chip::new("line", "plug", "Ready, on charge"),
+        RobotState::Ready => Chip::new("line", "check", "Ready"),
+    };
+    (chip, kind_of(&facts, now))
 }
 
 /// Where it stands, in words.
@@ -222,45 +315,50 @@ pub fn wifi_of(row: &RobotRow) -> Told {
 ///
 /// # Errors
 /// The database does not answer.
-pub async fn overview(state: &AppState, scope: &Scope, robots: &[RobotView], now: DateTime<Utc>) -> Result<Fleet, ApiError> {
+pub async fn overview(state: &AppState, caller: &Caller, scope: &Scope, now: DateTime<Utc>) -> Result<Fleet, ApiError> {
+    let today = now.with_timezone(&scope.own_zone()).date_naive();
+    let (rows, _) = rows(state, caller, &Asked::default(), 0, WINDOWS, now).await?;
+    let mut robots: Vec<RobotView> =
+        rows.iter().filter(|row| scope.may_robot(Action::SeeRobot, row)).map(|row| view_of(row, &[], scope, now)).collect();
+    robots.sort_by(|a, b| (a.kind, &a.school, &a.name).cmp(&(b.kind, &b.school, &b.name)));
     let mut todo: Vec<Todo> = robots.iter().filter(|robot| robot.needs_look).map(robot_todo).collect();
-    for placement in state.store.placements().await? {
-        let today = now.with_timezone(&scope.zone(placement.school_id)).date_naive();
-        if is_on(&placement, today) && scope.may_pupil(Action::ReadRecord, &placement) {
-            let stages = state.store.plan_stages(placement.placement_id).await?;
-            let due = stages
-                .into_iter()
-                .filter(|stage| stage.done_day.is_none())
-                .find_map(|stage| Some((stage.due_day?, stage.title)));
-            todo.extend(
-                due.filter(|(day, _)| (*day - today).num_days() <= SOON_DAYS).map(|due| stage_todo(&placement, due, today)),
-            );
-            todo.extend(((placement.until_day - today).num_days() <= SOON_DAYS).then(|| loan_todo(&placement)));
-        }
+    let soon = today + TimeDelta::days(SOON_DAYS);
+    let limit = i64::try_from(TODO_SHOWN).unwrap_or(0) + 1;
+    for (placement, stage) in state.store.stages_due(caller.staff_id(), today, soon, limit).await? {
+        todo.extend(
+            scope
+                .may_pupil(Action::ReadRecord, &placement)
+                .then(|| stage_todo(&placement, (stage.due_day, stage.title), today)),
+        );
+    }
+    for placement in state.store.loans_ending(caller.staff_id(), today, soon, limit).await? {
+        todo.extend(scope.may_pupil(Action::ReadRecord, &placement).then(|| loan_todo(&placement)));
     }
     let count = todo.len();
     todo.truncate(TODO_SHOWN);
     let summary = match count {
         0 => "Nothing needs you now.".to_owned(),
         1 => "One thing.".to_owned(),
-        n if n > TODO_SHOWN => format!("{n} things. The first {TODO_SHOWN} are here."),
+        n if n > TODO_SHOWN => format!("More than {TODO_SHOWN} things. The first {TODO_SHOWN} are here."),
         n => format!("{} things.", in_words(n)),
     };
-    let kinds = [Kind::Look, Kind::Lit, Kind::Rest, Kind::Ready, Kind::Off];
-    let groups = kinds.into_iter().map(|kind| Group {
+    let counts = counts(state, caller, now).await?;
+    let groups = counts.iter().map(|(kind, count)| Group {
         kind: kind.word(),
         title: kind.title(),
+        count: *count,
         robots: robots
             .iter()
-            .filter(|robot| robot.kind == kind)
+            .filter(|robot| robot.kind == *kind)
             .map(|robot| Window { id: robot.id, name: robot.name.clone() })
             .collect(),
     });
-    let count_line = match robots.len() {
+    let count_line = match counts.values().sum::<i64>() {
         1 => "1 robot, 1 window".to_owned(),
+        n if n > i64::try_from(WINDOWS).unwrap_or(0) => format!("{} robots", view::number(n)),
         n => format!("{n} robots, {n} windows"),
     };
-    Ok(Fleet { summary, todo, count_line, groups: groups.filter(|group| !group.robots.is_empty()).collect() })
+    Ok(Fleet { summary, todo, count_line, groups: groups.collect() })
 }
 
 fn robot_todo(robot: &RobotView) -> Todo {

@@ -5,7 +5,8 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Redirect, Response};
 use server_core::access::{Action, Role};
 
-use super::fleet::{self, Fleet, RobotView};
+use super::fleet::{self, Asked, Fleet, RobotView, Robots};
+use super::view::Pages;
 use super::{Frame, page, view};
 use crate::AppState;
 use crate::api::ApiError;
@@ -19,6 +20,7 @@ struct HomePage {
     today: String,
     fleet: Fleet,
     robots: Vec<RobotView>,
+    pages: Pages,
 }
 
 /// `GET /`
@@ -35,9 +37,9 @@ pub async fn show(State(state): State<AppState>, caller: Caller) -> Result<Respo
         return Ok(Redirect::to(address).into_response());
     }
     let now = state.clock.now().utc;
-    let robots = fleet::robots(&state, &scope, now).await?;
-    let fleet = fleet::overview(&state, &scope, &robots, now).await?;
+    let Robots { robots, pages } = fleet::robots(&state, &caller, &scope, &Asked::default(), now).await?;
+    let fleet = fleet::overview(&state, &caller, &scope, now).await?;
     let today = view::day(now, scope.own_zone());
     let frame = Frame::of(&caller, &scope, "Today", "/", now);
-    Ok(page(&HomePage { frame, today, fleet, robots })?.into_response())
+    Ok(page(&HomePage { frame, today, fleet, robots, pages })?.into_response())
 }

@@ -1,29 +1,34 @@
 //! The pupils whose records this person may read, and what is on for them now.
 
+use std::collections::HashMap;
+
 use askama::Template;
-use axum::extract::State;
+use axum::extract::{Query, State};
 use axum::response::Html;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Datelike, TimeDelta, Utc};
+use serde::Deserialize;
 use server_core::access::Action;
-use server_core::timetable::{Lesson, now_and_next};
+use server_core::timetable::{Lesson, Slot, lessons_on, now_and_next};
+use store::pages::{PAGE, PupilsPage};
 use store::placements::PlacementRow;
 use uuid::Uuid;
 
-use super::account::{self, School};
-use super::view::{self, Chip, Told};
-use super::{Frame, fleet, page};
+use super::view::{self, Chip, Pages, Told};
+use super::{Frame, account, page};
 use crate::api::ApiError;
 use crate::api::auth::Caller;
 use crate::api::scope::Scope;
+use crate::minutes::Calendars;
 use crate::{AppState, lessons};
 
 #[derive(Template)]
 #[template(path = "staff/pupils.html")]
-struct PupilsPage {
+struct PupilsPageView {
     frame: Frame,
     today: String,
     count_line: String,
     pupils: Vec<PupilView>,
+    pages: Pages,
 }
 
 struct PupilView {
@@ -35,52 +40,95 @@ struct PupilView {
     next: String,
 }
 
+/// What the list was asked for.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Asked {
+    /// Part of a pupil's or school's name.
+    q: String,
+    /// From 1.
+    page: Option<i64>,
+}
+
 /// `GET /pupils`
-pub async fn list(State(state): State<AppState>, caller: Caller) -> Result<Html<String>, ApiError> {
+pub async fn list(State(state): State<AppState>, caller: Caller, Query(asked): Query<Asked>) -> Result<Html<String>, ApiError> {
     let scope = Scope::of(&state, &caller).await?;
     let now = state.clock.now().utc;
-    let mut pupils = Vec::new();
-    for placement in state.store.placements().await? {
-        let today = now.with_timezone(&scope.zone(placement.school_id)).date_naive();
-        if fleet::is_on(&placement, today) && scope.may_pupil(Action::ReadRecord, &placement) {
-            pupils.push(pupil_view(&state, placement, now).await?);
-        }
-    }
-    let count_line = match pupils.len() {
-        0 => "No pupil has a robot here yet.".to_owned(),
-        1 => "One pupil has a robot.".to_owned(),
-        n => format!("{n} pupils have a robot."),
+    let pages = Pages::new("/pupils", &asked.q, "", asked.page);
+    let question = PupilsPage {
+        staff_id: caller.staff_id(),
+        search: pages.search(),
+        day: now.with_timezone(&scope.own_zone()).date_naive(),
+        offset: pages.offset(),
+        limit: i64::try_from(PAGE).unwrap_or(0) + 1,
+    };
+    let mut placements = state.store.placements_page(&question).await?;
+    let count = state.store.count_placements(&question).await?;
+    let more = placements.len() > PAGE;
+    placements.truncate(PAGE);
+    placements.retain(|placement| scope.may_pupil(Action::ReadRecord, placement));
+    let pupils = pupil_views(&state, &scope, &placements, now).await?;
+    let count_line = match (count, pages.search()) {
+        (0, "") => "No pupil has a robot here yet.".to_owned(),
+        (0, _) => "Nobody found.".to_owned(),
+        (1, _) => "One pupil has a robot.".to_owned(),
+        (n, _) => format!("{} pupils have a robot.", view::number(n)),
     };
     let today = view::day(now, scope.own_zone());
-    page(&PupilsPage { frame: Frame::of(&caller, &scope, "Pupils", "/pupils", now), today, count_line, pupils })
+    let frame = Frame::of(&caller, &scope, "Pupils", "/pupils", now);
+    page(&PupilsPageView { frame, today, count_line, pupils, pages: pages.with_more(more) })
 }
 
-async fn pupil_view(state: &AppState, placement: PlacementRow, now: DateTime<Utc>) -> Result<PupilView, ApiError> {
-    let school = School::of(state, &placement).await?;
-    let day = school.calendar.day(now);
-    let mut lessons = lessons::between(&state.store, &placement, day, day).await?;
-    lessons.retain(|lesson| lesson.about.expected && !lesson.about.robot_stays_out);
-    let (current, next) = now_and_next(&lessons, now);
-    let told = match current {
-        _ if account::is_live(state, &placement, now).await? => Chip::new("live", "dot", "In class now").into(),
-        Some(lesson) if is_resting(state, &placement, lesson).await? => Chip::new("rest", "moon", "Resting").into(),
-        Some(lesson) => Told::quiet(format!("Not in {} at the moment", lesson.about.subject)),
-        None => Told::quiet("No lesson now"),
-    };
-    let next = next.map_or_else(
-        || "No more lessons today".to_owned(),
-        |lesson| format!("{} {}, {}", view::clock(lesson.start, school.zone), lesson.about.subject, lesson.about.room_name),
-    );
-    Ok(PupilView {
-        id: placement.pupil_id,
-        name: placement.pupil_name,
-        school: placement.school_name,
-        robot: placement.robot_name,
-        now: told,
-        next,
-    })
-}
-
-async fn is_resting(state: &AppState, placement: &PlacementRow, lesson: &Lesson) -> Result<bool, ApiError> {
-    Ok(!state.store.rests(placement.placement_id, lesson.start, lesson.end).await?.is_empty())
+/// The rows of one page, from a few questions about all of them.
+async fn pupil_views(
+    state: &AppState,
+    scope: &Scope,
+    placements: &[PlacementRow],
+    now: DateTime<Utc>,
+) -> Result<Vec<PupilView>, ApiError> {
+    let ids: Vec<Uuid> = placements.iter().map(|placement| placement.placement_id).collect();
+    let pupils: Vec<Uuid> = placements.iter().map(|placement| placement.pupil_id).collect();
+    let live = state.store.live_pupils(&pupils, now - account::LIVE_WITHIN).await?;
+    let rests = state.store.rests_of_placements(&ids, now - TimeDelta::days(1), now + TimeDelta::days(1)).await?;
+    let mut slots: HashMap<(Uuid, i64), Vec<Slot>> = HashMap::new();
+    let mut calendars = Calendars::new();
+    let mut views = Vec::with_capacity(placements.len());
+    for placement in placements {
+        let calendar = lessons::calendar(&state.store, placement.school_id, &mut calendars).await?;
+        let day = calendar.day(now);
+        let weekday = i64::from(day.weekday().number_from_monday());
+        if !slots.keys().any(|(_, known)| *known == weekday) {
+            for (placement_id, row) in state.store.slots_of_placements(&ids, weekday).await? {
+                slots.entry((placement_id, weekday)).or_default().extend(lessons::slot(row));
+            }
+            // So that the question is not asked again where nobody has a lesson.
+            slots.entry((Uuid::nil(), weekday)).or_default();
+        }
+        let none = Vec::new();
+        let own = slots.get(&(placement.placement_id, weekday)).unwrap_or(&none);
+        let mut lessons = lessons_on(&calendar, own, day);
+        lessons.retain(|lesson| lesson.about.expected && !lesson.about.robot_stays_out);
+        let (current, next) = now_and_next(&lessons, now);
+        let rests = |lesson: &Lesson| rests.contains(&(placement.placement_id, lesson.start));
+        let told = match current {
+            _ if live.contains(&placement.pupil_id) => Chip::new("live", "dot", "In class now").into(),
+            Some(lesson) if rests(lesson) => Chip::new("rest", "moon", "Resting").into(),
+            Some(lesson) => Told::quiet(format!("Not in {} at the moment", lesson.about.subject)),
+            None => Told::quiet("No lesson now"),
+        };
+        let zone = scope.zone(placement.school_id);
+        let next = next.map_or_else(
+            || "No more lessons today".to_owned(),
+            |lesson| format!("{} {}, {}", view::clock(lesson.start, zone), lesson.about.subject, lesson.about.room_name),
+        );
+        views.push(PupilView {
+            id: placement.pupil_id,
+            name: placement.pupil_name.clone(),
+            school: placement.school_name.clone(),
+            robot: placement.robot_name.clone(),
+            now: told,
+            next,
+        });
+    }
+    Ok(views)
 }

@@ -18,6 +18,7 @@ use store::placements::{PlacementRow, PlanStageRow, RegisterMarkRow};
 use uuid::Uuid;
 
 use super::account::{self, School};
+use super::correction::{self, Line};
 use super::view::{self, Chip, Told};
 use super::weeks::{self, Weeks};
 use super::{Frame, live as streams, page};
@@ -40,6 +41,7 @@ struct RecordPage {
     pupil_name: String,
     about: String,
     may_pair: bool,
+    may_correct: bool,
     stages: Vec<StageView>,
     today: TodayView,
     weeks: Weeks,
@@ -70,6 +72,7 @@ struct TodayView {
     none: String,
     social: String,
     anomalies: Vec<String>,
+    corrections: Vec<Line>,
     as_of: String,
 }
 
@@ -78,6 +81,8 @@ struct LessonView {
     expected: String,
     minutes: String,
     detail: String,
+    corrected: String,
+    is_odd: bool,
     happened: Told,
 }
 
@@ -116,6 +121,9 @@ struct LessonJson {
     room: String,
     expected_min: u32,
     attended_min: u32,
+    /// How long a person said it was; absent unless somebody did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    corrected_min: Option<u32>,
     video_min: u32,
     stills_min: u32,
     audio_min: u32,
@@ -137,6 +145,7 @@ pub async fn show(State(state): State<AppState>, caller: Caller, Path(pupil): Pa
         pupil_name: placement.pupil_name.clone(),
         about: about(&placement),
         may_pair: scope.may_pupil(Action::PairTablet, &placement),
+        may_correct: scope.may_pupil(Action::CorrectMinutes, &placement),
         due: due(&stages, &school, today),
         stages: stage_views(&stages),
         today: today_view(&state, &placement, &school, now).await?,
@@ -179,6 +188,7 @@ pub async fn json(
         room: lesson.about.room_name,
         expected_min: min(counted.expected),
         attended_min: min(counted.connected),
+        corrected_min: counted.corrected.map(|corrected| min(corrected.length)),
         video_min: min(counted.video),
         stills_min: min(counted.stills),
         audio_min: min(counted.audio),
@@ -220,15 +230,12 @@ async fn today_view(
 ) -> Result<TodayView, ApiError> {
     let day = school.calendar.day(now);
     let (from, until) = school.calendar.bounds(day);
-    let SchoolDay { lessons, account, .. } = account::day(state, placement, day).await?;
+    let read = account::day(state, placement, day).await?;
+    let corrections = correction::lines(&read, now, school.zone);
+    let SchoolDay { lessons, account, .. } = read;
     let rests = state.store.rests(placement.placement_id, from, until).await?;
     let is_live = account::is_live(state, placement, now).await?;
-    let mut anomalies: Vec<String> =
-        account.anomalies.iter().map(|anomaly| anomaly_words(anomaly, &lessons, placement)).collect();
-    let incomplete = state.store.incomplete_visits(placement.pupil_id, from).await?.len();
-    if incomplete > 0 {
-        anomalies.push("Part of a visit has not arrived yet. The bridge sends it again, and the minutes follow.".to_owned());
-    }
+    let anomalies: Vec<String> = account.anomalies.iter().map(|anomaly| anomaly_words(anomaly, &lessons, placement)).collect();
     let rows = lessons.iter().zip(&account.lessons).map(|(lesson, counted)| {
         let rested = rests.contains(&lesson.start);
         lesson_view(lesson, counted, &Moment { now, zone: school.zone, is_live, rested })
@@ -238,8 +245,16 @@ async fn today_view(
         none: school
             .closure(day)
             .map_or_else(|| "No lessons today.".to_owned(), |reason| format!("No lessons today: {reason}.")),
-        social: view::minutes(i64::from(account.social.minutes().get())),
+        social: match account.social_corrected {
+            Some(corrected) => format!(
+                "{} measured, {} after a correction",
+                view::minutes(i64::from(account.social.minutes().get())),
+                view::minutes(i64::from(corrected.length.minutes().get()))
+            ),
+            None => view::minutes(i64::from(account.social.minutes().get())),
+        },
         anomalies,
+        corrections,
         as_of: view::clock(now, school.zone),
     })
 }
@@ -270,6 +285,10 @@ fn lesson_view(lesson: &Lesson, counted: &AttendanceMinutes, at: &Moment) -> Les
         expected: if is_expected { format!("{} min", min(counted.expected)) } else { "Not expected".to_owned() },
         minutes,
         detail,
+        corrected: counted.corrected.map_or_else(String::new, |corrected| {
+            format!("Corrected: {}", view::minutes(i64::from(corrected.length.minutes().get())))
+        }),
+        is_odd: !counted.anomalies.is_empty(),
         happened: happened(lesson, counted, at, is_expected, was_here),
     }
 }

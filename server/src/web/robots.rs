@@ -2,7 +2,7 @@
 
 use askama::Template;
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::{Path, Query, State};
 use axum::response::{Html, Response};
 use chrono::{DateTime, Utc};
 use protocol::RobotId;
@@ -12,8 +12,8 @@ use store::placements::PlacementRow;
 use store::robots::RobotRow;
 use uuid::Uuid;
 
-use super::fleet::{self, Fleet, RobotView};
-use super::view::{self, Chip, Told};
+use super::fleet::{self, Asked, Fleet, Kind, RobotView, Robots};
+use super::view::{self, Chip, Pages, Told};
 use super::{Frame, live, page};
 use crate::api::ApiError;
 use crate::api::auth::Caller;
@@ -29,6 +29,7 @@ struct RobotsPage {
     frame: Frame,
     count_line: String,
     robots: Vec<RobotView>,
+    pages: Pages,
 }
 
 #[derive(Template)]
@@ -108,33 +109,41 @@ pub struct RobotJson {
 }
 
 /// `GET /robots`
-pub async fn list(State(state): State<AppState>, caller: Caller) -> Result<Html<String>, ApiError> {
+pub async fn list(State(state): State<AppState>, caller: Caller, Query(asked): Query<Asked>) -> Result<Html<String>, ApiError> {
     let scope = Scope::of(&state, &caller).await?;
     let now = state.clock.now().utc;
-    let robots = fleet::robots(&state, &scope, now).await?;
-    let looks = robots.iter().filter(|robot| robot.needs_look).count();
-    let count_line = match (robots.len(), looks) {
+    let Robots { robots, pages } = fleet::robots(&state, &caller, &scope, &asked, now).await?;
+    let counts = fleet::counts(&state, &caller, now).await?;
+    let looks = counts.get(&Kind::Look).copied().unwrap_or(0);
+    let count_line = match (counts.values().sum::<i64>(), looks) {
         (0, _) => "No robot here yet.".to_owned(),
         (1, 0) => "One robot. Nothing needs a look.".to_owned(),
-        (n, 0) => format!("{n} robots. Nothing needs a look."),
-        (n, looks) => format!("{n} robots. Need a look: {looks}."),
+        (n, 0) => format!("{} robots. Nothing needs a look.", view::number(n)),
+        (n, looks) => format!("{} robots. Need a look: {}.", view::number(n), view::number(looks)),
     };
-    page(&RobotsPage { frame: Frame::of(&caller, &scope, "Robots", "/robots", now), count_line, robots })
+    page(&RobotsPage { frame: Frame::of(&caller, &scope, "Robots", "/robots", now), count_line, robots, pages })
 }
 
 /// `GET /robots/live`: rows, and for coordinators the windows.
-pub async fn list_live(State(state): State<AppState>, caller: Caller) -> Result<Response, ApiError> {
+pub async fn list_live(
+    State(state): State<AppState>,
+    caller: Caller,
+    Query(asked): Query<Asked>,
+) -> Result<Response, ApiError> {
     let concerns = |change: &Change| matches!(change, Change::Robot(_) | Change::Bridge(_));
-    live::stream(state, caller, concerns, |state, caller| async move {
-        let scope = Scope::of(&state, &caller).await?;
-        let now = state.clock.now().utc;
-        let robots = fleet::robots(&state, &scope, now).await?;
-        let mut parts = vec![("robots", RobotRows { robots: &robots }.render()?)];
-        if scope.may_somewhere(Action::SeeFleet) {
-            let fleet = fleet::overview(&state, &scope, &robots, now).await?;
-            parts.push(("fleet", FleetPart { fleet }.render()?));
+    live::stream(state, caller, concerns, move |state, caller| {
+        let asked = asked.clone();
+        async move {
+            let scope = Scope::of(&state, &caller).await?;
+            let now = state.clock.now().utc;
+            let Robots { robots, .. } = fleet::robots(&state, &caller, &scope, &asked, now).await?;
+            let mut parts = vec![("robots", RobotRows { robots: &robots }.render()?)];
+            if scope.may_somewhere(Action::SeeFleet) {
+                let fleet = fleet::overview(&state, &caller, &scope, now).await?;
+                parts.push(("fleet", FleetPart { fleet }.render()?));
+            }
+            Ok(parts)
         }
-        Ok(parts)
     })
 }
 

@@ -128,6 +128,117 @@ pub fn minutes(count: i64) -> String {
     if count == 1 { "1 minute".to_owned() } else { format!("{count} minutes") }
 }
 
+/// `12,345`
+#[must_use]
+pub fn number(count: i64) -> String {
+    let digits = count.unsigned_abs().to_string();
+    let mut text = if count < 0 { "−".to_owned() } else { String::new() };
+    for (place, digit) in digits.char_indices() {
+        if place > 0 && (digits.len() - place) % 3 == 0 {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// Where a list by pages is: the address of this page, of the one before and of the next.
+pub struct Pages {
+    base: &'static str,
+    search: String,
+    look: bool,
+    page: i64,
+    more: bool,
+}
+
+/// Pages after this one are not offered: whoever wants them searches.
+const LAST_PAGE: i64 = 1_000;
+
+impl Pages {
+    /// Page `page`, from 1, of a list at `base`.
+    #[must_use]
+    pub fn new(base: &'static str, search: &str, look: &str, page: Option<i64>) -> Self {
+        let search = search.trim().chars().take(100).collect();
+        Self { base, search, look: !look.is_empty(), page: page.unwrap_or(1).clamp(1, LAST_PAGE), more: false }
+    }
+
+    /// Whether there is a next page.
+    #[must_use]
+    pub fn with_more(self, more: bool) -> Self {
+        Self { more, ..self }
+    }
+
+    /// Rows before this page.
+    #[must_use]
+    pub fn offset(&self) -> i64 {
+        (self.page - 1) * i64::try_from(store::pages::PAGE).unwrap_or(0)
+    }
+
+    /// What was searched for.
+    #[must_use]
+    pub fn search(&self) -> &str {
+        &self.search
+    }
+
+    /// Whether only those that need a look are listed.
+    #[must_use]
+    pub fn look(&self) -> bool {
+        self.look
+    }
+
+    /// Whether this is the whole list, so that a page needs neither search nor further pages.
+    #[must_use]
+    pub fn is_all(&self) -> bool {
+        self.page == 1 && !self.more && self.search.is_empty() && !self.look
+    }
+
+    /// This page, and how it is told apart from the others.
+    #[must_use]
+    pub fn number(&self) -> i64 {
+        self.page
+    }
+
+    /// The page before.
+    #[must_use]
+    pub fn before(&self) -> Option<String> {
+        (self.page > 1).then(|| self.address(self.page - 1))
+    }
+
+    /// The next page.
+    #[must_use]
+    pub fn next(&self) -> Option<String> {
+        (self.more && self.page < LAST_PAGE).then(|| self.address(self.page + 1))
+    }
+
+    /// What comes after `?` in the address of this page.
+    #[must_use]
+    pub fn query(&self) -> String {
+        self.query_of(self.page)
+    }
+
+    fn address(&self, page: i64) -> String {
+        format!("{}?{}", self.base, self.query_of(page))
+    }
+
+    fn query_of(&self, page: i64) -> String {
+        let mut query = format!("page={page}");
+        if self.look {
+            query.push_str("&look=1");
+        }
+        if !self.search.is_empty() {
+            query.push_str("&q=");
+            for byte in self.search.bytes() {
+                if byte.is_ascii_alphanumeric() {
+                    query.push(char::from(byte));
+                } else {
+                    let _ = fmt::Write::write_fmt(&mut query, format_args!("%{byte:02X}"));
+                }
+            }
+        }
+        query
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use chrono::TimeZone;
@@ -147,5 +258,23 @@ mod tests {
     #[test]
     fn a_chip_escapes_its_words() {
         assert!(Chip::new("", "dot", "<lab>").to_string().contains("&#60;lab&#62;"));
+    }
+
+    #[test]
+    fn numbers_are_grouped() {
+        for (count, text) in [(0, "0"), (999, "999"), (1_000, "1,000"), (1_234_567, "1,234,567"), (-12_345, "−12,345")] {
+            assert_eq!(number(count), text);
+        }
+    }
+
+    #[test]
+    fn addresses_of_pages_keep_the_search() {
+        let pages = Pages::new("/robots", " St. Mary’s & co ", "1", Some(2)).with_more(true);
+        assert_eq!(pages.next().unwrap(), "/robots?page=3&look=1&q=St%2E%20Mary%E2%80%99s%20%26%20co");
+        assert!(pages.before().unwrap().starts_with("/robots?page=1&"));
+        assert_eq!((pages.offset(), pages.is_all()), (25, false));
+        let first = Pages::new("/robots", "", "", Some(-5));
+        assert_eq!((first.offset(), first.before(), first.next(), first.is_all()), (0, None, None, true));
+        assert_eq!(Pages::new("/robots", "", "", Some(i64::MAX)).offset(), 24_975);
     }
 }

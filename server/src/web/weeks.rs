@@ -70,6 +70,8 @@ struct DayMinutes {
     picture: u32,
     sound: u32,
     total: u32,
+    /// After corrections by people, if there are any.
+    counted: Option<u32>,
     closure: Option<String>,
 }
 
@@ -106,6 +108,7 @@ fn day_minutes(day: NaiveDate, lessons: &[AttendanceMinutes], closure: Option<&s
         picture: whole(|lesson| vec![lesson.video, lesson.stills]),
         sound: whole(|lesson| vec![lesson.audio]),
         total: whole(|lesson| vec![lesson.connected]),
+        counted: lessons.iter().any(|lesson| lesson.corrected.is_some()).then(|| whole(|lesson| vec![lesson.counted()])),
         closure: closure.map(str::to_owned),
     }
 }
@@ -170,6 +173,7 @@ fn row(day: &DayMinutes, today: NaiveDate) -> Row {
     let number = |minutes: u32| if is_told { minutes.to_string() } else { "–".to_owned() };
     let note = match &day.closure {
         Some(reason) => reason.clone(),
+        None if day.counted.is_some() => format!("{} after correction", day.counted.unwrap_or_default()),
         None if day.expected == 0 && day.total == 0 => "Nothing expected".to_owned(),
         None => under(day.day, today).to_owned(),
     };
@@ -192,7 +196,15 @@ mod tests {
     use super::*;
 
     fn day(date: &str, expected: u32, picture: u32, sound: u32) -> DayMinutes {
-        DayMinutes { day: date.parse().unwrap(), expected, picture, sound, total: picture + sound, closure: None }
+        DayMinutes {
+            day: date.parse().unwrap(),
+            expected,
+            picture,
+            sound,
+            total: picture + sound,
+            counted: None,
+            closure: None,
+        }
     }
 
     #[test]

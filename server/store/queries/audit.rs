@@ -1,9 +1,9 @@
 //! Queries of [`store::audit`], in SQL that both engines read; compiled by each driver package against its own.
 
-use crate::Engine;
+use crate::{Db, Engine};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use sqlx::{query, query_as};
+use sqlx::{Transaction, query, query_as};
 use store::StoreError;
 use store::audit::{Actor, Audit, AuditRow, NewAudit, Subject};
 use uuid::Uuid;
@@ -11,34 +11,8 @@ use uuid::Uuid;
 #[async_trait]
 impl Audit for Engine {
     async fn append_audit(&self, entry: NewAudit<'_>, now: DateTime<Utc>) -> Result<(), StoreError> {
-        let id = Uuid::now_v7();
-        let (actor_kind, actor_id) = match entry.actor {
-            Actor::Staff(id) => ("staff", Some(id)),
-            Actor::Tablet(id) => ("tablet", Some(id)),
-            Actor::Program => ("program", None),
-        };
-        let (subject_kind, subject_id) = match entry.subject {
-            Subject::Pupil(id) => ("pupil", Some(id)),
-            Subject::Robot(id) => ("robot", Some(id)),
-            Subject::Staff(id) => ("staff", Some(id)),
-            Subject::Placement(id) => ("placement", Some(id)),
-            Subject::None => ("none", None),
-        };
         let mut tx = self.begin().await?;
-        query!(
-            "INSERT INTO audit_entry (audit_entry_id, at, actor_kind, actor_id, action, subject_kind, subject_id, detail)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
-            id,
-            now,
-            actor_kind,
-            actor_id,
-            entry.action,
-            subject_kind,
-            subject_id,
-            entry.detail
-        )
-        .execute(&mut *tx)
-        .await?;
+        append(&mut tx, entry, now).await?;
         Ok(tx.commit().await?)
     }
 
@@ -70,4 +44,40 @@ impl Audit for Engine {
         .fetch_all(&self.read)
         .await?)
     }
+}
+
+/// Appends an entry within a transaction: what it tells of and the entry are there together, or neither.
+pub(crate) async fn append(
+    tx: &mut Transaction<'static, Db>,
+    entry: NewAudit<'_>,
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    let id = Uuid::now_v7();
+    let (actor_kind, actor_id) = match entry.actor {
+        Actor::Staff(id) => ("staff", Some(id)),
+        Actor::Tablet(id) => ("tablet", Some(id)),
+        Actor::Program => ("program", None),
+    };
+    let (subject_kind, subject_id) = match entry.subject {
+        Subject::Pupil(id) => ("pupil", Some(id)),
+        Subject::Robot(id) => ("robot", Some(id)),
+        Subject::Staff(id) => ("staff", Some(id)),
+        Subject::Placement(id) => ("placement", Some(id)),
+        Subject::None => ("none", None),
+    };
+    query!(
+        "INSERT INTO audit_entry (audit_entry_id, at, actor_kind, actor_id, action, subject_kind, subject_id, detail)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+        id,
+        now,
+        actor_kind,
+        actor_id,
+        entry.action,
+        subject_kind,
+        subject_id,
+        entry.detail
+    )
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
 }

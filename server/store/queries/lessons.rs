@@ -1,9 +1,14 @@
 //! Queries of [`store::lessons`], in SQL that both engines read; compiled by each driver package against its own.
 
-use crate::Engine;
+use std::collections::BTreeSet;
+
+use crate::queries::minutes::mark_school;
+use crate::{Db, Engine};
 use async_trait::async_trait;
+use chrono::NaiveDate;
+use sqlx::Transaction;
 use store::StoreError;
-use store::lessons::{SlotRow, Timetable};
+use store::lessons::{Since, SlotRow, Timetable};
 use uuid::Uuid;
 
 #[async_trait]
@@ -15,6 +20,8 @@ impl Timetable for Engine {
                       t.room_id AS "room_id!: Uuid", m.name AS "room_name!", t.week AS "week!: i64", t.weekday AS "weekday!: i64",
                       t.start_min AS "start_min!: i64", t.end_min AS "end_min!: i64", t.subject AS "subject!",
                       t.teacher AS "teacher!", t.robot_stays_out AS "robot_stays_out!: bool",
+                      t.valid_from AS "valid_from?: NaiveDate", t.valid_until AS "valid_until?: NaiveDate",
+                      e.valid_from AS "expected_from?: NaiveDate", e.valid_until AS "expected_until?: NaiveDate",
                       (e.timetable_slot_id IS NOT NULL) AS "expected!: bool"
                FROM timetable_slot t JOIN room m ON m.room_id = t.room_id
                     LEFT JOIN expected_slot e ON e.timetable_slot_id = t.timetable_slot_id AND e.placement_id = $1
@@ -42,37 +49,172 @@ impl Timetable for Engine {
         Ok(tx.commit().await?)
     }
 
-    async fn add_slots(&self, placement_id: Uuid, slots: &[SlotRow]) -> Result<(), StoreError> {
+    async fn add_slots(&self, placement_id: Uuid, slots: &[SlotRow], since: Since) -> Result<(), StoreError> {
         let mut tx = self.begin().await?;
         for slot in slots {
-            sqlx::query!(
-                "INSERT INTO timetable_slot (timetable_slot_id, class_group_id, room_id, week, weekday, start_min, end_min, subject,
-                                             teacher, robot_stays_out)
-                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (timetable_slot_id) DO NOTHING",
-                slot.timetable_slot_id,
-                slot.class_group_id,
-                slot.room_id,
-                slot.week,
-                slot.weekday,
-                slot.start_min,
-                slot.end_min,
-                slot.subject,
-                slot.teacher,
-                slot.robot_stays_out
-            )
-            .execute(&mut *tx)
-            .await?;
+            add_slot(&mut tx, slot).await?;
             if slot.expected {
                 sqlx::query!(
-                    "INSERT INTO expected_slot (placement_id, timetable_slot_id) VALUES ($1, $2)
+                    "INSERT INTO expected_slot (placement_id, timetable_slot_id, valid_from, valid_until) VALUES ($1, $2, $3, $4)
                      ON CONFLICT (placement_id, timetable_slot_id) DO NOTHING",
                     placement_id,
-                    slot.timetable_slot_id
+                    slot.timetable_slot_id,
+                    slot.expected_from,
+                    slot.expected_until
                 )
                 .execute(&mut *tx)
                 .await?;
             }
         }
+        mark_groups(&mut tx, slots.iter().map(|slot| slot.class_group_id), since).await?;
         Ok(tx.commit().await?)
     }
+
+    async fn change_slot(&self, old: Uuid, new: &SlotRow, since: Since) -> Result<bool, StoreError> {
+        let mut tx = self.begin().await?;
+        let last = since.first.pred_opt().unwrap_or(since.first);
+        let Some(group) = sqlx::query_scalar!(
+            r#"UPDATE timetable_slot SET valid_until = $2 WHERE timetable_slot_id = $1
+               RETURNING class_group_id AS "class_group_id!: Uuid""#,
+            old,
+            last
+        )
+        .fetch_optional(&mut *tx)
+        .await?
+        else {
+            return Ok(false);
+        };
+        let new = SlotRow { valid_from: Some(since.first), ..new.clone() };
+        add_slot(&mut tx, &new).await?;
+        sqlx::query!(
+            "INSERT INTO expected_slot (placement_id, timetable_slot_id, valid_from, valid_until)
+             SELECT e.placement_id, $2, e.valid_from, e.valid_until FROM expected_slot e WHERE e.timetable_slot_id = $1
+             ON CONFLICT (placement_id, timetable_slot_id) DO NOTHING",
+            old,
+            new.timetable_slot_id
+        )
+        .execute(&mut *tx)
+        .await?;
+        mark_groups(&mut tx, [group, new.class_group_id], since).await?;
+        tx.commit().await?;
+        Ok(true)
+    }
+
+    async fn correct_slot(&self, slot: &SlotRow, since: Since) -> Result<bool, StoreError> {
+        let mut tx = self.begin().await?;
+        let done = sqlx::query!(
+            "UPDATE timetable_slot SET room_id = $2, week = $3, weekday = $4, start_min = $5, end_min = $6, subject = $7,
+                                       teacher = $8, robot_stays_out = $9, valid_from = $10, valid_until = $11
+             WHERE timetable_slot_id = $1",
+            slot.timetable_slot_id,
+            slot.room_id,
+            slot.week,
+            slot.weekday,
+            slot.start_min,
+            slot.end_min,
+            slot.subject,
+            slot.teacher,
+            slot.robot_stays_out,
+            slot.valid_from,
+            slot.valid_until
+        )
+        .execute(&mut *tx)
+        .await?;
+        if done.rows_affected() == 0 {
+            return Ok(false);
+        }
+        mark_groups(&mut tx, [slot.class_group_id], since).await?;
+        tx.commit().await?;
+        Ok(true)
+    }
+
+    async fn set_closure(
+        &self,
+        organisation_id: Uuid,
+        day: NaiveDate,
+        reason: Option<&str>,
+        today: NaiveDate,
+    ) -> Result<(), StoreError> {
+        let mut tx = self.begin().await?;
+        match reason {
+            Some(reason) => {
+                sqlx::query!(
+                    "INSERT INTO closure_day (organisation_id, day, reason) VALUES ($1, $2, $3)
+                     ON CONFLICT (organisation_id, day) DO UPDATE SET reason = excluded.reason",
+                    organisation_id,
+                    day,
+                    reason
+                )
+                .execute(&mut *tx)
+                .await?;
+            }
+            None => {
+                sqlx::query!("DELETE FROM closure_day WHERE organisation_id = $1 AND day = $2", organisation_id, day)
+                    .execute(&mut *tx)
+                    .await?;
+            }
+        }
+        mark_school(&mut tx, organisation_id, Since { first: day, today: today.min(day) }).await?;
+        Ok(tx.commit().await?)
+    }
+
+    async fn begin_weeks(&self, organisation_id: Uuid, since: Since) -> Result<(), StoreError> {
+        let mut tx = self.begin().await?;
+        sqlx::query!(
+            "INSERT INTO week_one (organisation_id, monday) VALUES ($1, $2) ON CONFLICT (organisation_id, monday) DO NOTHING",
+            organisation_id,
+            since.first
+        )
+        .execute(&mut *tx)
+        .await?;
+        mark_school(&mut tx, organisation_id, since).await?;
+        Ok(tx.commit().await?)
+    }
+}
+
+async fn add_slot(tx: &mut Transaction<'static, Db>, slot: &SlotRow) -> Result<(), StoreError> {
+    sqlx::query!(
+        "INSERT INTO timetable_slot (timetable_slot_id, class_group_id, room_id, week, weekday, start_min, end_min, subject,
+                                     teacher, robot_stays_out, valid_from, valid_until)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ON CONFLICT (timetable_slot_id) DO NOTHING",
+        slot.timetable_slot_id,
+        slot.class_group_id,
+        slot.room_id,
+        slot.week,
+        slot.weekday,
+        slot.start_min,
+        slot.end_min,
+        slot.subject,
+        slot.teacher,
+        slot.robot_stays_out,
+        slot.valid_from,
+        slot.valid_until
+    )
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+/// Marks the days of the schools of these groups.
+async fn mark_groups(
+    tx: &mut Transaction<'static, Db>,
+    groups: impl IntoIterator<Item = Uuid> + Send,
+    since: Since,
+) -> Result<(), StoreError> {
+    let groups: BTreeSet<Uuid> = groups.into_iter().collect();
+    let mut schools = BTreeSet::new();
+    for group in groups {
+        schools.extend(
+            sqlx::query_scalar!(
+                r#"SELECT organisation_id AS "organisation_id!: Uuid" FROM class_group WHERE class_group_id = $1"#,
+                group
+            )
+            .fetch_optional(&mut **tx)
+            .await?,
+        );
+    }
+    for school in schools {
+        mark_school(tx, school, since).await?;
+    }
+    Ok(())
 }

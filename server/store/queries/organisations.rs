@@ -55,17 +55,19 @@ impl Organisations for Engine {
     }
 
     async fn calendar(&self, organisation_id: Uuid) -> Result<Option<CalendarRow>, StoreError> {
-        let Some(head) = sqlx::query!(
-            r#"SELECT o.time_zone AS "time_zone!", c.week_one_monday AS "week_one_monday?: NaiveDate"
-               FROM organisation o LEFT JOIN school_calendar c ON c.organisation_id = o.organisation_id
-               WHERE o.organisation_id = $1"#,
-            organisation_id
-        )
-        .fetch_optional(&self.read)
-        .await?
+        let Some(head) =
+            sqlx::query!(r#"SELECT time_zone AS "time_zone!" FROM organisation WHERE organisation_id = $1"#, organisation_id)
+                .fetch_optional(&self.read)
+                .await?
         else {
             return Ok(None);
         };
+        let week_ones = sqlx::query_scalar!(
+            r#"SELECT monday AS "monday!: NaiveDate" FROM week_one WHERE organisation_id = $1 ORDER BY monday"#,
+            organisation_id
+        )
+        .fetch_all(&self.read)
+        .await?;
         let closures = sqlx::query!(
             r#"SELECT day AS "day!: NaiveDate", reason AS "reason!" FROM closure_day WHERE organisation_id = $1 ORDER BY day"#,
             organisation_id
@@ -74,7 +76,7 @@ impl Organisations for Engine {
         .await?;
         Ok(Some(CalendarRow {
             time_zone: head.time_zone,
-            week_one_monday: head.week_one_monday,
+            week_ones,
             closures: closures.into_iter().map(|row| (row.day, row.reason)).collect(),
         }))
     }
@@ -96,6 +98,13 @@ impl Organisations for Engine {
             sqlx::query!(
                 "INSERT INTO school_calendar (organisation_id, week_one_monday) VALUES ($1, $2)
                  ON CONFLICT (organisation_id) DO NOTHING",
+                row.organisation_id,
+                monday
+            )
+            .execute(&mut *tx)
+            .await?;
+            sqlx::query!(
+                "INSERT INTO week_one (organisation_id, monday) VALUES ($1, $2) ON CONFLICT (organisation_id, monday) DO NOTHING",
                 row.organisation_id,
                 monday
             )

@@ -23,6 +23,12 @@ pub(crate) fn closed_word(closed: ClosedBy) -> &'static str {
     }
 }
 
+pub(crate) fn closed_of(word: &str) -> Option<ClosedBy> {
+    [ClosedBy::Interruption, ClosedBy::TierChange, ClosedBy::End, ClosedBy::Recovery]
+        .into_iter()
+        .find(|closed| closed_word(*closed) == word)
+}
+
 pub(crate) fn end_word(reason: EndReason) -> &'static str {
     match reason {
         EndReason::Left => "left",

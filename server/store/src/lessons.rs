@@ -2,6 +2,7 @@
 
 use crate::StoreError;
 use async_trait::async_trait;
+use chrono::NaiveDate;
 use uuid::Uuid;
 
 /// One slot of a two-week timetable.
@@ -29,8 +30,25 @@ pub struct SlotRow {
     pub teacher: String,
     /// The robot stays out of this lesson.
     pub robot_stays_out: bool,
+    /// First day on which it is in force; none: always was.
+    pub valid_from: Option<NaiveDate>,
+    /// Last day; none: until further notice.
+    pub valid_until: Option<NaiveDate>,
     /// The plan of the placement asked for expects the pupil in it.
     pub expected: bool,
+    /// First day on which it does; none: always did.
+    pub expected_from: Option<NaiveDate>,
+    /// Last day; none: until further notice.
+    pub expected_until: Option<NaiveDate>,
+}
+
+/// Which days a change of a timetable or calendar concerns: those that pages may have shown minutes of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Since {
+    /// The first day that is different.
+    pub first: NaiveDate,
+    /// Today: days after it are computed when they come.
+    pub today: NaiveDate,
 }
 
 /// The timetable as stored. `server_core::timetable` turns slots and a calendar into lessons.
@@ -48,9 +66,41 @@ pub trait Timetable: Send + Sync {
     /// The database does not answer, or a rule of its tables is broken.
     async fn add_class_group(&self, class_group_id: Uuid, organisation_id: Uuid, name: &str) -> Result<(), StoreError>;
 
-    /// Adds slots, in one transaction; where `expected`, the placement's plan expects the pupil in it. Known slots are kept.
+    /// Adds slots, in one transaction; where `expected`, the placement's plan expects the pupil in it. Known slots are kept. The
+    /// days of the group's school are marked to be computed again.
     ///
     /// # Errors
     /// The database does not answer, or a rule of its tables is broken.
-    async fn add_slots(&self, placement_id: Uuid, slots: &[SlotRow]) -> Result<(), StoreError>;
+    async fn add_slots(&self, placement_id: Uuid, slots: &[SlotRow], since: Since) -> Result<(), StoreError>;
+
+    /// Changes the timetable from `since.first` on: `old` ends the day before, `new` begins then, expected by the same plans from
+    /// then on. What was before stays. `false` if `old` is not there.
+    ///
+    /// # Errors
+    /// The database does not answer, or a rule of its tables is broken.
+    async fn change_slot(&self, old: Uuid, new: &SlotRow, since: Since) -> Result<bool, StoreError>;
+
+    /// Corrects a slot that was entered wrongly, also for the past: its minutes are computed again. `false` if it is not there.
+    ///
+    /// # Errors
+    /// The database does not answer, or a rule of its tables is broken.
+    async fn correct_slot(&self, slot: &SlotRow, since: Since) -> Result<bool, StoreError>;
+
+    /// Enters a day without school, or takes it back with `None`.
+    ///
+    /// # Errors
+    /// The database does not answer, or a rule of its tables is broken.
+    async fn set_closure(
+        &self,
+        organisation_id: Uuid,
+        day: NaiveDate,
+        reason: Option<&str>,
+        today: NaiveDate,
+    ) -> Result<(), StoreError>;
+
+    /// Weeks begin anew with week 1 on the Monday `since.first`; the weeks before it stay.
+    ///
+    /// # Errors
+    /// The database does not answer, or a rule of its tables is broken.
+    async fn begin_weeks(&self, organisation_id: Uuid, since: Since) -> Result<(), StoreError>;
 }

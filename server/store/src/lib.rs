@@ -13,7 +13,9 @@ pub mod audit;
 pub mod events;
 pub mod inbox;
 pub mod lessons;
+pub mod minutes;
 pub mod organisations;
+pub mod pages;
 pub mod placements;
 pub mod placing;
 pub mod presence;
@@ -36,7 +38,9 @@ pub trait Database:
     + events::Events
     + inbox::Inbox
     + lessons::Timetable
+    + minutes::Minutes
     + organisations::Organisations
+    + pages::Pages
     + placements::Placements
     + placing::Placing
     + presence::Presence

@@ -36,8 +36,8 @@ pub struct RoomRow {
 pub struct CalendarRow {
     /// IANA name.
     pub time_zone: String,
-    /// A Monday that begins a week 1. Absent: one-week timetable, every week is week 1.
-    pub week_one_monday: Option<NaiveDate>,
+    /// Mondays from which weeks alternate, beginning with week 1. Empty: every week is week 1.
+    pub week_ones: Vec<NaiveDate>,
     /// Days without school, with the reason, by day.
     pub closures: Vec<(NaiveDate, String)>,
 }

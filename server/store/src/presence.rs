@@ -5,7 +5,7 @@
 use crate::StoreError;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use protocol::Tier;
+use protocol::{ClosedBy, Tier};
 use uuid::Uuid;
 
 /// One interval with what the pupil did in it.
@@ -35,17 +35,21 @@ pub struct PresenceRow {
     pub looks: i64,
     /// Times a feeling was shown.
     pub feelings: i64,
-    /// Whether it may still grow.
-    pub is_open: bool,
-    /// Sender's clock minus ours, in milliseconds, measured on its least delayed message.
+    /// Why it grows no more; none while it may.
+    pub closed_by: Option<ClosedBy>,
+    /// Sender's clock minus ours at `from_at`, in milliseconds, as it was seen when the shortest copy arrived.
     pub clock_offset_ms: i64,
+    /// The same as the sender measured it.
+    pub measured_offset_ms: Option<i64>,
 }
 
-/// A visit whose bridge counted something else than we hold.
+/// A visit that its bridge ended, beside what is held of it here.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct IncompleteVisitRow {
+pub struct EndedVisitRow {
     /// Which visit.
     pub session_id: Uuid,
+    /// End of its last interval by our clock, in milliseconds since 1970; by the bridge's clock if no interval is held.
+    pub at_ms: i64,
     /// Intervals that the bridge counted.
     pub reported_intervals: i64,
     /// Milliseconds that the bridge counted.
@@ -59,7 +63,7 @@ pub struct IncompleteVisitRow {
 /// Presence intervals: facts merged by their maximum, so that a repetition, a late copy or another order changes nothing.
 #[async_trait]
 pub trait Presence: Send + Sync {
-    /// A pupil's intervals that touch `[from, until)`, through any robot, by time.
+    /// A pupil's intervals that touch `[from, until)` by our clock, through any robot, by time.
     ///
     /// # Errors
     /// The database does not answer, or holds an unreadable tier.
@@ -70,9 +74,14 @@ pub trait Presence: Send + Sync {
         until: DateTime<Utc>,
     ) -> Result<Vec<PresenceRow>, StoreError>;
 
-    /// A pupil's visits that ended since `from` and whose bridge counted more, or less, than is held here.
+    /// A pupil's ended visits with an interval that touches `[from, until)`, or with none held at all and ended by then.
     ///
     /// # Errors
     /// The database does not answer.
-    async fn incomplete_visits(&self, pupil_id: Uuid, from: DateTime<Utc>) -> Result<Vec<IncompleteVisitRow>, StoreError>;
+    async fn ended_visits(
+        &self,
+        pupil_id: Uuid,
+        from: DateTime<Utc>,
+        until: DateTime<Utc>,
+    ) -> Result<Vec<EndedVisitRow>, StoreError>;
 }

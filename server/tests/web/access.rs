@@ -34,6 +34,12 @@ fn expected(method: &Method, path: &str) -> [u16; 8] {
         ("POST", "/pupils/{pupil}/tablet/off") => ada.map(|yes| if yes == OK { GO_ON } else { yes }),
         ("GET", "/system") => coordinator(OK),
         ("POST", "/system/messages/retry" | "/system/messages/{message}/retry") => coordinator(GO_ON),
+        // A school lead reads the record and does not correct it.
+        ("GET", "/pupils/{pupil}/correction") => [OK, OK, NOT_THERE, NOT_YOURS, NOT_YOURS, NOT_YOURS, NOT_YOURS, NOT_YOURS],
+        ("POST", "/pupils/{pupil}/correction") => {
+            [GO_ON, GO_ON, NOT_THERE, NOT_YOURS, NOT_YOURS, NOT_YOURS, NOT_YOURS, NOT_YOURS]
+        }
+        ("GET", "/schools") => [OK, NOT_YOURS, NOT_YOURS, NOT_YOURS, NOT_YOURS, NOT_YOURS, NOT_YOURS, NOT_YOURS],
         ("GET", "/audit") => [NOT_YOURS, NOT_YOURS, NOT_YOURS, NOT_YOURS, NOT_YOURS, NOT_YOURS, NOT_YOURS, OK],
         ("POST", "/sign-out") => [GO_ON; 8],
         other => panic!("{other:?} is a new route: say here who may call it"),
@@ -52,6 +58,9 @@ fn fields(path: &str) -> Vec<(&'static str, String)> {
     match path {
         "/moves/{robot}/room" => vec![("room", ids::ALDER_ROOMS[1].to_string())],
         "/moves/{robot}/undo" => vec![("back", ids::ALDER_ROOMS[3].to_string())],
+        "/pupils/{pupil}/correction" => {
+            vec![("what", "social".to_owned()), ("minutes", "5".to_owned()), ("reason", "The tablet was shared".to_owned())]
+        }
         _ => Vec::new(),
     }
 }

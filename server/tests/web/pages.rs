@@ -264,3 +264,80 @@ async fn every_read_of_a_record_and_every_change_is_on_the_audit_log() {
     assert!(!log.contains("Ada Q."), "the log names no child");
     world.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_correction_stands_beside_the_measured_minutes_with_its_reason_and_author() {
+    let world = World::start().await;
+    let lesson = into_a_lesson(&world).await;
+    world.later(TimeDelta::minutes(30));
+    present(&world, 1, 1, Tier::Video, lesson.start, TimeDelta::seconds(760), 0).await;
+    world.set(lesson.end + TimeDelta::minutes(1));
+    let browser = world.browser("key worker").await;
+    let form = format!("{}/correction", record());
+    let page = browser.page(&form).await;
+    assert!(page.contains("measured 12 minutes"), "{page}");
+    let what = format!("{}/{}", lesson.slot, lesson.start.timestamp());
+    let send = async |minutes: &str, reason: &str, back: &str| {
+        browser.post(&form, &[("what", &what), ("minutes", minutes), ("reason", reason), ("back", back)]).await
+    };
+    for (minutes, reason, back, told) in [
+        ("45", " ", "", "Write the reason"),
+        ("", "It was longer", "", "as a whole number"),
+        ("61", "It was longer", "", "longer than the lesson"),
+        ("-1", "It was longer", "", "longer than the lesson"),
+        ("", "A mistake", "1", "no correction to take back"),
+    ] {
+        let answer = send(minutes, reason, back).await;
+        assert_eq!(answer.status(), StatusCode::UNPROCESSABLE_ENTITY, "{told}");
+        let page = answer.text().await.unwrap();
+        assert!(page.contains(told) && page.contains(&format!("value=\"{minutes}\"")), "{told}: {page}");
+    }
+    assert_eq!(send("45", "Sat beside the <tablet> of a friend", "").await.status(), StatusCode::SEE_OTHER);
+    let page = browser.page(&record()).await;
+    assert!(page.contains("<b>12 min</b>") && page.contains("Corrected: 45 minutes"), "beside, not instead: {page}");
+    assert!(page.contains("beside the &#60;tablet&#62; of a friend") && page.contains("Ms key-worker"), "{page}");
+    let json: serde_json::Value = browser.get(&format!("/api/pupils/{}/attendance", ids::ADA)).await.json().await.unwrap();
+    let start = serde_json::to_value(lesson.start).unwrap();
+    let held = json["lessons"].as_array().unwrap().iter().find(|row| row["start"] == start).unwrap().clone();
+    assert_eq!((&held["attended_min"], &held["corrected_min"]), (&12.into(), &45.into()));
+    assert_eq!(send("", "It was the wrong lesson", "1").await.status(), StatusCode::SEE_OTHER);
+    let page = browser.page(&record()).await;
+    assert!(!page.contains("Corrected: 45 minutes") && page.contains("correction taken back"), "{page}");
+    let log = world.state.store.audit_of(ids::ADA, 50).await.unwrap();
+    let actions: Vec<&str> =
+        log.iter().map(|entry| entry.action.as_str()).filter(|action| action.contains("correct")).collect();
+    assert_eq!(actions, ["take back correction", "correct minutes"], "the newest first");
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_coordinator_sees_sums_of_schools_that_follow_the_facts() {
+    let world = World::start().await;
+    let browser = world.browser("coordinator").await;
+    let lesson = into_a_lesson(&world).await;
+    world.set(lesson.end);
+    present(&world, 1, 1, Tier::Video, lesson.start, TimeDelta::seconds(1_500), 0).await;
+    let sum = async || {
+        let page = browser.page("/schools?q=alder").await;
+        let row = page.split("<tr class=\"hover\">").find(|row| row.contains("Alder Road School")).unwrap().to_owned();
+        assert!(!page.contains("Marsh Lane"), "the search narrows");
+        row
+    };
+    // The job computes within seconds; this waits for the sum of the day, not for a time.
+    for _ in 0..600 {
+        if world.state.store.count_dirty_days().await.unwrap() == 0 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let placement = world.state.store.placement(ids::ADA_PLACEMENT.0).await.unwrap().unwrap();
+    let today = lesson.start.date_naive();
+    let monday = today - TimeDelta::days(i64::from(chrono::Datelike::weekday(&today).num_days_from_monday()));
+    let days = server::lessons::school_days(&world.state.store, &placement, monday - TimeDelta::days(21), today).await.unwrap();
+    let all: u64 = days.iter().map(|day| day.account.in_lessons(|lesson| lesson.counted()).ms()).sum();
+    assert!(all >= 1_500_000, "{all}");
+    let row = sum().await;
+    assert!(row.contains(&format!("<b>{}</b>", server::web::view::number(i64::try_from(all / 60_000).unwrap()))), "{row}");
+    assert!(browser.page("/schools?q=nobody").await.contains("No school of that name"));
+    world.stop().await;
+}

@@ -17,6 +17,7 @@ const ACTIONS: [Action; 11] = [
     Action::ConnectCamera,
     Action::SeeFleet,
     Action::ReadRecord,
+    Action::CorrectMinutes,
     Action::PairTablet,
     Action::SeePupilName,
     Action::JoinClass,
@@ -45,11 +46,11 @@ fn allowed(person: &Person, subject: &Subject) -> Vec<Action> {
 
 #[test]
 fn what_each_role_may_do_with_a_pupil() {
-    use Action::{JoinClass, PairTablet, ReadRecord, SeePupilName};
+    use Action::{CorrectMinutes, JoinClass, PairTablet, ReadRecord, SeePupilName};
     let check = |who: Person, expected: &[Action]| assert_eq!(allowed(&who, &ada()), expected, "{who:?}");
-    check(person(OTHER, Role::Coordinator, AUTHORITY), &[ReadRecord, PairTablet, SeePupilName]);
-    check(person(ME, Role::KeyWorker, HOSPITAL), &[ReadRecord, PairTablet, SeePupilName]);
-    check(person(ME, Role::KeyWorker, ALDER), &[ReadRecord, PairTablet, SeePupilName]);
+    check(person(OTHER, Role::Coordinator, AUTHORITY), &[ReadRecord, CorrectMinutes, PairTablet, SeePupilName]);
+    check(person(ME, Role::KeyWorker, HOSPITAL), &[ReadRecord, CorrectMinutes, PairTablet, SeePupilName]);
+    check(person(ME, Role::KeyWorker, ALDER), &[ReadRecord, CorrectMinutes, PairTablet, SeePupilName]);
     check(person(OTHER, Role::KeyWorker, HOSPITAL), &[]);
     check(person(ME, Role::KeyWorker, MARSH), &[]);
     check(person(OTHER, Role::SchoolLead, ALDER), &[ReadRecord, PairTablet, SeePupilName]);

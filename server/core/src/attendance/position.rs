@@ -59,11 +59,17 @@ impl Presence {
     /// How far its position was corrected, in milliseconds.
     #[must_use]
     pub fn applied_offset_ms(&self) -> i64 {
-        match self.measured_offset_ms {
-            Some(measured) => measured,
-            None if self.arrival_offset_ms.unsigned_abs() > MAX_SKEW_MS.unsigned_abs() => self.arrival_offset_ms,
-            None => 0,
-        }
+        applied_offset(self.measured_offset_ms, self.arrival_offset_ms)
+    }
+}
+
+/// Which offset corrects a position: the measured one, else that of the arrival if it is more than a network's delay.
+#[must_use]
+pub fn applied_offset(measured_ms: Option<i64>, arrival_ms: i64) -> i64 {
+    match measured_ms {
+        Some(measured) => measured,
+        None if arrival_ms.unsigned_abs() > MAX_SKEW_MS.unsigned_abs() => arrival_ms,
+        None => 0,
     }
 }
 

@@ -24,7 +24,9 @@ mod queries {
     mod events;
     pub(crate) mod inbox;
     mod lessons;
+    mod minutes;
     mod organisations;
+    mod pages;
     mod placements;
     mod placing;
     pub(crate) mod presence;

@@ -6,14 +6,16 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use chrono::{DateTime, Datelike as _, DurationRound as _, TimeDelta, Utc};
 use protocol::{EventMessage, HelloMessage, LinkMessage, PresenceMessage, RobotMessage, Role};
+use server_core::calendar::Calendar;
 use sqlx::Transaction;
 use store::StoreError;
 use store::inbox::{Fact, Received, Touched};
 use uuid::Uuid;
 
 use super::numbers::Noted;
-use super::rows::{Event, Interval, Minute, NewVisit, RobotFacts, without_nul};
+use super::rows::{Event, Interval, Minute, NewVisit, Place, Placed, RobotFacts, without_nul};
 use super::{Outcome, hello};
+use crate::queries::minutes::{self, Marks};
 use crate::queries::presence::{self, Ended};
 use crate::queries::words::{body_word, event_word, tier_word};
 use crate::{Db, bulk};
@@ -30,10 +32,12 @@ pub(super) struct Effects<'a> {
     devices: &'a HashMap<Uuid, bool>,
     robots: HashMap<Uuid, RobotFacts>,
     changed: HashSet<Uuid>,
-    /// Placement → pupil and robot.
-    placements: HashMap<Uuid, (Uuid, Uuid)>,
-    /// Session → placement.
-    visits: HashMap<Uuid, Uuid>,
+    /// By id, each with the calendar of its pupil's days.
+    placements: HashMap<Uuid, (Placed, Option<Calendar>)>,
+    /// Session → placement, and whether the visit is over.
+    visits: HashMap<Uuid, (Uuid, bool)>,
+    /// Where intervals of these visits lay before.
+    places: HashMap<(Uuid, i64), Place>,
     new_visits: Vec<NewVisit>,
     intervals: BTreeMap<(Uuid, i64), Vec<Told>>,
     ended: Vec<Ended>,
@@ -82,6 +86,7 @@ impl<'a> Effects<'a> {
             changed: HashSet::new(),
             placements: HashMap::new(),
             visits: HashMap::new(),
+            places: HashMap::new(),
             new_visits: Vec::new(),
             intervals: BTreeMap::new(),
             ended: Vec::new(),
@@ -97,8 +102,18 @@ impl<'a> Effects<'a> {
         }
         if !placements.is_empty() {
             let rows = bulk::placements(tx, &list(placements)).await?;
-            effects.placements = rows.into_iter().map(|(placement, pupil, robot)| (placement, (pupil, robot))).collect();
-            effects.visits = bulk::visits(tx, &list(sessions)).await?.into_iter().collect();
+            effects.placements = rows
+                .into_iter()
+                // Days of a school whose zone cannot be read are those of UTC.
+                .map(|row| (row.placement_id, (row.clone(), Calendar::new(&row.time_zone, [], []).ok())))
+                .collect();
+            let sessions = list(sessions);
+            let rows = bulk::visits(tx, &sessions).await?;
+            effects.visits = rows.into_iter().map(|(session, placement, is_over)| (session, (placement, is_over))).collect();
+            if !effects.visits.is_empty() {
+                let rows = bulk::places(tx, &sessions).await?;
+                effects.places = rows.into_iter().map(|place| ((place.session_id, place.n), place)).collect();
+            }
         }
         Ok(effects)
     }
@@ -121,18 +136,19 @@ impl<'a> Effects<'a> {
     fn presence(&mut self, index: usize, fact: &PresenceMessage, offset_ms: i64) -> Result<(), &'static str> {
         let (PresenceMessage::Interval { session, placement, robot, .. }
         | PresenceMessage::Ended { session, placement, robot, .. }) = fact;
-        let (pupil_id, of_robot) = *self.placements.get(&placement.0).ok_or("the placement does not exist")?;
-        if of_robot != robot.0 {
+        let (placed, _) = self.placements.get(&placement.0).ok_or("the placement does not exist")?;
+        let pupil_id = placed.pupil_id;
+        if placed.robot_id != robot.0 {
             return Err("the placement is for another robot");
         }
-        let known = *self.visits.entry(session.0).or_insert_with(|| {
+        let (known, _) = *self.visits.entry(session.0).or_insert_with(|| {
             self.new_visits.push(NewVisit { session_id: session.0, placement_id: placement.0, robot_id: robot.0 });
-            placement.0
+            (placement.0, false)
         });
         if known != placement.0 {
             return Err("the session belongs to another placement");
         }
-        match presence::told(fact, offset_ms) {
+        match presence::told(fact, pupil_id, offset_ms) {
             presence::Told::Ended(ended) => {
                 in_range(&[ended.at])?;
                 self.ended.push(ended);
@@ -266,10 +282,13 @@ impl<'a> Effects<'a> {
         if !self.new_visits.is_empty() {
             bulk::add_visits(tx, &self.new_visits).await?;
         }
-        self.write_intervals(tx).await?;
+        let mut marks = Marks::new();
+        let mut moved = self.write_intervals(tx, &mut marks).await?;
         for ended in &self.ended {
             presence::end(tx, ended).await?;
+            moved.insert(ended.session_id);
         }
+        self.mark_ends(&moved, &mut marks);
         if !self.changed.is_empty() {
             let changed: Vec<RobotFacts> = self.changed.iter().filter_map(|id| self.robots.get(id).cloned()).collect();
             bulk::write_robots(tx, &changed).await?;
@@ -289,6 +308,7 @@ impl<'a> Effects<'a> {
         if !self.minutes.is_empty() {
             bulk::merge_minutes(tx, &self.minutes.into_values().collect::<Vec<_>>()).await?;
         }
+        minutes::mark(tx, &marks).await?;
         let refused: HashSet<usize> = self.refused.iter().map(|(index, _)| *index).collect();
         let mut seen = HashSet::new();
         let touched = self.touched.into_iter().filter(|(index, touched)| !refused.contains(index) && seen.insert(*touched));
@@ -297,26 +317,74 @@ impl<'a> Effects<'a> {
 
     /// One round writes each interval once. Only if one is told with several beginnings or tiers are there more rounds: the one
     /// that is written first stays, the others are refused.
-    async fn write_intervals(&mut self, tx: &mut Transaction<'static, Db>) -> Result<(), StoreError> {
+    ///
+    /// Marks the days that change, and returns the visits that are over and got another interval.
+    async fn write_intervals(
+        &mut self,
+        tx: &mut Transaction<'static, Db>,
+        marks: &mut Marks,
+    ) -> Result<HashSet<Uuid>, StoreError> {
         let mut told: Vec<Vec<Told>> = std::mem::take(&mut self.intervals).into_values().collect();
+        let mut late = HashSet::new();
         while !told.is_empty() {
             let round: Vec<Told> = told.iter_mut().map(|variants| variants.remove(0)).collect();
             told.retain(|variants| !variants.is_empty());
             let intervals: Vec<Interval> = round.iter().map(|told| told.interval.clone()).collect();
-            let taken: HashSet<(Uuid, i64)> = bulk::merge_intervals(tx, &intervals).await?.into_iter().collect();
+            let taken = bulk::merge_intervals(tx, &intervals).await?;
+            let taken: HashMap<(Uuid, i64), Place> =
+                taken.into_iter().map(|place| ((place.session_id, place.n), place)).collect();
             for told in round {
-                if !taken.contains(&(told.interval.session_id, told.interval.n)) {
+                let Some(place) = taken.get(&(told.interval.session_id, told.interval.n)) else {
                     let reason = "the interval is already known with another beginning or tier";
                     self.refused.extend(told.by.into_iter().map(|index| (index, reason.to_owned())));
-                } else if let Some(robot) = self.robots.get_mut(&told.robot_id)
-                    && robot.last_used_at.is_none_or(|used| used < told.interval.until_at)
+                    continue;
+                };
+                self.mark(place.session_id, place.placed_ms, place.end_ms(), marks);
+                // A better knowledge of the clock may have moved it from another day.
+                if let Some(before) = self.places.insert((place.session_id, place.n), *place) {
+                    self.mark(place.session_id, before.placed_ms, before.end_ms(), marks);
+                }
+                if self.visits.get(&place.session_id).is_some_and(|(_, is_over)| *is_over) {
+                    late.insert(place.session_id);
+                }
+                let end = DateTime::from_timestamp_millis(place.end_ms()).unwrap_or(told.interval.until_at);
+                if let Some(robot) = self.robots.get_mut(&told.robot_id)
+                    && in_range(&[end]).is_ok()
+                    && robot.last_used_at.is_none_or(|used| used < end)
                 {
-                    robot.last_used_at = Some(told.interval.until_at);
+                    robot.last_used_at = Some(end);
                     self.changed.insert(told.robot_id);
                 }
             }
         }
-        Ok(())
+        Ok(late)
+    }
+
+    /// Marks the days on which it is said whether these visits are complete: those of their last instants.
+    fn mark_ends(&self, sessions: &HashSet<Uuid>, marks: &mut Marks) {
+        for session in sessions {
+            let held = self.places.values().filter(|place| place.session_id == *session).map(Place::end_ms).max();
+            let told =
+                self.ended.iter().filter(|ended| ended.session_id == *session).map(|ended| ended.at.timestamp_millis()).max();
+            for end in [held, told].into_iter().flatten() {
+                self.mark(*session, end, end, marks);
+            }
+        }
+    }
+
+    /// Marks the days of a visit's pupil from one instant to another; no interval is longer than a day.
+    fn mark(&self, session: Uuid, from_ms: i64, until_ms: i64, marks: &mut Marks) {
+        let Some((placed, calendar)) = self.visits.get(&session).and_then(|(placement, _)| self.placements.get(placement))
+        else {
+            return;
+        };
+        let day = |at_ms: i64| {
+            let at = DateTime::from_timestamp_millis(at_ms).filter(|at| in_range(&[*at]).is_ok())?;
+            Some(calendar.as_ref().map_or(at.date_naive(), |calendar| calendar.day(at)))
+        };
+        if let (Some(first), Some(last)) = (day(from_ms), day(until_ms)) {
+            marks.extend(first.iter_days().take_while(|day| *day <= last).take(3).map(|day| (placed.pupil_id, day)));
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 //! Ids and hashes are hexadecimal there, times are spelt as the engines' columns spell them. A text from outside loses its NUL
 //! characters, which PostgreSQL does not take.
 
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, NaiveDate, SecondsFormat, Utc};
 use serde::{Serialize, Serializer};
 use uuid::Uuid;
 
@@ -91,7 +91,49 @@ pub(crate) struct Interval {
     pub(crate) looks: i64,
     pub(crate) feelings: i64,
     pub(crate) closed_by: Option<&'static str>,
+    /// Bridge's clock minus ours at `from_at`, as the copy that is `arrival_span_ms` long brought it.
     pub(crate) clock_offset_ms: i64,
+    pub(crate) arrival_span_ms: i64,
+    /// The same as the bridge measured it.
+    pub(crate) measured_offset_ms: Option<i64>,
+    #[serde(serialize_with = "id")]
+    pub(crate) pupil_id: Uuid,
+    /// Where it begins by our clock.
+    pub(crate) placed_ms: i64,
+}
+
+/// What is known of a placement: whose it is, through which robot, and in which zone that pupil's days begin.
+#[derive(Clone, Debug)]
+pub(crate) struct Placed {
+    pub(crate) placement_id: Uuid,
+    pub(crate) pupil_id: Uuid,
+    pub(crate) robot_id: Uuid,
+    pub(crate) time_zone: String,
+}
+
+/// Where an interval lies by our clock, in milliseconds since 1970.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Place {
+    pub(crate) session_id: Uuid,
+    pub(crate) n: i64,
+    pub(crate) placed_ms: i64,
+    pub(crate) span_ms: i64,
+}
+
+impl Place {
+    pub(crate) fn end_ms(&self) -> i64 {
+        self.placed_ms.saturating_add(self.span_ms)
+    }
+}
+
+/// A day of a pupil whose facts changed.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(crate) struct Mark {
+    #[serde(serialize_with = "id")]
+    pub(crate) pupil_id: Uuid,
+    pub(crate) day: NaiveDate,
+    #[serde(serialize_with = "id")]
+    pub(crate) version: Uuid,
 }
 
 /// A notable event.

@@ -9,7 +9,7 @@ use store::StoreError;
 use uuid::Uuid;
 
 use crate::Db;
-use crate::queries::inbox::rows::{Cursor, Event, Interval, Minute, NewVisit, Numbered, RobotFacts, json};
+use crate::queries::inbox::rows::{Cursor, Event, Interval, Mark, Minute, NewVisit, Numbered, Place, Placed, RobotFacts, json};
 
 /// Which of these devices exist and are not revoked, and whether they are bridges.
 pub(crate) async fn devices(tx: &mut Transaction<'static, Db>, ids: &[Uuid]) -> Result<Vec<(Uuid, bool)>, StoreError> {
@@ -145,30 +145,61 @@ pub(crate) async fn write_robots(tx: &mut Transaction<'static, Db>, robots: &[Ro
     Ok(())
 }
 
-/// Pupil and robot of these placements: (placement, pupil, robot).
-pub(crate) async fn placements(tx: &mut Transaction<'static, Db>, ids: &[Uuid]) -> Result<Vec<(Uuid, Uuid, Uuid)>, StoreError> {
+/// What is known of these placements.
+pub(crate) async fn placements(tx: &mut Transaction<'static, Db>, ids: &[Uuid]) -> Result<Vec<Placed>, StoreError> {
     let ids = json_ids(ids);
-    let rows = sqlx::query!(
-        r#"SELECT placement_id AS "placement_id!: Uuid", pupil_id AS "pupil_id!: Uuid", robot_id AS "robot_id!: Uuid"
-           FROM placement WHERE placement_id IN (SELECT unhex(value) FROM json_each($1))"#,
+    Ok(sqlx::query_as!(
+        Placed,
+        r#"SELECT p.placement_id AS "placement_id!: Uuid", p.pupil_id AS "pupil_id!: Uuid", p.robot_id AS "robot_id!: Uuid",
+                  o.time_zone AS "time_zone!"
+           FROM placement p JOIN pupil u ON u.pupil_id = p.pupil_id JOIN organisation o ON o.organisation_id = u.organisation_id
+           WHERE p.placement_id IN (SELECT unhex(value) FROM json_each($1))"#,
         ids
     )
     .fetch_all(&mut **tx)
-    .await?;
-    Ok(rows.into_iter().map(|row| (row.placement_id, row.pupil_id, row.robot_id)).collect())
+    .await?)
 }
 
-/// The placements of these visits, as far as they are known: (session, placement).
-pub(crate) async fn visits(tx: &mut Transaction<'static, Db>, ids: &[Uuid]) -> Result<Vec<(Uuid, Uuid)>, StoreError> {
+/// The placements of these visits, as far as they are known, and whether they are over: (session, placement, over).
+pub(crate) async fn visits(tx: &mut Transaction<'static, Db>, ids: &[Uuid]) -> Result<Vec<(Uuid, Uuid, bool)>, StoreError> {
     let ids = json_ids(ids);
     let rows = sqlx::query!(
-        r#"SELECT session_id AS "session_id!: Uuid", placement_id AS "placement_id!: Uuid" FROM visit
+        r#"SELECT session_id AS "session_id!: Uuid", placement_id AS "placement_id!: Uuid",
+                  (reported_intervals IS NOT NULL) AS "is_over!: bool" FROM visit
            WHERE session_id IN (SELECT unhex(value) FROM json_each($1))"#,
         ids
     )
     .fetch_all(&mut **tx)
     .await?;
-    Ok(rows.into_iter().map(|row| (row.session_id, row.placement_id)).collect())
+    Ok(rows.into_iter().map(|row| (row.session_id, row.placement_id, row.is_over)).collect())
+}
+
+/// Where the intervals of these visits lie, as they are held.
+pub(crate) async fn places(tx: &mut Transaction<'static, Db>, ids: &[Uuid]) -> Result<Vec<Place>, StoreError> {
+    let ids = json_ids(ids);
+    Ok(sqlx::query_as!(
+        Place,
+        r#"SELECT session_id AS "session_id!: Uuid", n AS "n!: i64", placed_ms AS "placed_ms!: i64", span_ms AS "span_ms!: i64"
+           FROM presence_interval WHERE session_id IN (SELECT unhex(value) FROM json_each($1))"#,
+        ids
+    )
+    .fetch_all(&mut **tx)
+    .await?)
+}
+
+/// Marks days as changed; they are sorted, so that servers with the same days wait for one another and never in a circle.
+pub(crate) async fn mark(tx: &mut Transaction<'static, Db>, marks: &[Mark]) -> Result<(), StoreError> {
+    let rows = json(marks);
+    sqlx::query!(
+        "INSERT INTO attendance_dirty (pupil_id, day, version)
+             SELECT unhex(r.value ->> 'pupil_id'), r.value ->> 'day', unhex(r.value ->> 'version')
+             FROM json_each($1) r WHERE true
+             ON CONFLICT (pupil_id, day) DO UPDATE SET version = excluded.version",
+        rows
+    )
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
 }
 
 /// Adds visits that are not known yet.
@@ -186,18 +217,18 @@ pub(crate) async fn add_visits(tx: &mut Transaction<'static, Db>, visits: &[NewV
     Ok(())
 }
 
-/// Merges intervals by their largest values; returns those that were taken, the others are held with another tier or beginning. None is
+/// Merges intervals by their largest values; returns where those lie that were taken, the others are held with another tier or beginning. None is
 /// twice in `rows`.
-pub(crate) async fn merge_intervals(
-    tx: &mut Transaction<'static, Db>,
-    rows: &[Interval],
-) -> Result<Vec<(Uuid, i64)>, StoreError> {
+pub(crate) async fn merge_intervals(tx: &mut Transaction<'static, Db>, rows: &[Interval]) -> Result<Vec<Place>, StoreError> {
     let rows = json(rows);
-    let merged = sqlx::query!(
-        r#"INSERT INTO presence_interval (session_id, n, tier, from_at, until_at, span_ms, spoke_ms, hands, looks, feelings, closed_by, clock_offset_ms)
+    Ok(sqlx::query_as!(
+        Place,
+        r#"INSERT INTO presence_interval (session_id, n, tier, from_at, until_at, span_ms, spoke_ms, hands, looks, feelings, closed_by, clock_offset_ms,
+                                        arrival_span_ms, measured_offset_ms, pupil_id, placed_ms)
              SELECT unhex(r.value ->> 'session_id'), r.value ->> 'n', r.value ->> 'tier', r.value ->> 'from_at',
                     r.value ->> 'until_at', r.value ->> 'span_ms', r.value ->> 'spoke_ms', r.value ->> 'hands',
-                    r.value ->> 'looks', r.value ->> 'feelings', r.value ->> 'closed_by', r.value ->> 'clock_offset_ms'
+                    r.value ->> 'looks', r.value ->> 'feelings', r.value ->> 'closed_by', r.value ->> 'clock_offset_ms',
+                    r.value ->> 'arrival_span_ms', r.value ->> 'measured_offset_ms', unhex(r.value ->> 'pupil_id'), r.value ->> 'placed_ms'
              FROM json_each($1) r WHERE true
              ON CONFLICT (session_id, n) DO UPDATE SET
                 until_at = CASE WHEN excluded.until_at > presence_interval.until_at THEN excluded.until_at ELSE presence_interval.until_at END,
@@ -206,15 +237,32 @@ pub(crate) async fn merge_intervals(
                 hands = CASE WHEN excluded.hands > presence_interval.hands THEN excluded.hands ELSE presence_interval.hands END,
                 looks = CASE WHEN excluded.looks > presence_interval.looks THEN excluded.looks ELSE presence_interval.looks END,
                 feelings = CASE WHEN excluded.feelings > presence_interval.feelings THEN excluded.feelings ELSE presence_interval.feelings END,
-                closed_by = coalesce(presence_interval.closed_by, excluded.closed_by),
-                clock_offset_ms = CASE WHEN excluded.clock_offset_ms > presence_interval.clock_offset_ms THEN excluded.clock_offset_ms ELSE presence_interval.clock_offset_ms END
+                closed_by = CASE WHEN presence_interval.closed_by IS NULL OR presence_interval.closed_by = 'recovery'
+                                 THEN coalesce(excluded.closed_by, presence_interval.closed_by) ELSE presence_interval.closed_by END,
+                clock_offset_ms = CASE WHEN excluded.arrival_span_ms < presence_interval.arrival_span_ms
+                                          OR (excluded.arrival_span_ms = presence_interval.arrival_span_ms
+                                              AND abs(excluded.clock_offset_ms) < abs(presence_interval.clock_offset_ms))
+                                       THEN excluded.clock_offset_ms ELSE presence_interval.clock_offset_ms END,
+                arrival_span_ms = CASE WHEN excluded.arrival_span_ms < presence_interval.arrival_span_ms
+                                       THEN excluded.arrival_span_ms ELSE presence_interval.arrival_span_ms END,
+                measured_offset_ms = CASE WHEN presence_interval.measured_offset_ms IS NULL
+                                            OR abs(excluded.measured_offset_ms) < abs(presence_interval.measured_offset_ms)
+                                          THEN excluded.measured_offset_ms ELSE presence_interval.measured_offset_ms END,
+                placed_ms = CASE WHEN excluded.measured_offset_ms IS NOT NULL
+                                 THEN CASE WHEN presence_interval.measured_offset_ms IS NULL
+                                             OR abs(excluded.measured_offset_ms) < abs(presence_interval.measured_offset_ms)
+                                           THEN excluded.placed_ms ELSE presence_interval.placed_ms END
+                                 WHEN presence_interval.measured_offset_ms IS NULL
+                                      AND (excluded.arrival_span_ms < presence_interval.arrival_span_ms
+                                           OR (excluded.arrival_span_ms = presence_interval.arrival_span_ms
+                                               AND abs(excluded.clock_offset_ms) < abs(presence_interval.clock_offset_ms)))
+                                 THEN excluded.placed_ms ELSE presence_interval.placed_ms END
              WHERE presence_interval.tier = excluded.tier AND presence_interval.from_at = excluded.from_at
-             RETURNING session_id AS "session_id!: Uuid", n AS "n!: i64""#,
+             RETURNING session_id AS "session_id!: Uuid", n AS "n!: i64", placed_ms AS "placed_ms!: i64", span_ms AS "span_ms!: i64""#,
         rows
     )
     .fetch_all(&mut **tx)
-    .await?;
-    Ok(merged.into_iter().map(|row| (row.session_id, row.n)).collect())
+    .await?)
 }
 
 /// Adds events; one that is known takes the newer word. None is twice in `rows`.

@@ -4,7 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use engines::{Engine, Fresh, on_each_engine};
 use protocol::{Active, ClosedBy, EndReason, PlacementId, PresenceMessage, RobotId, SessionId, Tier};
 use store::inbox::{Fact, Received, Touched};
-use store::presence::{IncompleteVisitRow, PresenceRow};
+use store::presence::{EndedVisitRow, PresenceRow};
 use uuid::Uuid;
 
 use crate::world::{BRIDGE, PLACEMENT, PUPIL, ROBOT, fill};
@@ -31,7 +31,8 @@ fn interval(n: u32, tier: Tier, from_s: i64, length_s: i64, closed_by: Option<Cl
         from: at(from_s),
         until: at(from_s + length_s),
         span_ms: u64::try_from(length_s).unwrap() * 1000,
-        clock_offset_ms: None,
+        // Measured once the interval is 40 s long.
+        clock_offset_ms: (length_s > 40).then_some(-250),
         active: Active { spoke_ms: u64::try_from(length_s).unwrap(), hands: n, looks: 0, feelings: 0 },
         closed_by,
     }
@@ -49,6 +50,14 @@ fn ended(second: i64, intervals: u32, total_ms: u64) -> PresenceMessage {
     }
 }
 
+/// Each copy arrives when the clock of its bridge is off by another amount: by as much as the copy is long.
+fn offset_of(fact: &PresenceMessage) -> i64 {
+    match fact {
+        PresenceMessage::Interval { span_ms, .. } => -i64::try_from(*span_ms).unwrap(),
+        PresenceMessage::Ended { .. } => 0,
+    }
+}
+
 fn message(fact: PresenceMessage, seq: u64) -> Received {
     Received {
         device_id: BRIDGE,
@@ -56,7 +65,7 @@ fn message(fact: PresenceMessage, seq: u64) -> Received {
         number: Some((Uuid::from_u128(100), seq)),
         oldest: None,
         body_sha256: vec![],
-        offset_ms: -i64::try_from(seq).unwrap(),
+        offset_ms: offset_of(&fact),
         mono_ms: 0,
         fact: Fact::Presence(fact),
         topic: String::new(),
@@ -66,7 +75,7 @@ fn message(fact: PresenceMessage, seq: u64) -> Received {
 }
 
 /// Stores the facts in this order, each with a fresh number, and returns the rows and the reasons for quarantine.
-async fn stored(engine: Engine, facts: &[PresenceMessage]) -> (Vec<PresenceRow>, Vec<IncompleteVisitRow>, Vec<String>) {
+async fn stored(engine: Engine, facts: &[PresenceMessage]) -> (Vec<PresenceRow>, Vec<EndedVisitRow>, Vec<String>) {
     let store = Fresh::on(engine).await;
     fill(&store).await;
     let mut reasons = Vec::new();
@@ -74,7 +83,7 @@ async fn stored(engine: Engine, facts: &[PresenceMessage]) -> (Vec<PresenceRow>,
         reasons.extend(store.ingest(&[message(fact.clone(), seq)], at(10_000)).await.unwrap().quarantined);
     }
     let rows = store.presence_of_pupil(PUPIL, at(-100_000), at(100_000)).await.unwrap();
-    let incomplete = store.incomplete_visits(PUPIL, at(-100_000)).await.unwrap();
+    let incomplete = store.ended_visits(PUPIL, at(-100_000), at(100_000)).await.unwrap();
     (rows, incomplete, reasons)
 }
 
@@ -86,18 +95,21 @@ async fn every_order_of_the_same_facts_gives_the_same_rows(fresh: Fresh) {
         interval(2, Tier::Audio, 75, 20, Some(ClosedBy::End)),
         ended(95, 2, 95_000),
     ];
-    let strip =
-        |rows: Vec<PresenceRow>| rows.into_iter().map(|row| PresenceRow { clock_offset_ms: 0, ..row }).collect::<Vec<_>>();
-    let (rows, incomplete, reasons) = stored(fresh.engine, &facts).await;
-    assert_eq!((rows.len(), incomplete.len(), reasons.len()), (2, 0, 0));
-    assert_eq!((rows[0].span_ms, rows[0].until_at, rows[0].is_open, rows[0].spoke_ms), (75_000, at(75), false, 75));
-    assert_eq!(rows[0].clock_offset_ms, -1, "the least delayed copy measures the clock");
-    let rows = strip(rows);
+    let (rows, ended, reasons) = stored(fresh.engine, &facts).await;
+    assert_eq!((rows.len(), ended.len(), reasons.len()), (2, 1, 0));
+    assert_eq!(
+        (ended[0].held_intervals, ended[0].held_ms, ended[0].at_ms),
+        (2, 95_000, at(115).timestamp_millis()),
+        "the second one by its first arrival"
+    );
+    let closed_by = Some(ClosedBy::TierChange);
+    assert_eq!((rows[0].span_ms, rows[0].until_at, rows[0].closed_by, rows[0].spoke_ms), (75_000, at(75), closed_by, 75));
+    assert_eq!((rows[0].clock_offset_ms, rows[0].measured_offset_ms), (-30_000, Some(-250)), "those of the first instant");
     for rotation in 1..facts.len() {
         let mut order = facts.to_vec();
         order.rotate_left(rotation);
         order.extend(facts.iter().rev().cloned());
-        assert_eq!(strip(stored(fresh.engine, &order).await.0), rows, "rotated by {rotation}, then again backwards");
+        assert_eq!(stored(fresh.engine, &order).await.0, rows, "rotated by {rotation}, then again backwards");
     }
 }
 
@@ -124,7 +136,11 @@ async fn presence_says_when_the_robot_was_last_used(store: Fresh) {
         let ingested = store.ingest(&[message(fact, seq)], at(10_000)).await.unwrap();
         assert_eq!(ingested.touched, [Touched::Pupil(PUPIL), Touched::Robot(ROBOT)]);
     }
-    assert_eq!(store.robot(ROBOT).await.unwrap().unwrap().last_used_at, Some(at(60)));
+    assert_eq!(
+        store.robot(ROBOT).await.unwrap().unwrap().last_used_at,
+        Some(at(60) + TimeDelta::milliseconds(250)),
+        "by our clock"
+    );
 }
 
 async fn a_placement_of_another_robot_is_refused(fresh: Fresh) {
