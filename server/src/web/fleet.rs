@@ -167,8 +167,11 @@ pub async fn robots(
     Ok(Robots { robots: views, pages: pages.with_more(more) })
 }
 
-/// Up to `limit` rows, and whether there are more.
-async fn rows(
+/// Up to `limit` rows, those that need a look first, and whether there are more.
+///
+/// # Errors
+/// The database does not answer.
+pub async fn rows(
     state: &AppState,
     caller: &Caller,
     asked: &Asked,

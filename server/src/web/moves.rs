@@ -13,11 +13,13 @@ use serde::Deserialize;
 use server_core::access::Action;
 use store::audit::{Actor, NewAudit, Subject};
 use store::organisations::RoomRow;
+use store::pages::PAGE;
 use store::placements::PlacementRow;
 use store::robots::RobotRow;
 use uuid::Uuid;
 
 use self::lists::Line;
+use super::view::Pages;
 use super::{Frame, fleet, page, view};
 use crate::api::ApiError;
 use crate::api::auth::Caller;
@@ -37,6 +39,7 @@ struct MovesPage {
     later: Vec<Line>,
     done: Vec<Line>,
     undo: Option<Undo>,
+    pages: Pages,
 }
 
 struct Card {
@@ -86,6 +89,9 @@ pub(super) struct NextLesson {
 pub struct Tapped {
     robot: Option<Uuid>,
     back: Option<String>,
+    /// Part of a robot's or school's name.
+    #[serde(default)]
+    q: String,
 }
 
 #[derive(Deserialize)]
@@ -106,12 +112,15 @@ pub async fn show(
 ) -> Result<Html<String>, ApiError> {
     let scope = Scope::of(&state, &caller).await?;
     let now = state.clock.now().utc;
-    let rows: Vec<RobotRow> =
-        state.store.robots().await?.into_iter().filter(|row| scope.may_robot(Action::MoveRobot, row)).collect();
-    let undo = tapped.robot.zip(tapped.back).and_then(|(robot, back)| {
-        let row = rows.iter().find(|row| row.robot_id == robot)?;
-        undo_of(row, back, now, scope.zone(row.organisation_id))
-    });
+    let asked = fleet::Asked { q: tapped.q, ..fleet::Asked::default() };
+    let pages = Pages::new("/moves", &asked.q, "", None);
+    let (mut rows, more) = fleet::rows(&state, &caller, &asked, 0, PAGE, now).await?;
+    rows.retain(|row| scope.may_robot(Action::MoveRobot, row));
+    let tapped_row = match tapped.robot {
+        Some(robot) => state.store.robot(robot).await?.filter(|row| scope.may_robot(Action::MoveRobot, row)),
+        None => None,
+    };
+    let undo = tapped_row.zip(tapped.back).and_then(|(row, back)| undo_of(&row, back, now, scope.zone(row.organisation_id)));
     let mut cards = Vec::new();
     for row in &rows {
         cards.push(card(&state, &caller, &scope, row, now).await?);
@@ -121,7 +130,7 @@ pub async fn show(
     frame.body_class = "mover";
     let later = lists::later(&state, &scope, &rows, now).await?;
     let done = lists::done(&state, &caller, &scope, &rows, now).await?;
-    page(&MovesPage { frame, cards, later, done, undo })
+    page(&MovesPage { frame, cards, later, done, undo, pages: pages.with_more(more) })
 }
 
 /// `POST /moves/{robot}/carry`
