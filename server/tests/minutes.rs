@@ -306,7 +306,8 @@ async fn scene(engine: Engine, seed: u64) {
         let computed = compute(&servers[1], &marks, &mut Calendars::new()).await.unwrap();
         assert!(servers[1].write_days(&computed).await.unwrap() > 0);
     }
-    let (first, last) = (FIRST - Days::new(5), today() + Days::new(5));
+    // Up to today: what is expected of later days is computed when they come.
+    let (first, last) = (FIRST - Days::new(5), today());
     let rows = fresh.attendance_days(PUPIL, first, last).await.unwrap();
     let version = Uuid::nil();
     let rows: Vec<DayRow> = rows.into_iter().map(|row| DayRow { version, ..row }).collect();
@@ -314,7 +315,10 @@ async fn scene(engine: Engine, seed: u64) {
         first.iter_days().take_while(|day| *day <= last).map(|day| DirtyRow { pupil_id: PUPIL, day, version }).collect();
     let live = compute(&fresh, &asked, &mut Calendars::new()).await.unwrap();
     let live: Vec<DayRow> = live.into_iter().filter_map(|computed| computed.day).collect();
-    assert_eq!(rows, live, "seed {seed}");
+    for (row, live) in rows.iter().zip(&live) {
+        assert_eq!(row, live, "seed {seed}");
+    }
+    assert_eq!(rows.len(), live.len(), "seed {seed}");
     assert!(rows.iter().map(|row| row.counted_ms).sum::<i64>() > 0, "seed {seed}: there is something to add up");
 }
 

@@ -313,10 +313,10 @@ async fn a_correction_stands_beside_the_measured_minutes_with_its_reason_and_aut
 #[tokio::test(flavor = "multi_thread")]
 async fn the_coordinator_sees_sums_of_schools_that_follow_the_facts() {
     let world = World::start().await;
-    let browser = world.browser("coordinator").await;
     let lesson = into_a_lesson(&world).await;
     world.set(lesson.end);
     present(&world, 1, 1, Tier::Video, lesson.start, TimeDelta::seconds(1_500), 0).await;
+    let browser = world.browser("coordinator").await;
     let sum = async || {
         let page = browser.page("/schools?q=alder").await;
         let row = page.split("<tr class=\"hover\">").find(|row| row.contains("Alder Road School")).unwrap().to_owned();
