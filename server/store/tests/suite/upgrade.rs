@@ -120,9 +120,13 @@ async fn check(store: &Store, version: i64) {
     assert_eq!((bridge.draining, bridge.capacity, bridge.http_base.as_deref()), (false, None, Some("http://b")));
     let rows = store.presence_of_pupil(id(5), time("2026-11-20T09:00:00Z"), time("2026-11-20T10:00:00Z")).await.unwrap();
     assert_eq!(
-        rows.iter().map(|row| (row.tier, row.span_ms, row.is_open)).collect::<Vec<_>>(),
+        rows.iter().map(|row| (row.tier, row.span_ms, row.closed_by.is_none())).collect::<Vec<_>>(),
         [(Tier::Video, 2_100_000, true)]
     );
+    if version < 5 {
+        // The day of the interval, and one on each side: the school's zone decides which it is.
+        assert_eq!(store.count_dirty_days().await.unwrap(), 3, "version {version}: what was held is computed anew");
+    }
     assert_eq!(store.slots_of_placement(id(6)).await.unwrap().len(), 1);
     assert_eq!(store.acknowledged_through(id(4), id(9)).await.unwrap(), 2);
     let entry = store.quarantined(10, None).await.unwrap().remove(0);
