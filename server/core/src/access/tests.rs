@@ -10,7 +10,7 @@ const PUPIL: Uuid = Uuid::from_u128(5);
 const ME: Uuid = Uuid::from_u128(6);
 const OTHER: Uuid = Uuid::from_u128(7);
 
-const ACTIONS: [Action; 11] = [
+const ACTIONS: [Action; 12] = [
     Action::SeeRobot,
     Action::MoveRobot,
     Action::ControlRobot,
