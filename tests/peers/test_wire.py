@@ -1,4 +1,4 @@
-"""Every kind of the contract, as the running system sends it: a visit, a carried robot, one switched off and on."""
+"""Every kind of the contract, as the running system sends it: a visit, a carried robot, one switched off and on, a lost tablet."""
 
 import asyncio
 import json
@@ -10,7 +10,7 @@ from conftest import csrf, until
 from test_mqtt import kinds_that_fit, operator, own_branches  # noqa: F401 (fixtures)
 from test_webrtc import frames, permit, robin, viewer  # noqa: F401 (fixtures)
 
-ALL = {"hello", "presence", "event", "link", "robot", "ack", "grant", "command"}
+ALL = {"hello", "presence", "event", "link", "robot", "ack", "grant", "command", "end"}
 
 
 def carried_and_put_down(product):
@@ -24,6 +24,15 @@ def carried_and_put_down(product):
         assert phone.post(f"/moves/{robot}/room", data={"csrf": csrf(page), "room": room}).status_code == 200
 
 
+def switched_off(product):
+    """As a key worker does when a tablet is lost: whoever is in class with it is out."""
+    with closing(product.signed_in("Key worker")) as desk:
+        pupil = re.search(r'href="/pupils/([0-9a-f-]{36})"[^>]*>Ada', desk.get("/pupils").text)[1]
+        page = desk.get(f"/pupils/{pupil}/tablet").text
+        assert "Switch this tablet off" in page
+        assert desk.post(f"/pupils/{pupil}/tablet/off", data={"csrf": csrf(page)}).status_code == 200
+
+
 def test_every_kind_of_message_of_the_running_system_fits_its_schema(product, operator, own_branches, tablet, robin):  # noqa: F811
     operator.subscribe("ws/v1/+/up/#")
 
@@ -32,6 +41,7 @@ def test_every_kind_of_message_of_the_running_system_fits_its_schema(product, op
             await frames(tracks["video"], 45)
 
     asyncio.run(visit())
+    switched_off(product)
     carried_and_put_down(product)
     for to in ("off", "on"):
         httpx.post(f"{robin}fault/{to}").raise_for_status()
