@@ -1,17 +1,20 @@
 //! Feeds what happens to the [`Roster`] and does what it says: the only owner of sessions, and the only reader of the clock for them.
 //!
 //! One task. Requests of HTTP handlers and events of the media threads come in through bounded queues; nothing here waits for a
-//! network. The one thing it waits for is room in the outbox's queue, because a fact must not be dropped lightly.
+//! network or a disk. What the outbox does not take at the moment is kept in a [`Backlog`] and handed over later.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
 use bridge_core::Leg;
+use bridge_core::backlog::{Backlog, Work};
+use bridge_core::clock::Estimate;
 use bridge_core::grant::{PublishPermit, ViewPermit};
 use bridge_core::presence::Sample;
 use bridge_core::roster::{Admission, Command, LegEvent, Refusal, Roster, SecondLine};
 use bridge_core::session::Parting;
+use chrono::{DateTime, Utc};
 use protocol::control::ControlMessage;
 use protocol::{Act, Clock, LinkMessage, Now, PlacementId, RobotId, SessionId};
 use tokio::sync::{mpsc, oneshot};
@@ -20,7 +23,6 @@ use uuid::Uuid;
 
 use crate::media::{Engine, LegId, MediaEvent, Second, Why};
 use crate::observe::Status;
-use crate::outbox::Work;
 use crate::robot;
 
 /// Requests that may wait; a full queue is answered "busy".
@@ -29,8 +31,12 @@ pub const REQUEST_QUEUE: usize = 256;
 pub const MEDIA_QUEUE: usize = 2048;
 /// Link quality is said this often, besides at each change.
 const LINK_EVERY: Duration = Duration::from_secs(5);
-/// How long a fact may wait for room in the outbox's queue.
-const OUTBOX_WAIT: Duration = Duration::from_secs(2);
+/// How long the last facts of a stopping bridge may wait for room in the outbox's queue.
+const LAST_FACTS: Duration = Duration::from_secs(1);
+/// A leg that was replaced has its successor's word by then, or nobody came: then it counts as gone.
+const REPLACED_WAIT: Duration = Duration::from_secs(2);
+/// How long the driver may be too busy to hear that a permission was withdrawn.
+const WITHDRAW_WAIT: Duration = Duration::from_secs(2);
 /// The longest sleep, so that the clock need not run at the speed of tokio's.
 const LONGEST_SLEEP: Duration = Duration::from_millis(500);
 
@@ -78,6 +84,7 @@ enum Request {
     Restarted { id: Uuid, reply: Reply<Option<Uuid>> },
     Leave { id: Uuid, reply: Reply<bool> },
     GrantRefused { robot: RobotId },
+    Withdraw { placement: PlacementId, at: DateTime<Utc> },
 }
 
 /// How HTTP handlers talk to the driver.
@@ -179,6 +186,20 @@ impl Handle {
     }
 }
 
+impl Handle {
+    /// The server withdrew, at `at` by its clock, what it gave `placement`.
+    ///
+    /// # Errors
+    /// The driver does not take it.
+    pub async fn withdraw(&self, placement: PlacementId, at: DateTime<Utc>) -> Result<(), DriverError> {
+        let request = Request::Withdraw { placement, at };
+        self.0.send_timeout(request, WITHDRAW_WAIT).await.map_err(|error| match error {
+            mpsc::error::SendTimeoutError::Timeout(_) => DriverError::Busy,
+            mpsc::error::SendTimeoutError::Closed(_) => DriverError::Stopped,
+        })
+    }
+}
+
 /// The queue that the driver reads.
 pub struct Requests(mpsc::Receiver<Request>);
 
@@ -193,7 +214,10 @@ pub struct Driver {
     robot_of: HashMap<LegId, RobotId>,
     resources: HashMap<Uuid, Resource>,
     links_due: Duration,
-    outbox_hangs: bool,
+    backlog: Backlog,
+    /// Legs whose place was taken, and until when their successor has to report.
+    replaced: VecDeque<(Duration, RobotId, LegId)>,
+    server_clock: Option<Estimate>,
 }
 
 impl Driver {
@@ -218,7 +242,9 @@ impl Driver {
             robot_of: HashMap::new(),
             resources: HashMap::new(),
             links_due,
-            outbox_hangs: false,
+            backlog: Backlog::default(),
+            replaced: VecDeque::new(),
+            server_clock: None,
         }
     }
 
@@ -228,19 +254,30 @@ impl Driver {
             let now = self.clock.now();
             let (robots, sessions) = self.roster.counts();
             self.status.set_turn(now, robots, sessions);
-            let due = self.roster.deadline().map_or(self.links_due, |due| due.min(self.links_due));
+            let replaced = self.replaced.front().map(|(due, ..)| *due);
+            let due = [self.roster.deadline(), replaced].into_iter().flatten().fold(self.links_due, Duration::min);
             let wait = due.saturating_sub(now.monotonic).min(LONGEST_SLEEP);
             tokio::select! {
                 biased;
                 () = shutdown.cancelled() => break,
-                Some(event) = events.recv() => self.media(event).await,
-                Some(request) = requests.0.recv() => self.request(request).await,
+                Some(event) = events.recv() => self.media(event),
+                Some(request) = requests.0.recv() => self.request(request),
                 () = tokio::time::sleep(wait) => {}
             }
             let now = self.clock.now();
+            self.hand_over();
+            self.hear_clock(now);
+            while let Some((due, robot, leg)) = self.replaced.front().copied()
+                && due <= now.monotonic
+            {
+                self.replaced.pop_front();
+                // If it still has the place, its successor never came: an answer was lost, or nobody had time for it.
+                let commands = self.roster.leg(now, robot, Leg(leg.0), LegEvent::Closed(Parting::Vanished));
+                self.execute(now, commands);
+            }
             if self.roster.deadline().is_some_and(|due| due <= now.monotonic) {
                 let commands = self.roster.tick(now);
-                self.execute(now, commands).await;
+                self.execute(now, commands);
             }
             if now.monotonic >= self.links_due {
                 self.links_due = now.monotonic + LINK_EVERY;
@@ -250,10 +287,31 @@ impl Driver {
         }
         let now = self.clock.now();
         let commands = self.roster.shutdown(now);
-        self.execute(now, commands).await;
+        self.execute(now, commands);
+        let last = async {
+            while !self.backlog.is_empty() {
+                let Ok(place) = self.work.reserve().await else { return };
+                if let Some(work) = self.backlog.next() {
+                    place.send(work);
+                }
+            }
+        };
+        if tokio::time::timeout(LAST_FACTS, last).await.is_err() || !self.backlog.is_empty() {
+            let lost = self.backlog.len();
+            tracing::error!(lost, "facts could not be stored before the bridge stopped: check the disk of the outbox");
+        }
     }
 
-    async fn request(&mut self, request: Request) {
+    /// Tells the visits what became known about the server's time.
+    fn hear_clock(&mut self, now: Now) {
+        let clock = self.status.server_clock();
+        if let Some(clock) = clock.filter(|_| clock != self.server_clock) {
+            self.server_clock = Some(clock);
+            self.roster.measured(now, clock);
+        }
+    }
+
+    fn request(&mut self, request: Request) {
         let now = self.clock.now();
         match request {
             Request::MayPublish { robot, reply } => drop(reply.send(self.roster.may_publish(robot))),
@@ -269,14 +327,14 @@ impl Driver {
                     session: None,
                     etag: Uuid::new_v4(),
                 };
-                self.install(now, outcome, resource, reply).await;
+                self.install(now, outcome, resource, reply);
             }
             Request::Admit { permit, reply } => {
                 let (answer, commands) = match self.roster.admit(now, permit) {
                     Ok(admission) => (Ok(admission), Vec::new()),
                     Err((refusal, commands)) => (Err(refusal), commands),
                 };
-                self.execute(now, commands).await;
+                self.execute(now, commands);
                 if let Err(Ok(admission)) = reply.send(answer) {
                     self.roster.abandon(admission);
                 }
@@ -297,7 +355,7 @@ impl Driver {
                     // The resource of the leg that was taken over is gone with it.
                     self.resources.retain(|_, old| old.session != Some(admission.session));
                 }
-                self.install(now, outcome, resource, reply).await;
+                self.install(now, outcome, resource, reply);
             }
             Request::Abandon { admission } => self.roster.abandon(admission),
             Request::Find { id, reply } => drop(reply.send(self.resources.get(&id).cloned())),
@@ -317,16 +375,24 @@ impl Driver {
                     None => self.roster.leg(now, resource.robot, Leg(resource.leg.0), LegEvent::Closed(Parting::Goodbye)),
                 };
                 commands.push(Command::Close(Leg(resource.leg.0)));
-                self.execute(now, commands).await;
+                self.execute(now, commands);
+            }
+            Request::Withdraw { placement, at } => {
+                let commands = self.roster.withdraw(now, placement, at);
+                tracing::info!(
+                    sessions = commands.iter().filter(|it| matches!(it, Command::Ended(..))).count(),
+                    "a permission was withdrawn"
+                );
+                self.execute(now, commands);
             }
             Request::GrantRefused { robot } => {
                 let commands = self.roster.grant_refused(now, robot);
-                self.execute(now, commands).await;
+                self.execute(now, commands);
             }
         }
     }
 
-    async fn install(
+    fn install(
         &mut self,
         now: Now,
         outcome: Result<Vec<Command>, Refusal>,
@@ -337,7 +403,7 @@ impl Driver {
             Ok(commands) => {
                 self.robot_of.insert(resource.leg, resource.robot);
                 self.resources.insert(resource.id, resource.clone());
-                self.execute(now, commands).await;
+                self.execute(now, commands);
                 drop(reply.send(Ok(resource)));
             }
             Err(refusal) => {
@@ -347,7 +413,7 @@ impl Driver {
         }
     }
 
-    async fn media(&mut self, event: MediaEvent) {
+    fn media(&mut self, event: MediaEvent) {
         let now = self.clock.now();
         let commands = match event {
             MediaEvent::Connected { leg, .. } => self.leg(now, leg, LegEvent::Connected),
@@ -357,7 +423,13 @@ impl Driver {
                 tracing::info!(media.leg = %leg, why = ?why, "a connection ended");
                 let parting = if why == Why::Left { Parting::Goodbye } else { Parting::Vanished };
                 // Whoever replaced it says so to the roster; until then the seat is theirs.
-                let commands = if why == Why::Replaced { Vec::new() } else { self.leg(now, leg, LegEvent::Closed(parting)) };
+                let commands = if why == Why::Replaced {
+                    let due = now.monotonic + REPLACED_WAIT * self.clock.speed();
+                    self.replaced.extend(self.robot_of.get(&leg).map(|robot| (due, *robot, leg)));
+                    Vec::new()
+                } else {
+                    self.leg(now, leg, LegEvent::Closed(parting))
+                };
                 self.robot_of.remove(&leg);
                 // A pupil can still leave on purpose by the address of a leg that broke; it is forgotten with the session.
                 self.resources
@@ -372,7 +444,7 @@ impl Driver {
             // Texts are kept by the engine until the channel opens, so there is nothing to wait for.
             MediaEvent::ChannelOpen { .. } | MediaEvent::ChannelClosed { .. } => Vec::new(),
         };
-        self.execute(now, commands).await;
+        self.execute(now, commands);
     }
 
     fn leg(&mut self, now: Now, leg: LegId, event: LegEvent) -> Vec<Command> {
@@ -382,15 +454,15 @@ impl Driver {
         }
     }
 
-    async fn execute(&mut self, now: Now, commands: Vec<Command>) {
+    fn execute(&mut self, now: Now, commands: Vec<Command>) {
         for command in commands {
             match command {
                 Command::Tell(leg, control) => self.engine.send_text(LegId(leg.0), ControlMessage::plain(control).to_text()),
                 Command::Close(leg) => self.engine.close(LegId(leg.0)),
-                Command::Record(record) => self.keep(Work::Record(record)).await,
+                Command::Record(record) => self.keep(Work::Record(record)),
                 Command::Report(event) => {
                     tracing::info!(robot.id = %event.robot, what = ?event.what, "something happened");
-                    self.keep(Work::Report(event)).await;
+                    self.keep(Work::Report(event));
                 }
                 Command::LinkChanged(robot) => {
                     let link = self.roster.link(robot);
@@ -406,18 +478,41 @@ impl Driver {
         self.status.set_turn(now, robots, sessions);
     }
 
-    async fn keep(&mut self, work: Work) {
-        // Waiting once shows that the disk hangs; waiting at each fact would hang the sessions too.
-        let kept = if self.outbox_hangs {
-            self.work.try_send(work).is_ok()
+    /// Hands `work` to the outbox, or keeps it until that takes it.
+    fn keep(&mut self, work: Work) {
+        let work = if self.backlog.is_empty() {
+            match self.work.try_send(work) {
+                Ok(()) => return,
+                Err(mpsc::error::TrySendError::Full(work) | mpsc::error::TrySendError::Closed(work)) => work,
+            }
         } else {
-            self.work.send_timeout(work, OUTBOX_WAIT).await.is_ok()
+            work
         };
-        if !kept && !self.outbox_hangs {
-            // Facts are absolute: the next one of the same interval says this one too.
-            tracing::error!("the outbox takes no facts any more: check the disk; relaying goes on");
+        if self.backlog.is_empty() {
+            tracing::error!("the outbox takes no facts any more: check the disk; relaying goes on, and they wait in memory");
         }
-        self.outbox_hangs = !kept;
+        let dropped = self.backlog.dropped();
+        self.backlog.keep(work);
+        if dropped == 0 && self.backlog.dropped() > 0 {
+            tracing::error!("no more facts can wait in memory: those of new intervals and events are lost from now on");
+        }
+    }
+
+    /// Gives the outbox what has waited, as far as it takes it.
+    fn hand_over(&mut self) {
+        if self.backlog.is_empty() {
+            return;
+        }
+        while let Ok(place) = self.work.try_reserve() {
+            let Some(work) = self.backlog.next() else {
+                tracing::info!(
+                    lost = self.backlog.dropped(),
+                    "the outbox takes facts again, and has those that waited in memory"
+                );
+                return;
+            };
+            place.send(work);
+        }
     }
 
     fn say(&self, link: LinkMessage) {

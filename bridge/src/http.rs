@@ -28,7 +28,7 @@ use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get};
-use protocol::{Act, BridgeId, Clock, Grant, GrantError, GrantVerifier, RobotId};
+use protocol::{Act, BridgeId, Clock, Grant, GrantError, GrantVerifier, Now, RobotId};
 use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 
@@ -103,10 +103,15 @@ impl Shared {
         }
     }
 
+    /// Now, in the server's time where that is known: grants say when they begin and end by the server's clock.
+    fn now(&self) -> Now {
+        self.status.by_server(self.clock.now())
+    }
+
     /// Checks the bearer token for `act` on `robot`.
     fn grant(&self, headers: &HeaderMap, robot: RobotId, act: Act) -> Result<Grant, Problem> {
         let token = bearer(headers)?;
-        self.verifier.verify(token, self.bridge, robot, act, self.clock.now().utc).map_err(|error| {
+        self.verifier.verify(token, self.bridge, robot, act, self.now().utc).map_err(|error| {
             self.driver.grant_refused(robot);
             Problem::from(error)
         })

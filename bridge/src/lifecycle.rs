@@ -28,6 +28,8 @@ use crate::outbox::{self, Outbox, WORK_QUEUE};
 
 /// How long one step of the stop may take.
 const STEP: Duration = Duration::from_millis(1200);
+/// How often the media threads are asked whether they still answer.
+const PING_EVERY: Duration = Duration::from_secs(2);
 /// How long the whole stop may take.
 const DRAIN: Duration = Duration::from_secs(4);
 
@@ -56,6 +58,7 @@ pub async fn start(config: Config, clock: Arc<dyn Clock>, shutdown: Cancellation
         format!("grant_public_key {key_path} is not an Ed25519 public key in PEM: copy the server's grant-public.pem")
     })?;
 
+    survive_file_size_limit();
     let store = outbox::open(&config.outbox, clock.as_ref()).await?;
     let status = Arc::new(Status::default());
     let (media_events, events) = mpsc::channel(MEDIA_QUEUE);
@@ -82,8 +85,9 @@ pub async fn start(config: Config, clock: Arc<dyn Clock>, shutdown: Cancellation
     let driver = Driver::new(Roster::new(limits), engine.clone(), clock_, status_, work, quality.clone());
 
     let outbox = tracker.spawn(outbox.run(work_queue, notice_queue));
-    let northbound = tracker.spawn(northbound.run(quality_queue, notices));
+    let northbound = tracker.spawn(northbound.run(quality_queue, notices, handle.clone()));
     let driver = tracker.spawn(driver.run(requests, events, shutdown.clone()));
+    tracker.spawn(ping(engine.clone(), Arc::clone(&status), shutdown.clone()));
     let shared = Arc::new(Shared::new(&config, verifier, clock, handle, engine.clone(), status, tracker.clone()));
     let closing = tracker.clone();
     let stopping = shutdown.clone();
@@ -100,6 +104,31 @@ pub async fn start(config: Config, clock: Arc<dyn Clock>, shutdown: Cancellation
         link_stop.cancel();
     });
     Ok(Running { router: http::router(shared), media, tracker, shutdown })
+}
+
+/// Notes how many media threads are silent, for whoever asks about readiness.
+async fn ping(engine: Engine, status: Arc<Status>, shutdown: CancellationToken) {
+    let mut every = tokio::time::interval(PING_EVERY);
+    every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            () = shutdown.cancelled() => return,
+            _ = every.tick() => status.set_silent_threads(engine.silent_threads().await),
+        }
+    }
+}
+
+/// A file that may not grow any more (`ulimit -f`, a quota) must be an error of that write and not the end of the process.
+fn survive_file_size_limit() {
+    #[cfg(unix)]
+    {
+        /// `SIGXFSZ` on Linux, macOS and the BSDs; it kills unless it is handled.
+        const FILE_SIZE_LIMIT: i32 = 25;
+        // Once handled, a signal stays handled; nobody needs to hear of it.
+        if let Err(error) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::from_raw(FILE_SIZE_LIMIT)) {
+            tracing::warn!(%error, "a limit on the size of files would end this process");
+        }
+    }
 }
 
 impl Running {

@@ -351,6 +351,16 @@ impl Engine {
         self.worker_for(robot).send(Command::KeyFrame { robot });
     }
 
+    /// How many media threads do not answer, within two seconds.
+    pub async fn silent_threads(&self) -> usize {
+        let pings = self.workers.iter().map(|worker| {
+            let (reply, answer) = oneshot::channel();
+            let sent = worker.try_send(Command::Ping { reply });
+            async move { sent.is_ok() && matches!(tokio::time::timeout(COMMAND_DEADLINE, answer).await, Ok(Ok(()))) }
+        });
+        futures_util::future::join_all(pings).await.into_iter().filter(|answered| !answered).count()
+    }
+
     /// Closes every leg and ends the threads. Returns when they have said goodbye, within two seconds.
     pub async fn stop(&self) {
         for worker in self.workers.iter() {

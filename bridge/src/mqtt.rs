@@ -1,22 +1,28 @@
 //! Northbound: hello and last will, link quality, acknowledgements in.
 //!
-//! Durable facts are sent by `outbox.rs` over the same [`Link`]. What is sent here may be lost: hello is said again on each
-//! connection, link quality every few seconds.
+//! Durable facts are sent by `outbox.rs` over the same [`Link`]. What is sent here may be lost: hello, with load and outbox, and link
+//! quality are said again every few seconds.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use mqtt_link::{Event, Link, LinkError, Options, PublishError};
-use protocol::{AckMessage, BridgeId, Clock, Envelope, HelloMessage, Kind, LinkMessage, Role, Status as Presence, Topic};
+use protocol::{
+    AckMessage, BridgeId, BridgeLoad, Clock, EndMessage, Envelope, HelloMessage, Kind, LinkMessage, OutboxState, Percent, Role,
+    Status as Presence, Topic,
+};
+use serde::de::DeserializeOwned;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 use crate::Config;
+use crate::driver::Handle;
 use crate::observe::Status;
 use crate::outbox::Notice;
 
@@ -26,8 +32,14 @@ pub const LINK_QUEUE: usize = 256;
 const LINKS_AT_ONCE: usize = 32;
 /// How often a hello is tried on one connection.
 const HELLO_ATTEMPTS: u32 = 3;
+/// Hello is said this often.
+const HELLO_EVERY: Duration = Duration::from_secs(5);
+/// The broker says that the bridge is gone after one and a half of this: 6 s without a word.
+const KEEP_ALIVE: Duration = Duration::from_secs(4);
 /// Notices that may wait for the outbox.
 pub const NOTICE_QUEUE: usize = 64;
+/// Of these, for the connection's coming and going; acknowledgements beyond are dropped, for the next one says the same and more.
+const NOTICE_RESERVE: usize = 8;
 
 /// The connection, before it runs.
 pub struct Northbound {
@@ -39,6 +51,7 @@ pub struct Northbound {
     life: Uuid,
     clock: Arc<dyn Clock>,
     status: Arc<Status>,
+    capacity: u32,
 }
 
 impl Northbound {
@@ -65,10 +78,12 @@ impl Northbound {
             client_id: format!("bridge-{}", config.bridge_id),
             subscriptions: vec![Topic::down_filter(config.bridge_id)],
             will: Some((Topic::new(config.bridge_id, Kind::Hello), will)),
+            keep_alive: KEEP_ALIVE,
             manual_ack: false,
         };
         let (link, events) = Link::open(options, tracker, shutdown)?;
-        Ok(Self { link, events, bridge: config.bridge_id, hello, life, clock, status })
+        let capacity = config.limits.robots;
+        Ok(Self { link, events, bridge: config.bridge_id, hello, life, clock, status, capacity })
     }
 
     /// The handle on which the outbox publishes.
@@ -78,9 +93,11 @@ impl Northbound {
     }
 
     /// Runs until `quality` is closed, then says that the bridge is gone.
-    pub async fn run(mut self, mut quality: mpsc::Receiver<LinkMessage>, notices: mpsc::Sender<Notice>) {
+    pub async fn run(mut self, mut quality: mpsc::Receiver<LinkMessage>, notices: mpsc::Sender<Notice>, driver: Handle) {
         let mut publishing = FuturesUnordered::new();
         let mut is_connected = false;
+        let mut hello_due = tokio::time::interval(HELLO_EVERY);
+        hello_due.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             tokio::select! {
                 message = quality.recv() => {
@@ -90,12 +107,16 @@ impl Northbound {
                     }
                 }
                 Some(()) = publishing.next() => {}
+                _ = hello_due.tick(), if is_connected && publishing.len() < LINKS_AT_ONCE => {
+                    publishing.push(self.publish(Kind::Hello, self.hello_now()));
+                }
                 event = self.events.recv() => match event {
                     Some(Event::Connected) => {
                         is_connected = true;
                         self.status.set_broker_connected(true);
                         tracing::info!("connected to the broker");
-                        publishing.push(self.publish(Kind::Hello, self.hello.clone()));
+                        hello_due.reset();
+                        publishing.push(self.publish(Kind::Hello, self.hello_now()));
                         let _ = notices.send(Notice::Connected).await;
                     }
                     Some(Event::Disconnected) => {
@@ -104,8 +125,18 @@ impl Northbound {
                         let _ = notices.send(Notice::Disconnected).await;
                     }
                     Some(Event::Message(message)) => {
-                        if let Some(ack) = self.acknowledgement(&message.topic, &message.payload) {
-                            let _ = notices.send(Notice::Acked(ack)).await;
+                        let received = self.clock.now().monotonic;
+                        match self.heard(&message.topic, &message.payload) {
+                            Some(Heard::Ack(ack)) if notices.capacity() > NOTICE_RESERVE => {
+                                let _ = notices.try_send(Notice::Acked { ack, received });
+                            }
+                            Some(Heard::Ack(_)) => tracing::debug!("the outbox is behind: an acknowledgement is dropped"),
+                            Some(Heard::End(end)) => {
+                                if driver.withdraw(end.body.placement, end.sent_at).await.is_err() {
+                                    tracing::error!("a withdrawn permission was not heard: the bridge is too busy");
+                                }
+                            }
+                            None => {}
                         }
                     }
                     None => break,
@@ -116,7 +147,7 @@ impl Northbound {
         if is_connected {
             let gone = HelloMessage { status: Presence::Gone, ..self.hello.clone() };
             let said = self.publish(Kind::Hello, gone);
-            let _ = tokio::time::timeout(std::time::Duration::from_millis(500), said).await;
+            let _ = tokio::time::timeout(Duration::from_millis(500), said).await;
         }
     }
 
@@ -144,20 +175,45 @@ impl Northbound {
         })
     }
 
-    fn acknowledgement(&self, topic: &str, payload: &[u8]) -> Option<AckMessage> {
-        let topic = Topic::parse(topic).ok()?;
-        if topic.client != self.bridge.into() || topic.kind != Kind::Ack {
-            tracing::debug!("a message that is not for this bridge is ignored");
-            return None;
-        }
-        match Envelope::<AckMessage>::from_bytes(payload) {
-            Ok(envelope) => Some(envelope.body),
-            Err(error) => {
-                tracing::warn!(%error, "an acknowledgement of the server cannot be read: are both of the same version?");
+    /// "Here", with what the bridge carries and what waits.
+    fn hello_now(&self) -> HelloMessage {
+        let (robots, sessions) = self.status.counts();
+        let few = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+        let load = BridgeLoad { robots: few(robots), sessions: few(sessions), capacity: self.capacity, draining: false };
+        let outbox = self.status.outbox();
+        let state = OutboxState {
+            waiting: outbox.waiting,
+            oldest_at: outbox.oldest,
+            full_pct: Percent::saturating(u8::try_from(outbox.full_pct).unwrap_or(u8::MAX)),
+            failing: outbox.is_failing,
+        };
+        HelloMessage { load: Some(load), outbox: Some(state), ..self.hello.clone() }
+    }
+
+    /// What a message of the server says, if it is for this bridge.
+    fn heard(&self, topic: &str, payload: &[u8]) -> Option<Heard> {
+        let kind = Topic::parse(topic).ok().filter(|topic| topic.client == self.bridge.into()).map(|topic| topic.kind);
+        match kind {
+            Some(Kind::Ack) => read(payload).map(|envelope| Heard::Ack(envelope.body)),
+            Some(Kind::End) => read(payload).map(Heard::End),
+            _ => {
+                tracing::debug!("a message that is not for this bridge is ignored");
                 None
             }
         }
     }
+}
+
+/// What the server says to a bridge.
+enum Heard {
+    Ack(AckMessage),
+    End(Envelope<EndMessage>),
+}
+
+fn read<T: DeserializeOwned>(payload: &[u8]) -> Option<Envelope<T>> {
+    Envelope::from_bytes(payload)
+        .inspect_err(|error| tracing::warn!(%error, "a message of the server cannot be read: are both of the same version?"))
+        .ok()
 }
 
 fn hello(config: &Config, connected_at: DateTime<Utc>, status: Presence) -> HelloMessage {

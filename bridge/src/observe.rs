@@ -6,6 +6,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use bridge_core::clock::Estimate;
 use chrono::{DateTime, Utc};
 use protocol::Now;
 
@@ -18,6 +19,8 @@ pub struct Status {
     /// Monotonic milliseconds of the driver's last turn.
     driver_turned_ms: AtomicU64,
     outbox: Mutex<OutboxStatus>,
+    server_clock: Mutex<Option<Estimate>>,
+    silent_threads: AtomicUsize,
 }
 
 /// How the durable queue is doing.
@@ -31,6 +34,16 @@ pub struct OutboxStatus {
     pub full_pct: u64,
     /// The last write failed.
     pub is_failing: bool,
+}
+
+impl OutboxStatus {
+    /// "312 facts waiting since 2026-11-17 09:14 UTC".
+    #[must_use]
+    pub fn in_words(&self) -> String {
+        let facts = if self.waiting == 1 { "fact" } else { "facts" };
+        let since = self.oldest.map(|oldest| oldest.format(" since %Y-%m-%d %H:%M UTC").to_string());
+        format!("{} {facts} waiting{}", self.waiting, since.unwrap_or_default())
+    }
 }
 
 impl Status {
@@ -64,6 +77,34 @@ impl Status {
         Duration::from_millis(millis(now.monotonic).saturating_sub(self.driver_turned_ms.load(Ordering::Relaxed)))
     }
 
+    /// Replaces what is known about the server's time.
+    pub fn set_server_clock(&self, estimate: Option<Estimate>) {
+        *self.server_clock.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = estimate;
+    }
+
+    /// What is known about the server's time.
+    #[must_use]
+    pub fn server_clock(&self) -> Option<Estimate> {
+        *self.server_clock.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    /// `now` with the server's civil time where it is known: what the server signed is read by the server's clock.
+    #[must_use]
+    pub fn by_server(&self, now: Now) -> Now {
+        self.server_clock().map_or(now, |clock| Now { utc: clock.server_time(now.monotonic), ..now })
+    }
+
+    /// So many media threads did not answer lately.
+    pub fn set_silent_threads(&self, silent: usize) {
+        self.silent_threads.store(silent, Ordering::Relaxed);
+    }
+
+    /// How many media threads did not answer when they were last asked.
+    #[must_use]
+    pub fn silent_threads(&self) -> usize {
+        self.silent_threads.load(Ordering::Relaxed)
+    }
+
     /// Replaces what is known about the outbox.
     pub fn set_outbox(&self, status: OutboxStatus) {
         *self.outbox.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = status;
@@ -78,4 +119,17 @@ impl Status {
 
 fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_waits_is_said_in_words() {
+        let oldest = DateTime::from_timestamp(1_763_370_840, 0);
+        let status = OutboxStatus { waiting: 312, oldest, ..OutboxStatus::default() };
+        assert_eq!(status.in_words(), "312 facts waiting since 2025-11-17 09:14 UTC");
+        assert_eq!(OutboxStatus { waiting: 1, ..OutboxStatus::default() }.in_words(), "1 fact waiting");
+    }
 }

@@ -11,38 +11,40 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bridge_core::clock::Measure;
 use bridge_core::outbox::{Acked, Outcome, Queue};
-use bridge_core::session::{Checkpoint, Record};
-use chrono::SecondsFormat;
+use bridge_core::session::Checkpoint;
+use chrono::{DateTime, SecondsFormat, Utc};
 use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use mqtt_link::{Link, PublishError};
-use protocol::{AckMessage, BridgeId, Clock, Envelope, EventMessage, Kind, MessageId, PresenceMessage, Topic};
+use protocol::{AckMessage, BridgeId, Clock, Envelope, Kind, MessageId, PresenceMessage, Topic};
 use serde_json::value::RawValue;
 use tokio::sync::mpsc;
 
+pub use bridge_core::backlog::Work;
+
 use crate::config::OutboxConfig;
 use crate::observe::{OutboxStatus, Status};
-use store::{MessageRow, Store, StoreError};
+use store::{Acknowledged, MessageRow, Store, StoreError};
+use uuid::Uuid;
 
-/// Work that may wait to be written. When it is full the driver waits; media does not pass here.
+/// Work that may wait to be written; what comes after it waits with the driver ([`bridge_core::backlog`]).
 pub const WORK_QUEUE: usize = 1024;
 /// Work committed at once.
 const BATCH: usize = 256;
 /// How often the file is measured, and a failed write tried again.
 const MEASURE_EVERY: Duration = Duration::from_secs(1);
+/// After the first connection, how long to listen for the server's last acknowledgement before the first message is sent: it tells
+/// whether this file is an older copy, while no number has been given twice yet.
+const LISTEN_FIRST: Duration = Duration::from_secs(1);
+/// Facts that wait longer than this are mentioned in the log …
+const LONG: Duration = Duration::from_secs(60);
+/// … and again after this.
+const MENTION_EVERY: Duration = Duration::from_secs(600);
 /// How long a stopping bridge goes on sending what the broker takes.
 const LAST_WORDS: Duration = Duration::from_millis(800);
-
-/// Something to keep.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Work {
-    /// Facts and the checkpoint that goes with them.
-    Record(Record),
-    /// An event.
-    Report(EventMessage),
-}
 
 /// What the connection to the broker tells.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,7 +54,12 @@ pub enum Notice {
     /// Not connected.
     Disconnected,
     /// The server's acknowledgement.
-    Acked(AckMessage),
+    Acked {
+        /// It.
+        ack: AckMessage,
+        /// When it came, monotonic.
+        received: Duration,
+    },
 }
 
 /// The task's state.
@@ -66,11 +73,28 @@ pub struct Outbox {
     status: Arc<Status>,
     queue: Queue,
     rows: BTreeMap<u64, MessageRow>,
-    publishing: FuturesUnordered<BoxFuture<'static, (u64, Outcome)>>,
+    publishing: FuturesUnordered<BoxFuture<'static, Published>>,
+    measure: Measure,
+    first_words: FirstWords,
+    mentioned: Option<Duration>,
     unsaved: Vec<Work>,
     is_failing: bool,
     bytes: u64,
     warned_at_pct: u64,
+}
+
+/// How a publish of this number of this epoch ended.
+type Published = (Uuid, u64, Outcome);
+
+/// Whether anything may be sent yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum FirstWords {
+    /// Never connected.
+    Unconnected,
+    /// Listening until then, monotonic.
+    ListeningUntil(Duration),
+    /// Yes.
+    Said,
 }
 
 /// Opens the file and closes, as recovered, the sessions that a killed process left open.
@@ -134,6 +158,9 @@ impl Outbox {
             is_failing: false,
             bytes: 0,
             warned_at_pct: 0,
+            measure: Measure::new(),
+            first_words: FirstWords::Unconnected,
+            mentioned: None,
         }
     }
 
@@ -154,7 +181,7 @@ impl Outbox {
                     self.unsaved.append(&mut batch);
                     self.save().await;
                 }
-                Some((seq, outcome)) = self.publishing.next() => self.published(seq, outcome),
+                Some(published) = self.publishing.next() => self.published(published),
                 Some(notice) = notices.recv() => self.notice(notice).await,
                 _ = measured.tick() => {
                     self.save().await;
@@ -171,7 +198,7 @@ impl Outbox {
                     break;
                 }
                 tokio::select! {
-                    Some((seq, outcome)) = self.publishing.next() => self.published(seq, outcome),
+                    Some(published) = self.publishing.next() => self.published(published),
                     Some(notice) = notices.recv() => self.notice(notice).await,
                     else => break,
                 }
@@ -184,8 +211,9 @@ impl Outbox {
     /// Until the next row is due; at most a second, so that the clock need not run at the speed of tokio's.
     fn wait(&self) -> Duration {
         let now = self.clock.now().monotonic;
-        self.queue
-            .deadline()
+        let listening = if let FirstWords::ListeningUntil(until) = self.first_words { Some(until) } else { None };
+        listening
+            .or(self.queue.deadline())
             .map_or(MEASURE_EVERY, |due| due.saturating_sub(now))
             .min(MEASURE_EVERY)
             .max(Duration::from_millis(5))
@@ -206,12 +234,7 @@ impl Outbox {
                     }
                 }
             }
-            Err(error) => {
-                if !std::mem::replace(&mut self.is_failing, true) {
-                    let path = self.path.display();
-                    tracing::error!(error = &error as &dyn std::error::Error, %path, "the outbox cannot be written: check the disk; relaying goes on");
-                }
-            }
+            Err(error) => self.failed(&error, "the outbox cannot be written: check the disk; relaying goes on"),
         }
     }
 
@@ -243,31 +266,64 @@ impl Outbox {
 
     async fn notice(&mut self, notice: Notice) {
         match notice {
-            Notice::Connected => self.queue.connected(),
-            Notice::Disconnected => self.queue.disconnected(),
-            Notice::Acked(ack) if ack.epoch != self.store.epoch() => {
-                // A retained acknowledgement of an outbox that was replaced.
-                tracing::debug!("an acknowledgement of another epoch is ignored");
+            Notice::Connected => {
+                self.queue.connected();
+                if self.first_words == FirstWords::Unconnected {
+                    self.first_words =
+                        FirstWords::ListeningUntil(self.clock.now().monotonic + LISTEN_FIRST * self.clock.speed());
+                }
             }
-            Notice::Acked(ack) => {
-                let acked = Acked::new(ack.through, &ack.gaps);
-                match self.store.delete(&acked.committed()).await {
-                    Ok(_) => {
-                        self.queue.acked(&acked);
-                        self.rows.retain(|seq, _| !acked.covers(*seq));
-                    }
-                    Err(error) => {
-                        tracing::error!(
-                            error = &error as &dyn std::error::Error,
-                            "acknowledged facts cannot be deleted: check the disk"
-                        );
-                    }
+            Notice::Disconnected => self.queue.disconnected(),
+            Notice::Acked { ack, received } => {
+                self.first_words = FirstWords::Said;
+                if let Some(echo) = &ack.clock {
+                    self.measure.echo(received, echo);
+                    self.status.set_server_clock(self.measure.estimate());
+                }
+                // Of another epoch: a retained acknowledgement of an outbox that was replaced.
+                if ack.epoch == self.store.epoch() {
+                    self.acknowledged(&Acked::new(ack.through, &ack.gaps)).await;
                 }
             }
         }
     }
 
+    async fn acknowledged(&mut self, acked: &Acked) {
+        match self.store.acknowledge(acked).await {
+            Ok(Acknowledged::Deleted(_)) => {
+                self.is_failing &= !self.unsaved.is_empty();
+                self.queue.acked(acked);
+                self.rows.retain(|seq, _| !acked.covers(*seq));
+            }
+            Ok(Acknowledged::Renewed { waiting }) => {
+                tracing::error!(
+                    waiting,
+                    outbox.through = acked.through,
+                    outbox.epoch = %self.store.epoch(),
+                    "the outbox is an older copy of itself: what it still holds is sent again under new numbers; what it held later and the \
+                     server had not committed is lost. Never restore outbox.db from a backup"
+                );
+                self.queue.start_anew();
+                self.rows.clear();
+            }
+            Err(error) => self.failed(&error, "acknowledged facts cannot be deleted: check the disk"),
+        }
+    }
+
+    /// Says so once, until a write succeeds again.
+    fn failed(&mut self, error: &StoreError, what: &str) {
+        if !std::mem::replace(&mut self.is_failing, true) {
+            let path = self.path.display();
+            tracing::error!(error = error as &dyn std::error::Error, %path, "{what}");
+        }
+    }
+
     async fn send_due(&mut self) {
+        match self.first_words {
+            FirstWords::Said => {}
+            FirstWords::ListeningUntil(until) if until <= self.clock.now().monotonic => self.first_words = FirstWords::Said,
+            FirstWords::Unconnected | FirstWords::ListeningUntil(_) => return,
+        }
         if let Some((after, room)) = self.queue.room() {
             match self.store.take(after, room, self.clock.now().utc).await {
                 Ok(rows) => {
@@ -276,19 +332,18 @@ impl Outbox {
                         self.rows.insert(row.seq, row);
                     }
                 }
-                Err(error) => {
-                    if !std::mem::replace(&mut self.is_failing, true) {
-                        tracing::error!(error = &error as &dyn std::error::Error, "the outbox cannot be read: check the disk");
-                    }
-                }
+                Err(error) => self.failed(&error, "the outbox cannot be read: check the disk"),
             }
         }
-        let now = self.clock.now();
-        for seq in self.queue.due(now.monotonic) {
+        // Rows that are on disk and not under way have higher numbers.
+        let oldest = self.rows.first_key_value().map(|(seq, _)| *seq);
+        let epoch = self.store.epoch();
+        for seq in self.queue.due(self.clock.now().monotonic) {
             let Some(row) = self.rows.get(&seq) else { continue };
             let Ok(body) = RawValue::from_string(row.body.clone()) else { continue };
-            let envelope =
-                Envelope { id: MessageId(row.message_id), seq: Some(seq), ..Envelope::new(now, self.store.epoch(), body) };
+            let (now, id) = (self.clock.now(), MessageId(row.message_id));
+            let envelope = Envelope { id, seq: Some(seq), oldest, ..Envelope::new(now, epoch, body) };
+            self.measure.sent(id, now.monotonic);
             let (link, topic) = (self.link.clone(), Topic::new(self.bridge, row.kind));
             self.publishing.push(Box::pin(async move {
                 let outcome = match link.publish(topic, envelope.to_bytes()).await {
@@ -303,17 +358,26 @@ impl Outbox {
                     }
                     Err(_) => Outcome::Failed,
                 };
-                (seq, outcome)
+                (epoch, seq, outcome)
             }));
         }
     }
 
-    fn published(&mut self, seq: u64, outcome: Outcome) {
-        self.queue.published(self.clock.now().monotonic, seq, outcome);
+    fn published(&mut self, (epoch, seq, outcome): Published) {
+        if epoch == self.store.epoch() {
+            self.queue.published(self.clock.now().monotonic, seq, outcome);
+        }
     }
 
     async fn measure(&mut self) {
-        let Ok(waiting) = self.store.waiting().await else { return };
+        let waiting = match self.store.waiting().await {
+            Ok(waiting) => waiting,
+            Err(error) => {
+                self.failed(&error, "the outbox cannot be read: check the disk");
+                self.status.set_outbox(OutboxStatus { is_failing: true, ..self.status.outbox() });
+                return;
+            }
+        };
         self.bytes = waiting.bytes;
         let full_pct = waiting.bytes.saturating_mul(100) / self.max_bytes.max(1);
         // Announced at half, three quarters, nine tenths and when it is full; quiet again once it has emptied.
@@ -326,12 +390,27 @@ impl Outbox {
             );
         }
         self.warned_at_pct = step;
-        self.status.set_outbox(OutboxStatus {
-            waiting: waiting.count,
-            oldest: waiting.oldest,
-            full_pct,
-            is_failing: self.is_failing,
-        });
+        let status = OutboxStatus { waiting: waiting.count, oldest: waiting.oldest, full_pct, is_failing: self.is_failing };
+        self.mention(&status);
+        self.status.set_outbox(status);
+    }
+
+    /// Says in the log, now and then, that facts wait for long, and that they no longer do.
+    fn mention(&mut self, status: &OutboxStatus) {
+        let (now, speed) = (self.clock.now(), self.clock.speed());
+        let is_old = |oldest: DateTime<Utc>| (now.utc - oldest).to_std().is_ok_and(|age| age >= LONG * speed);
+        match (status.oldest.is_some_and(is_old), self.mentioned) {
+            (true, Some(at)) if now.monotonic < at + MENTION_EVERY * speed => {}
+            (true, _) => {
+                self.mentioned = Some(now.monotonic);
+                tracing::warn!(waiting = status.waiting, "{}: check server and broker", status.in_words());
+            }
+            (false, Some(_)) if status.waiting == 0 => {
+                self.mentioned = None;
+                tracing::info!("the server has committed everything that waited");
+            }
+            (false, _) => {}
+        }
     }
 }
 

@@ -8,6 +8,8 @@ use tokio::sync::mpsc;
 
 #[path = "media/peer.rs"]
 mod peer;
+#[path = "media/seats.rs"]
+mod seats;
 
 use peer::{AUDIO_SSRC, OPUS, Peer, Profile, VIDEO_SSRC, VP8, certificate, now};
 

@@ -203,8 +203,14 @@ impl Driver {
         let effects = self.body.handle(now, event);
         // First what may flow: a wish to stop is obeyed before anything is said.
         let state = self.body.state();
-        let outlook =
-            Outlook { wants: self.body.wants(), pan_deg: state.pan_deg, tilt_deg: state.tilt_deg, level: self.body.level() };
+        let has_pupil = self.body.has_pupil();
+        let outlook = Outlook {
+            wants: self.body.wants(),
+            has_pupil,
+            pan_deg: state.pan_deg,
+            tilt_deg: state.tilt_deg,
+            level: self.body.level(),
+        };
         self.outlook.send_if_modified(|before| {
             let changed = *before != outlook;
             *before = outlook;

@@ -5,6 +5,7 @@
 
 mod bridge;
 mod broker;
+mod grants;
 mod media;
 mod peer;
 mod rtp;
@@ -15,7 +16,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use protocol::control::{ControlMessage, VoiceLevel};
-use protocol::{Clock, Command, GrantMessage, Kind, Status};
+use protocol::{BridgeId, Clock, Command, Kind, Status};
 use tokio::sync::{Notify, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -25,6 +26,8 @@ use crate::config::Config;
 use crate::robot::Flow;
 
 pub(crate) use media::Sources;
+
+use grants::Grants;
 
 /// How long the radio may take to say goodbye.
 const FAREWELL: Duration = Duration::from_secs(2);
@@ -58,6 +61,8 @@ pub(crate) enum Heard {
 pub(crate) struct Outlook {
     /// What may be on.
     pub wants: Flow,
+    /// A pupil is here: not the time to change the bridge.
+    pub has_pupil: bool,
     /// Where the head points.
     pub pan_deg: f32,
     /// Where the head points.
@@ -110,12 +115,23 @@ impl Parts {
 
 /// What the parts of one radio share with each other.
 struct Wires {
-    grant: watch::Sender<Option<GrantMessage>>,
+    grants: watch::Sender<Grants>,
+    /// What hello says about bridges; said again when it changes.
+    standing: watch::Sender<Standing>,
     /// The grant at hand is no use: say hello again, so that the server sends a new one.
     ask: Notify,
     status: watch::Sender<Status>,
     shutdown: CancellationToken,
     tracker: TaskTracker,
+}
+
+/// Where the robot stands.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Standing {
+    /// The bridge that it is connected to.
+    bridge: Option<BridgeId>,
+    /// Those that it could not reach of late.
+    cannot_reach: Vec<BridgeId>,
 }
 
 /// A radio that is on.
@@ -134,7 +150,8 @@ impl Radio {
         let (control, control_queue) = mpsc::channel(CONTROL_QUEUE);
         let (publish, publish_queue) = mpsc::channel(PUBLISH_QUEUE);
         let wires = Arc::new(Wires {
-            grant: watch::Sender::new(None),
+            grants: watch::Sender::new(Grants::default()),
+            standing: watch::Sender::new(Standing::default()),
             ask: Notify::new(),
             status: watch::Sender::new(Status::Gone),
             shutdown: CancellationToken::new(),

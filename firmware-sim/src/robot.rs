@@ -241,6 +241,12 @@ impl Body {
         self.session.filter(|_| self.here)
     }
 
+    /// Whether a pupil is here.
+    #[must_use]
+    pub fn has_pupil(&self) -> bool {
+        self.here
+    }
+
     /// Whether the pupil's microphone is open, as the pupil's page says.
     #[must_use]
     pub fn is_talking(&self) -> bool {

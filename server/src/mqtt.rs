@@ -24,6 +24,7 @@ pub fn open(
         client_id: format!("server-{}", Uuid::now_v7().as_simple()),
         subscriptions: vec![Topic::SERVER_SHARED.to_owned(), Topic::SERVER_HELLO.to_owned()],
         will: None,
+        keep_alive: mqtt_link::KEEP_ALIVE,
         manual_ack: true,
     };
     Link::open(options, tasks, shutdown)

@@ -1,8 +1,10 @@
 //! May this connection be made, and until when? The signature, the address and the time to connect are checked by
 //! [`protocol::GrantVerifier`]; here are the rules of what the grant says.
 
+use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use protocol::{Act, DeviceId, Grant, Now, PlacementId, RobotId};
 
 /// What a publisher may do.
@@ -25,6 +27,8 @@ pub struct ViewPermit {
     pub device: Option<DeviceId>,
     /// Whether sound and control go to the robot.
     pub talk: bool,
+    /// When the server gave it, by the server's clock: what was withdrawn later than this is not permitted any more.
+    pub given_at: DateTime<Utc>,
     /// The session ends here, on the monotonic clock.
     pub until: Duration,
 }
@@ -67,7 +71,44 @@ impl ViewPermit {
         }
         let placement = grant.placement.ok_or(GrantRule::NoPlacement)?;
         let until = last_moment(now, grant)?;
-        Ok(Self { robot: grant.robot, placement, device: grant.device, talk: grant.talk, until })
+        Ok(Self { robot: grant.robot, placement, device: grant.device, talk: grant.talk, given_at: grant.nbf, until })
+    }
+}
+
+/// Placements whose permission the server withdrew.
+///
+/// Both moments are the server's: when it signed a grant, and when it withdrew. So a permission given anew afterwards counts,
+/// and no clock of ours is asked.
+#[derive(Clone, Debug, Default)]
+pub struct Withdrawn {
+    at: HashMap<PlacementId, DateTime<Utc>>,
+    order: VecDeque<PlacementId>,
+}
+
+/// Placements remembered as withdrawn; of more, the oldest is forgotten. Grants are accepted for minutes, so that is days too late.
+pub const MOST_WITHDRAWN: usize = 10_000;
+
+impl Withdrawn {
+    /// The server withdrew at `at` what it gave `placement`.
+    pub fn withdraw(&mut self, placement: PlacementId, at: DateTime<Utc>) {
+        match self.at.get_mut(&placement) {
+            Some(known) => *known = at.max(*known),
+            None => {
+                if self.order.len() >= MOST_WITHDRAWN
+                    && let Some(oldest) = self.order.pop_front()
+                {
+                    self.at.remove(&oldest);
+                }
+                self.at.insert(placement, at);
+                self.order.push_back(placement);
+            }
+        }
+    }
+
+    /// Whether `permit` was withdrawn after it was given.
+    #[must_use]
+    pub fn covers(&self, permit: &ViewPermit) -> bool {
+        self.at.get(&permit.placement).is_some_and(|at| permit.given_at <= *at)
     }
 }
 
@@ -81,7 +122,7 @@ fn last_moment(now: Now, grant: &Grant) -> Result<Duration, GrantRule> {
 
 #[cfg(test)]
 mod tests {
-    use chrono::{DateTime, TimeDelta, Utc};
+    use chrono::TimeDelta;
     use protocol::BridgeId;
 
     use super::*;
@@ -117,6 +158,26 @@ mod tests {
         assert_eq!(ViewPermit::from_grant(now(), &view), Err(GrantRule::Over));
         let publish = grant(Act::Publish, now().utc - TimeDelta::seconds(1));
         assert_eq!(PublishPermit::from_grant(now(), &publish), Err(GrantRule::Over));
+    }
+
+    #[test]
+    fn what_was_withdrawn_stays_so_and_a_new_permission_counts() {
+        let given = |seconds| Grant {
+            nbf: now().utc + TimeDelta::seconds(seconds),
+            ..grant(Act::View, now().utc + TimeDelta::hours(1))
+        };
+        let placement = PlacementId::new();
+        let permit = |seconds| ViewPermit::from_grant(now(), &Grant { placement: Some(placement), ..given(seconds) }).unwrap();
+        let mut withdrawn = Withdrawn::default();
+        assert!(!withdrawn.covers(&permit(0)));
+        withdrawn.withdraw(placement, now().utc + TimeDelta::seconds(5));
+        withdrawn.withdraw(placement, now().utc + TimeDelta::seconds(2));
+        assert!(withdrawn.covers(&permit(0)) && withdrawn.covers(&permit(5)));
+        assert!(!withdrawn.covers(&permit(6)), "given afterwards");
+        for _ in 0..2 * MOST_WITHDRAWN {
+            withdrawn.withdraw(PlacementId::new(), now().utc);
+        }
+        assert!(withdrawn.at.len() <= MOST_WITHDRAWN && withdrawn.order.len() <= MOST_WITHDRAWN);
     }
 
     #[test]

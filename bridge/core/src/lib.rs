@@ -13,14 +13,18 @@
 //! |---|---|---|
 //! | [`session::Session`] | admitted → live ⇄ interrupted → ended | leaving, grace, grant's end, shutdown |
 //! | [`presence::Ledger`] | nothing → interval n → nothing → interval n + 1 … | the session's end |
+//! | [`clock::Measure`] | nothing → server time as a function of our monotonic clock | never; a better exchange replaces it |
+//! | [`backlog::Backlog`] | empty → holds what the disk does not take → empty | the disk takes it |
 //! | [`outbox::Queue`] | waiting → sent → acknowledged (and back to waiting) | the server's acknowledgement |
 //!
 //! Invariants, each with a test:
 //! - A robot has at most one publisher and at most one session; a session has at most one leg.
-//! - Intervals of a session do not overlap, `until - from` is `span_ms`, and their spans add up to the total that its end states.
+//! - Intervals of a session do not overlap on the monotonic clock, and their spans add up to the total that its end states.
 //! - A session that nobody ever connected leaves no fact behind; every other one leaves exactly one `Ended`.
 //! - What was recorded never becomes less: facts are absolute and only grow.
 
+pub mod backlog;
+pub mod clock;
 pub mod grant;
 pub mod offer;
 pub mod outbox;

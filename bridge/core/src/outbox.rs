@@ -120,6 +120,12 @@ impl Queue {
         self.connected = false;
     }
 
+    /// Every row has another number now: what was under way is forgotten and taken from disk again.
+    pub fn start_anew(&mut self) {
+        self.cursor = 0;
+        self.window.clear();
+    }
+
     /// How many new rows may be taken from disk now, and after which number.
     #[must_use]
     pub fn room(&self) -> Option<(u64, usize)> {

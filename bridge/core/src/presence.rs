@@ -4,14 +4,17 @@
 //! report comes, the second is held back. So a pupil whose network died is not credited with what was sent into the void, and one
 //! whose reports come late loses nothing. A held second that no report confirms in time is dropped.
 //!
-//! Lengths are monotonic time; civil time only says where an interval begins, and `until` is `from` plus the length. It knows
-//! nothing of sessions, graces or messages: `session.rs` decides what to say when.
+//! Lengths are monotonic time; civil time only says where an interval begins, and beside it stands how far that clock was ahead of the
+//! server's: position is `from` minus that offset, length is the span, and a step of civil time within an interval changes neither.
+//! It knows nothing of sessions, graces or messages: `session.rs` decides what to say when.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use protocol::{Active, ClosedBy, Now, Tier};
+
+use crate::clock::Estimate;
 
 /// A held second with a picture is dropped when no report came for this long.
 pub const CONFIRM_WITHIN: Duration = Duration::from_secs(3);
@@ -25,6 +28,8 @@ const MOVING_HOLDS: Duration = Duration::from_secs(3);
 const STILL_HOLDS: Duration = Duration::from_secs(10);
 /// Lines further apart are not one run: the machine stood still, or the line in between was lost with others.
 const LONGEST_SECOND: Duration = Duration::from_secs(3);
+/// Neighbours whose positions differ by less than this adjoin: clocks drift, and what is known of them becomes better.
+const ADJOINS: TimeDelta = TimeDelta::seconds(1);
 /// What a line stands for when none came shortly before it.
 const ONE_SECOND: Duration = Duration::from_secs(1);
 /// One packet of speech.
@@ -50,21 +55,19 @@ pub struct Interval {
     pub n: u32,
     /// What was received.
     pub tier: Tier,
-    /// First instant.
+    /// First instant, by the civil clock.
     pub from: DateTime<Utc>,
+    /// One past the last instant, by the civil clock at that moment.
+    pub until: DateTime<Utc>,
     /// Length so far, by the monotonic clock.
     pub span: Duration,
+    /// How far the civil clock was ahead of the server's at `from`, in milliseconds. Once known, it stays.
+    pub clock_offset_ms: Option<i64>,
     /// What the pupil did in it.
     pub active: Active,
 }
 
 impl Interval {
-    /// One past the last instant.
-    #[must_use]
-    pub fn until(&self) -> DateTime<Utc> {
-        self.from + TimeDelta::from_std(self.span).unwrap_or(TimeDelta::MAX)
-    }
-
     /// Length in whole milliseconds: what is said on the wire and summed.
     #[must_use]
     pub fn span_ms(&self) -> u64 {
@@ -98,19 +101,33 @@ pub struct Ledger {
     waiting: Active,
     intervals: u32,
     closed_ms: u64,
+    clock: Option<Estimate>,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Open {
     interval: Interval,
+    /// Where it begins, monotonic.
+    start: Duration,
     /// Where it ends, monotonic.
     end: Duration,
 }
 
 #[derive(Clone, Copy, Debug)]
 enum Held {
-    Delivered { tier: Tier, start: Duration, end: Duration, from: DateTime<Utc>, spoke_ms: u64 },
+    Delivered(Delivered),
     Gap,
+}
+
+/// Time in which something reached the pupil, on both clocks.
+#[derive(Clone, Copy, Debug)]
+struct Delivered {
+    tier: Tier,
+    start: Duration,
+    end: Duration,
+    from: DateTime<Utc>,
+    until: DateTime<Utc>,
+    spoke_ms: u64,
 }
 
 impl Ledger {
@@ -128,11 +145,22 @@ impl Ledger {
             waiting: Active::default(),
             intervals: 0,
             closed_ms: 0,
+            clock: None,
         }
     }
 
-    /// Media can flow from now on: the first second begins here.
+    /// What is known of the server's time now. An interval that is open and has no offset yet gets the one of its first instant.
+    pub fn measured(&mut self, clock: Estimate) {
+        self.clock = Some(clock);
+        if let Some(Open { interval, start, .. }) = &mut self.open {
+            interval.clock_offset_ms.get_or_insert_with(|| clock.offset_ms(*start, interval.from));
+        }
+    }
+
+    /// Media can flow from now on, on a new leg or after silence: the first second begins here, and a report that comes now says
+    /// nothing about what was sent before.
     pub fn start(&mut self, now: Now) {
+        self.held.clear();
         self.last_line = Some(now.monotonic);
         self.last_report = Some(now.monotonic);
     }
@@ -155,7 +183,7 @@ impl Ledger {
                 let from = now.utc - TimeDelta::from_std(length).unwrap_or_default();
                 let length_ms = u64::try_from(length.as_millis()).unwrap_or(u64::MAX);
                 let spoke_ms = (u64::from(sample.voice) * VOICE_PACKET_MS * u64::from(self.pace)).min(length_ms);
-                self.held.push_back(Held::Delivered { tier, start, end, from, spoke_ms });
+                self.held.push_back(Held::Delivered(Delivered { tier, start, end, from, until: now.utc, spoke_ms }));
             }
             Some(_) => {}
             None => self.held.push_back(Held::Gap),
@@ -178,9 +206,7 @@ impl Ledger {
         while let Some(held) = self.held.pop_front() {
             match held {
                 Held::Gap => changes.extend(self.close(ClosedBy::Interruption)),
-                Held::Delivered { tier, start, end, from, spoke_ms } => {
-                    self.append(tier, start, end, from, spoke_ms, &mut changes)
-                }
+                Held::Delivered(delivered) => self.append(delivered, &mut changes),
             }
         }
         changes
@@ -217,6 +243,12 @@ impl Ledger {
         self.closed_ms
     }
 
+    /// Sum of the lengths of all, the open one as far as it is confirmed.
+    #[must_use]
+    pub fn confirmed_ms(&self) -> u64 {
+        self.closed_ms + self.open().map_or(0, Interval::span_ms)
+    }
+
     fn tier(&mut self, at: Duration, sample: Sample) -> Option<Tier> {
         if sample.video == 0 && sample.audio == 0 {
             return None;
@@ -240,49 +272,67 @@ impl Ledger {
 
     fn is_in(&self, tier: Tier) -> bool {
         let held = self.held.iter().rev().find_map(|held| match held {
-            Held::Delivered { tier, .. } => Some(*tier),
+            Held::Delivered(delivered) => Some(delivered.tier),
             Held::Gap => None,
         });
         held.or(self.open().map(|open| open.tier)) == Some(tier)
     }
 
-    fn append(
-        &mut self,
-        tier: Tier,
-        start: Duration,
-        end: Duration,
-        from: DateTime<Utc>,
-        spoke_ms: u64,
-        changes: &mut Vec<Change>,
-    ) {
-        let mut begins = from;
-        if let Some(open) = &mut self.open {
+    fn append(&mut self, delivered: Delivered, changes: &mut Vec<Change>) {
+        let Delivered { tier, start, end, mut from, until, spoke_ms } = delivered;
+        let mut clock_offset_ms = self.clock.map(|clock| clock.offset_ms(start, from));
+        if let Some(open) = self.open.as_mut() {
             let adjoins = open.end == start;
             if adjoins && open.interval.tier == tier {
                 open.end = end;
+                open.interval.until = until;
                 open.interval.span += end.saturating_sub(start);
                 open.interval.active.spoke_ms += spoke_ms;
                 changes.push(Change::Grew);
                 return;
             }
-            if adjoins && (from - open.interval.until()).abs() < TimeDelta::seconds(1) {
-                // Civil time drifts by milliseconds against the monotonic clock; neighbours neither overlap nor leave a crack.
-                begins = open.interval.until();
+            let before = open.interval;
+            if adjoins {
+                (from, clock_offset_ms) = self.adjoining(before, start, from, clock_offset_ms);
             }
             changes.extend(self.close(if adjoins { ClosedBy::TierChange } else { ClosedBy::Interruption }));
         }
         self.intervals += 1;
         let mut active = std::mem::take(&mut self.waiting);
         active.spoke_ms += spoke_ms;
-        let interval = Interval { n: self.intervals, tier, from: begins, span: end.saturating_sub(start), active };
-        self.open = Some(Open { interval, end });
+        let span = end.saturating_sub(start);
+        let interval = Interval { n: self.intervals, tier, from, until, span, clock_offset_ms, active };
+        self.open = Some(Open { interval, start, end });
         changes.push(Change::Opened);
+    }
+
+    /// Where an interval begins that follows `before` without a pause: they neither overlap nor leave a crack, unless a clock stepped.
+    fn adjoining(
+        &self,
+        before: Interval,
+        start: Duration,
+        mut from: DateTime<Utc>,
+        mut offset_ms: Option<i64>,
+    ) -> (DateTime<Utc>, Option<i64>) {
+        let nearly = ADJOINS * i32::try_from(self.pace).unwrap_or(i32::MAX);
+        if (from - before.until).abs() < nearly {
+            from = before.until;
+            offset_ms = self.clock.map(|clock| clock.offset_ms(start, from));
+        }
+        if let (Some(then), Some(now)) = (before.clock_offset_ms, offset_ms) {
+            let span = TimeDelta::from_std(before.span).unwrap_or(TimeDelta::MAX);
+            let exact = (from - (before.from - TimeDelta::milliseconds(then) + span)).num_milliseconds();
+            if (exact - now).unsigned_abs() < nearly.num_milliseconds().unsigned_abs() {
+                offset_ms = Some(exact);
+            }
+        }
+        (from, offset_ms)
     }
 
     fn drop_unconfirmed(&mut self, at: Duration) -> Vec<Change> {
         // Sound alone is reported on more rarely.
-        let limit = match self.held.iter().find(|held| matches!(held, Held::Delivered { .. })) {
-            Some(Held::Delivered { tier: Tier::Audio, .. }) => CONFIRM_SOUND_WITHIN,
+        let limit = match self.held.iter().find(|held| matches!(held, Held::Delivered(_))) {
+            Some(Held::Delivered(Delivered { tier: Tier::Audio, .. })) => CONFIRM_SOUND_WITHIN,
             Some(_) => CONFIRM_WITHIN,
             // Nothing but gaps: no report can make a second of them.
             None => Duration::ZERO,

@@ -6,11 +6,13 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use protocol::control::Control;
-use protocol::{EndReason, EventKind, EventMessage, LegQuality, LinkMessage, Now, RobotId, SessionId};
+use protocol::{EndReason, EventKind, EventMessage, LegQuality, LinkMessage, Now, PlacementId, RobotId, SessionId};
 
 use crate::Leg;
-use crate::grant::{PublishPermit, ViewPermit};
+use crate::clock::Estimate;
+use crate::grant::{PublishPermit, ViewPermit, Withdrawn};
 use crate::presence::Sample;
 use crate::session::{Deed, Effect, Event, Parting, Record, Session};
 
@@ -46,6 +48,9 @@ pub enum Refusal {
     /// As many robots as the bridge serves.
     #[error("this bridge serves as many robots as it may: ask for a higher limit, or use another bridge")]
     Full,
+    /// The server withdrew the permission.
+    #[error("this permission was withdrawn: please ask your teacher, or the person who set up this tablet")]
+    Withdrawn,
     /// The session ended while the connection was being made.
     #[error("the visit ended meanwhile: please join again")]
     Over,
@@ -104,6 +109,8 @@ pub enum Command {
 pub struct Roster {
     limits: Limits,
     seats: BTreeMap<RobotId, Seat>,
+    withdrawn: Withdrawn,
+    clock: Option<Estimate>,
 }
 
 #[derive(Debug, Default)]
@@ -135,7 +142,7 @@ impl Roster {
     /// Nobody is here.
     #[must_use]
     pub fn new(limits: Limits) -> Self {
-        Self { limits, seats: BTreeMap::new() }
+        Self { limits, seats: BTreeMap::new(), withdrawn: Withdrawn::default(), clock: None }
     }
 
     /// Whether a publisher of `robot` finds a place.
@@ -165,8 +172,11 @@ impl Roster {
     /// Whether the holder of `permit` may view now. Keeps the seat for them, under a new session or the one that goes on.
     ///
     /// # Errors
-    /// Someone else is there, or no robot is; with what to report about it.
+    /// The permission was withdrawn, someone else is there, or no robot is; with what to report about it.
     pub fn admit(&mut self, now: Now, permit: ViewPermit) -> Result<Admission, (Refusal, Vec<Command>)> {
+        if self.withdrawn.covers(&permit) {
+            return Err((Refusal::Withdrawn, Vec::new()));
+        }
         let Limits { grace, pace, .. } = self.limits;
         let Some(seat) = self.seats.get_mut(&permit.robot) else { return Err((Refusal::RobotAway, Vec::new())) };
         if let Some(session) = &seat.session {
@@ -188,15 +198,23 @@ impl Roster {
             return Err((Refusal::RobotAway, Vec::new()));
         }
         let session = SessionId::new();
-        seat.session = Some(Session::admit(now, session, permit, grace, pace));
+        let mut visit = Session::admit(now, session, permit, grace, pace);
+        if let Some(clock) = self.clock {
+            visit.handle(now, Event::Measured(clock));
+        }
+        seat.session = Some(visit);
         Ok(Admission { session, permit })
     }
 
     /// An admitted viewer's offer was answered with `leg`.
     ///
     /// # Errors
-    /// [`Refusal::Over`]: the session ended meanwhile, or a newer leg has joined it. Close the leg.
+    /// [`Refusal::Over`]: the session ended meanwhile, or a newer leg has joined it. [`Refusal::Withdrawn`]: so was the permission.
+    /// Close the leg.
     pub fn joined(&mut self, now: Now, admission: Admission, leg: Leg) -> Result<Vec<Command>, Refusal> {
+        if self.withdrawn.covers(&admission.permit) {
+            return Err(Refusal::Withdrawn);
+        }
         let robot = admission.permit.robot;
         let seat = self.seats.get_mut(&robot).ok_or(Refusal::Over)?;
         let session = seat.session.as_ref().ok_or(Refusal::Over)?;
@@ -299,6 +317,28 @@ impl Roster {
         let current = self.seats.get(&robot).and_then(|seat| seat.session.as_ref()).map(|session| session.visit().session);
         if current == Some(session) {
             self.session_event(now, robot, Event::PupilLeft, &mut commands);
+            self.tidy(robot);
+        }
+        commands
+    }
+
+    /// More is known about the server's time: every visit hears of it.
+    pub fn measured(&mut self, now: Now, clock: Estimate) {
+        self.clock = Some(clock);
+        for session in self.seats.values_mut().filter_map(|seat| seat.session.as_mut()) {
+            // Only noted: nothing follows from it before the next fact.
+            session.handle(now, Event::Measured(clock));
+        }
+    }
+
+    /// The server withdrew, at `at` by its clock, what it gave `placement`: its visit ends now, and what was given before counts no more.
+    pub fn withdraw(&mut self, now: Now, placement: PlacementId, at: DateTime<Utc>) -> Vec<Command> {
+        self.withdrawn.withdraw(placement, at);
+        let mut commands = Vec::new();
+        let is_theirs = |seat: &Seat| seat.session.as_ref().is_some_and(|session| session.visit().placement == placement);
+        let robots: Vec<_> = self.seats.iter().filter(|(_, seat)| is_theirs(seat)).map(|(robot, _)| *robot).collect();
+        for robot in robots {
+            self.session_event(now, robot, Event::Revoked, &mut commands);
             self.tidy(robot);
         }
         commands

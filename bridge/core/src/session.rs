@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! admitted ──connected──► live ⇄ interrupted ──grace over──► ended (PupilLost, RobotLost)
-//!     │                     └── left, grant over, shutdown ──► ended
+//!     │                     └── left, grant over, revoked, shutdown ──► ended
 //!     └── never connected: forgotten, no fact
 //! ```
 //!
@@ -14,11 +14,16 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use protocol::{ClosedBy, DeviceId, EndReason, EventKind, Now, PlacementId, PresenceMessage, RobotId, SessionId, Tier};
 
+use crate::clock::Estimate;
 use crate::grant::ViewPermit;
 use crate::presence::{Change, Interval, Ledger, Sample};
 
-/// The open interval is remembered this often, so that a killed bridge loses no more.
+/// A visit is remembered at least this often, media or not, so that a killed bridge knows when it was last there.
 pub const CHECKPOINT_EVERY: Duration = Duration::from_secs(5);
+/// What is confirmed is remembered as soon as there is more of it than this; of sound alone, for whose reports more has to wait, at
+/// once. With what waits for its report and the second that passes, this is what a killed bridge loses: the sum is in the bridge's
+/// DESIGN.md.
+pub const UNREMEMBERED_MOST: Duration = Duration::from_millis(1500);
 /// The open interval is told to the server this often, besides at each change.
 pub const EMIT_EVERY: Duration = Duration::from_secs(30);
 /// Turns of the head closer together than this are one turn.
@@ -82,8 +87,12 @@ pub enum Event {
     RobotAway,
     /// The second that just passed.
     Second(Sample),
+    /// More is known about the server's time.
+    Measured(Estimate),
     /// The pupil did something.
     Did(Deed),
+    /// The server withdrew the permission.
+    Revoked,
     /// The bridge stops.
     Shutdown,
     /// [`Session::deadline`] has come.
@@ -146,7 +155,7 @@ impl Checkpoint {
             total_ms += open.span_ms();
             facts.push(interval_fact(self.visit, open, Some(ClosedBy::Recovery)));
         }
-        let at = self.open.map_or(self.at, |open| open.until());
+        let at = self.open.map_or(self.at, |open| open.until);
         facts.push(ended_fact(self.visit, at, EndReason::Recovery, self.intervals, total_ms));
         facts
     }
@@ -167,6 +176,8 @@ pub struct Session {
     last_look: Option<Duration>,
     ledger: Ledger,
     recorded_at: Duration,
+    recorded_ms: u64,
+    pace: u32,
     emitted_at: Duration,
     ended: bool,
 }
@@ -194,6 +205,8 @@ impl Session {
             last_look: None,
             ledger: Ledger::new(pace),
             recorded_at: now.monotonic,
+            recorded_ms: 0,
+            pace: pace.max(1),
             emitted_at: now.monotonic,
             ended: false,
         }
@@ -233,7 +246,7 @@ impl Session {
             Side::Away { since } => Some(since + self.grace),
             Side::Here => None,
         };
-        let checkpoint = self.joined.then(|| self.recorded_at + CHECKPOINT_EVERY);
+        let checkpoint = self.joined.then(|| self.recorded_at + CHECKPOINT_EVERY * self.pace);
         [Some(self.until), grace_ends(self.pupil), grace_ends(self.robot), checkpoint].into_iter().flatten().min()
     }
 
@@ -253,7 +266,10 @@ impl Session {
                 }
                 self.pupil_is_back(&mut effects);
             }
-            Event::PupilBack => self.pupil_is_back(&mut effects),
+            Event::PupilBack => {
+                self.ledger.start(now);
+                self.pupil_is_back(&mut effects);
+            }
             Event::PupilSilent => {
                 let changes = self.ledger.interrupt();
                 self.apply(now, changes, &mut effects);
@@ -290,8 +306,13 @@ impl Session {
                 let changes = self.ledger.second(now, sample);
                 self.apply(now, changes, &mut effects);
             }
+            Event::Measured(clock) => {
+                self.ledger.measured(clock);
+                return effects;
+            }
             Event::Did(deed) => self.count(now, deed),
             Event::PupilLeft => self.end(now, EndReason::Left, &mut effects),
+            Event::Revoked => self.end(now, EndReason::Revoked, &mut effects),
             Event::Shutdown => self.end(now, EndReason::Shutdown, &mut effects),
             Event::Tick => {}
         }
@@ -315,7 +336,7 @@ impl Session {
             self.end(now, EndReason::GrantEnded, effects);
         } else if let Some((_, reason)) = lost.first() {
             self.end(now, *reason, effects);
-        } else if self.joined && now.monotonic >= self.recorded_at + CHECKPOINT_EVERY {
+        } else if self.joined && now.monotonic >= self.recorded_at + CHECKPOINT_EVERY * self.pace {
             effects.push(self.record(now, Vec::new()));
         }
     }
@@ -373,13 +394,16 @@ impl Session {
         {
             facts.push(interval_fact(self.visit, open, None));
         }
-        if !facts.is_empty() {
+        let unremembered = Duration::from_millis(self.ledger.confirmed_ms().saturating_sub(self.recorded_ms));
+        let most = if self.tier() == Some(Tier::Audio) { Duration::ZERO } else { UNREMEMBERED_MOST * self.pace };
+        if !facts.is_empty() || unremembered > most {
             effects.push(self.record(now, facts));
         }
     }
 
     fn record(&mut self, now: Now, facts: Vec<PresenceMessage>) -> Effect {
         self.recorded_at = now.monotonic;
+        self.recorded_ms = self.ledger.confirmed_ms();
         if !facts.is_empty() {
             self.emitted_at = now.monotonic;
         }
@@ -422,9 +446,9 @@ fn interval_fact(visit: Visit, interval: &Interval, closed_by: Option<ClosedBy>)
         n: interval.n,
         tier: interval.tier,
         from: interval.from,
-        until: interval.until(),
+        until: interval.until,
         span_ms: interval.span_ms(),
-        clock_offset_ms: None,
+        clock_offset_ms: interval.clock_offset_ms,
         active: interval.active,
         closed_by,
     }

@@ -33,7 +33,8 @@ pub const IN_FLIGHT: u16 = 100;
 /// A publish that has no PUBACK by then counts as failed.
 pub const PUBLISH_TIMEOUT: Duration = Duration::from_secs(10);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-const KEEP_ALIVE_S: u16 = 20;
+/// The usual [`Options::keep_alive`].
+pub const KEEP_ALIVE: Duration = Duration::from_secs(20);
 const CONTENT_TYPE: &str = "application/json";
 
 /// What to connect to, and as whom.
@@ -47,6 +48,8 @@ pub struct Options {
     pub subscriptions: Vec<String>,
     /// What the broker says for us, retained, if the connection breaks.
     pub will: Option<(Topic, Vec<u8>)>,
+    /// A broker that hears nothing for one and a half of this says the will; whole seconds.
+    pub keep_alive: Duration,
     /// `true`: PUBACK only by [`Link::ack`]. `false`: at once.
     pub manual_ack: bool,
 }
@@ -198,7 +201,7 @@ fn mqtt_options(options: &Options) -> Result<MqttOptions, ConfigError> {
     mqtt.set_credentials(options.config.username.clone(), options.config.read_password()?.into_bytes());
     mqtt.set_clean_start(true);
     mqtt.set_session_expiry_interval(Some(0));
-    mqtt.set_keep_alive(KEEP_ALIVE_S);
+    mqtt.set_keep_alive(u16::try_from(options.keep_alive.as_secs()).unwrap_or(u16::MAX).max(1));
     mqtt.set_connect_timeout(CONNECT_TIMEOUT);
     mqtt.set_receive_maximum(Some(RECEIVE_MAXIMUM));
     // Room for the largest payload that is read, its topic and its properties; beyond it the broker drops the message.

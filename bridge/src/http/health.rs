@@ -1,5 +1,6 @@
 //! `/bridge/health/live`: the process runs. `/bridge/health/ready`: it can do its work now, and if not, why.
 //!
+//! Whoever asks reads what the tasks noted about themselves and causes no work: the page is open to anybody.
 //! A broker that is away is told but does not make the bridge unready: it keeps relaying, and the outbox keeps the facts.
 
 use std::sync::Arc;
@@ -8,17 +9,16 @@ use std::time::Duration;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
+use chrono::{DateTime, Utc};
 use serde::Serialize;
-
-use crate::media::{LegId, MediaError};
 
 use super::Shared;
 
-/// Credentials of an ICE restart for a leg that does not exist: a thread that answers "gone" is alive.
-const PROBE: &str = "a=ice-ufrag:probe\r\na=ice-pwd:probeprobeprobeprobeprobe\r\n";
-
 /// A driver that took no turn for this long hangs.
 const DRIVER_HANGS: Duration = Duration::from_secs(10);
+
+/// Facts that wait longer than this are worth a warning.
+const WAITS_LONG: Duration = Duration::from_secs(30);
 
 #[derive(Serialize)]
 pub(super) struct Live {
@@ -48,7 +48,7 @@ struct Media {
 struct Outbox {
     waiting: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
-    oldest: Option<chrono::DateTime<chrono::Utc>>,
+    oldest: Option<DateTime<Utc>>,
     full_pct: u64,
 }
 
@@ -70,7 +70,7 @@ pub(super) async fn ready(State(shared): State<Arc<Shared>>) -> (StatusCode, Jso
         reasons.push("sessions are not being served: restart the bridge".to_owned());
     }
     let threads = shared.engine.local_addresses().len();
-    let silent = silent_threads(&shared, threads).await;
+    let silent = shared.status.silent_threads();
     if silent > 0 {
         reasons.push(format!("{silent} of {threads} media threads do not answer: restart the bridge"));
     }
@@ -86,6 +86,10 @@ pub(super) async fn ready(State(shared): State<Arc<Shared>>) -> (StatusCode, Jso
     if !connected {
         warnings.push("the broker is not connected: relaying goes on, and facts wait in the outbox".to_owned());
     }
+    let is_old = |oldest: DateTime<Utc>| (now.utc - oldest).to_std().is_ok_and(|age| age >= WAITS_LONG * shared.clock.speed());
+    if outbox.oldest.is_some_and(is_old) {
+        warnings.push(outbox.in_words());
+    }
     let (robots, sessions) = shared.status.counts();
     let (status, name) =
         if reasons.is_empty() { (StatusCode::OK, "ready") } else { (StatusCode::SERVICE_UNAVAILABLE, "not ready") };
@@ -98,11 +102,4 @@ pub(super) async fn ready(State(shared): State<Arc<Shared>>) -> (StatusCode, Jso
         broker: Broker { connected },
     };
     (status, Json(body))
-}
-
-/// How many media threads do not answer. The leg numbers from the top down fall on each thread once.
-async fn silent_threads(shared: &Shared, threads: usize) -> usize {
-    let legs = (0..threads as u64).map(|thread| LegId(u64::MAX - thread));
-    let answers = futures_util::future::join_all(legs.map(|leg| shared.engine.trickle(leg, PROBE.to_owned()))).await;
-    answers.iter().filter(|answer| !matches!(answer, Err(MediaError::Gone))).count()
 }

@@ -134,6 +134,7 @@ impl From<Refusal> for Problem {
         match refusal {
             Refusal::InUse => Self::new(StatusCode::CONFLICT, "robot-in-use", detail),
             Refusal::RobotAway => Self::new(StatusCode::CONFLICT, "robot-away", detail).retry_after(2),
+            Refusal::Withdrawn => Self::new(StatusCode::FORBIDDEN, "permission-withdrawn", detail),
             Refusal::Over => Self::new(StatusCode::CONFLICT, "visit-over", detail).retry_after(1),
             Refusal::Full => Self::new(StatusCode::SERVICE_UNAVAILABLE, "full", detail).retry_after(30),
         }

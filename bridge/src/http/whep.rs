@@ -40,7 +40,7 @@ async fn view(shared: Arc<Shared>, robot: &str, request: Request) -> Result<Resp
 }
 
 async fn answer(shared: Arc<Shared>, robot: RobotId, offered: Offered) -> Result<Response, Problem> {
-    let permit = ViewPermit::from_grant(shared.clock.now(), &offered.grant)?;
+    let permit = ViewPermit::from_grant(shared.now(), &offered.grant)?;
     let admission = shared.driver.admit(permit).await??;
     let talk = if permit.talk { Talk::Forward } else { Talk::Refuse };
     let answer = match shared.engine.subscribe(robot, offered.sdp, talk).await {

@@ -38,7 +38,7 @@ async fn publish(shared: Arc<Shared>, robot: &str, request: Request) -> Result<R
 }
 
 async fn answer(shared: Arc<Shared>, robot: RobotId, offered: Offered) -> Result<Response, Problem> {
-    let permit = PublishPermit::from_grant(shared.clock.now(), &offered.grant)?;
+    let permit = PublishPermit::from_grant(shared.now(), &offered.grant)?;
     shared.driver.may_publish(robot).await??;
     let answer = shared.engine.publish(robot, offered.sdp).await?;
     let leg = answer.leg;

@@ -44,6 +44,7 @@ pub(super) enum Command {
     Close { leg: LegId },
     Text { leg: LegId, text: String },
     KeyFrame { robot: RobotId },
+    Ping { reply: oneshot::Sender<()> },
     Stop { reply: oneshot::Sender<()> },
 }
 
@@ -195,7 +196,13 @@ impl Worker {
         for _ in 0..MAX_COMMANDS {
             match self.commands.try_recv() {
                 Ok(Command::Add { robot, party, talk, offer, reply }) => {
-                    let _ = reply.send(self.hub.add(robot, party, talk, *offer, now));
+                    // Nobody waits any more: the leg would have no owner, and its predecessor would be gone for nothing.
+                    if reply.is_closed() {
+                        continue;
+                    }
+                    if let Err(Ok(answer)) = reply.send(self.hub.add(robot, party, talk, *offer, now)) {
+                        self.hub.close(answer.leg, super::Why::Asked, now);
+                    }
                 }
                 Ok(Command::Restart { leg, remote, reply }) => {
                     let _ = reply.send(self.hub.restart(leg, remote));
@@ -203,6 +210,7 @@ impl Worker {
                 Ok(Command::Close { leg }) => self.hub.close(leg, super::Why::Asked, now),
                 Ok(Command::Text { leg, text }) => self.hub.send_text(leg, text, now),
                 Ok(Command::KeyFrame { robot }) => self.hub.want_key_frame(robot, now),
+                Ok(Command::Ping { reply }) => drop(reply.send(())),
                 Ok(Command::Stop { reply }) => return Going::Stop(Some(reply)),
                 Err(TryRecvError::Empty) => break,
                 Err(TryRecvError::Disconnected) => return Going::Stop(None),

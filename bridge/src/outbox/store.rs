@@ -2,13 +2,13 @@
 //!
 //! The only file that the bridge writes. `synchronous=FULL`: what was recorded survives a power cut.
 
-use std::ops::RangeInclusive;
 use std::path::Path;
 use std::time::Duration;
 
+use bridge_core::outbox::Acked;
 use bridge_core::presence::Interval;
 use bridge_core::session::{Checkpoint, Visit};
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use protocol::{Active, Kind, PlacementId, PresenceMessage, RobotId, SessionId, Tier};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{Sqlite, Transaction};
@@ -45,6 +45,19 @@ pub enum StoreError {
 pub struct Store {
     pool: SqlitePool,
     epoch: Uuid,
+}
+
+/// What an acknowledgement came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Acknowledged {
+    /// What the server has committed is deleted.
+    Deleted(u64),
+    /// The server has numbers that this file never gave: it is an older copy. Nothing was deleted; everything that waits has new numbers
+    /// in a new epoch.
+    Renewed {
+        /// How many messages wait.
+        waiting: u64,
+    },
 }
 
 /// A message to send.
@@ -153,20 +166,42 @@ impl Store {
             .collect())
     }
 
-    /// Deletes what the server has committed.
+    /// Takes the server's acknowledgement of the present epoch.
+    ///
+    /// It deletes what is committed, unless the file was put back to an earlier state (a restored copy): then numbers are given a second
+    /// time, and the server's word on them is about other messages. That shows in a number that was not given or not sent yet.
     ///
     /// # Errors
     /// The disk.
-    pub async fn delete(&self, committed: &[RangeInclusive<u64>]) -> Result<u64, StoreError> {
-        let mut deleted = 0;
+    pub async fn acknowledge(&mut self, acked: &Acked) -> Result<Acknowledged, StoreError> {
+        let through = signed(acked.through);
         let mut tx = self.pool.begin().await?;
-        for range in committed {
-            let (low, high) = (signed(*range.start()), signed(*range.end()));
-            let done = sqlx::query!("DELETE FROM message WHERE seq BETWEEN $1 AND $2", low, high).execute(&mut *tx).await?;
-            deleted += done.rows_affected();
+        let next_seq = sqlx::query_scalar!(r#"SELECT next_seq AS "next_seq!" FROM outbox"#).fetch_one(&mut *tx).await?;
+        let unsent = sqlx::query_scalar!(r#"SELECT seq AS "seq!" FROM message WHERE seq <= $1 AND sent_at IS NULL"#, through)
+            .fetch_all(&mut *tx)
+            .await?;
+        if through < next_seq && !unsent.into_iter().any(|seq| acked.covers(unsigned(seq))) {
+            let mut deleted = 0;
+            for range in acked.committed() {
+                let (low, high) = (signed(*range.start()), signed(*range.end()));
+                let done = sqlx::query!("DELETE FROM message WHERE seq BETWEEN $1 AND $2", low, high).execute(&mut *tx).await?;
+                deleted += done.rows_affected();
+            }
+            tx.commit().await?;
+            return Ok(Acknowledged::Deleted(deleted));
         }
+        let rows = sqlx::query_scalar!(r#"SELECT seq AS "seq!" FROM message ORDER BY seq"#).fetch_all(&mut *tx).await?;
+        let mut next_seq = 1;
+        for old in &rows {
+            // Never over another row: numbers only become smaller, in order.
+            sqlx::query!("UPDATE message SET seq = $1, sent_at = NULL WHERE seq = $2", next_seq, old).execute(&mut *tx).await?;
+            next_seq += 1;
+        }
+        let epoch = Uuid::now_v7();
+        sqlx::query!("UPDATE outbox SET epoch = $1, next_seq = $2", epoch, next_seq).execute(&mut *tx).await?;
         tx.commit().await?;
-        Ok(deleted)
+        self.epoch = epoch;
+        Ok(Acknowledged::Renewed { waiting: rows.len() as u64 })
     }
 
     /// What waits.
@@ -194,8 +229,9 @@ impl Store {
         let rows = sqlx::query!(
             r#"SELECT session_id AS "session_id!: Uuid", placement_id AS "placement_id!: Uuid", robot_id AS "robot_id!: Uuid",
                       intervals AS "intervals!", closed_ms AS "closed_ms!", at AS "at!: DateTime<Utc>", tier AS "tier?",
-                      from_at AS "from_at?: DateTime<Utc>", span_us AS "span_us?", spoke_ms AS "spoke_ms!", hands AS "hands!",
-                      looks AS "looks!", feelings AS "feelings!"
+                      from_at AS "from_at?: DateTime<Utc>", until_at AS "until_at?: DateTime<Utc>", span_us AS "span_us?",
+                      clock_offset_ms AS "clock_offset_ms?", spoke_ms AS "spoke_ms!", hands AS "hands!", looks AS "looks!",
+                      feelings AS "feelings!"
                FROM checkpoint ORDER BY session_id"#
         )
         .fetch_all(&self.pool)
@@ -211,7 +247,9 @@ impl Store {
             let tier = row.tier.as_deref().map(tier_of);
             let open = match (tier, row.from_at, row.span_us) {
                 (Some(tier), Some(from), Some(span_us)) => {
-                    Some(Interval { n: intervals, tier, from, span: Duration::from_micros(unsigned(span_us)), active })
+                    let span = Duration::from_micros(unsigned(span_us));
+                    let until = row.until_at.unwrap_or(from + TimeDelta::microseconds(span_us));
+                    Some(Interval { n: intervals, tier, from, until, span, clock_offset_ms: row.clock_offset_ms, active })
                 }
                 _ => None,
             };
@@ -284,18 +322,20 @@ pub async fn remember(tx: &mut Transaction<'_, Sqlite>, checkpoint: &Checkpoint)
     let (session, placement, robot) = (visit.session.0, visit.placement.0, visit.robot.0);
     let (intervals, closed_ms) = (i64::from(*intervals), signed(*closed_ms));
     let tier = open.map(|open| tier_text(open.tier));
-    let from = open.map(|open| open.from);
+    let (from, until) = (open.map(|open| open.from), open.map(|open| open.until));
+    let clock_offset_ms = open.and_then(|open| open.clock_offset_ms);
     let span_us = open.map(|open| i64::try_from(open.span.as_micros()).unwrap_or(i64::MAX));
     let active = open.map(|open| open.active).unwrap_or_default();
     let (spoke_ms, hands) = (signed(active.spoke_ms), i64::from(active.hands));
     let (looks, feelings) = (i64::from(active.looks), i64::from(active.feelings));
     sqlx::query!(
         "INSERT INTO checkpoint (session_id, placement_id, robot_id, intervals, closed_ms, at, tier, from_at, span_us, spoke_ms,
-                                 hands, looks, feelings)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+                                 hands, looks, feelings, until_at, clock_offset_ms)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
          ON CONFLICT (session_id) DO UPDATE SET intervals = excluded.intervals, closed_ms = excluded.closed_ms, at = excluded.at,
              tier = excluded.tier, from_at = excluded.from_at, span_us = excluded.span_us, spoke_ms = excluded.spoke_ms,
-             hands = excluded.hands, looks = excluded.looks, feelings = excluded.feelings",
+             hands = excluded.hands, looks = excluded.looks, feelings = excluded.feelings, until_at = excluded.until_at,
+             clock_offset_ms = excluded.clock_offset_ms",
         session,
         placement,
         robot,
@@ -308,7 +348,9 @@ pub async fn remember(tx: &mut Transaction<'_, Sqlite>, checkpoint: &Checkpoint)
         spoke_ms,
         hands,
         looks,
-        feelings
+        feelings,
+        until,
+        clock_offset_ms
     )
     .execute(&mut **tx)
     .await?;

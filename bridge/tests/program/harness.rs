@@ -8,11 +8,11 @@ use std::time::Duration;
 
 use bridge::config::{IceServer, MediaConfig, OutboxConfig};
 use bridge::{Config, Running};
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use mqtt_link::{Event, Link, MqttConfig, Options};
 use protocol::{
-    AckMessage, Act, BridgeId, Clock, DeviceId, Envelope, EventMessage, Grant, GrantSigner, HelloMessage, Kind, LinkMessage,
-    PlacementId, PresenceMessage, RobotId, SystemClock, Topic,
+    AckMessage, Act, BridgeId, Clock, ClockEcho, DeviceId, EndMessage, Envelope, EventMessage, Grant, GrantSigner,
+    HelloMessage, Kind, LinkMessage, PlacementId, PresenceMessage, RobotId, SystemClock, Topic,
 };
 use reqwest::{Client, Method, RequestBuilder, Response};
 use tempfile::TempDir;
@@ -252,9 +252,14 @@ pub struct Told {
     pub copies: BTreeMap<u64, usize>,
 }
 
+/// How far the server's clock is ahead of the bridge's, so that nothing works only because they are the same.
+pub const SERVER_AHEAD: TimeDelta = TimeDelta::seconds(7);
+
 /// The server's end: hears everything, and acknowledges what `keeps` (of a number, and how often it was heard) lets it keep.
 pub struct Server {
     pub told: Arc<Mutex<Told>>,
+    link: Link,
+    bridge: BridgeId,
     _stop: tokio_util::sync::DropGuard,
 }
 
@@ -267,16 +272,19 @@ impl Server {
             client_id: format!("server-{}", Uuid::new_v4()),
             subscriptions: vec![Topic::SERVER_ALL.to_owned()],
             will: None,
+            keep_alive: mqtt_link::KEEP_ALIVE,
             manual_ack: false,
         };
         let tracker = TaskTracker::new();
         let (link, mut events) = Link::open(options, &tracker, stop.clone()).unwrap();
         let shared = Arc::clone(&told);
+        let answers = link.clone();
         tracker.spawn(async move {
             let clock = SystemClock::new();
             while let Some(event) = events.recv().await {
                 let Event::Message(message) = event else { continue };
                 let topic = Topic::parse(&message.topic).unwrap();
+                let received_at = clock.now().utc + SERVER_AHEAD;
                 let ack = {
                     let mut told = shared.lock().unwrap();
                     match topic.kind {
@@ -290,34 +298,70 @@ impl Server {
                         }
                         Kind::Event => {
                             let envelope = Envelope::<EventMessage>::from_bytes(&message.payload).unwrap();
-                            told.keep(envelope.epoch, envelope.seq, &keeps, |told| told.events.push(envelope.body))
+                            let header = Header::of(&envelope, received_at);
+                            told.keep(&header, &keeps, |told| told.events.push(envelope.body))
                         }
                         Kind::Presence => {
                             let envelope = Envelope::<PresenceMessage>::from_bytes(&message.payload).unwrap();
-                            told.keep(envelope.epoch, envelope.seq, &keeps, |told| told.facts.push(envelope.body))
+                            let header = Header::of(&envelope, received_at);
+                            told.keep(&header, &keeps, |told| told.facts.push(envelope.body))
                         }
                         _ => None,
                     }
                 };
                 if let Some(ack) = ack {
                     let payload = Envelope::new(clock.now(), Uuid::now_v7(), ack).to_bytes();
-                    let _ = link.publish(Topic::new(bridge, Kind::Ack), payload).await;
+                    let _ = answers.publish(Topic::new(bridge, Kind::Ack), payload).await;
                 }
             }
         });
-        Self { told, _stop: stop.drop_guard() }
+        Self { told, link, bridge, _stop: stop.drop_guard() }
+    }
+
+    /// The server's time.
+    pub fn now(&self) -> DateTime<Utc> {
+        SystemClock::new().now().utc + SERVER_AHEAD
+    }
+
+    /// Says something to the bridge; returns when the server said it.
+    pub async fn say<T: serde::Serialize>(&self, kind: Kind, body: T) -> DateTime<Utc> {
+        let sent_at = self.now();
+        let envelope = Envelope { sent_at, ..Envelope::new(SystemClock::new().now(), Uuid::now_v7(), body) };
+        self.link.publish(Topic::new(self.bridge, kind), envelope.to_bytes()).await.unwrap();
+        sent_at
+    }
+
+    /// Withdraws what was given to `placement`; returns when.
+    pub async fn withdraw(&self, placement: PlacementId) -> DateTime<Utc> {
+        self.say(Kind::End, EndMessage { placement }).await
+    }
+}
+
+/// What the server reads of an envelope.
+struct Header {
+    epoch: Uuid,
+    seq: u64,
+    echo: ClockEcho,
+}
+
+impl Header {
+    fn of<T>(envelope: &Envelope<T>, received_at: DateTime<Utc>) -> Self {
+        let seq = envelope.seq.expect("durable kinds are numbered");
+        let oldest = envelope.oldest.expect("and say which is the oldest kept");
+        assert!((1..=seq).contains(&oldest), "{oldest} is kept, {seq} is sent");
+        let echo = ClockEcho { of: envelope.id, mono_ms: envelope.mono_ms, received_at, sent_at: received_at };
+        Self { epoch: envelope.epoch, seq, echo }
     }
 }
 
 impl Told {
     fn keep(
         &mut self,
-        epoch: Uuid,
-        seq: Option<u64>,
+        header: &Header,
         keeps: &dyn Fn(u64, usize) -> bool,
         store: impl FnOnce(&mut Self),
     ) -> Option<AckMessage> {
-        let seq = seq.expect("durable kinds are numbered");
+        let Header { epoch, seq, echo } = *header;
         let copy = self.copies.entry(seq).or_default();
         *copy += 1;
         if !keeps(seq, *copy) {
@@ -329,6 +373,6 @@ impl Told {
         let seqs = &self.seqs[&epoch];
         let through = *seqs.last()?;
         let gaps = (1..=through).filter(|seq| !seqs.contains(seq)).map(|seq| (seq, seq)).collect();
-        Some(AckMessage { epoch, through, gaps, clock: None })
+        Some(AckMessage { epoch, through, gaps, clock: Some(echo) })
     }
 }

@@ -3,6 +3,7 @@
 //! Robots and tablets are built with the crate `webrtc`, which shares no code with the bridge's own peers above the packet formats.
 
 mod conformance;
+mod disk;
 mod facts;
 mod harness;
 mod peer;

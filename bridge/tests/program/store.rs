@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use bridge::outbox::store::{self, Store, StoreError};
+use bridge::outbox::store::{self, Acknowledged, Store, StoreError};
+use bridge_core::outbox::Acked;
 use bridge_core::presence::Interval;
 use bridge_core::session::{Checkpoint, Visit};
 use chrono::{DateTime, Utc};
@@ -58,11 +59,12 @@ async fn a_transaction_that_fails_takes_its_numbers_back() {
 
 #[tokio::test]
 async fn numbers_go_on_after_everything_was_deleted_and_the_file_was_opened_again() {
-    let (folder, store) = open().await;
+    let (folder, mut store) = open().await;
     let epoch = store.epoch();
     append(&store, "a", None).await;
     append(&store, "b", None).await;
-    assert_eq!(store.delete(&[1..=2]).await.unwrap(), 2);
+    bodies(&store).await;
+    assert_eq!(store.acknowledge(&Acked::new(2, &[])).await.unwrap(), Acknowledged::Deleted(2));
     assert_eq!(store.waiting().await.unwrap().count, 0);
     store.close().await;
     let store = Store::open(&folder.path().join("outbox.db")).await.unwrap();
@@ -76,12 +78,12 @@ async fn numbers_go_on_after_everything_was_deleted_and_the_file_was_opened_agai
 
 #[tokio::test]
 async fn only_committed_ranges_are_deleted_and_a_message_keeps_its_id() {
-    let (_folder, store) = open().await;
+    let (_folder, mut store) = open().await;
     for body in ["a", "b", "c", "d", "e"] {
         append(&store, body, None).await;
     }
     let before = store.take(0, 100, at(1)).await.unwrap();
-    store.delete(&[1..=1, 3..=4]).await.unwrap();
+    assert_eq!(store.acknowledge(&Acked::new(4, &[(2, 2)])).await.unwrap(), Acknowledged::Deleted(3));
     let after = store.take(0, 100, at(2)).await.unwrap();
     assert_eq!(after, [before[1].clone(), before[4].clone()]);
     assert_eq!(store.take(2, 1, at(2)).await.unwrap(), [before[4].clone()]);
@@ -95,7 +97,9 @@ async fn a_checkpoint_comes_back_as_it_was_and_goes_with_its_session() {
         n: 3,
         tier: Tier::Stills,
         from: at(7),
+        until: at(1_000),
         span: Duration::from_micros(12_345_678),
+        clock_offset_ms: Some(-1_250),
         active: Active { spoke_ms: 4_000, hands: 1, looks: 2, feelings: 3 },
     };
     let live = Checkpoint { visit, intervals: 3, closed_ms: 98_765, open: Some(open), at: at(20) };
@@ -110,6 +114,40 @@ async fn a_checkpoint_comes_back_as_it_was_and_goes_with_its_session() {
     store::forget(&mut tx, visit.session).await.unwrap();
     tx.commit().await.unwrap();
     assert!(store.checkpoints().await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn an_acknowledgement_of_what_was_never_given_or_sent_is_about_another_life_of_the_file() {
+    for (sent, through) in [(5, 6), (3, 4), (0, 1), (5, u64::MAX)] {
+        let (_folder, mut store) = open().await;
+        let epoch = store.epoch();
+        for body in ["a", "b", "c", "d", "e"] {
+            append(&store, body, None).await;
+        }
+        store.take(0, sent, at(1)).await.unwrap();
+        let answer = store.acknowledge(&Acked::new(through, &[(2, 2)])).await.unwrap();
+        assert_eq!(answer, Acknowledged::Renewed { waiting: 5 }, "{sent} sent, {through} acknowledged");
+        assert_ne!(store.epoch(), epoch);
+        append(&store, "f", None).await;
+        let expected = ["a", "b", "c", "d", "e", "f"].map(str::to_owned);
+        assert_eq!(bodies(&store).await, (1..).zip(expected).collect::<Vec<_>>());
+        assert_eq!(store.acknowledge(&Acked::new(6, &[])).await.unwrap(), Acknowledged::Deleted(6));
+    }
+}
+
+#[tokio::test]
+async fn a_new_life_closes_the_gaps_of_the_old_one() {
+    let (folder, mut store) = open().await;
+    for body in ["a", "b", "c", "d"] {
+        append(&store, body, None).await;
+    }
+    bodies(&store).await;
+    store.acknowledge(&Acked::new(3, &[(2, 2)])).await.unwrap();
+    assert_eq!(store.acknowledge(&Acked::new(9, &[])).await.unwrap(), Acknowledged::Renewed { waiting: 2 });
+    assert_eq!(bodies(&store).await, [(1, "b".to_owned()), (2, "d".to_owned())]);
+    let epoch = store.epoch();
+    store.close().await;
+    assert_eq!(Store::open(&folder.path().join("outbox.db")).await.unwrap().epoch(), epoch, "it is kept");
 }
 
 #[tokio::test]

@@ -1,19 +1,24 @@
 //! The robot's one connection to its bridge: made when the server grants it, kept idle, made again when it breaks.
 //!
+//! A connection that stands is kept, whatever permissions come; they are the reserve (`grants.rs`). When it breaks, the same bridge is
+//! tried once more, and then the server is told that it cannot be reached, and another is taken: within 10 s of the loss, the times
+//! below add up to less. Only a permission that says so moves a robot that stands: the new connection first, then the old one is
+//! closed, and never while a pupil is here.
+//!
 //! Camera and microphone have nothing to do with whether it stands: they follow the body's wish alone (`media.rs`).
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use protocol::GrantMessage;
 use protocol::control::{CONTROL_LABEL, ControlMessage};
+use protocol::{BridgeId, GrantMessage};
 use reqwest::Url;
 use rtc::interceptor::{Registry, Slot};
 use rtc::peer_connection::configuration::interceptor_registry::register_default_interceptors;
 use rtc::peer_connection::configuration::media_engine::MediaEngine;
 use rtc::rtp_transceiver::rtp_sender::RtpCodecKind;
 use rtc::rtp_transceiver::{RTCRtpTransceiverDirection, RTCRtpTransceiverInit};
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 use webrtc::data_channel::{DataChannel, DataChannelEvent};
@@ -25,9 +30,10 @@ use webrtc::peer_connection::{
     RTCPeerConnectionState, RTCSessionDescription, SettingEngineBuilder,
 };
 
+use super::grants::Grants;
 use super::peer::{KeyRequests, local_addresses, opus_codec, stream, track, video_codec};
 use super::rtp::{AUDIO_HZ, Closed, RtpStream, VIDEO_HZ};
-use super::{Heard, Parts, Wires, media, whip};
+use super::{Heard, Parts, Standing, Wires, media, whip};
 use crate::robot::Chance;
 
 const FIRST_RETRY: Duration = Duration::from_millis(500);
@@ -36,8 +42,14 @@ const LAST_RETRY: Duration = Duration::from_secs(10);
 const GATHERING: Duration = Duration::from_secs(3);
 /// From the answer until media may flow.
 const CONNECTING: Duration = Duration::from_secs(10);
-/// A connection that says nothing for this long is made anew.
-const DISCONNECTED_FOR: Duration = Duration::from_secs(5);
+/// A connection on which nothing comes for this long is disturbed …
+const SILENT_FOR: Duration = Duration::from_secs(3);
+/// … and after this it is lost, unless something came: 4.5 s in all.
+const DISCONNECTED_FOR: Duration = Duration::from_millis(1_500);
+/// For the one more try at the bridge whose connection was lost.
+const AGAIN_WITHIN: Duration = Duration::from_secs(3);
+/// Between two looks whether the server still wants the robot elsewhere.
+const MOVE_CHECK: Duration = Duration::from_secs(1);
 /// For a grant that was asked for.
 const GRANT_WAIT: Duration = Duration::from_secs(10);
 
@@ -62,56 +74,161 @@ pub(super) async fn run(parts: Arc<Parts>, wires: Arc<Wires>, mut control: mpsc:
             return;
         }
     };
-    let mut grants = wires.grant.subscribe();
+    let mut grants = wires.grants.subscribe();
     let mut chance = Chance(parts.config.seed ^ 0x6272_6964_6765);
     let mut retry = FIRST_RETRY;
+    // The bridge whose connection was just lost: it is tried once more before anything is said about it.
+    let mut lost: Option<GrantMessage> = None;
     loop {
-        let grant = tokio::select! {
-            () = wires.shutdown.cancelled() => return,
-            grant = grants.wait_for(Option::is_some) => match grant {
-                Ok(grant) => grant.clone(),
-                Err(_) => return,
+        let again = lost.take();
+        let grant = match again.clone() {
+            Some(grant) => grant,
+            None => tokio::select! {
+                () = wires.shutdown.cancelled() => return,
+                grant = next_grant(&parts, &mut grants) => match grant {
+                    Some(grant) => grant,
+                    None => return,
+                },
             },
         };
-        let Some(grant) = grant else { continue };
-        let lost_at = Instant::now();
+        let came = grants.borrow_and_update().came();
+        let within = if again.is_some() { AGAIN_WITHIN } else { Duration::from_secs(3_600) };
         let outcome = tokio::select! {
             () = wires.shutdown.cancelled() => return,
-            outcome = connect(&parts, &client, &grant) => outcome,
+            outcome = timeout(within, connect(&parts, &client, &grant)) => {
+                outcome.unwrap_or(Err(BridgeError::TooSlow("the bridge did not take the robot again in time")))
+            }
         };
         match outcome {
             Ok(connection) => {
-                tracing::info!(robot.id = %parts.config.robot_id, "connected to the bridge, camera and microphone off");
-                parts.tell(Heard::Bridge(true));
-                let (resource, token) = (connection.resource.clone(), grant.token.clone());
-                connection.keep(&parts, &wires, &mut control).await;
-                parts.tell(Heard::Bridge(false));
-                whip::end(&client, resource, &token).await;
+                let stood = Instant::now();
+                let held = stand(&parts, &client, &wires, connection, grant, &mut control).await;
                 if wires.shutdown.is_cancelled() {
                     return;
                 }
                 tracing::warn!(robot.id = %parts.config.robot_id, "lost the bridge; connecting again");
-                if lost_at.elapsed() > LAST_RETRY {
+                lost = Some(held);
+                // At once, unless two publishers take the place from each other.
+                if stood.elapsed() > LAST_RETRY {
                     retry = FIRST_RETRY;
+                    continue;
                 }
             }
             Err(error) => {
                 tracing::warn!(robot.id = %parts.config.robot_id, %error, "not connected to the bridge");
+                let now = parts.clock.now();
                 let refused = matches!(error, BridgeError::Whip(whip::WhipError::Refused(_)) | BridgeError::Address);
-                if refused || grant.expires_at <= parts.clock.now().utc {
+                let mut has_other = false;
+                wires.grants.send_if_modified(|grants| {
+                    grants.failed(grant.bridge, now.monotonic);
+                    has_other = grants.choose(now.utc, now.monotonic).is_some_and(|other| other.bridge != grant.bridge);
+                    false
+                });
+                stands(&parts, &wires, None);
+                if refused || grant.expires_at <= now.utc {
                     wires.ask.notify_one();
                     retry = retry.max(GRANT_WAIT / 2);
+                }
+                if has_other {
+                    continue;
                 }
             }
         }
         let pause = retry.mul_f64(0.5 + chance.unit() / 2.0);
         retry = (retry * 2).min(LAST_RETRY);
-        grants.mark_unchanged();
         tokio::select! {
             () = wires.shutdown.cancelled() => return,
             () = tokio::time::sleep(pause) => {}
             // A new permission is a reason to try at once.
-            _ = grants.changed() => retry = FIRST_RETRY,
+            _ = grants.wait_for(|grants| grants.came() > came) => retry = FIRST_RETRY,
+        }
+    }
+}
+
+/// The permission to try, as soon as there is one; `None` when the radio ends.
+async fn next_grant(parts: &Parts, grants: &mut watch::Receiver<Grants>) -> Option<GrantMessage> {
+    let now = parts.clock.now();
+    let choose = |grants: &Grants| grants.choose(now.utc, now.monotonic).cloned();
+    let found = grants.wait_for(|grants| choose(grants).is_some()).await.ok()?;
+    choose(&found)
+}
+
+/// Notes where the robot stands; hello says it if it is new.
+fn stands(parts: &Parts, wires: &Wires, bridge: Option<BridgeId>) {
+    let cannot_reach = wires.grants.borrow().cannot_reach(parts.clock.now().monotonic);
+    let standing = Standing { bridge, cannot_reach };
+    wires.standing.send_if_modified(|before| std::mem::replace(before, standing.clone()) != standing);
+}
+
+/// Keeps a connection, and those to which the server moves the robot, until one is lost or the radio ends. Returns the last permission.
+async fn stand(
+    parts: &Arc<Parts>,
+    client: &reqwest::Client,
+    wires: &Arc<Wires>,
+    mut connection: Connection,
+    mut grant: GrantMessage,
+    control: &mut mpsc::Receiver<String>,
+) -> GrantMessage {
+    tracing::info!(robot.id = %parts.config.robot_id, "connected to the bridge, camera and microphone off");
+    parts.tell(Heard::Bridge(true));
+    loop {
+        wires.grants.send_if_modified(|grants| {
+            grants.reached(grant.bridge);
+            false
+        });
+        stands(parts, wires, grant.bridge);
+        let (resource, token) = (connection.resource.clone(), grant.token.clone());
+        let next = tokio::select! {
+            biased;
+            next = elsewhere(parts, client, wires, grant.bridge) => Some(next),
+            () = connection.keep(parts, wires, control) => None,
+        };
+        // Its successor stands already.
+        connection.close().await;
+        whip::end(client, resource, &token).await;
+        match next {
+            Some((new, its_grant)) => {
+                tracing::info!(robot.id = %parts.config.robot_id, "moved to another bridge");
+                (connection, grant) = (new, its_grant);
+            }
+            None => {
+                parts.tell(Heard::Bridge(false));
+                return grant;
+            }
+        }
+    }
+}
+
+/// A connection to the bridge where the server wants the robot to be, made while no pupil is here. Never, if it wants it nowhere else.
+async fn elsewhere(
+    parts: &Arc<Parts>,
+    client: &reqwest::Client,
+    wires: &Arc<Wires>,
+    present: Option<BridgeId>,
+) -> (Connection, GrantMessage) {
+    loop {
+        tokio::time::sleep(MOVE_CHECK).await;
+        let now = parts.clock.now();
+        let Some(grant) = wires.grants.borrow().wanted_move(present, now.utc).cloned() else { continue };
+        if parts.outlook.borrow().has_pupil {
+            continue;
+        }
+        match connect(parts, client, &grant).await {
+            // A pupil was quicker.
+            Ok(connection) if parts.outlook.borrow().has_pupil => {
+                let resource = connection.resource.clone();
+                connection.close().await;
+                whip::end(client, resource, &grant.token).await;
+            }
+            Ok(connection) => return (connection, grant),
+            Err(error) => {
+                tracing::warn!(robot.id = %parts.config.robot_id, %error, "the server's other bridge was not reached; staying here");
+                wires.grants.send_if_modified(|grants| {
+                    grants.failed(grant.bridge, now.monotonic);
+                    false
+                });
+                stands(parts, wires, present);
+            }
         }
     }
 }
@@ -122,8 +239,8 @@ struct Connection {
     states: mpsc::Receiver<RTCPeerConnectionState>,
     tracks: mpsc::Receiver<Arc<dyn TrackRemote>>,
     video: Arc<TrackLocalStaticRTP>,
-    video_stream: RtpStream,
-    audio_stream: RtpStream,
+    /// Picture and sound; taken by whoever keeps the connection.
+    streams: Option<(RtpStream, RtpStream)>,
     resource: Url,
     born: Instant,
 }
@@ -141,7 +258,7 @@ async fn connect(parts: &Arc<Parts>, client: &reqwest::Client, grant: &GrantMess
     let registry = Registry::new().with(Slot::from(14_000), KeyRequests::default());
     let registry = register_default_interceptors(registry, &mut engine)?;
     let settings = SettingEngineBuilder::new()
-        .with_ice_timeouts(Some(Duration::from_secs(5)), Some(Duration::from_secs(10)), Some(Duration::from_secs(1)))
+        .with_ice_timeouts(Some(SILENT_FOR), Some(Duration::from_secs(10)), Some(Duration::from_secs(1)))
         .build();
     let peer: Arc<dyn PeerConnection> = Arc::new(
         PeerConnectionBuilder::new()
@@ -189,7 +306,8 @@ async fn connect(parts: &Arc<Parts>, client: &reqwest::Client, grant: &GrantMess
     };
     match made.await {
         Ok((channel, video, video_stream, audio_stream, resource)) => {
-            Ok(Connection { peer, channel, states, tracks, video, video_stream, audio_stream, resource, born: Instant::now() })
+            let streams = Some((video_stream, audio_stream));
+            Ok(Connection { peer, channel, states, tracks, video, streams, resource, born: Instant::now() })
         }
         Err(error) => {
             let _ = timeout(Duration::from_secs(1), peer.close()).await;
@@ -212,8 +330,9 @@ async fn connected(states: &mut mpsc::Receiver<RTCPeerConnectionState>) -> Resul
 
 impl Connection {
     /// Runs camera, microphone, speaker and data channel until the connection or the radio ends.
-    async fn keep(self, parts: &Arc<Parts>, wires: &Arc<Wires>, control: &mut mpsc::Receiver<String>) {
-        let Self { peer, channel, mut states, mut tracks, video, video_stream, audio_stream, born, .. } = self;
+    async fn keep(&mut self, parts: &Arc<Parts>, wires: &Arc<Wires>, control: &mut mpsc::Receiver<String>) {
+        let Self { channel, states, tracks, video, streams, born, .. } = self;
+        let (Some((video_stream, audio_stream)), born) = (streams.take(), *born) else { return };
         let over = CancellationToken::new();
         let _guard = over.clone().drop_guard();
         let key = Arc::new(Notify::new());
@@ -229,7 +348,7 @@ impl Connection {
         };
         spawn(Box::pin(media::camera(Arc::clone(parts), video_stream, Arc::clone(&key), born)));
         spawn(Box::pin(media::microphone(Arc::clone(parts), audio_stream, born)));
-        spawn(Box::pin(media::key_requests(Arc::clone(parts), video, key)));
+        spawn(Box::pin(media::key_requests(Arc::clone(parts), Arc::clone(video), key)));
         // What was to be said on an earlier connection is old.
         while control.try_recv().is_ok() {}
         let mut open = false;
@@ -265,8 +384,10 @@ impl Connection {
                 }
             }
         }
-        over.cancel();
-        let _ = timeout(Duration::from_secs(1), peer.close()).await;
+    }
+
+    async fn close(&self) {
+        let _ = timeout(Duration::from_secs(1), self.peer.close()).await;
     }
 }
 

@@ -10,7 +10,7 @@ use mqtt_link::{Event, Link, Message, Options};
 use protocol::{CommandMessage, Envelope, GrantMessage, HelloMessage, Kind, Now, Role, Status, Topic};
 use tokio::sync::mpsc;
 
-use super::{Heard, Parts, Wires};
+use super::{Heard, Parts, Standing, Wires};
 
 /// Between two connections.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -49,6 +49,7 @@ async fn one_connection(
         client_id: robot.to_string(),
         subscriptions: vec![Topic::down_filter(robot)],
         will: Some((hello_topic, hello(parts, opened, Status::Gone))),
+        keep_alive: mqtt_link::KEEP_ALIVE,
         manual_ack: false,
     };
     // Not a child: the last hello still goes out after the radio was told to stop.
@@ -56,6 +57,7 @@ async fn one_connection(
     let _guard = hang_up.clone().drop_guard();
     let (link, mut events) = Link::open(options, &wires.tracker, hang_up.clone())?;
     let mut connected = false;
+    let mut standing = wires.standing.subscribe();
     loop {
         tokio::select! {
             () = wires.shutdown.cancelled() => break,
@@ -63,13 +65,19 @@ async fn one_connection(
                 Some(Event::Connected) => {
                     connected = true;
                     parts.tell(Heard::Broker(true));
-                    send(parts, &link, Kind::Hello, hello(parts, opened, Status::Here)).await;
+                    let stands = standing.borrow_and_update().clone();
+                    send(parts, &link, Kind::Hello, hello_here(parts, opened, stands)).await;
                 }
                 Some(Event::Message(message)) => receive(parts, wires, &message),
                 Some(Event::Disconnected) | None => return Ok(()),
             },
             () = wires.ask.notified(), if connected => {
-                send(parts, &link, Kind::Hello, hello(parts, opened, Status::Here)).await;
+                let stands = standing.borrow_and_update().clone();
+                send(parts, &link, Kind::Hello, hello_here(parts, opened, stands)).await;
+            }
+            Ok(()) = standing.changed(), if connected => {
+                let stands = standing.borrow_and_update().clone();
+                send(parts, &link, Kind::Hello, hello_here(parts, opened, stands)).await;
             }
             Some((kind, payload)) = queue.recv(), if connected => send(parts, &link, kind, payload).await,
         }
@@ -110,7 +118,7 @@ fn receive(parts: &Parts, wires: &Wires, message: &Message) {
     };
     match kind {
         Kind::Grant => match Envelope::<GrantMessage>::from_bytes(&message.payload) {
-            Ok(envelope) => drop(wires.grant.send_replace(Some(envelope.body))),
+            Ok(envelope) => wires.grants.send_modify(|grants| grants.take(envelope.body)),
             Err(error) => refuse(&error),
         },
         Kind::Command => match Envelope::<CommandMessage>::from_bytes(&message.payload) {
@@ -119,6 +127,11 @@ fn receive(parts: &Parts, wires: &Wires, message: &Message) {
         },
         _ => refuse(&"a robot has no use for this kind"),
     }
+}
+
+fn hello_here(parts: &Parts, opened: Now, Standing { bridge, cannot_reach }: Standing) -> Vec<u8> {
+    let body = HelloMessage::new(Role::Robot, Status::Here, env!("CARGO_PKG_VERSION"), opened.utc);
+    Envelope::new(parts.clock.now(), parts.epoch, HelloMessage { bridge, cannot_reach, ..body }).to_bytes()
 }
 
 fn hello(parts: &Parts, opened: Now, status: Status) -> Vec<u8> {

@@ -10,7 +10,7 @@ use crate::config::Config;
 const SDP: &str = "application/sdp";
 /// A longer answer is not read.
 const MAX_ANSWER_BYTES: usize = 64 * 1024;
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Why the bridge did not take the offer.

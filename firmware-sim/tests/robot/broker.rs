@@ -54,6 +54,7 @@ impl Broker {
             client_id: "server".to_owned(),
             subscriptions: vec![Topic::SERVER_ALL.to_owned()],
             will: None,
+            keep_alive: mqtt_link::KEEP_ALIVE,
             manual_ack: false,
         };
         let (link, mut events) = Link::open(options, &tracker, shutdown.clone()).unwrap();

@@ -10,7 +10,7 @@ use std::time::Duration;
 use firmware_sim::config::{AudioConfig, Source, VideoConfig};
 use firmware_sim::{Config, Running};
 use protocol::control::{Control, Feeling, VoiceLevel};
-use protocol::{Command, CommandMessage, EventKind, GrantMessage, Kind, RobotId, SessionId, Status, SystemClock};
+use protocol::{BridgeId, Command, CommandMessage, EventKind, GrantMessage, Kind, RobotId, SessionId, Status, SystemClock};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
@@ -66,14 +66,28 @@ impl World {
     }
 
     async fn grant(&self) {
+        self.grant_for(&self.endpoint, None, false).await;
+    }
+
+    async fn grant_for(&self, endpoint: &Endpoint, bridge: Option<BridgeId>, move_now: bool) {
         let body = GrantMessage {
-            whip_url: self.endpoint.whip_url(self.robot),
+            whip_url: endpoint.whip_url(self.robot),
             token: endpoint::TOKEN.to_owned(),
             expires_at: chrono::DateTime::from_timestamp(4_000_000_000, 0).unwrap(),
-            bridge: None,
-            move_now: false,
+            bridge,
+            move_now,
         };
         self.broker.publish(self.robot, Kind::Grant, body).await;
+    }
+
+    /// Waits for a hello that names this bridge, and returns its body.
+    async fn stands_at(&self, bridge: Option<BridgeId>) -> Value {
+        let wanted = bridge.map_or(Value::Null, |bridge| bridge.to_string().into());
+        eventually(&format!("hello from bridge {wanted}"), || async {
+            let hello = self.broker.latest(self.robot, Kind::Hello)?;
+            (hello["body"]["bridge"] == wanted).then(|| hello["body"].clone())
+        })
+        .await
     }
 
     async fn command(&self, command: Command) {
@@ -275,6 +289,96 @@ async fn a_refused_permission_makes_it_ask_for_another() {
     world.endpoint.refuse(false);
     world.grant().await;
     eventually("the new one is used", || async { world.endpoint.is_connected().then_some(()) }).await;
+    world.end().await;
+}
+
+/// A bridge that can be killed: everything of it runs here, and is torn away with it.
+struct Mortal {
+    endpoint: Endpoint,
+    runtime: Option<tokio::runtime::Runtime>,
+}
+
+impl Mortal {
+    async fn start() -> Self {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+        let endpoint = runtime.spawn(Endpoint::start()).await.unwrap();
+        Self { endpoint, runtime: Some(runtime) }
+    }
+
+    fn kill(&mut self) {
+        self.runtime.take().expect("alive").shutdown_background();
+    }
+}
+
+impl Drop for Mortal {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn when_its_bridge_is_killed_it_says_which_and_takes_the_one_it_is_given() {
+    let world = World::with(|_| {}).await;
+    let (mut first, second) = (Mortal::start().await, BridgeId::new());
+    let first_id = BridgeId::new();
+    world.hello(Status::Here).await;
+    world.grant_for(&first.endpoint, Some(first_id), false).await;
+    let hello = world.stands_at(Some(first_id)).await;
+    assert!(hello.get("cannot_reach").is_none(), "{hello}");
+    first.kill();
+    let killed = tokio::time::Instant::now();
+    let hello = world.stands_at(None).await;
+    let told = killed.elapsed();
+    assert_eq!(hello["cannot_reach"], serde_json::json!([first_id]), "{hello}");
+    world.grant_for(&world.endpoint, Some(second), false).await;
+    let hello = world.stands_at(Some(second)).await;
+    println!("killed; told the server after {told:?}; at the other bridge after {:?}", killed.elapsed());
+    assert_eq!(hello["cannot_reach"], serde_json::json!([first_id]), "still of late: {hello}");
+    eventually("it is connected", || async { world.endpoint.is_connected().then_some(()) }).await;
+    world.wake(SessionId::new()).await;
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_permission_for_another_bridge_is_kept_and_used_without_asking_when_the_first_is_killed() {
+    let world = World::with(|_| {}).await;
+    let mut first = Mortal::start().await;
+    let (first_id, second_id) = (BridgeId::new(), BridgeId::new());
+    world.hello(Status::Here).await;
+    world.grant_for(&first.endpoint, Some(first_id), false).await;
+    world.stands_at(Some(first_id)).await;
+    world.grant_for(&world.endpoint, Some(second_id), false).await;
+    tokio::time::sleep(Duration::from_millis(1_500)).await;
+    assert!(first.endpoint.is_connected() && !first.endpoint.was_deleted(), "a connection that stands is kept");
+    assert!(world.endpoint.offer().is_empty(), "and no other is made");
+    first.kill();
+    world.stands_at(Some(second_id)).await;
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn asked_to_move_it_waits_for_the_pupil_to_leave_and_connects_first() {
+    let world = World::with(|_| {}).await;
+    let other = Mortal::start().await;
+    let (first_id, second_id) = (BridgeId::new(), BridgeId::new());
+    world.hello(Status::Here).await;
+    world.grant_for(&world.endpoint, Some(first_id), false).await;
+    world.stands_at(Some(first_id)).await;
+    eventually("its channel", || async { world.endpoint.is_connected().then_some(()) }).await;
+    world.wake(SessionId::new()).await;
+    world.grant_for(&other.endpoint, Some(second_id), true).await;
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    assert!(other.endpoint.offer().is_empty() && !world.endpoint.was_deleted(), "a pupil is not interrupted");
+    world.endpoint.say(Control::Sleep).await;
+    eventually("it leaves the first", || async { world.endpoint.was_deleted().then_some(()) }).await;
+    assert!(other.endpoint.is_connected(), "the new connection stood first");
+    world.stands_at(Some(second_id)).await;
+    assert_eq!(world.view().await["bridge_here"], true);
+    // It works there.
+    other.endpoint.say(Control::Wake { session: SessionId::new() }).await;
+    eventually("pictures arrive", || async { (other.endpoint.video_packets() > 0).then_some(()) }).await;
     world.end().await;
 }
 

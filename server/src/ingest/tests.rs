@@ -148,6 +148,7 @@ async fn over_a_real_broker_facts_are_acknowledged_after_the_commit_and_a_greeti
             client_id: client.to_string(),
             subscriptions: vec![Topic::down_filter(client)],
             will: None,
+            keep_alive: mqtt_link::KEEP_ALIVE,
             manual_ack: false,
         };
         Link::open(options, &state.tasks, shutdown.clone()).unwrap()

@@ -44,6 +44,7 @@ impl World {
             placement: PlacementId::new(),
             device: Some(DeviceId::new()),
             talk: true,
+            given_at: self.now.utc,
             until: self.now.monotonic + Duration::from_secs(3600),
         }
     }
@@ -249,4 +250,34 @@ fn refused_grants_are_reported_for_known_robots_and_seldom() {
     assert!(world.roster.grant_refused(world.now, world.robot).is_empty());
     world.pass(60);
     assert_eq!(world.roster.grant_refused(world.now, world.robot).len(), 1);
+}
+
+#[test]
+fn a_withdrawn_permission_ends_its_visit_and_opens_no_other() {
+    let mut world = World::new();
+    world.robot_here();
+    let permit = world.pupil();
+    let (leg, session) = world.join(permit);
+    let commands = world.roster.withdraw(world.now, permit.placement, world.now.utc);
+    assert!(commands.contains(&Command::Close(leg)), "{commands:?}");
+    assert!(commands.contains(&Command::Ended(session, EndReason::Revoked)), "{commands:?}");
+    assert_eq!(world.roster.admit(world.now, permit).unwrap_err().0, Refusal::Withdrawn);
+    // Someone else may, and so may they with a permission that is newer.
+    let other = world.pupil();
+    let admission = world.roster.admit(world.now, other).unwrap();
+    world.roster.abandon(admission);
+    world.pass(1);
+    assert!(world.roster.admit(world.now, ViewPermit { given_at: world.now.utc, ..permit }).is_ok());
+}
+
+#[test]
+fn a_permission_withdrawn_while_its_offer_is_answered_seats_nobody() {
+    let mut world = World::new();
+    world.robot_here();
+    let permit = world.pupil();
+    let admission = world.roster.admit(world.now, permit).unwrap();
+    let commands = world.roster.withdraw(world.now, permit.placement, world.now.utc);
+    assert!(!commands.iter().any(|command| matches!(command, Command::Record(_))), "nobody ever connected: {commands:?}");
+    let leg = world.leg();
+    assert_eq!(world.roster.joined(world.now, admission, leg).unwrap_err(), Refusal::Withdrawn);
 }
