@@ -234,7 +234,7 @@ impl Outbox {
                     }
                 }
             }
-            Err(error) => self.failed(&error, "the outbox cannot be written: check the disk; relaying goes on"),
+            Err(error) => self.failed(&error, "the outbox cannot be written: check the disk; relaying goes on").await,
         }
     }
 
@@ -306,16 +306,17 @@ impl Outbox {
                 self.queue.start_anew();
                 self.rows.clear();
             }
-            Err(error) => self.failed(&error, "acknowledged facts cannot be deleted: check the disk"),
+            Err(error) => self.failed(&error, "acknowledged facts cannot be deleted: check the disk").await,
         }
     }
 
-    /// Says so once, until a write succeeds again.
-    fn failed(&mut self, error: &StoreError, what: &str) {
+    /// Says so once, until a write succeeds again, and leaves the connection on which it happened.
+    async fn failed(&mut self, error: &StoreError, what: &str) {
         if !std::mem::replace(&mut self.is_failing, true) {
             let path = self.path.display();
             tracing::error!(error = error as &dyn std::error::Error, %path, "{what}");
         }
+        self.store.start_anew().await;
     }
 
     async fn send_due(&mut self) {
@@ -332,7 +333,7 @@ impl Outbox {
                         self.rows.insert(row.seq, row);
                     }
                 }
-                Err(error) => self.failed(&error, "the outbox cannot be read: check the disk"),
+                Err(error) => self.failed(&error, "the outbox cannot be read: check the disk").await,
             }
         }
         // Rows that are on disk and not under way have higher numbers.
@@ -373,7 +374,7 @@ impl Outbox {
         let waiting = match self.store.waiting().await {
             Ok(waiting) => waiting,
             Err(error) => {
-                self.failed(&error, "the outbox cannot be read: check the disk");
+                self.failed(&error, "the outbox cannot be read: check the disk").await;
                 self.status.set_outbox(OutboxStatus { is_failing: true, ..self.status.outbox() });
                 return;
             }

@@ -14,6 +14,10 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePo
 use sqlx::{Sqlite, Transaction};
 use uuid::Uuid;
 
+/// How long to wait for the connection. After a failed write it is opened anew, which a full disk refuses too; whoever waits here says
+/// nothing about the state of the outbox meanwhile.
+const ACQUIRE_WITHIN: Duration = Duration::from_secs(1);
+
 /// What went wrong with the file.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -44,6 +48,7 @@ pub enum StoreError {
 #[derive(Clone)]
 pub struct Store {
     pool: SqlitePool,
+    options: SqliteConnectOptions,
     epoch: Uuid,
 }
 
@@ -99,8 +104,7 @@ impl Store {
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
             .busy_timeout(Duration::from_secs(5));
-        // One connection: the outbox has one writer, and it reads its own writes.
-        let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options).await.map_err(open)?;
+        let pool = one_connection().connect_with(options.clone()).await.map_err(open)?;
         sqlx::migrate!("./migrations")
             .run(&pool)
             .await
@@ -112,13 +116,21 @@ impl Store {
             .map_err(open)?;
         let epoch =
             sqlx::query_scalar!(r#"SELECT epoch AS "epoch!: Uuid" FROM outbox"#).fetch_one(&pool).await.map_err(open)?;
-        Ok(Self { pool, epoch })
+        Ok(Self { pool, options, epoch })
     }
 
     /// Which life of the file this is.
     #[must_use]
     pub fn epoch(&self) -> Uuid {
         self.epoch
+    }
+
+    /// After an error: works on with a new connection. SQLite itself rolls back where the disk is full, and the driver does not notice:
+    /// on the old connection, further transactions would be savepoints in one that nobody ever commits.
+    pub async fn start_anew(&mut self) {
+        let old = std::mem::replace(&mut self.pool, one_connection().connect_lazy_with(self.options.clone()));
+        // If it hangs, its lock does too, and the new connection says so.
+        let _ = tokio::time::timeout(ACQUIRE_WITHIN, old.close()).await;
     }
 
     /// Begins a transaction.
@@ -267,6 +279,11 @@ impl Store {
     pub async fn close(&self) {
         self.pool.close().await;
     }
+}
+
+/// The outbox has one writer, and it reads its own writes.
+fn one_connection() -> SqlitePoolOptions {
+    SqlitePoolOptions::new().max_connections(1).acquire_timeout(ACQUIRE_WITHIN)
 }
 
 /// Appends one message under the next number. A later word on an interval of which no word was ever sent replaces it.
