@@ -78,6 +78,7 @@ impl World {
             client_id: client.to_string(),
             subscriptions: vec![Topic::down_filter(client)],
             will: Some((Topic::new(client, Kind::Hello), Envelope::new(self.clock.now(), Uuid::nil(), gone).to_bytes())),
+            keep_alive: mqtt_link::KEEP_ALIVE,
             manual_ack: false,
         };
         let (link, mut events) = Link::open(options, &self.tracker, self.devices.clone()).unwrap();
