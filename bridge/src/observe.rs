@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bridge_core::clock::Estimate;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use protocol::Now;
 
 /// Written by the tasks, read by the health page.
@@ -88,10 +88,11 @@ impl Status {
         *self.server_clock.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
-    /// `now` with the server's civil time where it is known: what the server signed is read by the server's clock.
+    /// `now` with the server's civil time where that is known to be another: what the server signed is read by the server's clock.
     #[must_use]
     pub fn by_server(&self, now: Now) -> Now {
-        self.server_clock().map_or(now, |clock| Now { utc: clock.server_time(now.monotonic), ..now })
+        let ahead_ms = self.server_clock().map_or(0, |clock| clock.ahead_ms(now.monotonic, now.utc));
+        Now { utc: now.utc.checked_sub_signed(TimeDelta::milliseconds(ahead_ms)).unwrap_or(now.utc), ..now }
     }
 
     /// So many media threads did not answer lately.

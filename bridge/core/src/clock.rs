@@ -44,6 +44,14 @@ impl Estimate {
         (civil - self.server_time(monotonic)).num_milliseconds()
     }
 
+    /// The same, and 0 where it may be: an offset within the error of its measurement says nothing, and on a clock that runs fast that
+    /// error is seconds.
+    #[must_use]
+    pub fn ahead_ms(&self, monotonic: Duration, civil: DateTime<Utc>) -> i64 {
+        let offset_ms = self.offset_ms(monotonic, civil);
+        if Duration::from_millis(offset_ms.unsigned_abs()) <= self.error_at(monotonic) { 0 } else { offset_ms }
+    }
+
     /// The largest error when it was measured: half the round trip.
     #[must_use]
     pub fn error(&self) -> Duration {

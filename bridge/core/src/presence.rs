@@ -153,7 +153,7 @@ impl Ledger {
     pub fn measured(&mut self, clock: Estimate) {
         self.clock = Some(clock);
         if let Some(Open { interval, start, .. }) = &mut self.open {
-            interval.clock_offset_ms.get_or_insert_with(|| clock.offset_ms(*start, interval.from));
+            interval.clock_offset_ms.get_or_insert_with(|| clock.ahead_ms(*start, interval.from));
         }
     }
 
@@ -280,7 +280,7 @@ impl Ledger {
 
     fn append(&mut self, delivered: Delivered, changes: &mut Vec<Change>) {
         let Delivered { tier, start, end, mut from, until, spoke_ms } = delivered;
-        let mut clock_offset_ms = self.clock.map(|clock| clock.offset_ms(start, from));
+        let mut clock_offset_ms = self.clock.map(|clock| clock.ahead_ms(start, from));
         if let Some(open) = self.open.as_mut() {
             let adjoins = open.end == start;
             if adjoins && open.interval.tier == tier {
@@ -317,7 +317,7 @@ impl Ledger {
         let nearly = ADJOINS * i32::try_from(self.pace).unwrap_or(i32::MAX);
         if (from - before.until).abs() < nearly {
             from = before.until;
-            offset_ms = self.clock.map(|clock| clock.offset_ms(start, from));
+            offset_ms = self.clock.map(|clock| clock.ahead_ms(start, from));
         }
         if let (Some(then), Some(now)) = (before.clock_offset_ms, offset_ms) {
             let span = TimeDelta::from_std(before.span).unwrap_or(TimeDelta::MAX);

@@ -62,6 +62,15 @@ fn the_least_round_trip_wins_and_is_not_kept_for_ever() {
 }
 
 #[test]
+fn an_offset_within_the_error_of_its_measurement_is_none() {
+    let mut measure = Measure::new();
+    exchange(&mut measure, 1_000, 30, 0, 10, 5);
+    let clock = measure.estimate().unwrap();
+    assert_eq!((clock.offset_ms(ms(1_000), civil(1_000)), clock.ahead_ms(ms(1_000), civil(1_000))), (-15, 0));
+    assert_eq!(clock.ahead_ms(ms(1_000), civil(1_100)), 85);
+}
+
+#[test]
 fn a_step_of_the_servers_clock_replaces_what_was_known() {
     let mut measure = Measure::new();
     exchange(&mut measure, 1_000, 1, 0, 1, 0);
