@@ -29,6 +29,12 @@ ALTER TABLE robot ADD COLUMN granted_at timestamptz;
 -- Bridges that it said it cannot reach: ids with commas between; null: none.
 ALTER TABLE robot ADD COLUMN cannot_reach text;
 
+-- From here on 'highest' is the largest number that came, also beyond the gaps that an acknowledgement names.
+UPDATE inbox_cursor SET highest =
+    (SELECT max(i.seq) FROM inbox i WHERE i.device_id = inbox_cursor.device_id AND i.epoch = inbox_cursor.epoch)
+WHERE highest <
+    (SELECT max(i.seq) FROM inbox i WHERE i.device_id = inbox_cursor.device_id AND i.epoch = inbox_cursor.epoch);
+
 -- Numbers that a sender says it no longer keeps and that never came here: lost, by a disk or by a person. Shown to operators.
 CREATE TABLE lost_range (
     device_id       uuid NOT NULL REFERENCES device (device_id),

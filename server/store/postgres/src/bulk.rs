@@ -9,7 +9,10 @@ use store::StoreError;
 use uuid::Uuid;
 
 use crate::Db;
-use crate::queries::inbox::rows::{Cursor, Event, Interval, Mark, Minute, NewVisit, Numbered, Place, Placed, RobotFacts, json};
+use crate::queries::inbox::rows::{
+    Cursor, Event, Interval, Mark, Minute, NewVisit, Numbered, Place, Placed, RobotBody, RobotHeld, RobotHello, RobotLink,
+    RobotUsed, json,
+};
 
 /// Which of these devices exist and are not revoked, and whether they are bridges.
 pub(crate) async fn devices(tx: &mut Transaction<'static, Db>, ids: &[Uuid]) -> Result<Vec<(Uuid, bool)>, StoreError> {
@@ -73,26 +76,25 @@ pub(crate) async fn write_cursors(tx: &mut Transaction<'static, Db>, cursors: &[
     Ok(())
 }
 
-/// Notes numbers; returns those that are new. No number is twice in `rows`.
+/// Notes new numbers. None is twice in `rows`.
 pub(crate) async fn note(
     tx: &mut Transaction<'static, Db>,
     rows: &[Numbered<'_>],
     now: DateTime<Utc>,
-) -> Result<Vec<(Uuid, Uuid, i64)>, StoreError> {
+) -> Result<(), StoreError> {
     let rows = json(rows);
-    let new = sqlx::query!(
-        r#"INSERT INTO inbox (device_id, epoch, seq, kind, body_sha256, received_at)
+    sqlx::query!(
+        "INSERT INTO inbox (device_id, epoch, seq, kind, body_sha256, received_at)
            SELECT r.device_id, r.epoch, r.seq, r.kind, decode(r.body_sha256, 'hex'), $2
            FROM jsonb_to_recordset($1::text::jsonb)
                 AS r(device_id uuid, epoch uuid, seq bigint, kind text, body_sha256 text)
-           ON CONFLICT (device_id, epoch, seq) DO NOTHING
-           RETURNING device_id AS "device_id!: Uuid", epoch AS "epoch!: Uuid", seq AS "seq!: i64""#,
+           ON CONFLICT (device_id, epoch, seq) DO NOTHING",
         rows,
         now
     )
-    .fetch_all(&mut **tx)
+    .execute(&mut **tx)
     .await?;
-    Ok(new.into_iter().map(|row| (row.device_id, row.epoch, row.seq)).collect())
+    Ok(())
 }
 
 /// The hashes of bodies under numbers that came before.
@@ -115,39 +117,91 @@ pub(crate) async fn bodies(
 }
 
 /// What is held of these robots; locked until the end of the transaction.
-pub(crate) async fn lock_robots(tx: &mut Transaction<'static, Db>, ids: &[Uuid]) -> Result<Vec<RobotFacts>, StoreError> {
+pub(crate) async fn lock_robots(tx: &mut Transaction<'static, Db>, ids: &[Uuid]) -> Result<Vec<RobotHeld>, StoreError> {
     Ok(sqlx::query_as!(
-        RobotFacts,
+        RobotHeld,
         r#"SELECT robot_id AS "robot_id!: Uuid", status AS "status!", status_at AS "status_at?: DateTime<Utc>",
-                  connected_at AS "connected_at?: DateTime<Utc>", body_state AS "body_state?",
-                  battery_pct AS "battery_pct?: i64", charging AS "charging?: bool", wifi_dbm AS "wifi_dbm?: i64",
-                  hand_up AS "hand_up?: bool", telemetry_at AS "telemetry_at?: DateTime<Utc>", bridge_id AS "bridge_id?: Uuid",
-                  live_session_id AS "live_session_id?: Uuid", live_tier AS "live_tier?", link_at AS "link_at?: DateTime<Utc>",
-                  last_used_at AS "last_used_at?: DateTime<Utc>", clock_offset_ms AS "clock_offset_ms?: i64",
-                  clock_at AS "clock_at?: DateTime<Utc>", cannot_reach AS "cannot_reach?"
-           FROM robot WHERE robot_id = ANY($1)
-           ORDER BY robot_id FOR NO KEY UPDATE"#,
+                  connected_at AS "connected_at?: DateTime<Utc>", bridge_id AS "bridge_id?: Uuid",
+                  last_used_at AS "last_used_at?: DateTime<Utc>"
+           FROM robot WHERE robot_id = ANY($1) ORDER BY robot_id FOR NO KEY UPDATE"#,
         ids
     )
     .fetch_all(&mut **tx)
     .await?)
 }
 
-/// Writes what is held of robots that were locked.
-pub(crate) async fn write_robots(tx: &mut Transaction<'static, Db>, robots: &[RobotFacts]) -> Result<(), StoreError> {
-    let rows = json(robots);
+/// Writes robots' hellos. No robot is twice in `rows`.
+pub(crate) async fn write_hellos(
+    tx: &mut Transaction<'static, Db>,
+    rows: &[RobotHello],
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    let rows = json(rows);
     sqlx::query!(
-        "UPDATE robot b SET
-                status = r.status, status_at = r.status_at, connected_at = r.connected_at, body_state = r.body_state,
-                battery_pct = r.battery_pct, charging = r.charging, wifi_dbm = r.wifi_dbm, hand_up = r.hand_up,
-                telemetry_at = r.telemetry_at, bridge_id = r.bridge_id, live_session_id = r.live_session_id,
-                live_tier = r.live_tier, link_at = r.link_at, last_used_at = r.last_used_at,
-                clock_offset_ms = r.clock_offset_ms, clock_at = r.clock_at, cannot_reach = r.cannot_reach
+        "UPDATE robot b SET status = r.status, status_at = r.status_at, connected_at = r.connected_at,
+                               bridge_id = r.bridge_id, cannot_reach = r.cannot_reach, clock_offset_ms = r.clock_offset_ms,
+                               clock_at = $2
              FROM jsonb_to_recordset($1::text::jsonb)
-             AS r(robot_id uuid, status text, status_at timestamptz, connected_at timestamptz, body_state text,
-                  battery_pct bigint, charging boolean, wifi_dbm bigint, hand_up boolean, telemetry_at timestamptz,
-                  bridge_id uuid, live_session_id uuid, live_tier text, link_at timestamptz, last_used_at timestamptz,
-                  clock_offset_ms bigint, clock_at timestamptz, cannot_reach text)
+                  AS r(robot_id uuid, status text, status_at timestamptz, connected_at timestamptz, bridge_id uuid,
+                       cannot_reach text, clock_offset_ms bigint)
+             WHERE b.robot_id = r.robot_id",
+        rows,
+        now
+    )
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+/// Writes what robots said of their bodies. No robot is twice in `rows`.
+pub(crate) async fn write_bodies(
+    tx: &mut Transaction<'static, Db>,
+    rows: &[RobotBody],
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    let rows = json(rows);
+    sqlx::query!(
+        "UPDATE robot b SET body_state = r.body_state, battery_pct = r.battery_pct, charging = r.charging,
+                               wifi_dbm = r.wifi_dbm, hand_up = r.hand_up, telemetry_at = $2
+             FROM jsonb_to_recordset($1::text::jsonb)
+                  AS r(robot_id uuid, body_state text, battery_pct bigint, charging boolean, wifi_dbm bigint, hand_up boolean)
+             WHERE b.robot_id = r.robot_id",
+        rows,
+        now
+    )
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+/// Writes what bridges said of robots' legs. No robot is twice in `rows`.
+pub(crate) async fn write_links(
+    tx: &mut Transaction<'static, Db>,
+    rows: &[RobotLink],
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    let rows = json(rows);
+    sqlx::query!(
+        "UPDATE robot b SET live_session_id = r.live_session_id, live_tier = r.live_tier, bridge_id = r.bridge_id,
+                               link_at = $2
+             FROM jsonb_to_recordset($1::text::jsonb)
+                  AS r(robot_id uuid, live_session_id uuid, live_tier text, bridge_id uuid)
+             WHERE b.robot_id = r.robot_id",
+        rows,
+        now
+    )
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+/// Writes when robots were used. No robot is twice in `rows`.
+pub(crate) async fn write_used(tx: &mut Transaction<'static, Db>, rows: &[RobotUsed]) -> Result<(), StoreError> {
+    let rows = json(rows);
+    sqlx::query!(
+        "UPDATE robot b SET last_used_at = r.last_used_at
+             FROM jsonb_to_recordset($1::text::jsonb)
+                  AS r(robot_id uuid, last_used_at timestamptz)
              WHERE b.robot_id = r.robot_id",
         rows
     )

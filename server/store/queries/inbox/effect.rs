@@ -13,7 +13,9 @@ use store::inbox::{Fact, Received, Touched};
 use uuid::Uuid;
 
 use super::numbers::Noted;
-use super::rows::{Event, Interval, Minute, NewVisit, Place, Placed, RobotFacts, without_nul};
+use super::rows::{
+    Event, Interval, Minute, NewVisit, Place, Placed, RobotBody, RobotHeld, RobotHello, RobotLink, RobotUsed, without_nul,
+};
 use super::{Outcome, hello};
 use crate::queries::minutes::{self, Marks};
 use crate::queries::presence::{self, Ended};
@@ -30,8 +32,11 @@ pub(super) fn reason(text: &str) -> String {
 /// The changes of a batch, gathered.
 pub(super) struct Effects<'a> {
     devices: &'a HashMap<Uuid, bool>,
-    robots: HashMap<Uuid, RobotFacts>,
-    changed: HashSet<Uuid>,
+    robots: HashMap<Uuid, RobotHeld>,
+    hellos: HashMap<Uuid, RobotHello>,
+    bodies: HashMap<Uuid, RobotBody>,
+    links: HashMap<Uuid, RobotLink>,
+    used: HashMap<Uuid, RobotUsed>,
     /// By id, each with the calendar of its pupil's days.
     placements: HashMap<Uuid, (Placed, Option<Calendar>)>,
     /// Session → placement, and whether the visit is over.
@@ -83,7 +88,10 @@ impl<'a> Effects<'a> {
         let mut effects = Effects {
             devices: &noted.devices,
             robots: HashMap::new(),
-            changed: HashSet::new(),
+            hellos: HashMap::new(),
+            bodies: HashMap::new(),
+            links: HashMap::new(),
+            used: HashMap::new(),
             placements: HashMap::new(),
             visits: HashMap::new(),
             places: HashMap::new(),
@@ -187,8 +195,8 @@ impl<'a> Effects<'a> {
                 let robot = self.robots.get_mut(&device).ok_or(UNKNOWN_ROBOT)?;
                 // A bridge that is not known here cannot be where it stands.
                 let stands_at = hello.bridge.map(|bridge| bridge.0).filter(|bridge| self.devices.get(bridge) == Some(&true));
-                if hello::robot_said(robot, hello, stands_at, message.offset_ms, now) {
-                    self.changed.insert(device);
+                if let Some(row) = hello::robot_said(robot, hello, stands_at, message.offset_ms, now) {
+                    self.hellos.insert(device, row);
                     self.touched.push((index, Touched::Robot(device)));
                 }
             }
@@ -197,18 +205,21 @@ impl<'a> Effects<'a> {
     }
 
     fn body(&mut self, index: usize, device: Uuid, body: &RobotMessage, now: DateTime<Utc>) -> Result<(), &'static str> {
-        let robot = self.robots.get_mut(&device).ok_or(UNKNOWN_ROBOT)?;
-        robot.body_state = Some(body_word(body.state).to_owned());
-        robot.battery_pct = Some(i64::from(body.battery_pct.get()));
-        robot.charging = Some(body.charging);
-        robot.wifi_dbm = body.wifi_dbm.map(i64::from);
-        robot.hand_up = Some(body.hand_up);
-        robot.telemetry_at = Some(now);
-        let (battery, wifi) = (robot.battery_pct, robot.wifi_dbm);
-        self.changed.insert(device);
+        if !self.robots.contains_key(&device) {
+            return Err(UNKNOWN_ROBOT);
+        }
+        let row = RobotBody {
+            robot_id: device,
+            body_state: body_word(body.state),
+            battery_pct: i64::from(body.battery_pct.get()),
+            charging: body.charging,
+            wifi_dbm: body.wifi_dbm.map(i64::from),
+            hand_up: body.hand_up,
+        };
         let minute = self.minute(device, now);
-        minute.battery_pct = battery;
-        minute.wifi_dbm = wifi.or(minute.wifi_dbm);
+        minute.battery_pct = Some(row.battery_pct);
+        minute.wifi_dbm = row.wifi_dbm.or(minute.wifi_dbm);
+        self.bodies.insert(device, row);
         self.touched.push((index, Touched::Robot(device)));
         Ok(())
     }
@@ -222,11 +233,14 @@ impl<'a> Effects<'a> {
             return Ok(());
         }
         let tier = link.tier.map(tier_word);
-        robot.live_session_id = link.session.map(|session| session.0);
-        robot.live_tier = tier.map(str::to_owned);
-        robot.link_at = Some(now);
         robot.bridge_id = stands_here.then_some(bridge);
-        self.changed.insert(link.robot.0);
+        let row = RobotLink {
+            robot_id: link.robot.0,
+            live_session_id: link.session.map(|session| session.0),
+            live_tier: tier,
+            bridge_id: robot.bridge_id,
+        };
+        self.links.insert(link.robot.0, row);
         if link.robot_leg.is_none() && link.pupil_leg.is_none() {
             return Ok(());
         }
@@ -289,10 +303,7 @@ impl<'a> Effects<'a> {
             moved.insert(ended.session_id);
         }
         self.mark_ends(&moved, &mut marks);
-        if !self.changed.is_empty() {
-            let changed: Vec<RobotFacts> = self.changed.iter().filter_map(|id| self.robots.get(id).cloned()).collect();
-            bulk::write_robots(tx, &changed).await?;
-        }
+        self.write_robots(tx, now).await?;
         for (bridge_id, hellos) in &self.bridges {
             for (index, hello, offset_ms) in hellos {
                 match hello::bridge_said(tx, *bridge_id, hello, *offset_ms, now).await? {
@@ -313,6 +324,31 @@ impl<'a> Effects<'a> {
         let mut seen = HashSet::new();
         let touched = self.touched.into_iter().filter(|(index, touched)| !refused.contains(index) && seen.insert(*touched));
         Ok(Outcome { touched: touched.map(|(_, touched)| touched).collect(), refused: self.refused })
+    }
+
+    async fn write_robots(&mut self, tx: &mut Transaction<'static, Db>, now: DateTime<Utc>) -> Result<(), StoreError> {
+        if !self.hellos.is_empty() {
+            let mut rows: Vec<RobotHello> = std::mem::take(&mut self.hellos).into_values().collect();
+            for row in &mut rows {
+                // A link that came after the hello knows better.
+                row.bridge_id = self.robots.get(&row.robot_id).and_then(|robot| robot.bridge_id);
+            }
+            bulk::write_hellos(tx, &rows, now).await?;
+        }
+        if !self.links.is_empty() {
+            let mut rows: Vec<RobotLink> = std::mem::take(&mut self.links).into_values().collect();
+            for row in &mut rows {
+                row.bridge_id = self.robots.get(&row.robot_id).and_then(|robot| robot.bridge_id);
+            }
+            bulk::write_links(tx, &rows, now).await?;
+        }
+        if !self.bodies.is_empty() {
+            bulk::write_bodies(tx, &std::mem::take(&mut self.bodies).into_values().collect::<Vec<_>>(), now).await?;
+        }
+        if !self.used.is_empty() {
+            bulk::write_used(tx, &std::mem::take(&mut self.used).into_values().collect::<Vec<_>>()).await?;
+        }
+        Ok(())
     }
 
     /// One round writes each interval once. Only if one is told with several beginnings or tiers are there more rounds: the one
@@ -353,7 +389,7 @@ impl<'a> Effects<'a> {
                     && robot.last_used_at.is_none_or(|used| used < end)
                 {
                     robot.last_used_at = Some(end);
-                    self.changed.insert(told.robot_id);
+                    self.used.insert(told.robot_id, RobotUsed { robot_id: told.robot_id, last_used_at: end });
                 }
             }
         }

@@ -9,25 +9,25 @@ use sqlx::Transaction;
 use store::StoreError;
 use uuid::Uuid;
 
-use super::rows::{RobotFacts, whole, without_nul};
+use super::rows::{RobotHeld, RobotHello, whole, without_nul};
 use crate::Db;
 use crate::queries::words::status_word;
 
 /// Of the bridges that a robot cannot reach, so many are remembered.
 const MOST_BRIDGES: usize = 32;
 
-/// Takes a robot's hello into what is held of it. Whether it counts: not, if it is the last will of an older connection.
+/// Takes a robot's hello into what is held of it. `None`: it does not count, being the last will of an older connection.
 pub(super) fn robot_said(
-    robot: &mut RobotFacts,
+    robot: &mut RobotHeld,
     hello: &HelloMessage,
     stands_at: Option<Uuid>,
     offset_ms: i64,
     now: DateTime<Utc>,
-) -> bool {
+) -> Option<RobotHello> {
     // Both engines keep at least microseconds.
     let is_held = robot.connected_at.is_some_and(|held| held.timestamp_micros() == hello.connected_at.timestamp_micros());
     if hello.status == Status::Gone && robot.connected_at.is_some() && !is_held {
-        return false;
+        return None;
     }
     let status = status_word(hello.status);
     if robot.status != status || !is_held {
@@ -36,10 +36,17 @@ pub(super) fn robot_said(
     status.clone_into(&mut robot.status);
     robot.connected_at = Some(hello.connected_at);
     robot.bridge_id = stands_at;
-    robot.cannot_reach = (!hello.cannot_reach.is_empty())
+    let cannot_reach = (!hello.cannot_reach.is_empty())
         .then(|| hello.cannot_reach.iter().take(MOST_BRIDGES).map(ToString::to_string).collect::<Vec<_>>().join(","));
-    (robot.clock_offset_ms, robot.clock_at) = (Some(offset_ms), Some(now));
-    true
+    Some(RobotHello {
+        robot_id: robot.robot_id,
+        status,
+        status_at: robot.status_at,
+        connected_at: hello.connected_at,
+        bridge_id: stands_at,
+        cannot_reach,
+        clock_offset_ms: offset_ms,
+    })
 }
 
 /// Writes a bridge's hello. `Some(false)`: it does not count, as above; `None`: there is no such bridge.

@@ -82,20 +82,25 @@ pub(super) async fn note(
     let senders: BTreeSet<(Uuid, Uuid)> = rows.iter().map(|row| (row.device_id, row.epoch)).collect();
     let senders: Vec<_> = senders.into_iter().collect();
     let cursors = bulk::lock_cursors(tx, &senders).await?;
-    let new: HashSet<_> = bulk::note(tx, &rows, now).await?.into_iter().collect();
-    if new.len() < rows.len() {
-        let known = |row: &Numbered<'_>| !new.contains(&(row.device_id, row.epoch, row.seq));
-        let old: Vec<Numbered<'_>> = rows.iter().copied().filter(known).collect();
-        let held: HashMap<_, _> =
-            bulk::bodies(tx, &old).await?.into_iter().map(|(device, epoch, seq, body)| ((device, epoch, seq), body)).collect();
+    // The senders are locked: what is above the highest number is new, the rest may have come before.
+    let highest: HashMap<_, _> = cursors.iter().map(|cursor| ((cursor.device_id, cursor.epoch), cursor.highest)).collect();
+    let is_above = |row: &Numbered<'_>| highest.get(&(row.device_id, row.epoch)).is_some_and(|highest| row.seq > *highest);
+    let below: Vec<Numbered<'_>> = rows.iter().copied().filter(|row| !is_above(row)).collect();
+    let mut held = HashMap::new();
+    if !below.is_empty() {
+        let bodies = bulk::bodies(tx, &below).await?;
+        held.extend(bodies.into_iter().map(|(device, epoch, seq, body)| ((device, epoch, seq), body)));
         for (row, index) in rows.iter().zip(&positions) {
-            if let Some(body) = held.get(&(row.device_id, row.epoch, row.seq))
-                && known(row)
-            {
+            if let Some(body) = held.get(&(row.device_id, row.epoch, row.seq)) {
                 verdicts[*index] = copy_of(body, &batch[*index]);
             }
         }
+        rows.retain(|row| !held.contains_key(&(row.device_id, row.epoch, row.seq)));
     }
+    if !rows.is_empty() {
+        bulk::note(tx, &rows, now).await?;
+    }
+    let new = rows.iter().map(|row| (row.device_id, row.epoch, row.seq)).collect();
     Ok(Noted { verdicts, devices, cursors, new })
 }
 

@@ -31,36 +31,64 @@ pub(crate) struct Numbered<'a> {
     pub(crate) body_sha256: &'a [u8],
 }
 
-/// What robots and their bridges say of a robot: the columns of `robot` that the ingest writes.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub(crate) struct RobotFacts {
-    #[serde(serialize_with = "id")]
+/// What is compared with, of a robot.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct RobotHeld {
     pub(crate) robot_id: Uuid,
     pub(crate) status: String,
+    pub(crate) status_at: Option<DateTime<Utc>>,
+    pub(crate) connected_at: Option<DateTime<Utc>>,
+    pub(crate) bridge_id: Option<Uuid>,
+    pub(crate) last_used_at: Option<DateTime<Utc>>,
+}
+
+/// A robot's last hello.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct RobotHello {
+    #[serde(serialize_with = "id")]
+    pub(crate) robot_id: Uuid,
+    pub(crate) status: &'static str,
     #[serde(serialize_with = "maybe_at")]
     pub(crate) status_at: Option<DateTime<Utc>>,
-    #[serde(serialize_with = "maybe_at")]
-    pub(crate) connected_at: Option<DateTime<Utc>>,
-    pub(crate) body_state: Option<String>,
-    pub(crate) battery_pct: Option<i64>,
-    pub(crate) charging: Option<bool>,
-    pub(crate) wifi_dbm: Option<i64>,
-    pub(crate) hand_up: Option<bool>,
-    #[serde(serialize_with = "maybe_at")]
-    pub(crate) telemetry_at: Option<DateTime<Utc>>,
+    #[serde(serialize_with = "at")]
+    pub(crate) connected_at: DateTime<Utc>,
     #[serde(serialize_with = "maybe_id")]
     pub(crate) bridge_id: Option<Uuid>,
+    pub(crate) cannot_reach: Option<String>,
+    pub(crate) clock_offset_ms: i64,
+}
+
+/// What a robot last said of its body.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct RobotBody {
+    #[serde(serialize_with = "id")]
+    pub(crate) robot_id: Uuid,
+    pub(crate) body_state: &'static str,
+    pub(crate) battery_pct: i64,
+    pub(crate) charging: bool,
+    pub(crate) wifi_dbm: Option<i64>,
+    pub(crate) hand_up: bool,
+}
+
+/// What a bridge last said of a robot's legs.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct RobotLink {
+    #[serde(serialize_with = "id")]
+    pub(crate) robot_id: Uuid,
     #[serde(serialize_with = "maybe_id")]
     pub(crate) live_session_id: Option<Uuid>,
-    pub(crate) live_tier: Option<String>,
-    #[serde(serialize_with = "maybe_at")]
-    pub(crate) link_at: Option<DateTime<Utc>>,
-    #[serde(serialize_with = "maybe_at")]
-    pub(crate) last_used_at: Option<DateTime<Utc>>,
-    pub(crate) clock_offset_ms: Option<i64>,
-    #[serde(serialize_with = "maybe_at")]
-    pub(crate) clock_at: Option<DateTime<Utc>>,
-    pub(crate) cannot_reach: Option<String>,
+    pub(crate) live_tier: Option<&'static str>,
+    #[serde(serialize_with = "maybe_id")]
+    pub(crate) bridge_id: Option<Uuid>,
+}
+
+/// When a robot was last used.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct RobotUsed {
+    #[serde(serialize_with = "id")]
+    pub(crate) robot_id: Uuid,
+    #[serde(serialize_with = "at")]
+    pub(crate) last_used_at: DateTime<Utc>,
 }
 
 /// A visit that may be new.

@@ -1,15 +1,20 @@
 //! The ingest's statements for many rows, as SQLite has them: rows come as one JSON text (`json_each`), so a batch is a few statements
-//! whatever its size. A statement a row would go through the connection's thread each time: three times the time a message.
+//! whatever its size. A statement a row, and a row read, go from this thread to the connection's and back; that costs more than
+//! the row itself. MATERIALIZED: otherwise each column of a row spells the whole row anew.
 //!
 //! `store-postgres` has the same functions. What both engines read alike is in `../queries`.
 
 use chrono::{DateTime, Utc};
+use serde::de::DeserializeOwned;
 use sqlx::Transaction;
 use store::StoreError;
 use uuid::Uuid;
 
 use crate::Db;
-use crate::queries::inbox::rows::{Cursor, Event, Interval, Mark, Minute, NewVisit, Numbered, Place, Placed, RobotFacts, json};
+use crate::queries::inbox::rows::{
+    Cursor, Event, Interval, Mark, Minute, NewVisit, Numbered, Place, Placed, RobotBody, RobotHeld, RobotHello, RobotLink,
+    RobotUsed, json,
+};
 
 /// Which of these devices exist and are not revoked, and whether they are bridges.
 pub(crate) async fn devices(tx: &mut Transaction<'static, Db>, ids: &[Uuid]) -> Result<Vec<(Uuid, bool)>, StoreError> {
@@ -56,7 +61,8 @@ pub(crate) async fn lock_cursors(
 pub(crate) async fn write_cursors(tx: &mut Transaction<'static, Db>, cursors: &[Cursor]) -> Result<(), StoreError> {
     let rows = json(cursors);
     sqlx::query!(
-        "UPDATE inbox_cursor SET contiguous = r.value ->> 'contiguous', highest = r.value ->> 'highest' FROM json_each($1) r
+        "WITH r AS MATERIALIZED (SELECT value FROM json_each($1))
+             UPDATE inbox_cursor SET contiguous = r.value ->> 'contiguous', highest = r.value ->> 'highest' FROM r
              WHERE device_id = unhex(r.value ->> 'device_id') AND epoch = unhex(r.value ->> 'epoch')",
         rows
     )
@@ -65,26 +71,26 @@ pub(crate) async fn write_cursors(tx: &mut Transaction<'static, Db>, cursors: &[
     Ok(())
 }
 
-/// Notes numbers; returns those that are new. No number is twice in `rows`.
+/// Notes new numbers. None is twice in `rows`.
 pub(crate) async fn note(
     tx: &mut Transaction<'static, Db>,
     rows: &[Numbered<'_>],
     now: DateTime<Utc>,
-) -> Result<Vec<(Uuid, Uuid, i64)>, StoreError> {
+) -> Result<(), StoreError> {
     let rows = json(rows);
-    let new = sqlx::query!(
-        r#"INSERT INTO inbox (device_id, epoch, seq, kind, body_sha256, received_at)
+    sqlx::query!(
+        "WITH r AS MATERIALIZED (SELECT value FROM json_each($1))
+             INSERT INTO inbox (device_id, epoch, seq, kind, body_sha256, received_at)
            SELECT unhex(r.value ->> 'device_id'), unhex(r.value ->> 'epoch'), r.value ->> 'seq', r.value ->> 'kind',
                   unhex(r.value ->> 'body_sha256'), $2
-           FROM json_each($1) r WHERE true
-           ON CONFLICT (device_id, epoch, seq) DO NOTHING
-           RETURNING device_id AS "device_id!: Uuid", epoch AS "epoch!: Uuid", seq AS "seq!: i64""#,
+           FROM r WHERE true
+           ON CONFLICT (device_id, epoch, seq) DO NOTHING",
         rows,
         now
     )
-    .fetch_all(&mut **tx)
+    .execute(&mut **tx)
     .await?;
-    Ok(new.into_iter().map(|row| (row.device_id, row.epoch, row.seq)).collect())
+    Ok(())
 }
 
 /// The hashes of bodies under numbers that came before.
@@ -94,9 +100,10 @@ pub(crate) async fn bodies(
 ) -> Result<Vec<(Uuid, Uuid, i64, Vec<u8>)>, StoreError> {
     let rows = json(rows);
     let held = sqlx::query!(
-        r#"SELECT i.device_id AS "device_id!: Uuid", i.epoch AS "epoch!: Uuid", i.seq AS "seq!: i64",
+        r#"WITH r AS MATERIALIZED (SELECT value FROM json_each($1))
+             SELECT i.device_id AS "device_id!: Uuid", i.epoch AS "epoch!: Uuid", i.seq AS "seq!: i64",
                   i.body_sha256 AS "body_sha256!: Vec<u8>"
-           FROM json_each($1) r CROSS JOIN inbox i
+           FROM r CROSS JOIN inbox i
                 ON i.device_id = unhex(r.value ->> 'device_id') AND i.epoch = unhex(r.value ->> 'epoch') AND i.seq = r.value ->> 'seq'"#,
         rows
     )
@@ -105,39 +112,100 @@ pub(crate) async fn bodies(
     Ok(held.into_iter().map(|row| (row.device_id, row.epoch, row.seq, row.body_sha256)).collect())
 }
 
-/// What is held of these robots.
-pub(crate) async fn lock_robots(tx: &mut Transaction<'static, Db>, ids: &[Uuid]) -> Result<Vec<RobotFacts>, StoreError> {
+/// What is held of these robots. As one value: a row a robot would go from the connection's thread to this one by itself.
+pub(crate) async fn lock_robots(tx: &mut Transaction<'static, Db>, ids: &[Uuid]) -> Result<Vec<RobotHeld>, StoreError> {
+    type Held = (Uuid, String, Option<DateTime<Utc>>, Option<DateTime<Utc>>, Option<Uuid>, Option<DateTime<Utc>>);
     let ids = json_ids(ids);
-    Ok(sqlx::query_as!(
-        RobotFacts,
-        r#"SELECT robot_id AS "robot_id!: Uuid", status AS "status!", status_at AS "status_at?: DateTime<Utc>",
-                  connected_at AS "connected_at?: DateTime<Utc>", body_state AS "body_state?",
-                  battery_pct AS "battery_pct?: i64", charging AS "charging?: bool", wifi_dbm AS "wifi_dbm?: i64",
-                  hand_up AS "hand_up?: bool", telemetry_at AS "telemetry_at?: DateTime<Utc>", bridge_id AS "bridge_id?: Uuid",
-                  live_session_id AS "live_session_id?: Uuid", live_tier AS "live_tier?", link_at AS "link_at?: DateTime<Utc>",
-                  last_used_at AS "last_used_at?: DateTime<Utc>", clock_offset_ms AS "clock_offset_ms?: i64",
-                  clock_at AS "clock_at?: DateTime<Utc>", cannot_reach AS "cannot_reach?"
+    let rows = sqlx::query_scalar!(
+        r#"SELECT json_group_array(json_array(hex(robot_id), status, status_at, connected_at,
+                                              CASE WHEN bridge_id IS NULL THEN NULL ELSE hex(bridge_id) END, last_used_at))
+                  AS "rows!: String"
            FROM robot WHERE robot_id IN (SELECT unhex(value) FROM json_each($1))"#,
         ids
     )
-    .fetch_all(&mut **tx)
-    .await?)
+    .fetch_one(&mut **tx)
+    .await?;
+    let held = |(robot_id, status, status_at, connected_at, bridge_id, last_used_at): Held| RobotHeld {
+        robot_id,
+        status,
+        status_at,
+        connected_at,
+        bridge_id,
+        last_used_at,
+    };
+    Ok(values(&rows)?.into_iter().map(held).collect())
 }
 
-/// Writes what is held of robots that were locked.
-pub(crate) async fn write_robots(tx: &mut Transaction<'static, Db>, robots: &[RobotFacts]) -> Result<(), StoreError> {
-    let rows = json(robots);
+/// Writes robots' hellos. No robot is twice in `rows`.
+pub(crate) async fn write_hellos(
+    tx: &mut Transaction<'static, Db>,
+    rows: &[RobotHello],
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    let rows = json(rows);
     sqlx::query!(
-        "UPDATE robot SET
-                status = r.value ->> 'status', status_at = r.value ->> 'status_at', connected_at = r.value ->> 'connected_at',
-                body_state = r.value ->> 'body_state', battery_pct = r.value ->> 'battery_pct',
-                charging = r.value ->> 'charging', wifi_dbm = r.value ->> 'wifi_dbm', hand_up = r.value ->> 'hand_up',
-                telemetry_at = r.value ->> 'telemetry_at', bridge_id = unhex(r.value ->> 'bridge_id'),
-                live_session_id = unhex(r.value ->> 'live_session_id'), live_tier = r.value ->> 'live_tier',
-                link_at = r.value ->> 'link_at', last_used_at = r.value ->> 'last_used_at',
-                clock_offset_ms = r.value ->> 'clock_offset_ms', clock_at = r.value ->> 'clock_at',
-                cannot_reach = r.value ->> 'cannot_reach'
-             FROM json_each($1) r WHERE robot_id = unhex(r.value ->> 'robot_id')",
+        "WITH r AS MATERIALIZED (SELECT value FROM json_each($1))
+             UPDATE robot SET status = r.value ->> 'status', status_at = r.value ->> 'status_at',
+                             connected_at = r.value ->> 'connected_at', bridge_id = unhex(r.value ->> 'bridge_id'),
+                             cannot_reach = r.value ->> 'cannot_reach', clock_offset_ms = r.value ->> 'clock_offset_ms',
+                             clock_at = $2
+             FROM r WHERE robot_id = unhex(r.value ->> 'robot_id')",
+        rows,
+        now
+    )
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+/// Writes what robots said of their bodies. No robot is twice in `rows`.
+pub(crate) async fn write_bodies(
+    tx: &mut Transaction<'static, Db>,
+    rows: &[RobotBody],
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    let rows = json(rows);
+    sqlx::query!(
+        "WITH r AS MATERIALIZED (SELECT value FROM json_each($1))
+             UPDATE robot SET body_state = r.value ->> 'body_state', battery_pct = r.value ->> 'battery_pct',
+                             charging = r.value ->> 'charging', wifi_dbm = r.value ->> 'wifi_dbm',
+                             hand_up = r.value ->> 'hand_up', telemetry_at = $2
+             FROM r WHERE robot_id = unhex(r.value ->> 'robot_id')",
+        rows,
+        now
+    )
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+/// Writes what bridges said of robots' legs. No robot is twice in `rows`.
+pub(crate) async fn write_links(
+    tx: &mut Transaction<'static, Db>,
+    rows: &[RobotLink],
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    let rows = json(rows);
+    sqlx::query!(
+        "WITH r AS MATERIALIZED (SELECT value FROM json_each($1))
+             UPDATE robot SET live_session_id = unhex(r.value ->> 'live_session_id'), live_tier = r.value ->> 'live_tier',
+                             bridge_id = unhex(r.value ->> 'bridge_id'), link_at = $2
+             FROM r WHERE robot_id = unhex(r.value ->> 'robot_id')",
+        rows,
+        now
+    )
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+/// Writes when robots were used. No robot is twice in `rows`.
+pub(crate) async fn write_used(tx: &mut Transaction<'static, Db>, rows: &[RobotUsed]) -> Result<(), StoreError> {
+    let rows = json(rows);
+    sqlx::query!(
+        "WITH r AS MATERIALIZED (SELECT value FROM json_each($1))
+             UPDATE robot SET last_used_at = r.value ->> 'last_used_at'
+             FROM r WHERE robot_id = unhex(r.value ->> 'robot_id')",
         rows
     )
     .execute(&mut **tx)
@@ -148,52 +216,58 @@ pub(crate) async fn write_robots(tx: &mut Transaction<'static, Db>, robots: &[Ro
 /// What is known of these placements.
 pub(crate) async fn placements(tx: &mut Transaction<'static, Db>, ids: &[Uuid]) -> Result<Vec<Placed>, StoreError> {
     let ids = json_ids(ids);
-    Ok(sqlx::query_as!(
-        Placed,
-        r#"SELECT p.placement_id AS "placement_id!: Uuid", p.pupil_id AS "pupil_id!: Uuid", p.robot_id AS "robot_id!: Uuid",
-                  o.time_zone AS "time_zone!"
+    let rows = sqlx::query_scalar!(
+        r#"SELECT json_group_array(json_array(hex(p.placement_id), hex(p.pupil_id), hex(p.robot_id), o.time_zone)) AS "rows!: String"
            FROM placement p JOIN pupil u ON u.pupil_id = p.pupil_id JOIN organisation o ON o.organisation_id = u.organisation_id
            WHERE p.placement_id IN (SELECT unhex(value) FROM json_each($1))"#,
         ids
     )
-    .fetch_all(&mut **tx)
-    .await?)
+    .fetch_one(&mut **tx)
+    .await?;
+    let rows: Vec<(Uuid, Uuid, Uuid, String)> = values(&rows)?;
+    let placed = |(placement_id, pupil_id, robot_id, time_zone)| Placed { placement_id, pupil_id, robot_id, time_zone };
+    Ok(rows.into_iter().map(placed).collect())
 }
 
 /// The placements of these visits, as far as they are known, and whether they are over: (session, placement, over).
 pub(crate) async fn visits(tx: &mut Transaction<'static, Db>, ids: &[Uuid]) -> Result<Vec<(Uuid, Uuid, bool)>, StoreError> {
     let ids = json_ids(ids);
-    let rows = sqlx::query!(
-        r#"SELECT session_id AS "session_id!: Uuid", placement_id AS "placement_id!: Uuid",
-                  (reported_intervals IS NOT NULL) AS "is_over!: bool" FROM visit
-           WHERE session_id IN (SELECT unhex(value) FROM json_each($1))"#,
+    let rows = sqlx::query_scalar!(
+        r#"SELECT json_group_array(json_array(hex(session_id), hex(placement_id), reported_intervals IS NOT NULL)) AS "rows!: String"
+           FROM visit WHERE session_id IN (SELECT unhex(value) FROM json_each($1))"#,
         ids
     )
-    .fetch_all(&mut **tx)
+    .fetch_one(&mut **tx)
     .await?;
-    Ok(rows.into_iter().map(|row| (row.session_id, row.placement_id, row.is_over)).collect())
+    let rows: Vec<(Uuid, Uuid, i64)> = values(&rows)?;
+    Ok(rows.into_iter().map(|(session, placement, is_over)| (session, placement, is_over != 0)).collect())
 }
 
 /// Where the intervals of these visits lie, as they are held.
 pub(crate) async fn places(tx: &mut Transaction<'static, Db>, ids: &[Uuid]) -> Result<Vec<Place>, StoreError> {
     let ids = json_ids(ids);
-    Ok(sqlx::query_as!(
-        Place,
-        r#"SELECT session_id AS "session_id!: Uuid", n AS "n!: i64", placed_ms AS "placed_ms!: i64", span_ms AS "span_ms!: i64"
+    let rows = sqlx::query_scalar!(
+        r#"SELECT json_group_array(json_array(hex(session_id), n, placed_ms, span_ms)) AS "rows!: String"
            FROM presence_interval WHERE session_id IN (SELECT unhex(value) FROM json_each($1))"#,
         ids
     )
-    .fetch_all(&mut **tx)
-    .await?)
+    .fetch_one(&mut **tx)
+    .await?;
+    Ok(values(&rows)?.into_iter().map(place).collect())
+}
+
+fn place((session_id, n, placed_ms, span_ms): (Uuid, i64, i64, i64)) -> Place {
+    Place { session_id, n, placed_ms, span_ms }
 }
 
 /// Marks days as changed; they are sorted, so that servers with the same days wait for one another and never in a circle.
 pub(crate) async fn mark(tx: &mut Transaction<'static, Db>, marks: &[Mark]) -> Result<(), StoreError> {
     let rows = json(marks);
     sqlx::query!(
-        "INSERT INTO attendance_dirty (pupil_id, day, version)
+        "WITH r AS MATERIALIZED (SELECT value FROM json_each($1))
+             INSERT INTO attendance_dirty (pupil_id, day, version)
              SELECT unhex(r.value ->> 'pupil_id'), r.value ->> 'day', unhex(r.value ->> 'version')
-             FROM json_each($1) r WHERE true
+             FROM r WHERE true
              ON CONFLICT (pupil_id, day) DO UPDATE SET version = excluded.version",
         rows
     )
@@ -206,9 +280,10 @@ pub(crate) async fn mark(tx: &mut Transaction<'static, Db>, marks: &[Mark]) -> R
 pub(crate) async fn add_visits(tx: &mut Transaction<'static, Db>, visits: &[NewVisit]) -> Result<(), StoreError> {
     let rows = json(visits);
     sqlx::query!(
-        "INSERT INTO visit (session_id, placement_id, robot_id)
+        "WITH r AS MATERIALIZED (SELECT value FROM json_each($1))
+             INSERT INTO visit (session_id, placement_id, robot_id)
              SELECT unhex(r.value ->> 'session_id'), unhex(r.value ->> 'placement_id'), unhex(r.value ->> 'robot_id')
-             FROM json_each($1) r WHERE true
+             FROM r WHERE true
              ON CONFLICT (session_id) DO NOTHING",
         rows
     )
@@ -217,19 +292,22 @@ pub(crate) async fn add_visits(tx: &mut Transaction<'static, Db>, visits: &[NewV
     Ok(())
 }
 
-/// Merges intervals by their largest values; returns where those lie that were taken, the others are held with another tier or beginning. None is
-/// twice in `rows`.
-pub(crate) async fn merge_intervals(tx: &mut Transaction<'static, Db>, rows: &[Interval]) -> Result<Vec<Place>, StoreError> {
-    let rows = json(rows);
-    Ok(sqlx::query_as!(
-        Place,
-        r#"INSERT INTO presence_interval (session_id, n, tier, from_at, until_at, span_ms, spoke_ms, hands, looks, feelings, closed_by, clock_offset_ms,
+/// Merges intervals by their largest values; returns where those lie that were taken, the others are held with another tier or
+/// beginning. None is twice in `intervals`.
+pub(crate) async fn merge_intervals(
+    tx: &mut Transaction<'static, Db>,
+    intervals: &[Interval],
+) -> Result<Vec<Place>, StoreError> {
+    let rows = json(intervals);
+    sqlx::query!(
+        "WITH r AS MATERIALIZED (SELECT value FROM json_each($1))
+             INSERT INTO presence_interval (session_id, n, tier, from_at, until_at, span_ms, spoke_ms, hands, looks, feelings, closed_by, clock_offset_ms,
                                         arrival_span_ms, measured_offset_ms, pupil_id, placed_ms)
              SELECT unhex(r.value ->> 'session_id'), r.value ->> 'n', r.value ->> 'tier', r.value ->> 'from_at',
                     r.value ->> 'until_at', r.value ->> 'span_ms', r.value ->> 'spoke_ms', r.value ->> 'hands',
                     r.value ->> 'looks', r.value ->> 'feelings', r.value ->> 'closed_by', r.value ->> 'clock_offset_ms',
                     r.value ->> 'arrival_span_ms', r.value ->> 'measured_offset_ms', unhex(r.value ->> 'pupil_id'), r.value ->> 'placed_ms'
-             FROM json_each($1) r WHERE true
+             FROM r WHERE true
              ON CONFLICT (session_id, n) DO UPDATE SET
                 until_at = CASE WHEN excluded.until_at > presence_interval.until_at THEN excluded.until_at ELSE presence_interval.until_at END,
                 span_ms = CASE WHEN excluded.span_ms > presence_interval.span_ms THEN excluded.span_ms ELSE presence_interval.span_ms END,
@@ -257,22 +335,32 @@ pub(crate) async fn merge_intervals(tx: &mut Transaction<'static, Db>, rows: &[I
                                            OR (excluded.arrival_span_ms = presence_interval.arrival_span_ms
                                                AND abs(excluded.clock_offset_ms) < abs(presence_interval.clock_offset_ms)))
                                  THEN excluded.placed_ms ELSE presence_interval.placed_ms END
-             WHERE presence_interval.tier = excluded.tier AND presence_interval.from_at = excluded.from_at
-             RETURNING session_id AS "session_id!: Uuid", n AS "n!: i64", placed_ms AS "placed_ms!: i64", span_ms AS "span_ms!: i64""#,
+             WHERE presence_interval.tier = excluded.tier AND presence_interval.from_at = excluded.from_at",
         rows
     )
-    .fetch_all(&mut **tx)
-    .await?)
+    .execute(&mut **tx)
+    .await?;
+    let taken = sqlx::query_scalar!(
+        r#"WITH r AS MATERIALIZED (SELECT value FROM json_each($1))
+           SELECT json_group_array(json_array(hex(p.session_id), p.n, p.placed_ms, p.span_ms)) AS "rows!: String"
+           FROM r CROSS JOIN presence_interval p ON p.session_id = unhex(r.value ->> 'session_id') AND p.n = r.value ->> 'n'
+           WHERE p.tier = r.value ->> 'tier' AND p.from_at = r.value ->> 'from_at'"#,
+        rows
+    )
+    .fetch_one(&mut **tx)
+    .await?;
+    Ok(values(&taken)?.into_iter().map(place).collect())
 }
 
 /// Adds events; one that is known takes the newer word. None is twice in `rows`.
 pub(crate) async fn add_events(tx: &mut Transaction<'static, Db>, rows: &[Event]) -> Result<(), StoreError> {
     let rows = json(rows);
     sqlx::query!(
-        "INSERT INTO robot_event (robot_event_id, robot_id, session_id, what, at)
+        "WITH r AS MATERIALIZED (SELECT value FROM json_each($1))
+             INSERT INTO robot_event (robot_event_id, robot_id, session_id, what, at)
              SELECT unhex(r.value ->> 'robot_event_id'), unhex(r.value ->> 'robot_id'), unhex(r.value ->> 'session_id'),
                     r.value ->> 'what', r.value ->> 'at'
-             FROM json_each($1) r WHERE true
+             FROM r WHERE true
              ON CONFLICT (robot_event_id) DO UPDATE SET what = excluded.what
              WHERE robot_event.robot_id = excluded.robot_id",
         rows
@@ -286,13 +374,14 @@ pub(crate) async fn add_events(tx: &mut Transaction<'static, Db>, rows: &[Event]
 pub(crate) async fn merge_minutes(tx: &mut Transaction<'static, Db>, rows: &[Minute]) -> Result<(), StoreError> {
     let rows = json(rows);
     sqlx::query!(
-        "INSERT INTO telemetry_minute (robot_id, minute_at, battery_pct, wifi_dbm, robot_rtt_ms, robot_loss_permille, robot_receive_bps, pupil_rtt_ms,
+        "WITH r AS MATERIALIZED (SELECT value FROM json_each($1))
+             INSERT INTO telemetry_minute (robot_id, minute_at, battery_pct, wifi_dbm, robot_rtt_ms, robot_loss_permille, robot_receive_bps, pupil_rtt_ms,
              pupil_loss_permille, pupil_send_bps, tier)
              SELECT unhex(r.value ->> 'robot_id'), r.value ->> 'minute_at', r.value ->> 'battery_pct', r.value ->> 'wifi_dbm',
                     r.value ->> 'robot_rtt_ms', r.value ->> 'robot_loss_permille', r.value ->> 'robot_receive_bps',
                     r.value ->> 'pupil_rtt_ms', r.value ->> 'pupil_loss_permille', r.value ->> 'pupil_send_bps',
                     r.value ->> 'tier'
-             FROM json_each($1) r WHERE true
+             FROM r WHERE true
              ON CONFLICT (robot_id, minute_at) DO UPDATE SET
                 battery_pct = coalesce(excluded.battery_pct, telemetry_minute.battery_pct),
                 wifi_dbm = coalesce(excluded.wifi_dbm, telemetry_minute.wifi_dbm),
@@ -314,4 +403,9 @@ pub(crate) async fn merge_minutes(tx: &mut Transaction<'static, Db>, rows: &[Min
 fn json_ids(ids: &[Uuid]) -> String {
     let ids: Vec<String> = ids.iter().map(|id| id.simple().to_string()).collect();
     json(&ids)
+}
+
+/// The rows of a JSON text that a statement returns.
+fn values<T: DeserializeOwned>(rows: &str) -> Result<Vec<T>, StoreError> {
+    serde_json::from_str(rows).map_err(|_| StoreError::Unreadable { what: "row" })
 }
