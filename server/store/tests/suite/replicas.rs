@@ -142,7 +142,7 @@ fn shared_batch(turn: u64, bridges: &[Uuid], robots: &[Uuid]) -> Vec<Received> {
 async fn tries_that_are_made_at_once_are_counted_one_by_one(fresh: Fresh) {
     let servers = servers(&fresh).await;
     let mut work = JoinSet::new();
-    for store in servers.iter().cycle().take(24).cloned() {
+    for store in servers.into_iter().cycle().take(24) {
         work.spawn(async move {
             let key = [ThrottleKey { key_sha256: b"k", free: 5 }];
             store.begin_sign_in_try(&key, at(0), at(-60), |_| TimeDelta::minutes(1)).await.unwrap()
