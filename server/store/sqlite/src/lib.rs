@@ -59,6 +59,10 @@ struct Engine {
 /// # Errors
 /// The file cannot be opened or its tables cannot be brought up to date.
 pub async fn open(path: &Path) -> Result<Store, StoreError> {
+    Ok(Store::new(connect(path).await?))
+}
+
+async fn connect(path: &Path) -> Result<Engine, StoreError> {
     let failed = |source| StoreError::Open { database: path.display().to_string(), source };
     let options = SqliteConnectOptions::new()
         .filename(path)
@@ -83,13 +87,21 @@ pub async fn open(path: &Path) -> Result<Store, StoreError> {
         .connect_with(options)
         .await
         .map_err(failed)?;
-    Ok(Store::new(Engine { write, read }))
+    Ok(Engine { write, read })
 }
 
 impl Engine {
     /// A write transaction; the only one at a time. Rolled back unless committed.
     async fn begin(&self) -> Result<Transaction<'static, Db>, StoreError> {
-        Ok(self.write.begin_with("BEGIN IMMEDIATE").await?)
+        match self.write.begin_with("BEGIN IMMEDIATE").await {
+            // Where the disk is full, SQLite rolls back by itself, and the driver goes on counting a transaction that is no more: what
+            // followed would be a part of it, and never committed. The next connection knows nothing of it.
+            Err(sqlx::Error::InvalidSavePointStatement) => {
+                self.write.acquire().await?.close().await?;
+                Ok(self.write.begin_with("BEGIN IMMEDIATE").await?)
+            }
+            begun => Ok(begun?),
+        }
     }
 
     /// A write transaction of the ingest. Here like any other: there is one writer.
@@ -127,3 +139,6 @@ fn is_worth_another_try(error: &sqlx::Error) -> bool {
 fn code(error: &sqlx::Error) -> Option<i64> {
     error.as_database_error()?.code()?.parse().ok()
 }
+
+#[cfg(test)]
+mod tests;
