@@ -23,6 +23,8 @@ const USER: &str = "windowseat";
 
 /// Starts the server, waits until the program that started it has gone or says a word, stops the server. `keep` keeps the folder.
 const KEEPER: &str = r#"
+# A signal to the whole group, as a terminal or `timeout` sends it, must not end this before it has cleaned up.
+trap '' HUP INT TERM
 postgres=$1; folder=$2; shift 2
 "$postgres" -D "$folder/data" "$@" </dev/null >>"$folder/log" 2>&1 &
 server=$!
