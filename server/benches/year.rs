@@ -131,6 +131,12 @@ fn school_days(size: &Size) -> Vec<i64> {
     (0i64..).filter(|back| !matches!((2 - back).rem_euclid(7), 5 | 6)).take(usize::try_from(size.days).unwrap_or(190)).collect()
 }
 
+/// The school days as a table `d(back)`.
+fn days_of(size: &Size) -> String {
+    let days: Vec<String> = school_days(size).iter().map(|back| format!("(CAST({back} AS bigint))")).collect();
+    format!("d(back) AS (VALUES {})", days.join(", "))
+}
+
 async fn fill(fresh: &Fresh, size: &Size, now: DateTime<Utc>) {
     let sql = Sql(fresh.engine);
     let schools = size.robots.div_ceil(A_SCHOOL);
@@ -233,31 +239,31 @@ async fn fill(fresh: &Fresh, size: &Size, now: DateTime<Utc>) {
     ))
     .await;
     // A visit a school day: picture for most of two lessons, sound only at its end, and now and then time with friends.
-    for back in school_days(size) {
-        let start = midnight - back * 86_400 + 8 * 3_600 + 51 * 60;
-        let visit = sql.id(Of::Visit, &format!("i * 1000 + {back}"));
-        let ended = sql.at(&(start + 7_200).to_string());
-        run(format!(
-            "WITH RECURSIVE {robots} INSERT INTO visit (session_id, placement_id, robot_id, ended_at, end_reason, reported_intervals, reported_ms)
-             SELECT {visit}, {}, {}, {ended}, 'left', 2, 3000000 + i % 60 * 1000 + 600000 FROM s",
-            sql.id(Of::Placement, "i"),
-            sql.id(Of::Robot, "i")
-        ))
-        .await;
-        for (n, tier, offset, span) in [(1, "video", 0, "3000000 + i % 60 * 1000"), (2, "audio", 3_600, "600000")] {
-            let from = start + offset;
-            run(format!(
-                "WITH RECURSIVE {robots} INSERT INTO presence_interval (session_id, n, tier, from_at, until_at, span_ms, spoke_ms, hands,
-                     closed_by, clock_offset_ms, measured_offset_ms, pupil_id, placed_ms)
-                 SELECT {visit}, {n}, '{tier}', {}, {}, {span}, 1200, i % 3, 'end', 0, 0, {}, {} FROM s",
-                sql.at(&from.to_string()),
-                sql.at(&format!("{from} + ({span}) / 1000")),
-                sql.id(Of::Pupil, "i"),
-                from * 1_000
-            ))
-            .await;
-        }
-    }
+    // One statement a table, pupil by pupil: rows then come in the order of their keys.
+    let days = days_of(size);
+    let visit = sql.id(Of::Visit, "i * 1000 + back");
+    let start = format!("({midnight} - back * 86400 + {})", 8 * 3_600 + 51 * 60);
+    run(format!(
+        "WITH RECURSIVE {robots}, {days} INSERT INTO visit (session_id, placement_id, robot_id, ended_at, end_reason, reported_intervals, reported_ms)
+         SELECT {visit}, {}, {}, {}, 'left', 2, 3000000 + i % 60 * 1000 + 600000 FROM s CROSS JOIN d",
+        sql.id(Of::Placement, "i"),
+        sql.id(Of::Robot, "i"),
+        sql.at(&format!("{start} + 7200")),
+    ))
+    .await;
+    let span = "CASE WHEN n = 1 THEN 3000000 + i % 60 * 1000 ELSE 600000 END";
+    let from = format!("({start} + (n - 1) * 3600)");
+    run(format!(
+        "WITH RECURSIVE {robots}, {days}, k(n) AS (SELECT 1 UNION ALL SELECT 2)
+         INSERT INTO presence_interval (session_id, n, tier, from_at, until_at, span_ms, spoke_ms, hands, closed_by, clock_offset_ms,
+                                        measured_offset_ms, pupil_id, placed_ms)
+         SELECT {visit}, n, CASE WHEN n = 1 THEN 'video' ELSE 'audio' END, {}, {}, {span}, 1200, i % 3, 'end', 0, 0, {}, {from} * 1000
+         FROM s CROSS JOIN d CROSS JOIN k",
+        sql.at(&from),
+        sql.at(&format!("{from} + ({span}) / 1000")),
+        sql.id(Of::Pupil, "i"),
+    ))
+    .await;
     run(format!(
         "WITH RECURSIVE {} INSERT INTO audit_entry (audit_entry_id, at, actor_kind, actor_id, action, subject_kind, subject_id)
          SELECT {}, {}, 'staff', {}, 'read record', 'pupil', {} FROM s",
@@ -289,34 +295,32 @@ async fn recompute(fresh: &Fresh, size: &Size, now: DateTime<Utc>) {
     let sql = Sql(fresh.engine);
     let midnight = now.date_naive().and_hms_opt(0, 0, 0).unwrap().and_utc().timestamp();
     let backs = school_days(size);
-    for back in &backs {
+    let days = days_of(size);
+    let day = sql.day(&format!("{midnight} - back * 86400"));
+    fresh
+        .run(&format!(
+            "WITH RECURSIVE {}, {days} INSERT INTO attendance_dirty (pupil_id, day, version) SELECT {}, {day}, {} FROM s CROSS JOIN d",
+            sql.series("s", "i", size.sample),
+            sql.id(Of::Pupil, "i"),
+            if fresh.engine == Engine::Sqlite { "randomblob(16)" } else { "gen_random_uuid()" }
+        ))
+        .await
+        .unwrap();
+    if size.sample < size.robots {
         fresh
             .run(&format!(
-                "WITH RECURSIVE {} INSERT INTO attendance_dirty (pupil_id, day, version) SELECT {}, {}, {} FROM s",
-                sql.series("s", "i", size.sample),
+                "WITH RECURSIVE {}, {days} INSERT INTO attendance_day (pupil_id, day, placement_id, school_id, expected_ms, connected_ms,
+                     video_ms, stills_ms, audio_ms, counted_ms, social_ms, social_counted_ms, active_lessons, anomalies, version)
+                 SELECT {}, {day}, {}, {}, 7200000, 3600000, 3000000, 0, 600000, 3600000, 0, 0, 2, 0, {} FROM s CROSS JOIN d WHERE i >= {}",
+                sql.series("s", "i", size.robots),
                 sql.id(Of::Pupil, "i"),
-                sql.day(&(midnight - back * 86_400).to_string()),
-                if fresh.engine == Engine::Sqlite { "randomblob(16)" } else { "gen_random_uuid()" }
+                sql.id(Of::Placement, "i"),
+                sql.id(Of::School, &format!("i / {A_SCHOOL}")),
+                sql.fixed(Uuid::nil()),
+                size.sample
             ))
             .await
             .unwrap();
-        if size.sample < size.robots {
-            fresh
-                .run(&format!(
-                    "WITH RECURSIVE {} INSERT INTO attendance_day (pupil_id, day, placement_id, school_id, expected_ms, connected_ms,
-                         video_ms, stills_ms, audio_ms, counted_ms, social_ms, social_counted_ms, active_lessons, anomalies, version)
-                     SELECT {}, {}, {}, {}, 7200000, 3600000, 3000000, 0, 600000, 3600000, 0, 0, 2, 0, {} FROM s WHERE i >= {}",
-                    sql.series("s", "i", size.robots),
-                    sql.id(Of::Pupil, "i"),
-                    sql.day(&(midnight - back * 86_400).to_string()),
-                    sql.id(Of::Placement, "i"),
-                    sql.id(Of::School, &format!("i / {A_SCHOOL}")),
-                    sql.fixed(Uuid::nil()),
-                    size.sample
-                ))
-                .await
-                .unwrap();
-        }
     }
     fresh.run("ANALYZE").await.unwrap();
     let (mut days, mut lessons) = (0u64, 0u64);
@@ -479,7 +483,7 @@ async fn pages(fresh: &Fresh, size: &Size, now: DateTime<Utc>) {
 
 fn main() {
     let robots = number("YEAR_ROBOTS", 10_000).max(A_SCHOOL * 2);
-    let size = Size { robots, days: number("YEAR_DAYS", 190).clamp(1, 250), sample: number("YEAR_SAMPLE", 500).min(robots) };
+    let size = Size { robots, days: number("YEAR_DAYS", 190).clamp(1, 250), sample: number("YEAR_SAMPLE", 200).min(robots) };
     let now: DateTime<Utc> = NOW.parse().unwrap();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     runtime.block_on(async {
