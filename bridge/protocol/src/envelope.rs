@@ -92,10 +92,14 @@ impl<T: DeserializeOwned> Envelope<T> {
         struct Version {
             v: u32,
         }
-        let Version { v } = serde_json::from_slice(payload).map_err(EnvelopeError::Malformed)?;
-        if v != SCHEMA_VERSION {
-            return Err(EnvelopeError::Version(v));
+        match serde_json::from_slice::<Self>(payload) {
+            Ok(envelope) if envelope.v == SCHEMA_VERSION => Ok(envelope),
+            Ok(envelope) => Err(EnvelopeError::Version(envelope.v)),
+            // Another version may have another shape: that is told first. Only what cannot be used is read twice.
+            Err(error) => match serde_json::from_slice(payload) {
+                Ok(Version { v }) if v != SCHEMA_VERSION => Err(EnvelopeError::Version(v)),
+                _ => Err(EnvelopeError::Malformed(error)),
+            },
         }
-        serde_json::from_slice(payload).map_err(EnvelopeError::Malformed)
     }
 }

@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use protocol::{Envelope, EventMessage, HelloMessage, Kind, LinkMessage, PresenceMessage, RobotId, RobotMessage, Role, Topic};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
+use serde_json::value::RawValue;
 use server_core::attendance;
 use store::inbox::{Fact, MAX_QUARANTINED_BYTES, Received};
 use store::robots::DeviceKind;
@@ -17,7 +17,7 @@ use uuid::Uuid;
 /// Reads one message. `sender`: what the device at the client level of the topic is, if it is known.
 #[must_use]
 pub fn decode(topic: &str, payload: &[u8], sender: Option<DeviceKind>, now: DateTime<Utc>) -> Received {
-    let header = Envelope::<Value>::from_bytes(payload);
+    let header = Envelope::<Box<RawValue>>::from_bytes(payload);
     let device_id = topic.split('/').nth(2).and_then(|id| Uuid::parse_str(id).ok()).unwrap_or(Uuid::nil());
     let mut received = Received {
         device_id,
@@ -45,14 +45,15 @@ pub fn decode(topic: &str, payload: &[u8], sender: Option<DeviceKind>, now: Date
     received.message_id = envelope.id.0;
     received.offset_ms = (envelope.sent_at - now).num_milliseconds();
     received.mono_ms = envelope.mono_ms;
-    received.body_sha256 = digest(&SHA256, envelope.body.to_string().as_bytes()).as_ref().to_vec();
+    // As the sender wrote it: an outbox keeps the text of a body and repeats exactly that.
+    received.body_sha256 = digest(&SHA256, envelope.body.get().as_bytes()).as_ref().to_vec();
     received.number = sender.and(envelope.seq).filter(|seq| *seq > 0).map(|seq| (envelope.epoch, seq));
     received.oldest = envelope.oldest;
     received.fact = fact(topic, envelope, sender).unwrap_or_else(Fact::Unusable);
     received
 }
 
-fn fact(topic: &str, envelope: Envelope<Value>, sender: Option<DeviceKind>) -> Result<Fact, String> {
+fn fact(topic: &str, envelope: Envelope<Box<RawValue>>, sender: Option<DeviceKind>) -> Result<Fact, String> {
     let topic = Topic::parse(topic).map_err(|error| error.to_string())?;
     let sender = sender.ok_or("the device is not known")?;
     let own = RobotId(topic.client.0);
@@ -96,8 +97,8 @@ fn fact(topic: &str, envelope: Envelope<Value>, sender: Option<DeviceKind>) -> R
     }
 }
 
-fn body<T: DeserializeOwned>(envelope: Envelope<Value>) -> Result<T, String> {
-    serde_json::from_value(envelope.body).map_err(|error| format!("the body is not readable: {error}"))
+fn body<T: DeserializeOwned>(envelope: Envelope<Box<RawValue>>) -> Result<T, String> {
+    serde_json::from_str(envelope.body.get()).map_err(|error| format!("the body is not readable: {error}"))
 }
 
 /// Without the payload's own words: a reason is shown and logged, and a payload may hold anything.

@@ -2,7 +2,7 @@
 
 use chrono::TimeDelta;
 use protocol::PresenceMessage;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::*;
 
