@@ -160,8 +160,10 @@ impl Postgres {
                     return;
                 }
                 let said = fs::read_to_string(&log).unwrap_or_default();
-                // The port was taken meanwhile, or processes of a server that was killed have not gone yet.
-                if said.get(before..).is_some_and(|said| said.contains("FATAL:")) {
+                // The port was taken meanwhile, or processes of a server that was killed have not gone yet. That somebody tries to
+                // connect while it starts is no reason to begin anew.
+                let fails = |line: &str| line.contains("FATAL:") && !line.contains("the database system is");
+                if said.get(before..).is_some_and(|said| said.lines().any(fails)) {
                     break;
                 }
                 sleep(LOOK_EVERY);
