@@ -1,0 +1,235 @@
+//! What goes wrong, when, and for how long: a schedule that follows from the seed. One of each kind before any kind comes again.
+
+use std::fmt;
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use engines::Weather;
+use tokio::sync::Mutex;
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+use crate::chance::Chance;
+use crate::pupil::Bell;
+use crate::school::{School, Unit};
+
+/// The robots of a killed bridge are on another within this time.
+pub const MOVED_WITHIN: Duration = Duration::from_secs(10);
+/// Pupils have seen their class for this long before a bridge is killed.
+const IN_CLASS_FOR: Duration = Duration::from_secs(5);
+/// At most so many things go wrong at once.
+const AT_ONCE: usize = 2;
+
+/// One thing that goes wrong. The number says to which one of its kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// `kill -9`, and started again later.
+    BridgeKilled,
+    /// `kill -9`, and started again later.
+    ReplicaKilled(usize),
+    /// `kill -9`, and started again with nothing remembered.
+    BrokerKilled,
+    /// `kill -9` of PostgreSQL with all that belongs to it, and started again.
+    DatabaseKilled,
+    /// `kill -9`, and started again later.
+    RobotKilled(usize),
+    /// The link between a bridge and the broker.
+    BridgeLink(usize, Weather),
+    /// The link between a replica and the broker.
+    ReplicaLink(usize, Weather),
+    /// The link between a replica and the database.
+    DatabaseLink(usize, Weather),
+    /// The civil clock of a bridge steps by so many seconds, and later back.
+    BridgeClock(usize, i64),
+    /// The civil clock of a replica steps by so many seconds, and later back.
+    ReplicaClock(usize, i64),
+    /// No byte can be written to a bridge's disk.
+    DiskFull(usize),
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::BridgeKilled => write!(f, "kill -9 of the bridge with the most pupils"),
+            Self::ReplicaKilled(n) => write!(f, "kill -9 of replica {n}"),
+            Self::BrokerKilled => write!(f, "kill -9 of the broker, which forgets everything"),
+            Self::DatabaseKilled => write!(f, "kill -9 of the database"),
+            Self::RobotKilled(n) => write!(f, "kill -9 of robot {n}"),
+            Self::BridgeLink(n, weather) => write!(f, "link of bridge {n} to the broker: {}", words(*weather)),
+            Self::ReplicaLink(n, weather) => write!(f, "link of replica {n} to the broker: {}", words(*weather)),
+            Self::DatabaseLink(n, weather) => write!(f, "link of replica {n} to the database: {}", words(*weather)),
+            Self::BridgeClock(n, by) => write!(f, "civil clock of bridge {n} steps by {by:+} s"),
+            Self::ReplicaClock(n, by) => write!(f, "civil clock of replica {n} steps by {by:+} s"),
+            Self::DiskFull(n) => write!(f, "disk of bridge {n} full"),
+        }
+    }
+}
+
+fn words(weather: Weather) -> String {
+    match weather {
+        Weather::Fair => "fair".to_owned(),
+        Weather::Cut => "cut".to_owned(),
+        Weather::Silent => "silent, nobody is told".to_owned(),
+        Weather::Late(late) => format!("{} ms late", late.as_millis()),
+        Weather::Slow(bytes) => format!("{bytes} bytes a second"),
+    }
+}
+
+/// What happened.
+#[derive(Clone, Debug, Default)]
+pub struct Record {
+    /// What went wrong, from when until when.
+    pub faults: Vec<(Instant, Instant, String)>,
+    /// Which bridge was killed when, with nothing else wrong for [`MOVED_WITHIN`].
+    pub kills: Vec<(usize, Instant)>,
+}
+
+/// Lets things go wrong until `until`; everything is healed when this returns.
+pub async fn storm(school: Arc<School>, bell: Bell, until: Instant, mut chance: Chance) -> Record {
+    let record = Arc::new(Mutex::new(Record::default()));
+    let mut under_way = JoinSet::new();
+    while Instant::now() < until {
+        for fault in round(&school, &mut chance) {
+            if Instant::now() >= until {
+                break;
+            }
+            let room = if fault == Fault::BridgeKilled { 0 } else { AT_ONCE - 1 };
+            while under_way.len() > room {
+                let done: Option<Result<(), _>> = under_way.join_next().await;
+                done.expect("one is under way").expect("a fault is healed");
+            }
+            if fault == Fault::BridgeKilled {
+                kill_bridge(&school, &bell, &record).await;
+            } else {
+                let lasts = chance.seconds(2.0, 8.0);
+                under_way.spawn(one(Arc::clone(&school), fault, lasts, Arc::clone(&record)));
+                tokio::time::sleep(chance.seconds(0.5, 3.0)).await;
+            }
+        }
+    }
+    while let Some(done) = under_way.join_next().await {
+        done.expect("a fault is healed");
+    }
+    let mut record = record.lock().await.clone();
+    record.faults.sort_by_key(|(from, _, _)| *from);
+    record
+}
+
+/// One of each kind, in any order, at any of its kind.
+fn round(school: &School, chance: &mut Chance) -> Vec<Fault> {
+    let (bridges, replicas, robots) = (school.bridges.len(), school.servers.len(), school.robots.len());
+    let weathers =
+        [Weather::Cut, Weather::Silent, Weather::Late(Duration::from_millis(800)), Weather::Slow(4_000), Weather::Cut];
+    let step = |chance: &mut Chance| [-90, -20, 15, 45, 240][chance.below(5)];
+    let mut faults = vec![
+        Fault::BridgeKilled,
+        Fault::ReplicaKilled(chance.below(replicas)),
+        Fault::BrokerKilled,
+        Fault::DatabaseKilled,
+        Fault::DatabaseLink(chance.below(replicas), weathers[chance.below(weathers.len())]),
+        Fault::RobotKilled(chance.below(robots)),
+        Fault::BridgeLink(chance.below(bridges), weathers[chance.below(weathers.len())]),
+        Fault::BridgeLink(chance.below(bridges), weathers[chance.below(weathers.len())]),
+        Fault::ReplicaLink(chance.below(replicas), weathers[chance.below(weathers.len())]),
+        Fault::BridgeClock(chance.below(bridges), step(chance)),
+        Fault::ReplicaClock(chance.below(replicas), step(chance)),
+        Fault::DiskFull(chance.below(bridges)),
+    ];
+    chance.shuffle(&mut faults);
+    faults
+}
+
+/// Kills the bridge that the most pupils see their class through, and leaves everything else alone until its robots have moved.
+async fn kill_bridge(school: &School, bell: &Bell, record: &Mutex<Record>) {
+    // What went wrong before is over; pupils have their class again before the next thing happens.
+    bell.stay.store(true, Ordering::Relaxed);
+    let calm = Instant::now() + MOVED_WITHIN;
+    while bell.live().iter().sum::<usize>() < school.seats.len() && Instant::now() < calm {
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    // Long enough for facts to be on disk: a kill must find something to lose.
+    tokio::time::sleep(IN_CLASS_FOR).await;
+    let live = bell.live();
+    let most = (0..live.len()).max_by_key(|n| live[*n]).expect("there is a bridge");
+    let unit = &school.bridges[most];
+    unit.process.lock().await.kill9();
+    let killed = Instant::now();
+    record.lock().await.kills.push((most, killed));
+    tokio::time::sleep_until(killed + MOVED_WITHIN).await;
+    bell.stay.store(false, Ordering::Relaxed);
+    school.start_unit(unit).await;
+    school.is_ready(unit).await;
+    note(record, killed, format!("kill -9 of bridge {most}, through which {} pupils saw their class", live[most])).await;
+}
+
+async fn one(school: Arc<School>, fault: Fault, lasts: Duration, record: Arc<Mutex<Record>>) {
+    let from = Instant::now();
+    match fault {
+        Fault::BridgeKilled => unreachable!("it has its own way"),
+        Fault::ReplicaKilled(n) => {
+            let unit = &school.servers[n];
+            unit.process.lock().await.kill9();
+            tokio::time::sleep(lasts).await;
+            school.start_unit(unit).await;
+            school.is_ready(unit).await;
+        }
+        Fault::BrokerKilled => {
+            let mut broker = school.broker.lock().await;
+            broker.kill9();
+            tokio::time::sleep(lasts / 2).await;
+            broker.restart().await;
+        }
+        Fault::DatabaseKilled => {
+            let mut postgres = school.postgres.lock().await;
+            postgres.kill9();
+            tokio::time::sleep(lasts / 2).await;
+            // It waits for the database without yielding: the other threads go on.
+            tokio::task::block_in_place(|| postgres.restart());
+        }
+        Fault::RobotKilled(n) => {
+            school.robots[n].lock().await.kill9();
+            tokio::time::sleep(lasts / 2).await;
+            school.start_robot(n).await;
+        }
+        Fault::BridgeLink(n, weather) => through(&school.bridges[n].broker, weather, lasts).await,
+        Fault::ReplicaLink(n, weather) => through(&school.servers[n].broker, weather, lasts).await,
+        Fault::DatabaseLink(n, weather) => {
+            through(school.servers[n].database.as_ref().expect("a replica has a database"), weather, lasts).await;
+        }
+        Fault::BridgeClock(n, by) => step(&school, &school.bridges[n], by, lasts).await,
+        Fault::ReplicaClock(n, by) => step(&school, &school.servers[n], by, lasts).await,
+        Fault::DiskFull(n) => {
+            let pid = school.bridges[n].process.lock().await.pid().expect("it runs");
+            // Nothing can be written behind the first page: every write to the outbox fails.
+            limit_files(pid, "4096:unlimited");
+            tokio::time::sleep(lasts).await;
+            limit_files(pid, "unlimited:unlimited");
+        }
+    }
+    note(&record, from, fault.to_string()).await;
+}
+
+async fn through(link: &engines::Proxy, weather: Weather, lasts: Duration) {
+    link.set(weather);
+    tokio::time::sleep(lasts).await;
+    link.set(Weather::Fair);
+}
+
+/// Steps by seconds of the school's time, which passes faster than the machine's.
+async fn step(school: &School, unit: &Unit, by: i64, lasts: Duration) {
+    let of_the_machine = by as f64 / f64::from(school.clock.speed);
+    std::fs::write(&unit.civil_time, format!("{of_the_machine:+.3}")).unwrap();
+    tokio::time::sleep(lasts).await;
+    std::fs::write(&unit.civil_time, "+0").unwrap();
+}
+
+fn limit_files(pid: u32, limit: &str) {
+    let done = Command::new("prlimit").args(["--pid", &pid.to_string(), &format!("--fsize={limit}")]).status();
+    assert!(done.expect("prlimit runs (apt-get install util-linux)").success(), "prlimit --fsize={limit} of {pid}");
+}
+
+async fn note(record: &Mutex<Record>, from: Instant, what: String) {
+    record.lock().await.faults.push((from, Instant::now(), what));
+}

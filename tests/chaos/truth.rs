@@ -1,0 +1,289 @@
+//! The ledger against the truth: what the bridges said that they closed, to the millisecond; and what the tablets received, to the
+//! edge of a line.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use actors::peer::Run;
+use chrono::{DateTime, TimeDelta, Utc};
+use server_core::attendance::{self, Presence};
+use store::presence::PresenceRow;
+use tokio::time::Instant;
+use uuid::Uuid;
+
+use crate::Words;
+use crate::fault::{MOVED_WITHIN, Record};
+use crate::noise::DAMAGED;
+use crate::pupil::{End, Journal};
+use crate::school::School;
+
+/// The stated edge: a bridge notes one line a second, and a line counts whole. On a busy machine a line is a little longer.
+pub const LINE: Duration = Duration::from_millis(1_300);
+/// What a bridge that is killed may lose of each session, besides the edge of a line.
+const CHECKPOINT: Duration = Duration::from_secs(5);
+/// A second that no report of the tablet confirmed in this time is not counted, because the tablet may have been gone.
+const UNCONFIRMED: Duration = Duration::from_secs(6);
+
+/// One pupil's day, both ways.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Line {
+    /// Received by the tablet, in milliseconds of the school's time.
+    pub received_ms: i64,
+    /// In the ledger: the union of all intervals.
+    pub ledger_ms: i64,
+    /// In the ledger: the sum of all intervals.
+    pub sum_ms: i64,
+    /// Minutes in lessons.
+    pub lesson_minutes: u64,
+    /// Minutes beside lessons.
+    pub social_minutes: u64,
+    /// How much less than received it may be at most, by what happened to this tablet's connections.
+    pub may_lack_ms: i64,
+    /// How much more, for edges of lines.
+    pub may_exceed_ms: i64,
+    /// Sessions.
+    pub sessions: usize,
+}
+
+/// What came out.
+#[derive(Clone, Debug, Default)]
+pub struct Findings {
+    /// By pupil.
+    pub lines: Vec<Line>,
+    /// Sentences; none if the ledger is right.
+    pub wrong: Vec<String>,
+    /// Intervals that bridges said they closed.
+    pub closed: usize,
+    /// Of them, by a bridge that found them after it was killed.
+    pub recovered: usize,
+    /// Intervals in the ledger that no bridge said, because it was killed between commit and log.
+    pub unsaid: usize,
+    /// Messages in quarantine, all damaged on purpose.
+    pub quarantined: usize,
+    /// What each session lost that was live at a kill, of ours.
+    pub lost: Vec<Duration>,
+    /// How long each pupil of a killed bridge was without class.
+    pub moved: Vec<Duration>,
+}
+
+/// An interval that a bridge said it closed.
+#[derive(Clone, Debug)]
+struct Said {
+    bridge: usize,
+    life: usize,
+    placement: Uuid,
+    tier: String,
+    from: DateTime<Utc>,
+    span_ms: i64,
+    is_recovered: bool,
+}
+
+/// Everything that must hold.
+pub async fn compare(school: &School, journals: &[Journal], (said, servers): &(Words, Words), record: &Record) -> Findings {
+    let mut findings = Findings::default();
+    // A replica says so when a number of a bridge never came and never will.
+    let lost = servers.iter().flatten().flatten().filter(|line| line.contains("messages are lost"));
+    findings.wrong.extend(lost.map(|line| format!("a replica misses messages: {line}")));
+    let mut intervals = BTreeMap::new();
+    let mut ended: BTreeMap<Uuid, usize> = BTreeMap::new();
+    for (bridge, lives) in said.iter().enumerate() {
+        for (life, lines) in lives.iter().enumerate() {
+            for line in lines {
+                read(line, bridge, life, &mut intervals, &mut ended, &mut findings);
+            }
+        }
+    }
+    findings.closed = intervals.len();
+    findings.recovered = intervals.values().filter(|said| said.is_recovered).count();
+    let mut in_ledger = BTreeSet::new();
+    for (seat, journal) in school.seats.iter().zip(journals) {
+        let rows = school.store.presence_of_pupil(seat.pupil, DateTime::UNIX_EPOCH, far(school)).await.unwrap();
+        against_the_log(&rows, &intervals, &mut findings);
+        in_ledger.extend(rows.iter().map(|row| (row.session_id, row.n)));
+        let visits = school.store.ended_visits(seat.pupil, DateTime::UNIX_EPOCH, far(school)).await.unwrap();
+        let incomplete = visits
+            .iter()
+            .filter(|visit| (visit.held_intervals, visit.held_ms) != (visit.reported_intervals, visit.reported_ms));
+        findings.wrong.extend(incomplete.map(|visit| format!("the ledger misses part of a visit: {visit:?}")));
+        let line = account(school, journal, record, &rows, *seat).await;
+        if line.ledger_ms > line.received_ms + line.may_exceed_ms {
+            findings.wrong.push(format!("more than was received, pupil {}: {line:?}", findings.lines.len()));
+        }
+        if line.ledger_ms < line.received_ms - line.may_lack_ms {
+            findings.wrong.push(format!("less than was received, pupil {}: {line:?}", findings.lines.len()));
+        }
+        findings.lines.push(line);
+    }
+    for (key, said) in &intervals {
+        if !in_ledger.contains(key) {
+            findings.wrong.push(format!("closed by a bridge and not in the ledger: {key:?} {said:?}"));
+        }
+    }
+    for (session, times) in ended.iter().filter(|(_, times)| **times != 1) {
+        findings.wrong.push(format!("session {session} ended {times} times"));
+    }
+    let kills: usize = record.kills.len() * school.seats.len();
+    if findings.unsaid > kills {
+        findings.wrong.push(format!("{} intervals are in the ledger that no bridge closed", findings.unsaid));
+    }
+    quarantine(school, &mut findings).await;
+    after_kills(school, journals, &intervals, record, &mut findings);
+    findings
+}
+
+fn far(school: &School) -> DateTime<Utc> {
+    school.clock.at(Instant::now()) + TimeDelta::days(30)
+}
+
+fn field<'a>(line: &'a str, name: &str) -> Option<&'a str> {
+    let rest = line.split(&format!(" {name}=")).nth(1)?;
+    Some(rest.split(' ').next()?.trim_matches('"'))
+}
+
+fn read(
+    line: &str,
+    bridge: usize,
+    life: usize,
+    intervals: &mut BTreeMap<(Uuid, i64), Said>,
+    ended: &mut BTreeMap<Uuid, usize>,
+    findings: &mut Findings,
+) {
+    if line.contains("a session is closed") {
+        let session = field(line, "session.id").and_then(|id| id.parse().ok()).expect("a session has an id");
+        *ended.entry(session).or_default() += 1;
+    }
+    if !line.contains("an interval is closed") {
+        return;
+    }
+    let parsed = || {
+        let key = (field(line, "session.id")?.parse().ok()?, field(line, "n")?.parse().ok()?);
+        let said = Said {
+            bridge,
+            life,
+            placement: field(line, "placement.id")?.parse().ok()?,
+            tier: field(line, "tier")?.to_owned(),
+            from: field(line, "from")?.parse().ok()?,
+            span_ms: field(line, "span_ms")?.parse().ok()?,
+            is_recovered: field(line, "closed_by")? == "Recovery",
+        };
+        Some((key, said))
+    };
+    let (key, said) = parsed().unwrap_or_else(|| panic!("a line of the log that cannot be read: {line}"));
+    if let Some(before) = intervals.insert(key, said) {
+        findings.wrong.push(format!("closed twice: {key:?}, before {before:?}"));
+    }
+}
+
+/// To the millisecond.
+fn against_the_log(rows: &[PresenceRow], intervals: &BTreeMap<(Uuid, i64), Said>, findings: &mut Findings) {
+    for row in rows {
+        let key = (row.session_id, row.n);
+        let Some(said) = intervals.get(&key) else {
+            findings.unsaid += 1;
+            if row.closed_by.is_none() {
+                findings.wrong.push(format!("still open, and no bridge has it: {row:?}"));
+            }
+            continue;
+        };
+        let is_same = said.tier == format!("{:?}", row.tier)
+            && said.from.timestamp_millis() == row.from_at.timestamp_millis()
+            && said.span_ms == row.span_ms
+            && row.closed_by.is_some();
+        if !is_same {
+            findings.wrong.push(format!("bridge {} closed {said:?}, the ledger has {row:?}", said.bridge));
+        }
+    }
+}
+
+async fn account(
+    school: &School,
+    journal: &Journal,
+    record: &Record,
+    rows: &[PresenceRow],
+    seat: crate::school::seed::Seat,
+) -> Line {
+    let presence: Vec<Presence> = rows.iter().map(server::lessons::presence).collect();
+    let placement = school.store.placement(seat.placement.0).await.unwrap().expect("it was added");
+    let day = school.clock.at(Instant::now()).date_naive();
+    let lessons = server::lessons::between(&school.store, &placement, day - chrono::Days::new(1), day).await.unwrap();
+    let account = attendance::account(&lessons, &presence);
+    let speed = i64::from(school.clock.speed);
+    let ours = |duration: Duration| i64::try_from(duration.as_millis()).unwrap() * speed;
+    let runs: Vec<Run> = journal.legs.iter().flat_map(|leg| leg.runs.clone()).collect();
+    let may_lack = journal.legs.iter().map(|leg| {
+        let was_killed = record.kills.iter().any(|(bridge, at)| *bridge == leg.bridge && leg.opened < *at && *at < leg.closed);
+        let by_end = match leg.end {
+            End::Left => Duration::ZERO,
+            End::LeftUnheard | End::Lost if was_killed => CHECKPOINT,
+            End::LeftUnheard | End::Lost => UNCONFIRMED,
+        };
+        by_end + LINE
+    });
+    let sessions: BTreeSet<Uuid> = rows.iter().map(|row| row.session_id).collect();
+    let lesson_ms: u64 = account.lessons.iter().map(|lesson| lesson.connected.ms()).sum();
+    Line {
+        received_ms: runs.iter().map(|(first, last)| ours(last.duration_since(*first))).sum(),
+        ledger_ms: i64::try_from(account.total.ms()).unwrap(),
+        sum_ms: rows.iter().map(|row| row.span_ms).sum(),
+        lesson_minutes: lesson_ms / 60_000,
+        social_minutes: account.social.ms() / 60_000,
+        may_lack_ms: may_lack.map(ours).sum(),
+        may_exceed_ms: ours(LINE) * 2 * i64::try_from(runs.len()).unwrap(),
+        sessions: sessions.len(),
+    }
+}
+
+async fn quarantine(school: &School, findings: &mut Findings) {
+    let rows = school.store.quarantined(100_000, None).await.unwrap();
+    findings.quarantined = rows.len();
+    for row in rows.iter().filter(|row| !row.payload.starts_with(DAMAGED)) {
+        let payload = String::from_utf8_lossy(&row.payload);
+        findings.wrong.push(format!("in quarantine: {} ({}) {payload}", row.reason, row.topic));
+    }
+}
+
+/// What each killed bridge lost, and when its pupils went on.
+fn after_kills(
+    school: &School,
+    journals: &[Journal],
+    intervals: &BTreeMap<(Uuid, i64), Said>,
+    record: &Record,
+    findings: &mut Findings,
+) {
+    for (order, (bridge, killed)) in record.kills.iter().enumerate() {
+        let life = record.kills[..=order].iter().filter(|(other, _)| other == bridge).count();
+        for (n, (seat, journal)) in school.seats.iter().zip(journals).enumerate() {
+            let leg = journal.legs.iter().find(|leg| leg.bridge == *bridge && leg.opened < *killed && *killed < leg.closed);
+            let Some((leg, run)) = leg.and_then(|leg| {
+                let run = leg.runs.iter().rev().find(|(first, last)| first < killed && *last + LINE > *killed)?;
+                Some((leg, run))
+            }) else {
+                continue;
+            };
+            let recovered = intervals
+                .values()
+                .filter(|said| said.bridge == *bridge && said.life == life && said.is_recovered)
+                .find(|said| said.placement == seat.placement.0);
+            let end = recovered.map(|said| said.from + TimeDelta::milliseconds(said.span_ms));
+            let lost = match end {
+                Some(end) => (school.clock.at(run.1) - end).to_std().unwrap_or_default() / school.clock.speed,
+                None => run.1.duration_since(run.0),
+            };
+            if lost > CHECKPOINT + LINE {
+                findings.wrong.push(format!("pupil {n} lost {lost:?} when bridge {bridge} was killed: {leg:?}, {recovered:?}"));
+            }
+            findings.lost.push(lost);
+            let again = journal
+                .legs
+                .iter()
+                .filter(|leg| leg.bridge != *bridge)
+                .flat_map(|leg| leg.runs.iter().map(|(first, _)| *first))
+                .filter(|first| first > killed)
+                .min();
+            match again.map(|first| first.duration_since(*killed)) {
+                Some(after) if after <= MOVED_WITHIN => findings.moved.push(after),
+                other => findings.wrong.push(format!("pupil {n} of bridge {bridge} was back on another one after {other:?}")),
+            }
+        }
+    }
+}
