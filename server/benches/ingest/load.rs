@@ -98,7 +98,12 @@ async fn speak(
                 assert!(count > 0, "the broker closed the connection of bridge {n}");
                 input.extend_from_slice(&chunk[..count]);
             }
-            Err(_) => next = acknowledged + 1,
+            // One message again, whose acknowledgement tells what else is missing: all of them would be more than a broker takes.
+            Err(_) => {
+                let mut again = Vec::new();
+                publish(&mut again, &school, n, epoch, acknowledged + 1);
+                socket.write_all(&again).await.expect("the broker reads");
+            }
         }
         let mut replies = Vec::new();
         while let Some((kind, flags, body)) = packet(&mut input) {
