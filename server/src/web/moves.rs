@@ -3,6 +3,7 @@
 //! Works without scripts. A tap is what a person says; the robot is told as well, and its own camera rule follows it.
 
 mod lists;
+mod today;
 
 use askama::Template;
 use axum::extract::{Form, Path, Query, State};
@@ -12,13 +13,13 @@ use protocol::{Command, RobotId, RoomId};
 use serde::Deserialize;
 use server_core::access::Action;
 use store::audit::{Actor, NewAudit, Subject};
-use store::organisations::RoomRow;
 use store::pages::PAGE;
 use store::placements::PlacementRow;
 use store::robots::RobotRow;
 use uuid::Uuid;
 
 use self::lists::Line;
+use self::today::Today;
 use super::view::Pages;
 use super::{Frame, fleet, page, view};
 use crate::api::ApiError;
@@ -121,15 +122,16 @@ pub async fn show(
         None => None,
     };
     let undo = tapped_row.zip(tapped.back).and_then(|(row, back)| undo_of(&row, back, now, scope.zone(row.organisation_id)));
+    let today = Today::of(&state, &scope, &rows, now).await?;
     let mut cards = Vec::new();
     for row in &rows {
-        cards.push(card(&state, &caller, &scope, row, now).await?);
+        cards.push(card(&state, &caller, &scope, row, &today, now).await?);
     }
     cards.sort_by(|a, b| (a.order, &a.name).cmp(&(b.order, &b.name)));
     let mut frame = Frame::of(&caller, &scope, "Moves today", "/moves", now);
     frame.body_class = "mover";
-    let later = lists::later(&state, &scope, &rows, now).await?;
-    let done = lists::done(&state, &caller, &scope, &rows, now).await?;
+    let later = lists::later(&scope, &rows, &today, now);
+    let done = lists::done(&state, &caller, &scope, &rows, &today, now).await?;
     page(&MovesPage { frame, cards, later, done, undo, pages: pages.with_more(more) })
 }
 
@@ -217,11 +219,17 @@ fn back_to_page(robot: Uuid, back: Option<String>) -> Redirect {
     Redirect::to(&format!("/moves{undo}#r-{robot}"))
 }
 
-async fn card(state: &AppState, caller: &Caller, scope: &Scope, row: &RobotRow, now: DateTime<Utc>) -> Result<Card, ApiError> {
+async fn card(
+    state: &AppState,
+    caller: &Caller,
+    scope: &Scope,
+    row: &RobotRow,
+    today: &Today,
+    now: DateTime<Utc>,
+) -> Result<Card, ApiError> {
     let zone = scope.zone(row.organisation_id);
-    let placements = state.store.placements_of_robot(row.robot_id, now.with_timezone(&zone).date_naive()).await?;
-    let next = next_lesson(state, &placements, now).await?.filter(|next| next.start - now <= CARRY_FROM);
-    let needed = next.filter(|next| row.room_id != Some(next.room_id));
+    let next = today.lessons(row.robot_id).first().filter(|next| next.start - now <= CARRY_FROM);
+    let needed = next.filter(|next| row.room_id != Some(next.about.room.0));
     let mine = row.carried_by == Some(caller.staff_id());
     let (mut status, mut icon, mut order) = match row.carried_by {
         Some(_) if mine => (format!("You have {}", row.name), "carry", 1),
@@ -232,7 +240,7 @@ async fn card(state: &AppState, caller: &Caller, scope: &Scope, row: &RobotRow, 
         None => ("In its place".to_owned(), "check", 4),
     };
     let (mut left, mut late, mut note) = (String::new(), false, String::new());
-    if let Some(next) = &needed {
+    if let Some(next) = needed {
         let wait = (next.start - now).num_minutes();
         late = next.start <= now;
         left = if late { format!("{} ago", view::minutes(-wait)) } else { format!("{} left", view::minutes(wait)) };
@@ -241,7 +249,7 @@ async fn card(state: &AppState, caller: &Caller, scope: &Scope, row: &RobotRow, 
             note = format!("The pupil is waiting. They can see that {} is on its way.", row.name);
         }
     }
-    let rooms = state.store.rooms(row.organisation_id).await?;
+    let rooms = today.rooms(row.organisation_id).iter().filter(|room| Some(room.room_id) != row.room_id);
     Ok(Card {
         id: row.robot_id,
         name: row.name.clone(),
@@ -258,17 +266,15 @@ async fn card(state: &AppState, caller: &Caller, scope: &Scope, row: &RobotRow, 
             "It is in"
         },
         from: if mine { "With you".to_owned() } else { fleet::room_of(row) },
-        next: needed.map(|next| Target { by: view::clock(next.start, zone), room: next.room, room_id: next.room_id }),
+        next: needed.map(|next| Target {
+            by: view::clock(next.start, zone),
+            room: next.about.room_name.clone(),
+            room_id: next.about.room.0,
+        }),
         mine,
-        rooms: rooms.into_iter().filter(|room| Some(room.room_id) != row.room_id).map(Room::from).collect(),
+        rooms: rooms.map(|room| Room { id: room.room_id, name: room.name.clone() }).collect(),
         order,
     })
-}
-
-impl From<RoomRow> for Room {
-    fn from(row: RoomRow) -> Self {
-        Self { id: row.room_id, name: row.name }
-    }
 }
 
 fn undo_of(row: &RobotRow, back: String, now: DateTime<Utc>, zone: chrono_tz::Tz) -> Option<Undo> {
