@@ -94,7 +94,7 @@ pub fn server_config(folder: &Path, database: &str, broker: SocketAddr, users: &
         folder,
         "server.toml",
         &format!(
-            "database = \"{database}\"\ngrant_key_file = \"{}\"\n[mqtt]\nurl = \"mqtt://{broker}\"\npassword_file = \"{}\"\n",
+            "database = \"{database}\"\ngrant_key_file = \"{}\"\n[mqtt]\nurl = \"mqtt://{broker}\"\nusername = \"server\"\npassword_file = \"{}\"\n",
             folder.join("grant-private.pem").display(),
             password.display()
         ),
