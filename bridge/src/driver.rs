@@ -291,7 +291,7 @@ impl Driver {
         let last = async {
             while !self.backlog.is_empty() {
                 let Ok(place) = self.work.reserve().await else { return };
-                if let Some(work) = self.backlog.next() {
+                if let Some(work) = self.backlog.take_next() {
                     place.send(work);
                 }
             }
@@ -504,7 +504,7 @@ impl Driver {
             return;
         }
         while let Ok(place) = self.work.try_reserve() {
-            let Some(work) = self.backlog.next() else {
+            let Some(work) = self.backlog.take_next() else {
                 tracing::info!(
                     lost = self.backlog.dropped(),
                     "the outbox takes facts again, and has those that waited in memory"

@@ -8,6 +8,11 @@
 //! Facts are laid into the tables by the engine itself; the minutes of a sample of pupils are then computed by the product's own
 //! job. The rows of the other pupils, which pages only add up, are laid beside them with lengths of the same order.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "a bench reads its size from the environment and measures by the machine's clock"
+)]
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -216,11 +221,11 @@ async fn fill(fresh: &Fresh, size: &Size, now: DateTime<Utc>) {
     let last_day = sql.day(&(midnight + 100 * 86_400).to_string());
     run(format!(
         "WITH RECURSIVE {robots} INSERT INTO placement (placement_id, pupil_id, robot_id, school_id, key_worker_id, from_day, until_day)
-         SELECT {}, {}, {}, {school}, {}, {first_day}, {last_day} FROM s",
+         SELECT {}, {}, {}, {school}, CASE WHEN i < {A_SCHOOL} THEN {} END, {first_day}, {last_day} FROM s",
         sql.id(Of::Placement, "i"),
         sql.id(Of::Pupil, "i"),
         sql.id(Of::Robot, "i"),
-        format!("CASE WHEN i < {A_SCHOOL} THEN {} END", sql.fixed(Uuid::from_u128(PEOPLE[1].2)))
+        sql.fixed(Uuid::from_u128(PEOPLE[1].2))
     ))
     .await;
     run(format!(

@@ -60,7 +60,7 @@ impl Backlog {
         self.dropped
     }
 
-    /// Keeps `work` until it is [`Backlog::next`]. Order within a session is kept, by its numbers.
+    /// Keeps `work` until it is [`Backlog::take_next`]. Order within a session is kept, by its numbers.
     pub fn keep(&mut self, work: Work) {
         match work {
             Work::Report(event) => {
@@ -100,7 +100,7 @@ impl Backlog {
     }
 
     /// Takes what has waited: the oldest session first, whole; events last, for facts count.
-    pub fn next(&mut self) -> Option<Work> {
+    pub fn take_next(&mut self) -> Option<Work> {
         let Some((session, waiting)) = self.sessions.pop_first() else { return self.events.pop_front().map(Work::Report) };
         let facts: Vec<_> = waiting.intervals.into_values().chain(waiting.ended).collect();
         self.facts -= facts.len();

@@ -351,11 +351,11 @@ fn by_hand(world: &World, truth: &[u8], n: u64) -> (Vec<Counted>, u64, u64) {
     // The lesson that a tick belongs to is the first one that it lies in.
     let lesson_of = |tick: usize| lessons.iter().position(|(_, first, end)| *first <= tick && tick < *end);
     let (mut social, mut total) = (0, 0);
-    for tick in day.0..day.1 {
-        if truth[tick] > 0 {
+    for (tick, tier) in truth.iter().enumerate().take(day.1).skip(day.0) {
+        if *tier > 0 {
             total += 100;
             match lesson_of(tick) {
-                Some(lesson) => counted[lesson].tiers_ms[usize::from(truth[tick]) - 1] += 100,
+                Some(lesson) => counted[lesson].tiers_ms[usize::from(*tier) - 1] += 100,
                 None => social += 100,
             }
         }

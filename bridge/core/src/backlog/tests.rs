@@ -45,7 +45,7 @@ fn keep(backlog: &mut Backlog, number: u8, facts: Vec<PresenceMessage>) {
 
 fn drain(backlog: &mut Backlog) -> Vec<PresenceMessage> {
     let mut facts = Vec::new();
-    while let Some(work) = backlog.next() {
+    while let Some(work) = backlog.take_next() {
         if let Work::Record(record) = work {
             facts.extend(record.facts);
         }

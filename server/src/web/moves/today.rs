@@ -1,5 +1,6 @@
 //! The lessons in which robots are needed today, from a few questions about all robots of a page.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 
 use chrono::{DateTime, Datelike, NaiveDate, Utc};
@@ -29,8 +30,8 @@ impl Today {
         let mut days: BTreeMap<NaiveDate, Vec<Uuid>> = BTreeMap::new();
         for row in rows {
             days.entry(now.with_timezone(&scope.zone(row.organisation_id)).date_naive()).or_default().push(row.robot_id);
-            if !today.rooms.contains_key(&row.organisation_id) {
-                today.rooms.insert(row.organisation_id, state.store.rooms(row.organisation_id).await?);
+            if let Entry::Vacant(unread) = today.rooms.entry(row.organisation_id) {
+                unread.insert(state.store.rooms(row.organisation_id).await?);
             }
         }
         let mut calendars = Calendars::new();
