@@ -105,10 +105,11 @@ impl Withdrawn {
         }
     }
 
-    /// Whether `permit` was withdrawn after it was given.
+    /// Whether `permit` was withdrawn after it was given. Grants say when in whole seconds: one of the same second counts as given
+    /// afterwards, for a pupil whose new tablet is joined, which switches the old one off, may go to class at once.
     #[must_use]
     pub fn covers(&self, permit: &ViewPermit) -> bool {
-        self.at.get(&permit.placement).is_some_and(|at| permit.given_at <= *at)
+        self.at.get(&permit.placement).is_some_and(|at| permit.given_at.timestamp() < at.timestamp())
     }
 }
 
@@ -172,8 +173,8 @@ mod tests {
         assert!(!withdrawn.covers(&permit(0)));
         withdrawn.withdraw(placement, now().utc + TimeDelta::seconds(5));
         withdrawn.withdraw(placement, now().utc + TimeDelta::seconds(2));
-        assert!(withdrawn.covers(&permit(0)) && withdrawn.covers(&permit(5)));
-        assert!(!withdrawn.covers(&permit(6)), "given afterwards");
+        assert!(withdrawn.covers(&permit(0)) && withdrawn.covers(&permit(4)));
+        assert!(!withdrawn.covers(&permit(5)), "given afterwards, as far as its whole seconds tell");
         for _ in 0..2 * MOST_WITHDRAWN {
             withdrawn.withdraw(PlacementId::new(), now().utc);
         }
