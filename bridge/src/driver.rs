@@ -9,13 +9,13 @@ use std::time::Duration;
 
 use bridge_core::Leg;
 use bridge_core::backlog::{Backlog, Work};
-use bridge_core::clock::Estimate;
 use bridge_core::grant::{PublishPermit, ViewPermit};
 use bridge_core::presence::Sample;
 use bridge_core::roster::{Admission, Command, LegEvent, Refusal, Roster, SecondLine};
 use bridge_core::session::Parting;
 use chrono::{DateTime, Utc};
 use protocol::control::ControlMessage;
+use protocol::measure::Estimate;
 use protocol::{Act, Clock, LinkMessage, Now, PlacementId, RobotId, SessionId};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;

@@ -6,9 +6,9 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use bridge_core::clock::Estimate;
 use chrono::{DateTime, TimeDelta, Utc};
 use protocol::Now;
+use protocol::measure::Estimate;
 
 /// Written by the tasks, read by the health page.
 #[derive(Debug, Default)]

@@ -11,7 +11,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bridge_core::clock::Measure;
 use bridge_core::outbox::{Acked, Outcome, Queue};
 use bridge_core::session::Checkpoint;
 use chrono::{DateTime, SecondsFormat, Utc};
@@ -19,6 +18,7 @@ use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use mqtt_link::{Link, PublishError};
+use protocol::measure::Measure;
 use protocol::{AckMessage, BridgeId, Clock, Envelope, Kind, MessageId, PresenceMessage, Topic};
 use serde_json::value::RawValue;
 use tokio::sync::mpsc;

@@ -10,6 +10,7 @@
 //! serves [`Running::router`].
 
 pub mod api;
+mod clock;
 pub mod config;
 pub mod database;
 pub mod demo;

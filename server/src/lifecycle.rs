@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::dispatch::Dispatch;
-use crate::{AppState, CHANGES_KEPT, Config, api, database, ingest, jobs, minutes, mqtt, placing};
+use crate::{AppState, CHANGES_KEPT, Config, api, clock, database, ingest, jobs, minutes, mqtt, placing};
 
 /// Tasks that have not ended by then, after shutdown, are left behind.
 const DRAIN_WITHIN: Duration = Duration::from_secs(3);
@@ -33,7 +33,7 @@ pub struct Running {
 ///
 /// # Errors
 /// The configuration, the database or the key cannot be used. A broker that is away is not an error: it is tried again.
-pub async fn start(config: Config, clock: Arc<dyn Clock>, shutdown: CancellationToken) -> anyhow::Result<Running> {
+pub async fn start(config: Config, machine: Arc<dyn Clock>, shutdown: CancellationToken) -> anyhow::Result<Running> {
     config.validate().map_err(anyhow::Error::msg)?;
     tracing::info!(config = ?config, "the server starts");
     let store = database::open(&config).await?;
@@ -43,6 +43,8 @@ pub async fn start(config: Config, clock: Arc<dyn Clock>, shutdown: Cancellation
     let grants = GrantSigner::from_pem(&key)
         .with_context(|| format!("{} does not hold an Ed25519 private key in PKCS #8 PEM", config.grant_key_file.display()))?;
     let tasks = TaskTracker::new();
+    let clock =
+        clock::shared(machine, &store, &tasks, shutdown.clone()).await.context("cannot ask the database for its time")?;
     let (link, events) = mqtt::open(&config.mqtt, &tasks, shutdown.clone())?;
     let (dispatch, greetings) = Dispatch::new(link.clone());
     let state = AppState {

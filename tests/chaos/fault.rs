@@ -84,8 +84,6 @@ pub struct Record {
     pub faults: Vec<(Instant, Instant, String)>,
     /// Which bridge was killed when, with nothing else wrong for [`MOVED_WITHIN`].
     pub kills: Vec<(usize, Instant)>,
-    /// By how many seconds civil clocks of replicas stepped: the clock that everything is measured by was wrong then.
-    pub replicas_stepped_s: Vec<i64>,
 }
 
 /// Lets things go wrong until `until`; everything is healed when this returns.
@@ -201,10 +199,7 @@ async fn one(school: Arc<School>, fault: Fault, lasts: Duration, record: Arc<Mut
             through(school.servers[n].database.as_ref().expect("a replica has a database"), weather, lasts).await;
         }
         Fault::BridgeClock(n, by) => step(&school, &school.bridges[n], by, lasts).await,
-        Fault::ReplicaClock(n, by) => {
-            record.lock().await.replicas_stepped_s.push(by);
-            step(&school, &school.servers[n], by, lasts).await;
-        }
+        Fault::ReplicaClock(n, by) => step(&school, &school.servers[n], by, lasts).await,
         Fault::DiskFull(n) => {
             let pid = school.bridges[n].process.lock().await.pid().expect("it runs");
             // Nothing can be written behind the first page: every write to the outbox fails.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use actors::peer::Run;
 use chrono::{DateTime, TimeDelta, Utc};
-use server_core::attendance::{self, Anomaly, Presence};
+use server_core::attendance::{self, Presence};
 use store::presence::PresenceRow;
 use tokio::time::Instant;
 use uuid::Uuid;
@@ -23,9 +23,6 @@ pub const LINE: Duration = Duration::from_millis(1_300);
 const CHECKPOINT: Duration = Duration::from_secs(5);
 /// A second that no report of the tablet confirmed in this time is not counted, because the tablet may have been gone.
 const UNCONFIRMED: Duration = Duration::from_secs(6);
-
-/// How near a measured offset must be to the step of a replica's clock to come from it.
-const MEASURED_WITHIN_S: i64 = 5;
 
 /// One pupil's day, both ways.
 #[derive(Clone, Copy, Debug, Default)]
@@ -222,20 +219,8 @@ async fn account(
         };
         by_end + LINE
     });
-    // A bridge that was measured by a replica's wrong clock is corrected by what is none of its own: its intervals lie elsewhere, and
-    // over others. That is the one fault that costs a pupil seconds of the union; they are shown beside the minutes as an anomaly.
-    let by_wrong_clock = |row: &&PresenceRow| {
-        let measured_s = row.measured_offset_ms.unwrap_or(0) / 1_000;
-        record.replicas_stepped_s.iter().any(|by| (measured_s + by).abs() <= MEASURED_WITHIN_S)
-    };
-    let is_said = |row: &&PresenceRow| {
-        let says = |anomaly: &Anomaly| matches!(anomaly, Anomaly::ClockSkew { session, .. } if session.0 == row.session_id);
-        account.anomalies.iter().any(says)
-    };
     let sum_ms: i64 = rows.iter().map(|row| row.span_ms).sum();
     let ledger_ms = i64::try_from(account.total.ms()).unwrap();
-    let is_excused = rows.iter().filter(by_wrong_clock).any(|row| is_said(&row));
-    let laid_over = if is_excused { sum_ms - ledger_ms } else { 0 };
     let sessions: BTreeSet<Uuid> = rows.iter().map(|row| row.session_id).collect();
     let lesson_ms: u64 = account.lessons.iter().map(|lesson| lesson.connected.ms()).sum();
     Line {
@@ -244,7 +229,7 @@ async fn account(
         sum_ms,
         lesson_minutes: lesson_ms / 60_000,
         social_minutes: account.social.ms() / 60_000,
-        may_lack_ms: may_lack.map(ours).sum::<i64>() + laid_over,
+        may_lack_ms: may_lack.map(ours).sum(),
         may_exceed_ms: ours(LINE) * 2 * i64::try_from(runs.len()).unwrap(),
         sessions: sessions.len(),
     }

@@ -13,7 +13,7 @@
 //! |---|---|---|
 //! | [`session::Session`] | admitted → live ⇄ interrupted → ended | leaving, grace, grant's end, shutdown |
 //! | [`presence::Ledger`] | nothing → interval n → nothing → interval n + 1 … | the session's end |
-//! | [`clock::Measure`] | nothing → server time as a function of our monotonic clock | never; a better exchange replaces it |
+//! | [`protocol::measure::Measure`] | nothing → server time as a function of our monotonic clock | never; a better exchange replaces it |
 //! | [`backlog::Backlog`] | empty → holds what the disk does not take → empty | the disk takes it |
 //! | [`outbox::Queue`] | waiting → sent → acknowledged (and back to waiting) | the server's acknowledgement |
 //!
@@ -24,7 +24,6 @@
 //! - What was recorded never becomes less: facts are absolute and only grow.
 
 pub mod backlog;
-pub mod clock;
 pub mod grant;
 pub mod offer;
 pub mod outbox;

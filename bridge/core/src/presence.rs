@@ -14,7 +14,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use protocol::{Active, ClosedBy, Now, Tier};
 
-use crate::clock::Estimate;
+use protocol::measure::Estimate;
 
 /// A held second with a picture is dropped when no report came for this long.
 pub const CONFIRM_WITHIN: Duration = Duration::from_secs(3);

@@ -11,10 +11,10 @@ use protocol::control::Control;
 use protocol::{EndReason, EventKind, EventMessage, LegQuality, LinkMessage, Now, PlacementId, RobotId, SessionId};
 
 use crate::Leg;
-use crate::clock::Estimate;
 use crate::grant::{PublishPermit, ViewPermit, Withdrawn};
 use crate::presence::Sample;
 use crate::session::{Deed, Effect, Event, Parting, Record, Session};
+use protocol::measure::Estimate;
 
 /// The same refusal at the same robot is reported at most this often.
 const REFUSAL_EVERY: Duration = Duration::from_secs(60);

@@ -14,9 +14,9 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use protocol::{ClosedBy, DeviceId, EndReason, EventKind, Now, PlacementId, PresenceMessage, RobotId, SessionId, Tier};
 
-use crate::clock::Estimate;
 use crate::grant::ViewPermit;
 use crate::presence::{Change, Interval, Ledger, Sample};
+use protocol::measure::Estimate;
 
 /// A visit is remembered at least this often, media or not, so that a killed bridge knows when it was last there.
 pub const CHECKPOINT_EVERY: Duration = Duration::from_secs(5);

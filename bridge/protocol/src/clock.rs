@@ -32,6 +32,11 @@ pub trait Clock: Send + Sync + 'static {
     fn speed(&self) -> u32 {
         1
     }
+
+    /// What it shows when the machine's civil clock reads `machine`: the time of another machine on this clock's scale.
+    fn shown_at(&self, machine: DateTime<Utc>) -> DateTime<Utc> {
+        machine
+    }
 }
 
 /// The machine's clocks, with civil time shifted by a fixed amount (nothing by default, `--at` in a demo).
@@ -66,7 +71,11 @@ impl Default for SystemClock {
 impl Clock for SystemClock {
     #[expect(clippy::disallowed_methods, reason = "the one place that reads time")]
     fn now(&self) -> Now {
-        Now { monotonic: self.started.elapsed(), utc: Utc::now() + self.shift }
+        Now { monotonic: self.started.elapsed(), utc: self.shown_at(Utc::now()) }
+    }
+
+    fn shown_at(&self, machine: DateTime<Utc>) -> DateTime<Utc> {
+        machine.checked_add_signed(self.shift).unwrap_or(machine)
     }
 }
 
@@ -92,11 +101,13 @@ impl FastClock {
 impl Clock for FastClock {
     #[expect(clippy::disallowed_methods, reason = "the one place that reads time")]
     fn now(&self) -> Now {
-        let monotonic = self.started.elapsed() * self.speed;
-        let passed = Utc::now() - self.started_utc;
+        Now { monotonic: self.started.elapsed() * self.speed, utc: self.shown_at(Utc::now()) }
+    }
+
+    fn shown_at(&self, machine: DateTime<Utc>) -> DateTime<Utc> {
+        let passed = machine - self.started_utc;
         let faster = passed.checked_mul(i32::try_from(self.speed).unwrap_or(i32::MAX));
-        let utc = faster.and_then(|passed| self.origin.checked_add_signed(passed)).unwrap_or(self.origin);
-        Now { monotonic, utc }
+        faster.and_then(|passed| self.origin.checked_add_signed(passed)).unwrap_or(self.origin)
     }
 
     fn speed(&self) -> u32 {

@@ -40,6 +40,7 @@ pub mod envelope;
 pub mod grant;
 pub mod hello;
 pub mod ids;
+pub mod measure;
 pub mod presence;
 pub mod reply;
 pub mod telemetry;

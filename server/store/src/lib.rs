@@ -8,6 +8,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 
 pub mod audit;
 pub mod events;
@@ -55,6 +56,12 @@ pub trait Database:
     /// # Errors
     /// It does not.
     async fn ping(&self) -> Result<(), StoreError>;
+
+    /// What the civil clock of the database shows, if servers on several machines share it; `None` where it is this machine's.
+    ///
+    /// # Errors
+    /// It does not answer.
+    async fn clock(&self) -> Result<Option<DateTime<Utc>>, StoreError>;
 
     /// Waits for running statements and closes the connections.
     async fn close(&self);

@@ -5,7 +5,7 @@ use chrono::TimeDelta;
 use proptest::prelude::*;
 
 use super::*;
-use crate::clock::Measure;
+use protocol::measure::Measure;
 
 const GRACE: Duration = Duration::from_secs(30);
 

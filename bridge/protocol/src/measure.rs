@@ -1,7 +1,7 @@
-//! Server time as a function of our own monotonic clock.
+//! Another's time as a function of our own monotonic clock: the server's for a bridge, the database's for a server.
 //!
-//! The server's acknowledgements say when it received one of our messages and when it answered; with our two times of the same
-//! exchange that bounds the difference of the clocks (RFC 5905 §8). Our side is the monotonic clock, so a step of our civil clock
+//! The other side says when it received what we sent and when it answered (the server in its acknowledgements, [`ClockEcho`]); with our
+//! two times of the same exchange that bounds the difference of the clocks (RFC 5905 §8). Our side is the monotonic clock, so a step of our civil clock
 //! changes nothing of what was measured: how wrong civil time is at any moment follows by subtraction, also while nothing can be
 //! measured. It reads no clock and sends nothing; it corrects no clock either, for facts carry what was read and by how much it was off.
 //!
@@ -11,8 +11,8 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use crate::{ClockEcho, MessageId};
 use chrono::{DateTime, TimeDelta, Utc};
-use protocol::{ClockEcho, MessageId};
 
 /// The least round trip of this long counts.
 pub const REMEMBERED_FOR: Duration = Duration::from_secs(600);
@@ -105,16 +105,20 @@ impl Measure {
         let of = |sent: &Sent| sent.id == echo.of && sent.mono_ms == echo.mono_ms;
         let Some(place) = self.sent.iter().position(of) else { return };
         let Some(sent) = self.sent.remove(place) else { return };
-        let (Some(away), Ok(held)) = (received.checked_sub(sent.at), (echo.sent_at - echo.received_at).to_std()) else {
-            return;
-        };
+        self.exchange((sent.at, received), (echo.received_at, echo.sent_at));
+    }
+
+    /// One exchange: sent and received by our monotonic clock, and received and answered by the other's civil clock. An impossible one
+    /// changes nothing.
+    pub fn exchange(&mut self, ours: (Duration, Duration), theirs: (DateTime<Utc>, DateTime<Utc>)) {
+        let (Some(away), Ok(held)) = (ours.1.checked_sub(ours.0), (theirs.1 - theirs.0).to_std()) else { return };
         // A stay at the server that is longer than the whole exchange: its clock stepped meanwhile. A millisecond is rounding.
         if held > away + Duration::from_millis(1) {
             return;
         }
         let estimate = Estimate {
-            at: sent.at + away / 2,
-            server: echo.received_at + (echo.sent_at - echo.received_at) / 2,
+            at: ours.0 + away / 2,
+            server: theirs.0 + (theirs.1 - theirs.0) / 2,
             error: away.saturating_sub(held) / 2,
         };
         // Exchanges that contradict a newer one are of before a step of the server's clock, or of before a sleep of this machine.
