@@ -27,6 +27,10 @@ pub const SERVER: &str = "server";
 /// The MQTT user for people who look: reads everything upward, publishes nothing.
 pub const OPERATOR: &str = "operator";
 
+/// Messages that a client may have unacknowledged, if it allows as many.
+const UNDER_WAY: u16 = 1_000;
+/// Messages sent to a client before its own words are read again.
+const DRAINED_AT_ONCE: usize = 256;
 /// Messages waiting for one slow client; more are dropped, and the outbox sends them again.
 const CLIENT_QUEUE: usize = 2_000;
 /// A session without a connection is kept this long.
@@ -97,6 +101,9 @@ fn config(address: SocketAddr) -> BrokerConfig {
     config.max_packet_size = MAX_MESSAGE_BYTES + 4 * 1024;
     config.max_retained_message_size = MAX_MESSAGE_BYTES;
     config.client_channel_capacity = CLIENT_QUEUE;
+    // As many as a client allows: the server's batches are what came during a commit, and 64 of `mqtt5` would keep them small.
+    config.max_outbound_inflight = UNDER_WAY;
+    config.drain_batch = DRAINED_AT_ONCE;
     config.server_receive_maximum = Some(100);
     config.topic_alias_maximum = 0;
     config.sys_topics_interval = Duration::from_secs(10);

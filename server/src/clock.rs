@@ -8,6 +8,7 @@
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
+use anyhow::Context as _;
 use chrono::{DateTime, Utc};
 use protocol::measure::{Estimate, Measure};
 use protocol::{Clock, Now};
@@ -15,6 +16,8 @@ use store::{Store, StoreError};
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+
+use crate::database;
 
 /// How often the database is asked.
 const ASK_EVERY: Duration = Duration::from_secs(10);
@@ -56,8 +59,9 @@ pub(crate) async fn shared(
     shutdown: CancellationToken,
 ) -> anyhow::Result<Arc<dyn Clock>> {
     let mut measure = Measure::new();
-    ask(&machine, store, &mut measure).await?;
-    let Some(first) = measure.estimate() else { return Ok(machine) };
+    let Some(exchange) = database::reached(&shutdown, async || ask(&machine, store).await).await? else { return Ok(machine) };
+    measure.exchange(exchange.ours, exchange.theirs);
+    let first = measure.estimate().context("an exchange with the database took no time at all")?;
     say(&machine, first, 0);
     let clock = Arc::new(SharedClock { machine, database: RwLock::new(first) });
     tasks.spawn(follow(Arc::clone(&clock), store.clone(), measure, shutdown));
@@ -74,24 +78,27 @@ async fn follow(clock: Arc<SharedClock>, store: Store, mut measure: Measure, shu
             _ = ticks.tick() => {}
         }
         // A database that is away is said by everyone else who needs it; time goes on meanwhile.
-        let asked = ask(&clock.machine, &store, &mut measure).await;
-        if let (Ok(()), Some(database)) = (asked, measure.estimate()) {
+        let Ok(Some(exchange)) = ask(&clock.machine, &store).await else { continue };
+        measure.exchange(exchange.ours, exchange.theirs);
+        if let Some(database) = measure.estimate() {
             *clock.database.write().unwrap_or_else(PoisonError::into_inner) = database;
             said_ms = say(&clock.machine, database, said_ms);
         }
     }
 }
 
-/// One exchange with the database. It has one time for both stamps: the statement takes as long as the network.
-async fn ask(machine: &Arc<dyn Clock>, store: &Store, measure: &mut Measure) -> anyhow::Result<()> {
+/// When the database was asked and answered, by our monotonic clock and by its civil one.
+struct Exchange {
+    ours: (Duration, Duration),
+    theirs: (DateTime<Utc>, DateTime<Utc>),
+}
+
+/// One exchange, if the database has a clock of its own. It has one time for both stamps: all else is the way.
+async fn ask(machine: &Arc<dyn Clock>, store: &Store) -> anyhow::Result<Option<Exchange>> {
     let sent = machine.now().monotonic;
     let answer: Result<_, StoreError> = tokio::time::timeout(ANSWERS_WITHIN, store.clock()).await?;
     let received = machine.now().monotonic;
-    if let Some(at) = answer? {
-        let shown = machine.shown_at(at);
-        measure.exchange((sent, received), (shown, shown));
-    }
-    Ok(())
+    Ok(answer?.map(|at| machine.shown_at(at)).map(|at| Exchange { ours: (sent, received), theirs: (at, at) }))
 }
 
 /// Tells the operator of a machine whose clock is wrong, and again when it is wrong by something else. Returns what was said last.

@@ -5,11 +5,18 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use std::time::Duration;
+
 use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
-use store::Store;
+use store::{Store, StoreError};
+use tokio_util::sync::CancellationToken;
 
 use crate::Config;
+
+/// A PostgreSQL that is away when the server starts is tried so often: a machine may start both at once.
+const TRIES: usize = 60;
+const TRY_AGAIN_AFTER: Duration = Duration::from_secs(1);
 
 /// A SQLite file or a PostgreSQL database.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -77,6 +84,26 @@ impl fmt::Debug for Database {
     }
 }
 
+/// Does `work` with the database as soon as that can be reached, and gives up after [`TRIES`] or at shutdown.
+///
+/// # Errors
+/// As `work`: at once if waiting does not help.
+pub(crate) async fn reached<T>(shutdown: &CancellationToken, work: impl AsyncFn() -> anyhow::Result<T>) -> anyhow::Result<T> {
+    for _ in 1..TRIES {
+        match work().await {
+            Err(error) if error.downcast_ref::<StoreError>().is_some_and(StoreError::is_away) => {
+                tracing::warn!(error = %format!("{error:#}"), "the database is away; it is tried again");
+            }
+            done => return done,
+        }
+        tokio::select! {
+            () = shutdown.cancelled() => anyhow::bail!("stopped before the database could be reached"),
+            () = tokio::time::sleep(TRY_AGAIN_AFTER) => {}
+        }
+    }
+    work().await
+}
+
 /// Opens the database that the configuration names and brings its tables up to date.
 ///
 /// # Errors
@@ -99,7 +126,32 @@ pub async fn open(config: &Config) -> anyhow::Result<Store> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use engines::database::{Engine, Fresh, shared_postgres};
+    use engines::{Proxy, Weather};
+
     use super::*;
+
+    #[tokio::test]
+    async fn a_postgresql_that_comes_later_is_waited_for_and_a_wrong_name_is_told_at_once() {
+        let fresh = Fresh::on(Engine::Postgres).await;
+        let port = shared_postgres().port();
+        let way = Proxy::start(([127, 0, 0, 1], port).into()).await;
+        way.set(Weather::Cut);
+        let tries = AtomicUsize::new(0);
+        let open = async |url: &str| {
+            if tries.fetch_add(1, Ordering::Relaxed) == 1 {
+                way.set(Weather::Fair);
+            }
+            Ok(store_postgres::open(url, None).await?)
+        };
+        let url = fresh.address.replace(&format!(":{port}/"), &format!(":{}/", way.address.port()));
+        reached(&CancellationToken::new(), async || open(&url).await).await.unwrap();
+        assert_eq!(tries.load(Ordering::Relaxed), 2);
+        let error = reached(&CancellationToken::new(), async || open(&format!("{url}_missing")).await).await.unwrap_err();
+        assert_eq!(tries.load(Ordering::Relaxed), 3, "{error:#}");
+    }
 
     #[test]
     fn a_path_is_sqlite_and_a_url_is_postgresql() {

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use mqtt_link::{Event, Link, Message};
-use protocol::{AckMessage, BridgeId, ClientId, ClockEcho, Envelope, Kind, MessageId, RobotId, Topic};
+use protocol::{AckMessage, BridgeId, ClientId, ClockEcho, Envelope, Kind, MessageId, Now, RobotId, Topic};
 use store::inbox::{Ingested, Received, Touched};
 use store::robots::DeviceKind;
 use tokio::sync::mpsc;
@@ -27,7 +27,7 @@ const TRY_AGAIN_AFTER: Duration = Duration::from_millis(500);
 /// Acknowledgements that wait to be published. Beyond it one is dropped: the next commit of that sender repeats it.
 const MAX_ACKS_WAITING: usize = 1_024;
 /// Acknowledgements published at once.
-const ACKS_AT_ONCE: usize = 16;
+const ACKS_AT_ONCE: usize = 64;
 /// A clock that was set right is believed after at most twice this time.
 const CLOCK_REMEMBERED_FOR: Duration = Duration::from_secs(60);
 /// How long a device counts as known before it is looked up again.
@@ -37,37 +37,42 @@ const KNOWN_FOR: Duration = Duration::from_secs(60);
 pub async fn run(state: AppState, link: Link, mut events: mpsc::Receiver<Event>) {
     let (acks, waiting) = mpsc::channel(MAX_ACKS_WAITING);
     state.tasks.spawn(publish_acks(state.clone(), link.clone(), waiting));
-    let mut devices = Devices::default();
+    let (mut devices, mut next) = (Devices::default(), Batch::default());
+    let mut arrived = Vec::new();
     loop {
-        let first = tokio::select! {
-            () = state.shutdown.cancelled() => return,
-            event = events.recv() => event,
-        };
-        let Some(first) = first else { return };
-        let mut messages = Vec::new();
-        take(first, &mut messages);
-        while messages.len() < MAX_BATCH {
-            let Ok(event) = events.try_recv() else { break };
-            take(event, &mut messages);
-        }
-        if messages.is_empty() {
+        if next.0.is_empty() {
+            tokio::select! {
+                () = state.shutdown.cancelled() => return,
+                count = events.recv_many(&mut arrived, MAX_BATCH) => if count == 0 { return },
+            }
+            next.take(&state, &mut devices, arrived.drain(..));
             continue;
         }
-        let received_at = state.clock.now().utc;
-        let Some((ingested, echoes)) = store(&state, &mut devices, &messages).await else { return };
-        for message in &messages {
-            if link.ack(message).await.is_err() {
+        let mut batch = std::mem::take(&mut next);
+        let Some(read) = batch.read(&state, &mut devices).await else { return };
+        // What arrives meanwhile is read at once: the next batch is ready when this one is stored.
+        let mut storing = std::pin::pin!(store(&state, &read));
+        let ingested = loop {
+            let room = MAX_BATCH - next.0.len();
+            tokio::select! {
+                biased;
+                ingested = &mut storing => break ingested,
+                count = events.recv_many(&mut arrived, room), if room > 0 && !events.is_closed() => {
+                    if count > 0 {
+                        next.take(&state, &mut devices, arrived.drain(..));
+                    }
+                }
+            }
+        };
+        let Some(ingested) = ingested else { return };
+        for arrived in &batch.0 {
+            if link.ack(&arrived.message).await.is_err() {
                 return;
             }
         }
+        let echoes = batch.echoes(&read);
         for (device, mut ack) in ingested.acks {
-            // `sent_at` is set when it is sent.
-            ack.clock = echoes.get(&(device, ack.epoch)).map(|(of, mono_ms)| ClockEcho {
-                of: *of,
-                mono_ms: *mono_ms,
-                received_at,
-                sent_at: received_at,
-            });
+            ack.clock = echoes.get(&(device, ack.epoch)).copied();
             if acks.try_send((ClientId(device), ack)).is_err() {
                 tracing::warn!(device.id = %device, "too many acknowledgements wait; this one is left to the next commit");
             }
@@ -81,8 +86,8 @@ pub async fn run(state: AppState, link: Link, mut events: mpsc::Receiver<Event>)
         for touched in ingested.touched {
             state.announce(touched.into());
         }
-        for message in &messages {
-            state.dispatch.heard(message);
+        for arrived in &batch.0 {
+            state.dispatch.heard(&arrived.message);
         }
     }
 }
@@ -99,57 +104,90 @@ pub async fn apply(
     let mut devices = Devices::default();
     let mut batch = Vec::with_capacity(messages.len());
     for (topic, payload) in messages {
-        let kind = devices.kind(store, topic, Duration::ZERO).await?;
-        batch.push(decode::decode(topic, payload, kind, now));
+        let kind = devices.kind(store, topic).await?;
+        batch.push(decode::decode(topic, &payload.clone().into(), kind, now));
     }
     store.ingest(&batch, now).await
 }
 
-fn take(event: Event, messages: &mut Vec<Message>) {
-    match event {
-        Event::Message(message) => messages.push(message),
-        Event::Connected => tracing::info!("connected to the broker"),
-        Event::Disconnected => tracing::warn!("the broker is away; it is tried again"),
+/// A message as it came, when that was, and what it says, unless its sender is to be looked up first.
+struct Arrived {
+    message: Message,
+    at: Now,
+    says: Option<Received>,
+}
+
+/// What arrived and is not stored yet.
+#[derive(Default)]
+struct Batch(Vec<Arrived>);
+
+impl Batch {
+    fn take(&mut self, state: &AppState, devices: &mut Devices, events: impl Iterator<Item = Event>) {
+        let at = state.clock.now();
+        devices.forget_old(at.monotonic);
+        for event in events {
+            match event {
+                Event::Message(message) => {
+                    let kind = device_of(&message.topic).and_then(|device| devices.known.get(&device).copied());
+                    let says = kind.map(|kind| devices.read(&message, Some(kind), at));
+                    self.0.push(Arrived { message, at, says });
+                }
+                Event::Connected => tracing::info!("connected to the broker"),
+                Event::Disconnected => tracing::warn!("the broker is away; it is tried again"),
+            }
+        }
+    }
+
+    /// What all of it says, with every sender looked up. `None`: shutdown came first.
+    async fn read(&mut self, state: &AppState, devices: &mut Devices) -> Option<Vec<Received>> {
+        let mut read = Vec::with_capacity(self.0.len());
+        for Arrived { message, at, says } in &mut self.0 {
+            while says.is_none() {
+                match devices.kind(&state.store, &message.topic).await {
+                    Ok(kind) => *says = Some(devices.read(message, kind, *at)),
+                    Err(error) => try_again(state, &error, 1).await?,
+                }
+            }
+            read.extend(says.take());
+        }
+        Some(read)
+    }
+
+    /// The newest durable message of each sender and epoch, for its sender's clock. `sent_at` is set when it is sent.
+    fn echoes(&self, read: &[Received]) -> HashMap<(Uuid, Uuid), ClockEcho> {
+        let mut echoes = HashMap::new();
+        for (arrived, says) in self.0.iter().zip(read) {
+            if let Some((epoch, _)) = says.number {
+                let (of, received_at) = (MessageId(says.message_id), arrived.at.utc);
+                let echo = ClockEcho { of, mono_ms: says.mono_ms, received_at, sent_at: received_at };
+                echoes.insert((says.device_id, epoch), echo);
+            }
+        }
+        echoes
     }
 }
 
-/// The newest durable message of each sender and epoch in a batch: which, and its sender's monotonic clock.
-type Echoes = HashMap<(Uuid, Uuid), (MessageId, u64)>;
+/// The client level of a topic; also of one with an unknown kind, for its sender's number is still acknowledged.
+fn device_of(topic: &str) -> Option<Uuid> {
+    topic.split('/').nth(2).and_then(|id| Uuid::parse_str(id).ok())
+}
 
 /// Stores a batch, again and again if the database does not answer. `None`: shutdown came first.
-async fn store(state: &AppState, devices: &mut Devices, messages: &[Message]) -> Option<(Ingested, Echoes)> {
+async fn store(state: &AppState, batch: &[Received]) -> Option<Ingested> {
     loop {
-        let stored = async {
-            let now = state.clock.now();
-            let mut batch: Vec<Received> = Vec::with_capacity(messages.len());
-            let mut echoes = Echoes::new();
-            for message in messages {
-                let kind = devices.kind(&state.store, &message.topic, now.monotonic).await?;
-                let mut received = decode::decode(&message.topic, &message.payload, kind, now.utc);
-                if kind.is_some() {
-                    received.offset_ms = devices.clocks.offset(received.device_id, received.offset_ms, now.monotonic);
-                }
-                if let Some((epoch, _)) = received.number {
-                    echoes.insert((received.device_id, epoch), (MessageId(received.message_id), received.mono_ms));
-                }
-                batch.push(received);
-            }
-            Ok::<_, store::StoreError>((state.store.ingest(&batch, now.utc).await?, echoes))
-        };
-        match stored.await {
-            Ok(stored) => return Some(stored),
-            Err(error) => {
-                tracing::error!(
-                    error = &error as &dyn std::error::Error,
-                    messages = messages.len(),
-                    "a batch was not stored; trying again"
-                );
-                tokio::select! {
-                    () = state.shutdown.cancelled() => return None,
-                    () = tokio::time::sleep(TRY_AGAIN_AFTER) => {}
-                }
-            }
+        match state.store.ingest(batch, state.clock.now().utc).await {
+            Ok(ingested) => return Some(ingested),
+            Err(error) => try_again(state, &error, batch.len()).await?,
         }
+    }
+}
+
+/// Waits before another try. `None`: shutdown came first.
+async fn try_again(state: &AppState, error: &store::StoreError, messages: usize) -> Option<()> {
+    tracing::error!(error = error as &dyn std::error::Error, messages, "a batch was not stored; trying again");
+    tokio::select! {
+        () = state.shutdown.cancelled() => None,
+        () = tokio::time::sleep(TRY_AGAIN_AFTER) => Some(()),
     }
 }
 
@@ -224,18 +262,15 @@ impl Clocks {
 }
 
 impl Devices {
-    async fn kind(
-        &mut self,
-        store: &store::Store,
-        topic: &str,
-        monotonic: Duration,
-    ) -> Result<Option<DeviceKind>, store::StoreError> {
+    fn forget_old(&mut self, monotonic: Duration) {
         if monotonic.saturating_sub(self.since) > KNOWN_FOR {
             self.known.clear();
             self.since = monotonic;
         }
-        // Also of a topic with an unknown kind: its sender's number is still acknowledged.
-        let Some(device) = topic.split('/').nth(2).and_then(|id| Uuid::parse_str(id).ok()) else { return Ok(None) };
+    }
+
+    async fn kind(&mut self, store: &store::Store, topic: &str) -> Result<Option<DeviceKind>, store::StoreError> {
+        let Some(device) = device_of(topic) else { return Ok(None) };
         if let Some(kind) = self.known.get(&device) {
             return Ok(Some(*kind));
         }
@@ -244,6 +279,14 @@ impl Devices {
             self.known.insert(device, kind);
         }
         Ok(kind)
+    }
+
+    fn read(&mut self, message: &Message, kind: Option<DeviceKind>, at: Now) -> Received {
+        let mut received = decode::decode(&message.topic, &message.payload, kind, at.utc);
+        if kind.is_some() {
+            received.offset_ms = self.clocks.offset(received.device_id, received.offset_ms, at.monotonic);
+        }
+        received
     }
 }
 

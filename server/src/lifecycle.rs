@@ -36,7 +36,7 @@ pub struct Running {
 pub async fn start(config: Config, machine: Arc<dyn Clock>, shutdown: CancellationToken) -> anyhow::Result<Running> {
     config.validate().map_err(anyhow::Error::msg)?;
     tracing::info!(config = ?config, "the server starts");
-    let store = database::open(&config).await?;
+    let store = database::reached(&shutdown, async || database::open(&config).await).await?;
     let key = tokio::fs::read(&config.grant_key_file)
         .await
         .with_context(|| format!("cannot read the key {} that signs grants", config.grant_key_file.display()))?;

@@ -191,8 +191,7 @@ fn received(fact: PresenceMessage, seq: u64, chance: &mut Chance) -> Received {
         mono_ms: 0,
         fact: Fact::Presence(fact),
         topic: String::new(),
-        payload: vec![],
-        payload_bytes: 0,
+        payload: bytes::Bytes::new(),
     }
 }
 

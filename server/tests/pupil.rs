@@ -89,7 +89,7 @@ impl World {
     async fn ingest(&self, device: uuid::Uuid, kind: DeviceKind, topic: &str, body: &serde_json::Value) {
         let now = self.clock.now().utc;
         let topic = format!("ws/v1/{device}/up/{topic}");
-        let received = server::ingest::decode::decode(&topic, body.to_string().as_bytes(), Some(kind), now);
+        let received = server::ingest::decode::decode(&topic, &body.to_string().into(), Some(kind), now);
         let ingested = self.state.store.ingest(&[received], now).await.unwrap();
         assert!(!ingested.touched.is_empty(), "{topic}");
     }

@@ -60,6 +60,7 @@ impl Process {
         let error = child.stderr.take().expect("it is piped");
         // For whoever looks for the reason of a failure; the test itself reads what is kept in memory.
         let mut copy = std::env::var_os("CHAOS_LOGS").map(|folder| {
+            std::fs::create_dir_all(&folder).expect("CHAOS_LOGS is a folder, or none yet");
             let path = std::path::Path::new(&folder).join(format!("{}.{}.log", self.name, self.lives.len()));
             std::fs::File::create(path).expect("CHAOS_LOGS is a folder")
         });

@@ -9,6 +9,7 @@
 
 pub mod config;
 mod poll;
+mod socket;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -17,8 +18,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use protocol::{MAX_MESSAGE_BYTES, Topic};
 use rumqttc::{
-    AckMode, AsyncClient, ClientError, LastWill, LastWillProperties, MqttOptions, Publish, PublishNoticeError, PublishOptions,
-    PublishProperties, PublishResult, QoS,
+    AckMode, AsyncClient, ClientError, LastWill, LastWillProperties, MqttOptions, NetworkOptions, Publish, PublishNoticeError,
+    PublishOptions, PublishProperties, PublishResult, QoS,
 };
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -32,6 +33,8 @@ pub const RECEIVE_MAXIMUM: u16 = 1_000;
 pub const IN_FLIGHT: u16 = 100;
 /// A publish that has no PUBACK by then counts as failed.
 pub const PUBLISH_TIMEOUT: Duration = Duration::from_secs(10);
+/// Publishes that one write carries to the broker; the client's own default is one.
+const WRITTEN_AT_ONCE: usize = 128;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// The usual [`Options::keep_alive`].
 pub const KEEP_ALIVE: Duration = Duration::from_secs(20);
@@ -130,7 +133,9 @@ impl Link {
         shutdown: CancellationToken,
     ) -> Result<(Self, mpsc::Receiver<Event>), LinkError> {
         let mqtt = mqtt_options(&options)?;
-        let (client, event_loop) = AsyncClient::builder(mqtt).capacity(usize::from(IN_FLIGHT)).build();
+        // The PUBACKs of all that the broker may send find room at once.
+        let acks = if options.manual_ack { RECEIVE_MAXIMUM } else { 0 };
+        let (client, event_loop) = AsyncClient::builder(mqtt).capacity(usize::from(IN_FLIGHT + acks)).build();
         let connection = Arc::new(AtomicU64::new(0));
         // A few places more than the broker may fill, so that Connected and Disconnected find room.
         let (sender, receiver) = mpsc::channel(usize::from(RECEIVE_MAXIMUM) + 64);
@@ -206,8 +211,18 @@ fn mqtt_options(options: &Options) -> Result<MqttOptions, ConfigError> {
     mqtt.set_receive_maximum(Some(RECEIVE_MAXIMUM));
     // Room for the largest payload that is read, its topic and its properties; beyond it the broker drops the message.
     mqtt.set_max_packet_size(Some(u32::try_from(MAX_MESSAGE_BYTES * 2).unwrap_or(u32::MAX)));
+    // A permission or an acknowledgement is small and wanted now.
+    let mut network = NetworkOptions::new();
+    network.set_tcp_nodelay(true);
+    mqtt.set_network_options(network);
     // Without a limit the client scans 65,535 slots for each event.
     mqtt.set_outgoing_inflight_upper_limit(IN_FLIGHT);
+    mqtt.set_max_request_batch(WRITTEN_AT_ONCE);
+    if options.manual_ack {
+        mqtt.set_socket_connector(async |host, network| {
+            Ok(socket::Together::new(rumqttc::default_socket_connect(host, network).await?))
+        });
+    }
     if options.manual_ack {
         mqtt.set_ack_mode(AckMode::Manual);
     }

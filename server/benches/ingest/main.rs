@@ -37,6 +37,13 @@ struct Line {
     database_us: Option<f64>,
 }
 
+impl Line {
+    /// Of the server and of its database, which with SQLite is within the server.
+    fn stored_us(&self) -> f64 {
+        self.server_us + self.database_us.unwrap_or(0.0)
+    }
+}
+
 /// Where a line's rows go.
 enum Database {
     Sqlite(tempfile::TempDir),
@@ -82,9 +89,9 @@ async fn main() {
         let floor = floor(&database).await;
         for broker in ["embedded", "Mosquitto"] {
             let line = through(&database, broker).await;
-            lines.push((line, floor.server_us));
+            lines.push((line, floor.stored_us()));
         }
-        let of_itself = floor.server_us;
+        let of_itself = floor.stored_us();
         lines.push((floor, of_itself));
     }
     println!(
@@ -100,11 +107,12 @@ async fn main() {
             line.server_us,
             or_none(line.broker_us),
             or_none(line.database_us),
-            line.server_us / floor
+            line.stored_us() / floor
         );
     }
     println!(
-        "µs: processor time of that process per message. Targets: 30,000/s with Mosquitto, 20,000/s embedded, 2.00 to floor."
+        "µs: processor time of that process per message. To floor: server and PostgreSQL together, for SQLite runs within the server. \
+         Targets: 30,000/s with Mosquitto, 20,000/s embedded, 2.00 to floor."
     );
 }
 

@@ -74,7 +74,7 @@ async fn floor(database: &str, count: u64) {
         let bridge = usize::try_from(n).unwrap() % BRIDGES;
         let (kind, payload) = school.message(bridge, epochs[bridge], n / BRIDGES as u64 + 1);
         let topic = format!("ws/v1/{}/up/{kind}", facts::bridge(bridge));
-        rows.push(decode::decode(&topic, &payload, Some(DeviceKind::Bridge), now));
+        rows.push(decode::decode(&topic, &payload.into(), Some(DeviceKind::Bridge), now));
     }
     let (started, before) = (tokio::time::Instant::now(), cpu(std::process::id()));
     for batch in rows.chunks(MAX_BATCH) {
@@ -108,20 +108,27 @@ pub fn write_users(folder: &Path, users: &[(String, String)]) {
 
 /// Processor time of a process so far.
 pub fn cpu(pid: u32) -> Duration {
-    stat(pid).map_or(Duration::ZERO, |(_, cpu)| cpu)
+    stat(pid).map_or(Duration::ZERO, |stat| stat.cpu)
 }
 
-/// The same with the processes that it started.
+/// The same with the processes that it started, also those that ended.
 pub fn cpu_with_children(pid: u32) -> Duration {
     let all = std::fs::read_dir("/proc").unwrap().filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
-    let children = all.filter_map(stat).filter(|(parent, _)| *parent == pid).map(|(_, cpu)| cpu);
-    children.fold(cpu(pid), |sum, cpu| sum + cpu)
+    let children = all.filter_map(stat).filter(|stat| stat.parent == pid).map(|stat| stat.cpu);
+    children.fold(stat(pid).map_or(Duration::ZERO, |stat| stat.cpu + stat.of_ended_children), |sum, cpu| sum + cpu)
 }
 
-/// Parent and processor time.
-fn stat(pid: u32) -> Option<(u32, Duration)> {
+/// What the operating system says of a process (`man 5 proc_pid_stat`).
+struct Stat {
+    parent: u32,
+    cpu: Duration,
+    of_ended_children: Duration,
+}
+
+fn stat(pid: u32) -> Option<Stat> {
     let text = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     let fields: Vec<&str> = text.rsplit(')').next()?.split_whitespace().collect();
-    let ticks = fields.get(11)?.parse::<u64>().ok()? + fields.get(12)?.parse::<u64>().ok()?;
-    Some((fields.get(1)?.parse().ok()?, Duration::from_millis(ticks * 1_000 / TICKS)))
+    let ticks = |first: usize| Some(fields.get(first)?.parse::<u64>().ok()? + fields.get(first + 1)?.parse::<u64>().ok()?);
+    let time = |first: usize| Some(Duration::from_millis(ticks(first)? * 1_000 / TICKS));
+    Some(Stat { parent: fields.get(1)?.parse().ok()?, cpu: time(11)?, of_ended_children: time(13)? })
 }

@@ -4,38 +4,42 @@
 //! itself in a payload is checked against that and never believed instead.
 
 use aws_lc_rs::digest::{SHA256, digest};
+use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use protocol::{Envelope, EventMessage, HelloMessage, Kind, LinkMessage, PresenceMessage, RobotId, RobotMessage, Role, Topic};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 use server_core::attendance;
-use store::inbox::{Fact, MAX_QUARANTINED_BYTES, Received};
+use store::inbox::{Fact, Received};
 use store::robots::DeviceKind;
 use uuid::Uuid;
 
+/// So much of a topic is kept.
+const MAX_TOPIC_BYTES: usize = 200;
+
 /// Reads one message. `sender`: what the device at the client level of the topic is, if it is known.
 #[must_use]
-pub fn decode(topic: &str, payload: &[u8], sender: Option<DeviceKind>, now: DateTime<Utc>) -> Received {
+pub fn decode(topic: &str, payload: &Bytes, sender: Option<DeviceKind>, now: DateTime<Utc>) -> Received {
     let header = Envelope::<Box<RawValue>>::from_bytes(payload);
     let device_id = topic.split('/').nth(2).and_then(|id| Uuid::parse_str(id).ok()).unwrap_or(Uuid::nil());
     let mut received = Received {
         device_id,
-        message_id: Uuid::now_v7(),
+        message_id: Uuid::nil(),
         number: None,
         oldest: None,
         body_sha256: Vec::new(),
         offset_ms: 0,
         mono_ms: 0,
         fact: Fact::Unusable(String::new()),
-        topic: topic.chars().take(200).collect(),
-        payload: payload[..payload.len().min(MAX_QUARANTINED_BYTES)].to_vec(),
-        payload_bytes: payload.len(),
+        topic: topic[..topic.floor_char_boundary(MAX_TOPIC_BYTES)].to_owned(),
+        payload: payload.clone(),
     };
     let envelope = match header {
         Ok(envelope) => envelope,
         Err(error) => {
             // A body of another version still has its number, so its sender is not left to repeat it for ever.
+            received.message_id = Uuid::now_v7();
             received.number = sender.and(lenient_number(payload));
             received.body_sha256 = digest(&SHA256, payload).as_ref().to_vec();
             received.fact = Fact::Unusable(reason(&error));

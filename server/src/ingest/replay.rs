@@ -58,7 +58,7 @@ async fn again(state: &AppState, row: &QuarantineRow, outcome: &mut Outcome) -> 
         Some(device) => state.store.device_kind(device).await?,
         None => None,
     };
-    let message = decode::decode(&row.topic, &row.payload, kind, now);
+    let message = decode::decode(&row.topic, &row.payload.clone().into(), kind, now);
     match state.store.replay(row.quarantine_id, &message, now).await? {
         Replayed::Applied(touched) => {
             outcome.read += 1;

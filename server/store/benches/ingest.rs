@@ -131,8 +131,7 @@ fn received(device: u128, number: Option<u64>, fact: Fact) -> Received {
         mono_ms: 0,
         fact,
         topic: "t".into(),
-        payload: Vec::new(),
-        payload_bytes: 0,
+        payload: bytes::Bytes::new(),
     }
 }
 

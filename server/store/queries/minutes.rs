@@ -3,10 +3,10 @@
 //! Marks are written sorted by pupil and day, by ingest and by the job alike, so that servers which hold the same days wait for one
 //! another and never in a circle.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use crate::queries::audit;
-use crate::queries::inbox::rows::Mark;
+use crate::queries::inbox::rows::{Day, Mark};
 use crate::{Db, Engine, bulk};
 use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, Utc};
@@ -66,35 +66,28 @@ impl Minutes for Engine {
     }
 
     async fn write_days(&self, computed: &[Computed]) -> Result<u64, StoreError> {
-        let mut sorted: Vec<&Computed> = computed.iter().collect();
-        sorted.sort_by_key(|computed| (computed.mark.pupil_id, computed.mark.day));
+        let mark = |mark: &DirtyRow| Mark { pupil_id: mark.pupil_id, day: mark.day, version: mark.version };
+        let marks: Vec<Mark> = computed.iter().map(|computed| mark(&computed.mark)).collect();
         let mut tx = self.begin().await?;
-        let mut written = 0;
-        for Computed { mark, day } in sorted {
-            // First the mark: it is locked until the commit, so no new fact slips between it and the row.
-            let done = sqlx::query!(
-                "DELETE FROM attendance_dirty WHERE pupil_id = $1 AND day = $2 AND version = $3",
-                mark.pupil_id,
-                mark.day,
-                mark.version
-            )
-            .execute(&mut *tx)
-            .await?;
-            if done.rows_affected() == 0 {
-                continue;
-            }
-            written += 1;
+        // First the marks: they are locked until the commit, so no new fact slips between one and its row.
+        let taken: HashSet<(Uuid, NaiveDate)> = bulk::take_marks(&mut tx, &marks).await?.into_iter().collect();
+        let (mut days, mut empty) = (Vec::new(), Vec::new());
+        for Computed { mark: held, day } in
+            computed.iter().filter(|computed| taken.contains(&(computed.mark.pupil_id, computed.mark.day)))
+        {
             match day {
-                Some(day) => write_day(&mut tx, day).await?,
-                None => {
-                    sqlx::query!("DELETE FROM attendance_day WHERE pupil_id = $1 AND day = $2", mark.pupil_id, mark.day)
-                        .execute(&mut *tx)
-                        .await?;
-                }
+                Some(day) => days.push(Day::from(day)),
+                None => empty.push(mark(held)),
             }
         }
+        if !days.is_empty() {
+            bulk::write_days(&mut tx, &days).await?;
+        }
+        if !empty.is_empty() {
+            bulk::remove_days(&mut tx, &empty).await?;
+        }
         tx.commit().await?;
-        Ok(written)
+        Ok(u64::try_from(taken.len()).unwrap_or(u64::MAX))
     }
 
     async fn attendance_days(&self, pupil_id: Uuid, first: NaiveDate, last: NaiveDate) -> Result<Vec<DayRow>, StoreError> {
@@ -243,12 +236,13 @@ impl Engine {
     }
 }
 
-/// Marks days as changed, each with a version of its own.
+/// Marks days as changed, with a version of this transaction's own.
 pub(crate) async fn mark(tx: &mut Transaction<'static, Db>, marks: &Marks) -> Result<(), StoreError> {
     if marks.is_empty() {
         return Ok(());
     }
-    let mark = |(pupil_id, day): &(Uuid, NaiveDate)| Mark { pupil_id: *pupil_id, day: *day, version: Uuid::now_v7() };
+    let version = Uuid::now_v7();
+    let mark = |(pupil_id, day): &(Uuid, NaiveDate)| Mark { pupil_id: *pupil_id, day: *day, version };
     bulk::mark(tx, &marks.iter().map(mark).collect::<Vec<_>>()).await
 }
 
@@ -269,38 +263,6 @@ pub(crate) async fn mark_school(tx: &mut Transaction<'static, Db>, school_id: Uu
         marks.extend(first.iter_days().take_while(|day| *day <= last).take(MAX_DAYS).map(|day| (placement.pupil_id, day)));
     }
     mark(tx, &marks).await
-}
-
-async fn write_day(tx: &mut Transaction<'static, Db>, day: &DayRow) -> Result<(), StoreError> {
-    sqlx::query!(
-        "INSERT INTO attendance_day (pupil_id, day, placement_id, school_id, expected_ms, connected_ms, video_ms, stills_ms,
-                                     audio_ms, counted_ms, social_ms, social_counted_ms, active_lessons, anomalies, version)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
-         ON CONFLICT (pupil_id, day) DO UPDATE SET
-            placement_id = excluded.placement_id, school_id = excluded.school_id, expected_ms = excluded.expected_ms,
-            connected_ms = excluded.connected_ms, video_ms = excluded.video_ms, stills_ms = excluded.stills_ms,
-            audio_ms = excluded.audio_ms, counted_ms = excluded.counted_ms, social_ms = excluded.social_ms,
-            social_counted_ms = excluded.social_counted_ms, active_lessons = excluded.active_lessons,
-            anomalies = excluded.anomalies, version = excluded.version",
-        day.pupil_id,
-        day.day,
-        day.placement_id,
-        day.school_id,
-        day.expected_ms,
-        day.connected_ms,
-        day.video_ms,
-        day.stills_ms,
-        day.audio_ms,
-        day.counted_ms,
-        day.social_ms,
-        day.social_counted_ms,
-        day.active_lessons,
-        day.anomalies,
-        day.version
-    )
-    .execute(&mut **tx)
-    .await?;
-    Ok(())
 }
 
 /// A LIKE pattern for "contains", with the characters that mean something there taken literally.

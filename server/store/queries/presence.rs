@@ -234,3 +234,13 @@ pub(crate) async fn end(tx: &mut Transaction<'static, Db>, ended: &Ended) -> Res
     .await?;
     Ok(())
 }
+
+/// Where the intervals of a visit end, by our clock, as far as any is held.
+pub(crate) async fn end_ms(tx: &mut Transaction<'static, Db>, session_id: Uuid) -> Result<Option<i64>, StoreError> {
+    Ok(sqlx::query_scalar!(
+        r#"SELECT CAST(max(placed_ms + span_ms) AS BIGINT) AS "end_ms?: i64" FROM presence_interval WHERE session_id = $1"#,
+        session_id
+    )
+    .fetch_one(&mut **tx)
+    .await?)
+}

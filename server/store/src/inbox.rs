@@ -5,6 +5,7 @@
 //! it can be replayed. Numbers that never come because their sender no longer has them are noted as lost, for people to see.
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use protocol::{AckMessage, EventMessage, HelloMessage, LinkMessage, PresenceMessage, RobotMessage};
 use uuid::Uuid;
@@ -37,10 +38,8 @@ pub struct Received {
     pub fact: Fact,
     /// For quarantine, should it come to that.
     pub topic: String,
-    /// For quarantine, should it come to that: at most [`MAX_QUARANTINED_BYTES`].
-    pub payload: Vec<u8>,
-    /// The size of the payload as it came.
-    pub payload_bytes: usize,
+    /// For quarantine, should it come to that, which keeps at most [`MAX_QUARANTINED_BYTES`].
+    pub payload: Bytes,
 }
 
 /// What a message says.

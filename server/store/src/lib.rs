@@ -105,6 +105,22 @@ pub enum StoreError {
     },
 }
 
+impl StoreError {
+    /// Whether the database could not be reached, or is only just starting: later it may do what was asked.
+    #[must_use]
+    pub fn is_away(&self) -> bool {
+        let mut causes = std::iter::successors(Some(self as &dyn std::error::Error), |cause| cause.source());
+        causes.any(|cause| match cause.downcast_ref::<sqlx::Error>() {
+            Some(sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut) => true,
+            // `cannot_connect_now`, `admin_shutdown`, `crash_shutdown`.
+            Some(sqlx::Error::Database(error)) => {
+                error.code().is_some_and(|code| ["57P01", "57P02", "57P03"].contains(&code.as_ref()))
+            }
+            _ => false,
+        })
+    }
+}
+
 impl Store {
     /// Wraps an open database.
     #[must_use]

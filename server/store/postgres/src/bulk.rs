@@ -3,14 +3,14 @@
 //!
 //! `store-sqlite` has the same functions. What both engines read alike is in `../queries`.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use sqlx::Transaction;
 use store::StoreError;
 use uuid::Uuid;
 
 use crate::Db;
 use crate::queries::inbox::rows::{
-    Cursor, Event, Interval, Mark, Minute, NewVisit, Numbered, Place, Placed, RobotBody, RobotHeld, RobotHello, RobotLink,
+    Cursor, Day, Event, Interval, Mark, Minute, NewVisit, Numbered, Place, Placed, RobotBody, RobotHeld, RobotHello, RobotLink,
     RobotUsed, json,
 };
 
@@ -237,13 +237,16 @@ pub(crate) async fn visits(tx: &mut Transaction<'static, Db>, ids: &[Uuid]) -> R
     Ok(rows.into_iter().map(|row| (row.session_id, row.placement_id, row.is_over)).collect())
 }
 
-/// Where the intervals of these visits lie, as they are held.
-pub(crate) async fn places(tx: &mut Transaction<'static, Db>, ids: &[Uuid]) -> Result<Vec<Place>, StoreError> {
+/// Where these intervals (session, number) lie, as far as they are held.
+pub(crate) async fn places(tx: &mut Transaction<'static, Db>, intervals: &[(Uuid, i64)]) -> Result<Vec<Place>, StoreError> {
+    let (sessions, numbers): (Vec<Uuid>, Vec<i64>) = intervals.iter().copied().unzip();
     Ok(sqlx::query_as!(
         Place,
-        r#"SELECT session_id AS "session_id!: Uuid", n AS "n!: i64", placed_ms AS "placed_ms!: i64", span_ms AS "span_ms!: i64"
-           FROM presence_interval WHERE session_id = ANY($1)"#,
-        ids
+        r#"SELECT p.session_id AS "session_id!: Uuid", p.n AS "n!: i64", p.placed_ms AS "placed_ms!: i64", p.span_ms AS "span_ms!: i64"
+           FROM unnest($1::uuid[], $2::bigint[]) AS t (session_id, n)
+           JOIN presence_interval p ON p.session_id = t.session_id AND p.n = t.n"#,
+        &sessions,
+        &numbers
     )
     .fetch_all(&mut **tx)
     .await?)
@@ -258,6 +261,65 @@ pub(crate) async fn mark(tx: &mut Transaction<'static, Db>, marks: &[Mark]) -> R
              FROM jsonb_to_recordset($1::text::jsonb) AS r(pupil_id uuid, day date, version uuid)
              ORDER BY r.pupil_id, r.day
              ON CONFLICT (pupil_id, day) DO UPDATE SET version = excluded.version",
+        rows
+    )
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+/// Removes the marks that still have their version; returns which days those are. Locked in the order of [`mark`].
+pub(crate) async fn take_marks(
+    tx: &mut Transaction<'static, Db>,
+    marks: &[Mark],
+) -> Result<Vec<(Uuid, NaiveDate)>, StoreError> {
+    let rows = json(marks);
+    let held = sqlx::query!(
+        r#"WITH held AS (
+               SELECT d.pupil_id, d.day FROM attendance_dirty d
+               JOIN jsonb_to_recordset($1::text::jsonb) AS r(pupil_id uuid, day date, version uuid)
+                    ON r.pupil_id = d.pupil_id AND r.day = d.day AND r.version = d.version
+               ORDER BY d.pupil_id, d.day FOR UPDATE OF d)
+           DELETE FROM attendance_dirty d USING held WHERE d.pupil_id = held.pupil_id AND d.day = held.day
+           RETURNING d.pupil_id AS "pupil_id!: Uuid", d.day AS "day!: NaiveDate""#,
+        rows
+    )
+    .fetch_all(&mut **tx)
+    .await?;
+    Ok(held.into_iter().map(|row| (row.pupil_id, row.day)).collect())
+}
+
+/// Writes days, new or again. None is twice in `days`.
+pub(crate) async fn write_days(tx: &mut Transaction<'static, Db>, days: &[Day]) -> Result<(), StoreError> {
+    let rows = json(days);
+    sqlx::query!(
+        "INSERT INTO attendance_day (pupil_id, day, placement_id, school_id, expected_ms, connected_ms, video_ms, stills_ms,
+                                         audio_ms, counted_ms, social_ms, social_counted_ms, active_lessons, anomalies, version)
+             SELECT r.pupil_id, r.day, r.placement_id, r.school_id, r.expected_ms, r.connected_ms, r.video_ms, r.stills_ms,
+                    r.audio_ms, r.counted_ms, r.social_ms, r.social_counted_ms, r.active_lessons, r.anomalies, r.version
+             FROM jsonb_to_recordset($1::text::jsonb)
+                  AS r(pupil_id uuid, day date, placement_id uuid, school_id uuid, expected_ms bigint, connected_ms bigint, video_ms bigint,
+                       stills_ms bigint, audio_ms bigint, counted_ms bigint, social_ms bigint,
+                       social_counted_ms bigint, active_lessons bigint, anomalies bigint, version uuid)
+             ON CONFLICT (pupil_id, day) DO UPDATE SET
+                placement_id = excluded.placement_id, school_id = excluded.school_id, expected_ms = excluded.expected_ms,
+                connected_ms = excluded.connected_ms, video_ms = excluded.video_ms, stills_ms = excluded.stills_ms,
+                audio_ms = excluded.audio_ms, counted_ms = excluded.counted_ms, social_ms = excluded.social_ms,
+                social_counted_ms = excluded.social_counted_ms, active_lessons = excluded.active_lessons,
+                anomalies = excluded.anomalies, version = excluded.version",
+        rows
+    )
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+/// Removes days that hold nothing any more.
+pub(crate) async fn remove_days(tx: &mut Transaction<'static, Db>, days: &[Mark]) -> Result<(), StoreError> {
+    let rows = json(days);
+    sqlx::query!(
+        "DELETE FROM attendance_day a USING jsonb_to_recordset($1::text::jsonb) AS r(pupil_id uuid, day date)
+         WHERE a.pupil_id = r.pupil_id AND a.day = r.day",
         rows
     )
     .execute(&mut **tx)

@@ -41,7 +41,7 @@ pub(super) struct Effects<'a> {
     placements: HashMap<Uuid, (Placed, Option<Calendar>)>,
     /// Session → placement, and whether the visit is over.
     visits: HashMap<Uuid, (Uuid, bool)>,
-    /// Where intervals of these visits lay before.
+    /// Where the intervals that are told lay before.
     places: HashMap<(Uuid, i64), Place>,
     new_visits: Vec<NewVisit>,
     intervals: BTreeMap<(Uuid, i64), Vec<Told>>,
@@ -68,6 +68,7 @@ impl<'a> Effects<'a> {
         messages: impl Iterator<Item = Option<&'a Received>>,
     ) -> Result<Effects<'a>, StoreError> {
         let (mut robots, mut placements, mut sessions) = (HashSet::new(), HashSet::new(), HashSet::new());
+        let mut told = HashSet::new();
         for message in messages.flatten() {
             match &message.fact {
                 Fact::Presence(
@@ -77,6 +78,9 @@ impl<'a> Effects<'a> {
                     robots.insert(robot.0);
                     placements.insert(placement.0);
                     sessions.insert(session.0);
+                    if let Fact::Presence(PresenceMessage::Interval { n, .. }) = &message.fact {
+                        told.insert((session.0, i64::from(*n)));
+                    }
                 }
                 Fact::Event(event) => _ = robots.insert(event.robot.0),
                 Fact::Link(link) => _ = robots.insert(link.robot.0),
@@ -119,7 +123,7 @@ impl<'a> Effects<'a> {
             let rows = bulk::visits(tx, &sessions).await?;
             effects.visits = rows.into_iter().map(|(session, placement, is_over)| (session, (placement, is_over))).collect();
             if !effects.visits.is_empty() {
-                let rows = bulk::places(tx, &sessions).await?;
+                let rows = bulk::places(tx, &told.into_iter().collect::<Vec<_>>()).await?;
                 effects.places = rows.into_iter().map(|place| ((place.session_id, place.n), place)).collect();
             }
         }
@@ -302,7 +306,7 @@ impl<'a> Effects<'a> {
             presence::end(tx, ended).await?;
             moved.insert(ended.session_id);
         }
-        self.mark_ends(&moved, &mut marks);
+        self.mark_ends(tx, &moved, &mut marks).await?;
         self.write_robots(tx, now).await?;
         for (bridge_id, hellos) in &self.bridges {
             for (index, hello, offset_ms) in hellos {
@@ -397,15 +401,21 @@ impl<'a> Effects<'a> {
     }
 
     /// Marks the days on which it is said whether these visits are complete: those of their last instants.
-    fn mark_ends(&self, sessions: &HashSet<Uuid>, marks: &mut Marks) {
+    async fn mark_ends(
+        &self,
+        tx: &mut Transaction<'static, Db>,
+        sessions: &HashSet<Uuid>,
+        marks: &mut Marks,
+    ) -> Result<(), StoreError> {
         for session in sessions {
-            let held = self.places.values().filter(|place| place.session_id == *session).map(Place::end_ms).max();
+            let held = presence::end_ms(tx, *session).await?;
             let told =
                 self.ended.iter().filter(|ended| ended.session_id == *session).map(|ended| ended.at.timestamp_millis()).max();
             for end in [held, told].into_iter().flatten() {
                 self.mark(*session, end, end, marks);
             }
         }
+        Ok(())
     }
 
     /// Marks the days of a visit's pupil from one instant to another; no interval is longer than a day.

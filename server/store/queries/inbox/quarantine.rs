@@ -29,7 +29,7 @@ pub(super) async fn add(
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
     let kept = &message.payload[..message.payload.len().min(MAX_QUARANTINED_BYTES)];
-    let cut_from = (kept.len() < message.payload_bytes).then(|| i64::try_from(message.payload_bytes).unwrap_or(i64::MAX));
+    let cut_from = (kept.len() < message.payload.len()).then(|| i64::try_from(message.payload.len()).unwrap_or(i64::MAX));
     let (id, topic) = (Uuid::now_v7(), without_nul(&message.topic));
     let (epoch, seq) = message.number.map(|(epoch, seq)| (epoch, i64::try_from(seq).unwrap_or(i64::MAX))).unzip();
     sqlx::query!(

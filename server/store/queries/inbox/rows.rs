@@ -5,6 +5,7 @@
 
 use chrono::{DateTime, NaiveDate, SecondsFormat, Utc};
 use serde::{Serialize, Serializer};
+use store::minutes::DayRow;
 use uuid::Uuid;
 
 /// How far an epoch of a sender is complete.
@@ -162,6 +163,52 @@ pub(crate) struct Mark {
     pub(crate) day: NaiveDate,
     #[serde(serialize_with = "id")]
     pub(crate) version: Uuid,
+}
+
+/// A pupil's day, computed whole.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Day {
+    #[serde(serialize_with = "id")]
+    pupil_id: Uuid,
+    day: NaiveDate,
+    #[serde(serialize_with = "id")]
+    placement_id: Uuid,
+    #[serde(serialize_with = "id")]
+    school_id: Uuid,
+    expected_ms: i64,
+    connected_ms: i64,
+    video_ms: i64,
+    stills_ms: i64,
+    audio_ms: i64,
+    counted_ms: i64,
+    social_ms: i64,
+    social_counted_ms: i64,
+    active_lessons: i64,
+    anomalies: i64,
+    #[serde(serialize_with = "id")]
+    version: Uuid,
+}
+
+impl From<&DayRow> for Day {
+    fn from(row: &DayRow) -> Self {
+        Self {
+            pupil_id: row.pupil_id,
+            day: row.day,
+            placement_id: row.placement_id,
+            school_id: row.school_id,
+            expected_ms: row.expected_ms,
+            connected_ms: row.connected_ms,
+            video_ms: row.video_ms,
+            stills_ms: row.stills_ms,
+            audio_ms: row.audio_ms,
+            counted_ms: row.counted_ms,
+            social_ms: row.social_ms,
+            social_counted_ms: row.social_counted_ms,
+            active_lessons: row.active_lessons,
+            anomalies: row.anomalies,
+            version: row.version,
+        }
+    }
 }
 
 /// A notable event.

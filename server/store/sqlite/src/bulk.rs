@@ -4,7 +4,9 @@
 //!
 //! `store-postgres` has the same functions. What both engines read alike is in `../queries`.
 
-use chrono::{DateTime, Utc};
+use std::collections::HashSet;
+
+use chrono::{DateTime, NaiveDate, Utc};
 use serde::de::DeserializeOwned;
 use sqlx::Transaction;
 use store::StoreError;
@@ -12,7 +14,7 @@ use uuid::Uuid;
 
 use crate::Db;
 use crate::queries::inbox::rows::{
-    Cursor, Event, Interval, Mark, Minute, NewVisit, Numbered, Place, Placed, RobotBody, RobotHeld, RobotHello, RobotLink,
+    Cursor, Day, Event, Interval, Mark, Minute, NewVisit, Numbered, Place, Placed, RobotBody, RobotHeld, RobotHello, RobotLink,
     RobotUsed, json,
 };
 
@@ -34,25 +36,26 @@ pub(crate) async fn lock_cursors(
     tx: &mut Transaction<'static, Db>,
     senders: &[(Uuid, Uuid)],
 ) -> Result<Vec<Cursor>, StoreError> {
-    let mut cursors = Vec::with_capacity(senders.len());
-    // Few senders in a batch: the primary key finds each.
-    for (device_id, epoch) in senders.iter().copied() {
-        let known = sqlx::query_as!(
-            Cursor,
-            r#"SELECT device_id AS "device_id!: Uuid", epoch AS "epoch!: Uuid", contiguous AS "contiguous!: i64",
-                      highest AS "highest!: i64"
-               FROM inbox_cursor WHERE device_id = $1 AND epoch = $2"#,
-            device_id,
-            epoch
-        )
-        .fetch_optional(&mut **tx)
-        .await?;
-        if known.is_none() {
-            sqlx::query!("INSERT INTO inbox_cursor (device_id, epoch) VALUES ($1, $2)", device_id, epoch)
-                .execute(&mut **tx)
-                .await?;
-        }
-        cursors.push(known.unwrap_or(Cursor { device_id, epoch, contiguous: 0, highest: 0 }));
+    let pairs: Vec<[String; 2]> =
+        senders.iter().map(|(device, epoch)| [device, epoch].map(|id| id.simple().to_string())).collect();
+    let pairs = json(&pairs);
+    let rows = sqlx::query_scalar!(
+        r#"WITH r AS MATERIALIZED (SELECT value FROM json_each($1))
+           SELECT json_group_array(json_array(hex(c.device_id), hex(c.epoch), c.contiguous, c.highest)) AS "rows!: String"
+           FROM r CROSS JOIN inbox_cursor c ON c.device_id = unhex(r.value ->> 0) AND c.epoch = unhex(r.value ->> 1)"#,
+        pairs
+    )
+    .fetch_one(&mut **tx)
+    .await?;
+    let rows: Vec<(Uuid, Uuid, i64, i64)> = values(&rows)?;
+    let cursor = |(device_id, epoch, contiguous, highest)| Cursor { device_id, epoch, contiguous, highest };
+    let mut cursors: Vec<Cursor> = rows.into_iter().map(cursor).collect();
+    let known: HashSet<(Uuid, Uuid)> = cursors.iter().map(|cursor| (cursor.device_id, cursor.epoch)).collect();
+    for (device_id, epoch) in senders.iter().copied().filter(|sender| !known.contains(sender)) {
+        sqlx::query!("INSERT INTO inbox_cursor (device_id, epoch) VALUES ($1, $2)", device_id, epoch)
+            .execute(&mut **tx)
+            .await?;
+        cursors.push(cursor((device_id, epoch, 0, 0)));
     }
     Ok(cursors)
 }
@@ -243,13 +246,15 @@ pub(crate) async fn visits(tx: &mut Transaction<'static, Db>, ids: &[Uuid]) -> R
     Ok(rows.into_iter().map(|(session, placement, is_over)| (session, placement, is_over != 0)).collect())
 }
 
-/// Where the intervals of these visits lie, as they are held.
-pub(crate) async fn places(tx: &mut Transaction<'static, Db>, ids: &[Uuid]) -> Result<Vec<Place>, StoreError> {
-    let ids = json_ids(ids);
+/// Where these intervals (session, number) lie, as far as they are held.
+pub(crate) async fn places(tx: &mut Transaction<'static, Db>, intervals: &[(Uuid, i64)]) -> Result<Vec<Place>, StoreError> {
+    let intervals: Vec<(String, i64)> = intervals.iter().map(|(session, n)| (session.simple().to_string(), *n)).collect();
+    let intervals = json(&intervals);
     let rows = sqlx::query_scalar!(
-        r#"SELECT json_group_array(json_array(hex(session_id), n, placed_ms, span_ms)) AS "rows!: String"
-           FROM presence_interval WHERE session_id IN (SELECT unhex(value) FROM json_each($1))"#,
-        ids
+        r#"WITH r AS MATERIALIZED (SELECT value FROM json_each($1))
+           SELECT json_group_array(json_array(hex(p.session_id), p.n, p.placed_ms, p.span_ms)) AS "rows!: String"
+           FROM r CROSS JOIN presence_interval p ON p.session_id = unhex(r.value ->> 0) AND p.n = r.value ->> 1"#,
+        intervals
     )
     .fetch_one(&mut **tx)
     .await?;
@@ -269,6 +274,72 @@ pub(crate) async fn mark(tx: &mut Transaction<'static, Db>, marks: &[Mark]) -> R
              SELECT unhex(r.value ->> 'pupil_id'), r.value ->> 'day', unhex(r.value ->> 'version')
              FROM r WHERE true
              ON CONFLICT (pupil_id, day) DO UPDATE SET version = excluded.version",
+        rows
+    )
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+/// Removes the marks that still have their version; returns which days those are.
+pub(crate) async fn take_marks(
+    tx: &mut Transaction<'static, Db>,
+    marks: &[Mark],
+) -> Result<Vec<(Uuid, NaiveDate)>, StoreError> {
+    let rows = json(marks);
+    // Read, then removed: what a DELETE returns would come a row at a time. Nobody else writes meanwhile.
+    let held = sqlx::query_scalar!(
+        r#"WITH r AS MATERIALIZED (SELECT value FROM json_each($1))
+           SELECT json_group_array(json_array(hex(d.pupil_id), d.day)) AS "rows!: String"
+           FROM r CROSS JOIN attendance_dirty d ON d.pupil_id = unhex(r.value ->> 'pupil_id') AND d.day = r.value ->> 'day'
+           WHERE d.version = unhex(r.value ->> 'version')"#,
+        rows
+    )
+    .fetch_one(&mut **tx)
+    .await?;
+    sqlx::query!(
+        "DELETE FROM attendance_dirty WHERE (pupil_id, day, version) IN
+             (SELECT unhex(value ->> 'pupil_id'), value ->> 'day', unhex(value ->> 'version') FROM json_each($1))",
+        rows
+    )
+    .execute(&mut **tx)
+    .await?;
+    values(&held)
+}
+
+/// Writes days, new or again. None is twice in `days`.
+pub(crate) async fn write_days(tx: &mut Transaction<'static, Db>, days: &[Day]) -> Result<(), StoreError> {
+    let rows = json(days);
+    sqlx::query!(
+        "WITH r AS MATERIALIZED (SELECT value FROM json_each($1))
+             INSERT INTO attendance_day (pupil_id, day, placement_id, school_id, expected_ms, connected_ms, video_ms, stills_ms,
+                                         audio_ms, counted_ms, social_ms, social_counted_ms, active_lessons, anomalies, version)
+             SELECT unhex(r.value ->> 'pupil_id'), r.value ->> 'day', unhex(r.value ->> 'placement_id'),
+                    unhex(r.value ->> 'school_id'), r.value ->> 'expected_ms', r.value ->> 'connected_ms', r.value ->> 'video_ms',
+                    r.value ->> 'stills_ms', r.value ->> 'audio_ms', r.value ->> 'counted_ms',
+                    r.value ->> 'social_ms', r.value ->> 'social_counted_ms', r.value ->> 'active_lessons',
+                    r.value ->> 'anomalies',
+                    unhex(r.value ->> 'version')
+             FROM r WHERE true
+             ON CONFLICT (pupil_id, day) DO UPDATE SET
+                placement_id = excluded.placement_id, school_id = excluded.school_id, expected_ms = excluded.expected_ms,
+                connected_ms = excluded.connected_ms, video_ms = excluded.video_ms, stills_ms = excluded.stills_ms,
+                audio_ms = excluded.audio_ms, counted_ms = excluded.counted_ms, social_ms = excluded.social_ms,
+                social_counted_ms = excluded.social_counted_ms, active_lessons = excluded.active_lessons,
+                anomalies = excluded.anomalies, version = excluded.version",
+        rows
+    )
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+/// Removes days that hold nothing any more.
+pub(crate) async fn remove_days(tx: &mut Transaction<'static, Db>, days: &[Mark]) -> Result<(), StoreError> {
+    let rows = json(days);
+    sqlx::query!(
+        "DELETE FROM attendance_day WHERE (pupil_id, day) IN
+             (SELECT unhex(value ->> 'pupil_id'), value ->> 'day' FROM json_each($1))",
         rows
     )
     .execute(&mut **tx)

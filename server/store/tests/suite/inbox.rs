@@ -49,8 +49,7 @@ fn received(device_id: Uuid, number: Option<u64>, fact: Fact) -> Received {
         mono_ms: 0,
         fact,
         topic: "t".into(),
-        payload: vec![7; 5000],
-        payload_bytes: 5000,
+        payload: vec![7; 5000].into(),
     }
 }
 

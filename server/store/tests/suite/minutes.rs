@@ -55,8 +55,7 @@ fn interval(seq: u64, from: &str, span_ms: u64, measured: Option<i64>) -> Receiv
         mono_ms: 0,
         fact: Fact::Presence(fact),
         topic: String::new(),
-        payload: vec![],
-        payload_bytes: 0,
+        payload: bytes::Bytes::new(),
     }
 }
 

@@ -69,8 +69,7 @@ fn message(fact: PresenceMessage, seq: u64) -> Received {
         mono_ms: 0,
         fact: Fact::Presence(fact),
         topic: String::new(),
-        payload: vec![],
-        payload_bytes: 0,
+        payload: bytes::Bytes::new(),
     }
 }
 

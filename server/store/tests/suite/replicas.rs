@@ -51,8 +51,7 @@ fn received(device_id: Uuid, number: Option<(Uuid, u64)>, fact: Fact) -> Receive
         mono_ms: 0,
         fact,
         topic: "t".into(),
-        payload: Vec::new(),
-        payload_bytes: 0,
+        payload: bytes::Bytes::new(),
     }
 }
 

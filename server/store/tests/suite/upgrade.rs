@@ -143,8 +143,7 @@ async fn check(store: &Store, version: i64) {
         mono_ms: 0,
         fact: store::inbox::Fact::Unusable("any".into()),
         topic: "t".into(),
-        payload: Vec::new(),
-        payload_bytes: 0,
+        payload: bytes::Bytes::new(),
     };
     let ack = store.ingest(&[third], time("2026-11-21T09:00:00Z")).await.unwrap().acks.remove(0).1;
     assert_eq!((ack.through, ack.gaps.len()), (4, 0));
