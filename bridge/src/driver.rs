@@ -16,7 +16,7 @@ use bridge_core::session::Parting;
 use chrono::{DateTime, Utc};
 use protocol::control::ControlMessage;
 use protocol::measure::Estimate;
-use protocol::{Act, Clock, LinkMessage, Now, PlacementId, RobotId, SessionId};
+use protocol::{Act, Clock, DeviceId, EndMessage, LinkMessage, Now, PlacementId, RobotId, SessionId};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -84,7 +84,7 @@ enum Request {
     Restarted { id: Uuid, reply: Reply<Option<Uuid>> },
     Leave { id: Uuid, reply: Reply<bool> },
     GrantRefused { robot: RobotId },
-    Withdraw { placement: PlacementId, at: DateTime<Utc> },
+    Withdraw { placement: PlacementId, at: DateTime<Utc>, keeps: Option<DeviceId> },
 }
 
 /// How HTTP handlers talk to the driver.
@@ -191,8 +191,8 @@ impl Handle {
     ///
     /// # Errors
     /// The driver does not take it.
-    pub async fn withdraw(&self, placement: PlacementId, at: DateTime<Utc>) -> Result<(), DriverError> {
-        let request = Request::Withdraw { placement, at };
+    pub async fn withdraw(&self, at: DateTime<Utc>, end: EndMessage) -> Result<(), DriverError> {
+        let request = Request::Withdraw { placement: end.placement, at, keeps: end.keeps };
         self.0.send_timeout(request, WITHDRAW_WAIT).await.map_err(|error| match error {
             mpsc::error::SendTimeoutError::Timeout(_) => DriverError::Busy,
             mpsc::error::SendTimeoutError::Closed(_) => DriverError::Stopped,
@@ -377,8 +377,8 @@ impl Driver {
                 commands.push(Command::Close(Leg(resource.leg.0)));
                 self.execute(now, commands);
             }
-            Request::Withdraw { placement, at } => {
-                let commands = self.roster.withdraw(now, placement, at);
+            Request::Withdraw { placement, at, keeps } => {
+                let commands = self.roster.withdraw(now, placement, at, keeps);
                 tracing::info!(
                     sessions = commands.iter().filter(|it| matches!(it, Command::Ended(..))).count(),
                     "a permission was withdrawn"

@@ -131,7 +131,7 @@ impl Northbound {
                                 let _ = notices.try_send(Notice::Acked { ack, received });
                             }
                             Some(Heard::Ack(_)) => tracing::debug!("the outbox is behind: an acknowledgement is dropped"),
-                            Some(Heard::End(end)) if driver.withdraw(end.body.placement, end.sent_at).await.is_err() => {
+                            Some(Heard::End(end)) if driver.withdraw(end.sent_at, end.body).await.is_err() => {
                                 tracing::error!("a withdrawn permission was not heard: the bridge is too busy");
                             }
                             Some(Heard::End(_)) | None => {}

@@ -107,8 +107,8 @@ impl Dispatch {
     ///
     /// # Errors
     /// The broker is away or refuses.
-    pub(crate) async fn end(&self, bridge: BridgeId, placement: PlacementId, now: protocol::Now) -> Result<(), PublishError> {
-        let payload = Envelope::new(now, self.epoch, EndMessage { placement }).to_bytes();
+    pub(crate) async fn end(&self, bridge: BridgeId, end: EndMessage, now: protocol::Now) -> Result<(), PublishError> {
+        let payload = Envelope::new(now, self.epoch, end).to_bytes();
         self.link.publish(Topic::new(bridge, Kind::End), payload).await
     }
 }
@@ -121,13 +121,14 @@ fn bridge_of<'a>(robot: &RobotRow, bridges: &'a [BridgeRow]) -> Option<&'a Bridg
     here(robot.bridge_id).or_else(|| here(robot.granted_bridge_id))
 }
 
-/// Ends a running visit of a placement: its tablet was switched off. The session is on one bridge, and each that has none ignores it.
+/// Ends a running visit of a placement: its tablet was switched off, or `keeps` took its place. The session is on one bridge, and each that has none ignores it.
 ///
 /// # Errors
 /// The database does not answer. A message that is not delivered is repeated by the jobs.
-pub async fn end_visit(state: &AppState, placement: PlacementId) -> Result<(), StoreError> {
+pub async fn end_visit(state: &AppState, placement: PlacementId, keeps: Option<DeviceId>) -> Result<(), StoreError> {
+    let end = EndMessage { placement, keeps };
     for bridge in state.store.bridges().await?.iter().filter(|bridge| bridge.status == "here") {
-        if let Err(error) = state.dispatch.end(BridgeId(bridge.bridge_id), placement, state.clock.now()).await {
+        if let Err(error) = state.dispatch.end(BridgeId(bridge.bridge_id), end, state.clock.now()).await {
             tracing::warn!(bridge.id = %bridge.bridge_id, error = &error as &dyn std::error::Error, "a visit could not be ended yet");
         }
     }

@@ -45,7 +45,7 @@ async fn look_round(state: &AppState, known: &mut HashMap<Uuid, RobotState>) -> 
     find_silent_robots(state, known).await?;
     // Said when the tablet was switched off; a bridge that did not hear it then hears it now.
     for placement in state.store.visits_to_end().await? {
-        dispatch::end_visit(state, PlacementId(placement)).await?;
+        dispatch::end_visit(state, PlacementId(placement), None).await?;
     }
     Ok(())
 }

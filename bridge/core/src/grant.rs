@@ -81,7 +81,7 @@ impl ViewPermit {
 /// and no clock of ours is asked.
 #[derive(Clone, Debug, Default)]
 pub struct Withdrawn {
-    at: HashMap<PlacementId, DateTime<Utc>>,
+    at: HashMap<PlacementId, (DateTime<Utc>, Option<DeviceId>)>,
     order: VecDeque<PlacementId>,
 }
 
@@ -89,27 +89,30 @@ pub struct Withdrawn {
 pub const MOST_WITHDRAWN: usize = 10_000;
 
 impl Withdrawn {
-    /// The server withdrew at `at` what it gave `placement`.
-    pub fn withdraw(&mut self, placement: PlacementId, at: DateTime<Utc>) {
+    /// The server withdrew at `at` what it gave `placement`, but for the tablet `keeps`.
+    pub fn withdraw(&mut self, placement: PlacementId, at: DateTime<Utc>, keeps: Option<DeviceId>) {
         match self.at.get_mut(&placement) {
-            Some(known) => *known = at.max(*known),
+            Some(known) if at < known.0 => {}
+            Some(known) => *known = (at, keeps),
             None => {
                 if self.order.len() >= MOST_WITHDRAWN
                     && let Some(oldest) = self.order.pop_front()
                 {
                     self.at.remove(&oldest);
                 }
-                self.at.insert(placement, at);
+                self.at.insert(placement, (at, keeps));
                 self.order.push_back(placement);
             }
         }
     }
 
     /// Whether `permit` was withdrawn after it was given. Grants say when in whole seconds: one of the same second counts as given
-    /// afterwards, for a pupil whose new tablet is joined, which switches the old one off, may go to class at once.
+    /// before.
     #[must_use]
     pub fn covers(&self, permit: &ViewPermit) -> bool {
-        self.at.get(&permit.placement).is_some_and(|at| permit.given_at.timestamp() < at.timestamp())
+        self.at.get(&permit.placement).is_some_and(|(at, keeps)| {
+            permit.given_at.timestamp() <= at.timestamp() && (keeps.is_none() || permit.device != *keeps)
+        })
     }
 }
 
@@ -171,12 +174,18 @@ mod tests {
         let permit = |seconds| ViewPermit::from_grant(now(), &Grant { placement: Some(placement), ..given(seconds) }).unwrap();
         let mut withdrawn = Withdrawn::default();
         assert!(!withdrawn.covers(&permit(0)));
-        withdrawn.withdraw(placement, now().utc + TimeDelta::seconds(5));
-        withdrawn.withdraw(placement, now().utc + TimeDelta::seconds(2));
-        assert!(withdrawn.covers(&permit(0)) && withdrawn.covers(&permit(4)));
-        assert!(!withdrawn.covers(&permit(5)), "given afterwards, as far as its whole seconds tell");
+        withdrawn.withdraw(placement, now().utc + TimeDelta::seconds(5), None);
+        withdrawn.withdraw(placement, now().utc + TimeDelta::seconds(2), None);
+        assert!(withdrawn.covers(&permit(0)) && withdrawn.covers(&permit(5)));
+        assert!(!withdrawn.covers(&permit(6)), "given afterwards");
+        // A new tablet took the place of the others, and may go to class in the very same second.
+        let new = Some(DeviceId::new());
+        withdrawn.withdraw(placement, now().utc + TimeDelta::seconds(8), new);
+        assert!(withdrawn.covers(&permit(8)) && !withdrawn.covers(&ViewPermit { device: new, ..permit(8) }));
+        withdrawn.withdraw(placement, now().utc + TimeDelta::seconds(9), None);
+        assert!(withdrawn.covers(&ViewPermit { device: new, ..permit(8) }), "that one was switched off too");
         for _ in 0..2 * MOST_WITHDRAWN {
-            withdrawn.withdraw(PlacementId::new(), now().utc);
+            withdrawn.withdraw(PlacementId::new(), now().utc, None);
         }
         assert!(withdrawn.at.len() <= MOST_WITHDRAWN && withdrawn.order.len() <= MOST_WITHDRAWN);
     }

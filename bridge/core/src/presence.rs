@@ -12,9 +12,8 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use protocol::{Active, ClosedBy, Now, Tier};
-
 use protocol::measure::Estimate;
+use protocol::{Active, ClosedBy, Now, Tier};
 
 /// A held second with a picture is dropped when no report came for this long.
 pub const CONFIRM_WITHIN: Duration = Duration::from_secs(3);

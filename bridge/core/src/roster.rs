@@ -8,13 +8,13 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use protocol::control::Control;
-use protocol::{EndReason, EventKind, EventMessage, LegQuality, LinkMessage, Now, PlacementId, RobotId, SessionId};
+use protocol::measure::Estimate;
+use protocol::{DeviceId, EndReason, EventKind, EventMessage, LegQuality, LinkMessage, Now, PlacementId, RobotId, SessionId};
 
 use crate::Leg;
 use crate::grant::{PublishPermit, ViewPermit, Withdrawn};
 use crate::presence::Sample;
 use crate::session::{Deed, Effect, Event, Parting, Record, Session};
-use protocol::measure::Estimate;
 
 /// The same refusal at the same robot is reported at most this often.
 const REFUSAL_EVERY: Duration = Duration::from_secs(60);
@@ -331,11 +331,15 @@ impl Roster {
         }
     }
 
-    /// The server withdrew, at `at` by its clock, what it gave `placement`: its visit ends now, and what was given before counts no more.
-    pub fn withdraw(&mut self, now: Now, placement: PlacementId, at: DateTime<Utc>) -> Vec<Command> {
-        self.withdrawn.withdraw(placement, at);
+    /// The server withdrew, at `at` by its clock, what it gave `placement`, but for the tablet `keeps`: a visit by that ends now, and what
+    /// was given before counts no more.
+    pub fn withdraw(&mut self, now: Now, placement: PlacementId, at: DateTime<Utc>, keeps: Option<DeviceId>) -> Vec<Command> {
+        self.withdrawn.withdraw(placement, at, keeps);
         let mut commands = Vec::new();
-        let is_theirs = |seat: &Seat| seat.session.as_ref().is_some_and(|session| session.visit().placement == placement);
+        let is_theirs = |seat: &Seat| {
+            let session = seat.session.as_ref().filter(|session| session.visit().placement == placement);
+            session.is_some_and(|session| self.withdrawn.covers(session.permit()))
+        };
         let robots: Vec<_> = self.seats.iter().filter(|(_, seat)| is_theirs(seat)).map(|(robot, _)| *robot).collect();
         for robot in robots {
             self.session_event(now, robot, Event::Revoked, &mut commands);

@@ -12,11 +12,11 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use protocol::{ClosedBy, DeviceId, EndReason, EventKind, Now, PlacementId, PresenceMessage, RobotId, SessionId, Tier};
+use protocol::measure::Estimate;
+use protocol::{ClosedBy, EndReason, EventKind, Now, PlacementId, PresenceMessage, RobotId, SessionId, Tier};
 
 use crate::grant::ViewPermit;
 use crate::presence::{Change, Interval, Ledger, Sample};
-use protocol::measure::Estimate;
 
 /// A visit is remembered at least this often, media or not, so that a killed bridge knows when it was last there.
 pub const CHECKPOINT_EVERY: Duration = Duration::from_secs(5);
@@ -165,9 +165,8 @@ impl Checkpoint {
 #[derive(Clone, Debug)]
 pub struct Session {
     visit: Visit,
-    device: Option<DeviceId>,
+    permit: ViewPermit,
     grace: Duration,
-    until: Duration,
     pupil: Side,
     robot: Side,
     joined: bool,
@@ -194,9 +193,8 @@ impl Session {
     pub fn admit(now: Now, session: SessionId, permit: ViewPermit, grace: Duration, pace: u32) -> Self {
         Self {
             visit: Visit { session, placement: permit.placement, robot: permit.robot },
-            device: permit.device,
+            permit,
             grace: grace * pace.max(1),
-            until: permit.until,
             pupil: Side::Away { since: now.monotonic },
             robot: Side::Here,
             joined: false,
@@ -216,6 +214,12 @@ impl Session {
     #[must_use]
     pub fn visit(&self) -> Visit {
         self.visit
+    }
+
+    /// What the one who has the seat was permitted last.
+    #[must_use]
+    pub fn permit(&self) -> &ViewPermit {
+        &self.permit
     }
 
     /// What reaches the pupil now.
@@ -247,7 +251,7 @@ impl Session {
             Side::Here => None,
         };
         let checkpoint = self.joined.then(|| self.recorded_at + CHECKPOINT_EVERY * self.pace);
-        [Some(self.until), grace_ends(self.pupil), grace_ends(self.robot), checkpoint].into_iter().flatten().min()
+        [Some(self.permit.until), grace_ends(self.pupil), grace_ends(self.robot), checkpoint].into_iter().flatten().min()
     }
 
     /// Applies one event and returns the work it causes, in order. An ended session answers nothing.
@@ -282,11 +286,10 @@ impl Session {
                 self.pupil_is_away(now, &mut effects);
             }
             Event::TakenOver(permit) => {
-                if permit.device != self.device {
-                    self.device = permit.device;
+                if permit.device != self.permit.device {
                     effects.push(Effect::Report(EventKind::TabletTookOver));
                 }
-                self.until = permit.until;
+                self.permit = permit;
                 // The robot stays awake: the new leg needs a moment, and nobody left.
                 self.pupil = Side::Away { since: now.monotonic };
             }
@@ -332,7 +335,7 @@ impl Session {
             })
             .collect::<Vec<_>>();
         lost.sort_by_key(|(since, _)| *since);
-        if now.monotonic >= self.until {
+        if now.monotonic >= self.permit.until {
             self.end(now, EndReason::GrantEnded, effects);
         } else if let Some((_, reason)) = lost.first() {
             self.end(now, *reason, effects);

@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::ids::{BridgeId, MessageId, PlacementId, RoomId};
+use crate::ids::{BridgeId, DeviceId, MessageId, PlacementId, RoomId};
 
 /// Body of `down/ack`: everything up to and including `through`, except `gaps`, is committed. Retained; `through` only grows.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -91,9 +91,12 @@ pub struct CommandMessage {
     pub command: Command,
 }
 
-/// Body of `down/end`, to a bridge: the permission is withdrawn. The placement's session ends now, and its leg is closed.
+/// Body of `down/end`, to a bridge: permissions given until now are withdrawn. The placement's session ends now, and its leg is closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct EndMessage {
     /// Whose session.
     pub placement: PlacementId,
+    /// The tablet that took the place of the others: only what they were given is withdrawn. Absent: every tablet's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keeps: Option<DeviceId>,
 }

@@ -333,7 +333,7 @@ impl Server {
 
     /// Withdraws what was given to `placement`; returns when.
     pub async fn withdraw(&self, placement: PlacementId) -> DateTime<Utc> {
-        self.say(Kind::End, EndMessage { placement }).await
+        self.say(Kind::End, EndMessage { placement, keeps: None }).await
     }
 }
 

@@ -225,7 +225,7 @@ async fn two_servers_share_the_work_and_one_is_enough_to_go_on() {
     tokio::time::timeout(SOON, wait).await.expect("the pupil is sent to the bridge where the robot stands");
 
     // A withdrawn permission reaches the bridge that still is here.
-    dispatch::end_visit(&state, ids::ADA_PLACEMENT).await.unwrap();
+    dispatch::end_visit(&state, ids::ADA_PLACEMENT, None).await.unwrap();
     let mut rest = if stays == ids::BRIDGE { first } else { second };
     let end: EndMessage = rest.hears(Kind::End, |_| true).await;
     assert_eq!(end.placement, PlacementId(ids::ADA_PLACEMENT.0));

@@ -10,7 +10,7 @@ use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum_extra::extract::CookieJar;
 use chrono::TimeDelta;
-use protocol::PlacementId;
+use protocol::{DeviceId, PlacementId};
 use serde::Deserialize;
 use store::audit::{Actor, NewAudit, Subject};
 use uuid::Uuid;
@@ -133,7 +133,7 @@ pub async fn join(
     }
     store.forgive_pairing(&address).await?;
     // Whoever is in class with the old tablet is out.
-    dispatch::end_visit(&state, PlacementId(row.placement_id)).await?;
+    dispatch::end_visit(&state, PlacementId(row.placement_id), Some(DeviceId(tablet))).await?;
     let subject = Subject::Placement(row.placement_id);
     store.append_audit(NewAudit { actor: Actor::Tablet(tablet), action: "join tablet", subject, detail: None }, now).await?;
     Ok((jar.add(tablet::tablet_cookie(&state, token)), Redirect::to("/pin")).into_response())

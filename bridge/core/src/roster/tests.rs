@@ -258,7 +258,7 @@ fn a_withdrawn_permission_ends_its_visit_and_opens_no_other() {
     world.robot_here();
     let permit = world.pupil();
     let (leg, session) = world.join(permit);
-    let commands = world.roster.withdraw(world.now, permit.placement, world.now.utc);
+    let commands = world.roster.withdraw(world.now, permit.placement, world.now.utc, None);
     assert!(commands.contains(&Command::Close(leg)), "{commands:?}");
     assert!(commands.contains(&Command::Ended(session, EndReason::Revoked)), "{commands:?}");
     assert_eq!(world.roster.admit(world.now, permit).unwrap_err().0, Refusal::Withdrawn);
@@ -271,12 +271,27 @@ fn a_withdrawn_permission_ends_its_visit_and_opens_no_other() {
 }
 
 #[test]
+fn a_new_tablet_that_is_in_class_before_the_word_on_the_old_one_comes_stays() {
+    let mut world = World::new();
+    world.robot_here();
+    let old = world.pupil();
+    world.join(old);
+    let new = ViewPermit { device: Some(DeviceId::new()), ..old };
+    world.join(new);
+    let commands = world.roster.withdraw(world.now, old.placement, world.now.utc, new.device);
+    assert!(commands.is_empty(), "{commands:?}");
+    assert_eq!(world.roster.admit(world.now, old).unwrap_err().0, Refusal::Withdrawn);
+    let commands = world.roster.withdraw(world.now, old.placement, world.now.utc, None);
+    assert!(commands.iter().any(|command| matches!(command, Command::Ended(_, EndReason::Revoked))), "{commands:?}");
+}
+
+#[test]
 fn a_permission_withdrawn_while_its_offer_is_answered_seats_nobody() {
     let mut world = World::new();
     world.robot_here();
     let permit = world.pupil();
     let admission = world.roster.admit(world.now, permit).unwrap();
-    let commands = world.roster.withdraw(world.now, permit.placement, world.now.utc);
+    let commands = world.roster.withdraw(world.now, permit.placement, world.now.utc, None);
     assert!(!commands.iter().any(|command| matches!(command, Command::Record(_))), "nobody ever connected: {commands:?}");
     let leg = world.leg();
     assert_eq!(world.roster.joined(world.now, admission, leg).unwrap_err(), Refusal::Withdrawn);

@@ -3,9 +3,10 @@
 
 use chrono::TimeDelta;
 use proptest::prelude::*;
+use protocol::DeviceId;
+use protocol::measure::Measure;
 
 use super::*;
-use protocol::measure::Measure;
 
 const GRACE: Duration = Duration::from_secs(30);
 

@@ -5,9 +5,9 @@ use std::fmt::Debug;
 use chrono::{DateTime, Utc};
 use protocol::control::{Control, ControlMessage, Feeling, RobotState, VoiceLevel};
 use protocol::{
-    AckMessage, Active, Bitrate, BodyState, BridgeId, BridgeLoad, ClockEcho, ClosedBy, Command, CommandMessage, EndMessage,
-    EndReason, Envelope, EventKind, EventMessage, GrantMessage, HelloMessage, LegQuality, LinkMessage, MessageId, OutboxState,
-    Percent, PlacementId, PresenceMessage, RobotId, RobotMessage, Role, RoomId, SessionId, Status, Tier,
+    AckMessage, Active, Bitrate, BodyState, BridgeId, BridgeLoad, ClockEcho, ClosedBy, Command, CommandMessage, DeviceId,
+    EndMessage, EndReason, Envelope, EventKind, EventMessage, GrantMessage, HelloMessage, LegQuality, LinkMessage, MessageId,
+    OutboxState, Percent, PlacementId, PresenceMessage, RobotId, RobotMessage, Role, RoomId, SessionId, Status, Tier,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -222,7 +222,8 @@ fn the_server_answers_with_acks_grants_and_commands() {
     };
     check("grant", 24, None, grant.clone());
     check("grant-to-move", 33, None, GrantMessage { bridge: Some(bridge()), move_now: true, ..grant });
-    check("end", 36, None, EndMessage { placement: placement() });
+    check("end", 36, None, EndMessage { placement: placement(), keeps: None });
+    check("end-but-one", 39, None, EndMessage { placement: placement(), keeps: Some(DeviceId(id(0xd1))) });
     let clock =
         ClockEcho { of: MessageId(id(1)), mono_ms: 600_250, received_at: at("11:10:00.260"), sent_at: at("11:10:00.300") };
     check("ack-clock", 32, None, AckMessage { epoch: id(0xe0), through: 12, gaps: vec![], clock: Some(clock) });

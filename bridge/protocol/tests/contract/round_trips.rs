@@ -8,9 +8,9 @@ use proptest::prelude::*;
 use protocol::control::{Control, ControlMessage, Feeling, VoiceLevel};
 use protocol::{
     AckMessage, Active, Bitrate, BodyState, BridgeId, BridgeLoad, ClientId, ClockEcho, ClosedBy, Command, CommandMessage,
-    EndMessage, EndReason, Envelope, EventKind, EventMessage, GrantMessage, HelloMessage, Kind, LegQuality, LinkMessage,
-    MessageId, Minutes, OutboxState, Percent, PlacementId, PresenceMessage, RobotId, RobotMessage, Role, RoomId, SessionId,
-    Status, Tier, Topic,
+    DeviceId, EndMessage, EndReason, Envelope, EventKind, EventMessage, GrantMessage, HelloMessage, Kind, LegQuality,
+    LinkMessage, MessageId, Minutes, OutboxState, Percent, PlacementId, PresenceMessage, RobotId, RobotMessage, Role, RoomId,
+    SessionId, Status, Tier, Topic,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -283,7 +283,7 @@ proptest! {
     #[test]
     fn command_survives(m in in_envelope(command())) { survives(&m)?; }
     #[test]
-    fn end_survives(m in in_envelope(uuid().prop_map(|id| EndMessage { placement: PlacementId(id) }))) { survives(&m)?; }
+    fn end_survives(m in in_envelope((uuid(), proptest::option::of(uuid())).prop_map(|(id, keeps)| EndMessage { placement: PlacementId(id), keeps: keeps.map(DeviceId) }))) { survives(&m)?; }
 
     #[test]
     fn control_survives(m in control()) {
