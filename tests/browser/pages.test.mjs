@@ -84,7 +84,7 @@ describe('every page at every size, light and dark', () => {
   });
 
   for (const [role, pages] of Object.entries({
-    coordinator: ['/', '/robots', '/pupils'],
+    coordinator: ['/', '/robots', '/pupils', '/schools', '/system'],
     'key worker': ['/', '/pupils'],
     'school lead': ['/', '/robots', '/pupils'],
     'classroom staff': ['/', '/moves', '/robots'],
@@ -120,6 +120,20 @@ describe('every page at every size, light and dark', () => {
     await page.getByRole('link', { name: 'Ada Q.' }).click();
     await page.getByRole('heading', { name: 'Today’s lessons' }).waitFor();
     await inspect(page, 'record');
+    const record = page.url();
+    await page.getByRole('link', { name: 'Correct minutes' }).click();
+    await page.getByLabel('How many minutes it was').fill('12');
+    await page.getByLabel('Why').fill(' ');
+    await page.getByRole('button', { name: 'Save the correction' }).click();
+    await page.getByRole('alert').waitFor();
+    await inspect(page, 'correction-refused');
+    assert.equal(await page.getByLabel('How many minutes it was').inputValue(), '12', 'what was typed is still there');
+    await page.getByLabel('Why').fill('The robot faced the wall.');
+    await page.getByRole('button', { name: 'Save the correction' }).click();
+    await page.getByText('The robot faced the wall.').first().waitFor();
+    await inspect(page, 'correction');
+    await page.goto(record);
+    await inspect(page, 'record-corrected');
     await page.getByRole('link', { name: 'Join a tablet' }).click();
     await inspect(page, 'tablet');
     await context.close();

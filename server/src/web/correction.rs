@@ -238,7 +238,7 @@ pub fn lines(day: &SchoolDay, now: DateTime<Utc>, zone: Tz) -> Vec<Line> {
             Some(to_s) => format!("{of}: {}", view::minutes(to_s / 60)),
             None => format!("{of}: correction taken back"),
         };
-        let who = format!("{}. {}", row.author_name, view::moment(row.said_at, now, zone));
+        let who = format!("{}, {}", row.author_name, view::moment(row.said_at, now, zone));
         Line { what, who, reason: row.reason.clone() }
     };
     day.corrections.iter().map(line).collect()
