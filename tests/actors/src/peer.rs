@@ -44,7 +44,7 @@ pub struct Heard {
     texts: Mutex<Vec<ControlMessage>>,
 }
 
-/// From the first to the last packet of media that came without a pause longer than [`LONGEST_PAUSE`].
+/// From the first to the last packet of media that came without a pause longer than `LONGEST_PAUSE`.
 pub type Run = (Instant, Instant);
 
 /// A second without a packet is a second without class.

@@ -1,6 +1,6 @@
 //! A TCP link whose weather a test makes: cut, slow, late, or silent without anybody being told.
 //!
-//! It knows nothing of what passes. Bytes of one direction stay in order; each direction holds at most [`CHUNKS_HELD`] chunks, and
+//! It knows nothing of what passes. Bytes of one direction stay in order; each direction holds at most `CHUNKS_HELD` chunks, and
 //! whoever sends more waits, as on a real link.
 
 use std::net::SocketAddr;

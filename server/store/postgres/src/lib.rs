@@ -1,7 +1,7 @@
 //! The server's store on PostgreSQL 15 or later: pool, transactions, migrations, and the shared queries compiled against it.
 //!
 //! Several servers may share one database. What people do is written by one transaction at a time, whichever server it comes
-//! from ([`Engine::begin`] takes one advisory lock), so code that reads and then writes is as safe as on SQLite, which has one
+//! from (`Engine::begin` takes one advisory lock), so code that reads and then writes is as safe as on SQLite, which has one
 //! writer anyway. The ingest does not queue there: it locks the rows it works on, always in the same order.
 //!
 //! The queries live in `../queries`, one file per subject, in SQL that SQLite reads too (`$1`, ON CONFLICT, RETURNING; time is
