@@ -62,16 +62,16 @@ pub(crate) async fn shared(
     let Some(exchange) = database::reached(&shutdown, async || ask(&machine, store).await).await? else { return Ok(machine) };
     measure.exchange(exchange.ours, exchange.theirs);
     let first = measure.estimate().context("an exchange with the database took no time at all")?;
-    say(&machine, first, 0);
+    let said_ms = say(&machine, first, 0);
     let clock = Arc::new(SharedClock { machine, database: RwLock::new(first) });
-    tasks.spawn(follow(Arc::clone(&clock), store.clone(), measure, shutdown));
+    tasks.spawn(follow(Arc::clone(&clock), store.clone(), (measure, said_ms), shutdown));
     Ok(clock)
 }
 
-async fn follow(clock: Arc<SharedClock>, store: Store, mut measure: Measure, shutdown: CancellationToken) {
-    let mut ticks = tokio::time::interval(ASK_EVERY);
+async fn follow(clock: Arc<SharedClock>, store: Store, so_far: (Measure, i64), shutdown: CancellationToken) {
+    let (mut measure, mut said_ms) = so_far;
+    let mut ticks = tokio::time::interval_at(tokio::time::Instant::now() + ASK_EVERY, ASK_EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut said_ms = 0;
     loop {
         tokio::select! {
             () = shutdown.cancelled() => return,

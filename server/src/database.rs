@@ -4,7 +4,6 @@
 
 use std::fmt;
 use std::path::{Path, PathBuf};
-
 use std::time::Duration;
 
 use anyhow::Context as _;

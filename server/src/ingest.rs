@@ -128,7 +128,7 @@ impl Batch {
         for event in events {
             match event {
                 Event::Message(message) => {
-                    let kind = device_of(&message.topic).and_then(|device| devices.known.get(&device).copied());
+                    let kind = decode::device_of(&message.topic).and_then(|device| devices.known.get(&device).copied());
                     let says = kind.map(|kind| devices.read(&message, Some(kind), at));
                     self.0.push(Arrived { message, at, says });
                 }
@@ -165,11 +165,6 @@ impl Batch {
         }
         echoes
     }
-}
-
-/// The client level of a topic; also of one with an unknown kind, for its sender's number is still acknowledged.
-fn device_of(topic: &str) -> Option<Uuid> {
-    topic.split('/').nth(2).and_then(|id| Uuid::parse_str(id).ok())
 }
 
 /// Stores a batch, again and again if the database does not answer. `None`: shutdown came first.
@@ -270,7 +265,7 @@ impl Devices {
     }
 
     async fn kind(&mut self, store: &store::Store, topic: &str) -> Result<Option<DeviceKind>, store::StoreError> {
-        let Some(device) = device_of(topic) else { return Ok(None) };
+        let Some(device) = decode::device_of(topic) else { return Ok(None) };
         if let Some(kind) = self.known.get(&device) {
             return Ok(Some(*kind));
         }

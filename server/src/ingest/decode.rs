@@ -22,7 +22,7 @@ const MAX_TOPIC_BYTES: usize = 200;
 #[must_use]
 pub fn decode(topic: &str, payload: &Bytes, sender: Option<DeviceKind>, now: DateTime<Utc>) -> Received {
     let header = Envelope::<Box<RawValue>>::from_bytes(payload);
-    let device_id = topic.split('/').nth(2).and_then(|id| Uuid::parse_str(id).ok()).unwrap_or(Uuid::nil());
+    let device_id = device_of(topic).unwrap_or(Uuid::nil());
     let mut received = Received {
         device_id,
         message_id: Uuid::nil(),
@@ -55,6 +55,11 @@ pub fn decode(topic: &str, payload: &Bytes, sender: Option<DeviceKind>, now: Dat
     received.oldest = envelope.oldest;
     received.fact = fact(topic, envelope, sender).unwrap_or_else(Fact::Unusable);
     received
+}
+
+/// The client level of a topic; also of one with an unknown kind, for its sender's number is still acknowledged.
+pub(super) fn device_of(topic: &str) -> Option<Uuid> {
+    topic.split('/').nth(2).and_then(|id| Uuid::parse_str(id).ok())
 }
 
 fn fact(topic: &str, envelope: Envelope<Box<RawValue>>, sender: Option<DeviceKind>) -> Result<Fact, String> {
