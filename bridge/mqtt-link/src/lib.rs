@@ -29,7 +29,7 @@ pub use config::{ConfigError, MqttConfig, Secret};
 
 /// Messages that the broker may send before we acknowledge some, and places in the queue that hands them over.
 pub const RECEIVE_MAXIMUM: u16 = 1_000;
-/// Publishes that wait for their PUBACK at once; further ones wait in the request queue of the same size.
+/// Publishes that wait for their PUBACK at once; further ones wait in the request queue, which has as many places.
 pub const IN_FLIGHT: u16 = 100;
 /// A publish that has no PUBACK by then counts as failed.
 pub const PUBLISH_TIMEOUT: Duration = Duration::from_secs(10);
@@ -222,8 +222,6 @@ fn mqtt_options(options: &Options) -> Result<MqttOptions, ConfigError> {
         mqtt.set_socket_connector(async |host, network| {
             Ok(socket::Together::new(rumqttc::default_socket_connect(host, network).await?))
         });
-    }
-    if options.manual_ack {
         mqtt.set_ack_mode(AckMode::Manual);
     }
     if let Some((topic, payload)) = &options.will {
