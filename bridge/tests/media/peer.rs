@@ -57,8 +57,8 @@ pub fn certificate(kind: &'static rcgen::SignatureAlgorithm) -> Certificate {
 }
 
 pub struct Peer {
-    socket: UdpSocket,
-    bridge: Option<SocketAddr>,
+    pub socket: UdpSocket,
+    pub bridge: Option<SocketAddr>,
     provider: Arc<dyn RTCCryptoProvider>,
     certificate: Certificate,
     profile: Profile,
@@ -181,7 +181,7 @@ impl Peer {
     }
 
     /// Sends one nominating ICE check.
-    fn check(&mut self) {
+    pub fn check(&mut self) {
         self.checked_at = Some(now());
         let user = TextAttribute::new(ATTR_USERNAME, format!("{}:peer", self.theirs.0));
         let integrity = MessageIntegrity::new_short_term_integrity_with_provider(self.theirs.1.clone(), self.provider.crypto());
@@ -297,7 +297,8 @@ impl Peer {
         }
     }
 
-    fn make_keys(&self) -> Keys {
+    /// Master keys and salts of both directions, with their profile.
+    pub fn srtp_config(&self) -> Config {
         let state = self.dtls.as_ref().unwrap().get_connection_state(place()).unwrap();
         let profile = match state.srtp_protection_profile() {
             Profile::Srtp_Aead_Aes_128_Gcm => ProtectionProfile::AeadAes128Gcm,
@@ -307,7 +308,12 @@ impl Peer {
         let mut config = Config { profile, ..Config::default() };
         let material = state.export_keying_material(LABEL_EXTRACTOR_DTLS_SRTP, &[], config.keying_material_len()).unwrap();
         config.set_session_keys_from_keying_material(material.as_ref(), state.is_client()).unwrap();
-        let keys = &config.keys;
+        config
+    }
+
+    fn make_keys(&self) -> Keys {
+        let config = self.srtp_config();
+        let (keys, profile) = (&config.keys, config.profile);
         let local = || {
             Context::new(&keys.local_master_key, &keys.local_master_salt, profile, None, None, self.provider.crypto()).unwrap()
         };
