@@ -6,6 +6,10 @@ use bridge::media::{Engine, LegId, MediaConfig, MediaEvent, Party, Second, Talk,
 use protocol::RobotId;
 use tokio::sync::mpsc;
 
+#[path = "media/loss.rs"]
+mod loss;
+#[path = "media/network.rs"]
+mod network;
 #[path = "media/peer.rs"]
 mod peer;
 #[path = "media/seats.rs"]
@@ -111,6 +115,12 @@ fn ssrc(packet: &[u8]) -> u32 {
     u32::from_be_bytes(packet[8..12].try_into().unwrap())
 }
 
+/// What is behind the header and its extensions.
+fn payload(packet: &[u8]) -> &[u8] {
+    let extensions = if packet[0] & 16 != 0 { 4 + 4 * usize::from(packet[15]) } else { 0 };
+    &packet[12 + extensions..]
+}
+
 fn video(peer: &Peer) -> Vec<&Vec<u8>> {
     peer.packets.iter().filter(|packet| packet[1] & 127 == VP8).collect()
 }
@@ -133,11 +143,11 @@ async fn media_flows(robot_profile: Profile, pupil_profile: Profile) {
     let pictures = video(&pupil);
     assert_eq!(pictures.len(), 50);
     for (picture, sequence) in pictures.iter().zip(0u16..) {
-        assert_eq!(&picture[12..], format!("picture {sequence}").as_bytes());
+        assert_eq!(payload(picture), format!("picture {sequence}").as_bytes());
         assert_eq!(number(picture), 1000 + sequence);
         assert!(ssrc(picture) != VIDEO_SSRC && pupil.answered.contains(&ssrc(picture)), "the SSRC is the one of the answer");
     }
-    assert!(robot.packets.iter().zip(0u16..).all(|(packet, sequence)| packet[12..] == *format!("voice {sequence}").as_bytes()));
+    assert!(robot.packets.iter().zip(0u16..).all(|(packet, sequence)| *payload(packet) == *format!("voice {sequence}").as_bytes()));
     assert_eq!((robot.refused, pupil.refused), (0, 0));
     world.engine.stop().await;
 }
@@ -268,7 +278,7 @@ async fn altered_and_repeated_packets_go_nowhere() {
     robot.send_packet(VP8, VIDEO_SSRC, 11, b"last");
     world.until(&mut [&mut robot, &mut pupil], |_, peers| video(peers[1]).iter().any(|packet| packet.ends_with(b"last")));
     world.pass(&mut [&mut robot, &mut pupil], Duration::from_millis(100));
-    let texts: Vec<&[u8]> = video(&pupil).iter().map(|packet| &packet[12..]).collect();
+    let texts: Vec<&[u8]> = video(&pupil).iter().map(|packet| payload(packet)).collect();
     assert_eq!(texts, [&b"genuine"[..], b"last"]);
 }
 

@@ -3,6 +3,8 @@
 //! A sender's estimate rises with its start-up probes, so they must be answered from the first packet, whether a pupil is
 //! there or not; forwarding the pupil's feedback keeps a robot at a fraction of its rate. Arrival times are the bridge's.
 
+pub(super) mod read;
+
 /// Most arrivals kept between two reports; later ones are left out of the report.
 const MAX_ARRIVALS: usize = 4096;
 

@@ -3,6 +3,9 @@
 /// Fixed part.
 const FIXED: usize = 12;
 
+/// Bytes of a block of extensions that holds a number of two bytes and nothing else.
+pub(super) const NUMBER_BLOCK: usize = 8;
+
 /// Profile of one-byte header extensions.
 const ONE_BYTE: [u8; 2] = [0xBE, 0xDE];
 
@@ -53,14 +56,22 @@ impl Header {
         }
     }
 
-    /// The extension block of the packet this header was read from.
-    fn block<'a>(&self, packet: &'a [u8]) -> Option<&'a [u8]> {
-        packet.get(self.extensions?..self.length)
-    }
-
     /// The value of the extension with this id.
     pub(super) fn extension<'a>(&self, packet: &'a [u8], id: u8) -> Option<&'a [u8]> {
-        let block = self.block(packet)?;
+        packet.get(self.place_of(packet, id)?)
+    }
+
+    /// Writes a number of two bytes into the extension with this id, if the packet has it.
+    pub(super) fn set_number(&self, packet: &mut [u8], id: u8, number: u16) -> Option<()> {
+        let place = self.place_of(packet, id)?;
+        *packet.get_mut(place)?.first_chunk_mut::<2>()? = number.to_be_bytes();
+        Some(())
+    }
+
+    /// Where the value of the extension with this id is.
+    fn place_of(&self, packet: &[u8], id: u8) -> Option<std::ops::Range<usize>> {
+        let start = self.extensions?;
+        let block = packet.get(start..self.length)?;
         if id == 0 || block.get(..2)? != ONE_BYTE {
             return None;
         }
@@ -71,7 +82,9 @@ impl Header {
                 // A zero byte is padding.
                 0 if head == 0 => at += 1,
                 15 => return None,
-                _ if found == id => return block.get(at + 1..=at + length),
+                _ if found == id => {
+                    return (at + length < block.len()).then_some(start + at + 1..start + at + length + 1);
+                }
                 _ => at += 1 + length,
             }
         }
@@ -107,6 +120,12 @@ impl Header {
             at = end;
         }
     }
+}
+
+/// A block of extensions with one number.
+pub(super) fn number_block(id: u8, number: u16) -> [u8; NUMBER_BLOCK] {
+    let [high, low] = number.to_be_bytes();
+    [ONE_BYTE[0], ONE_BYTE[1], 0, 1, id << 4 | 1, high, low, 0]
 }
 
 /// From the ids of one leg to those of the other.
@@ -159,6 +178,19 @@ mod tests {
         header.remap(&mut packet, &IdMap::between(&[(3, 'a'), (1, 'b')], &[(5, 'a'), (3, 'c')]));
         assert_eq!(packet[12..24], [0xBE, 0xDE, 0, 2, 0x51, 7, 8, 0, 0, 0, 0, 0]);
         assert_eq!(&packet[24..], b"payload");
+    }
+
+    #[test]
+    fn a_number_is_written_where_it_is_and_nowhere_else() {
+        let mut packet = packet(&BLOCK);
+        let header = Header::read(&packet).unwrap();
+        assert_eq!(header.set_number(&mut packet, 3, 0xABCD), Some(()));
+        assert_eq!(packet[12..24], [0xBE, 0xDE, 0, 2, 0x31, 0xAB, 0xCD, 0, 0x10, 9, 0, 0]);
+        assert_eq!((header.set_number(&mut packet, 1, 1), header.set_number(&mut packet, 5, 1)), (None, None));
+        let mut with_block = packet[..12].to_vec();
+        with_block.extend(number_block(7, 0x1234));
+        let header = Header::read(&with_block).unwrap();
+        assert_eq!(header.extension(&with_block, 7), Some(&[0x12, 0x34][..]));
     }
 
     #[test]

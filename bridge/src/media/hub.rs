@@ -235,11 +235,11 @@ impl Hub {
             return;
         };
         self.out.push(path, &check.reply);
-        if check.nominates || leg.path.is_none() {
-            if leg.path != Some(path) {
+        if check.nominates || leg.chosen.is_none() {
+            if leg.chosen != Some(path) {
                 tracing::debug!(leg.id = %leg.id, "media path chosen");
             }
-            leg.path = Some(path);
+            leg.chosen = Some(path);
         }
         leg.dtls.begin(now);
         let forgotten = leg.note_address(path.remote);
@@ -292,7 +292,13 @@ impl Hub {
         if from.arrivals.is_pending() && self.feedback_at.is_none() {
             self.feedback_at = Some(now + FEEDBACK_EVERY);
         }
+        let (has_gaps, gave_up) = (from.incoming.has_gaps(), from.incoming.gave_up());
         self.heard(slot, now);
+        if gave_up {
+            self.settle(slot, now);
+        } else if has_gaps {
+            self.arm(slot, now);
+        }
     }
 
     fn report(&mut self, path: Path, packet: &[u8], now: Instant) {
@@ -425,6 +431,7 @@ impl Hub {
     fn settle(&mut self, slot: usize, now: Instant) {
         let Some(leg) = self.legs.get_mut(slot).and_then(Option::as_mut) else { return };
         leg.flush(now, &mut self.out);
+        leg.ask_for_missing(now, &mut self.out);
         leg.ask_for_key_frame(now, &mut self.out);
         self.arm(slot, now);
     }

@@ -11,9 +11,11 @@ use protocol::RobotId;
 
 use super::batch::{Batch, Path};
 use super::channel::Channel;
+use super::downlink::Downlink;
 use super::dtls::{Dtls, Identity, Keys};
 use super::feedback::Arrivals;
 use super::header::IdMap;
+use super::memory::{Memory, PICTURE, SOUND};
 use super::rtcp;
 use super::stream::{Incoming, Outgoing, SLOTS, Slot, Source};
 use super::tally::Tally;
@@ -50,13 +52,16 @@ pub(super) struct Leg {
     pub(super) offer: Offer,
     /// Our credentials, the newest first; the older ones hold until the other end has moved over.
     pub(super) ice: Vec<(Credentials, String)>,
-    pub(super) path: Option<Path>,
+    pub(super) chosen: Option<Path>,
     pub(super) addresses: Vec<SocketAddr>,
     pub(super) dtls: Dtls,
     pub(super) channel: Channel,
     pub(super) keys: Option<Box<Keys>>,
     pub(super) incoming: Incoming,
     pub(super) outgoing: [Outgoing; SLOTS],
+    /// What it was sent and may ask for again: sound, picture. `None` where it did not agree to ask.
+    pub(super) memory: [Option<Memory>; SLOTS],
+    pub(super) downlink: Downlink,
     /// Payload types of what it is sent, as the other leg's codec decides.
     pub(super) send_types: [Option<u8>; SLOTS],
     /// Extension ids of the other leg, translated to ours.
@@ -90,13 +95,15 @@ impl Leg {
             party,
             talk,
             ice: vec![(ice, remote_ufrag)],
-            path: None,
+            chosen: None,
             addresses: Vec::new(),
             dtls,
             channel: Channel::new(),
             keys: None,
             incoming: incoming(&offer, talk),
             outgoing: ssrcs.map(Outgoing::new),
+            memory: [None, None, None],
+            downlink: Downlink::new(),
             send_types: [None; SLOTS],
             ids: IdMap::default(),
             transport_id: id_of(Extension::TransportSequence),
@@ -127,11 +134,20 @@ impl Leg {
         let video = self.offer.video().filter(|track| self.party == Party::Subscriber && track.receives);
         let format = video.and_then(|track| track.formats.iter().find(|format| format.codec == codec && codec.is_some()));
         let audio = self.offer.audio().filter(|track| track.receives).and_then(|track| track.formats.first());
-        self.send_types = [
+        let send_types = [
             audio.map(|format| format.payload_type),
             format.map(|format| format.payload_type),
             format.and_then(|format| format.rtx),
         ];
+        let kept =
+            [audio.filter(|format| resends(format)).map(|_| SOUND), format.filter(|format| resends(format)).map(|_| PICTURE)];
+        for (slot, size) in kept.into_iter().enumerate() {
+            // What was sent under another payload type is of no use any more.
+            if size.is_none() || send_types[slot] != self.send_types[slot] {
+                self.memory[slot] = size.map(Memory::new);
+            }
+        }
+        self.send_types = send_types;
         self.ids = IdMap::between(&from.extensions, &self.extensions);
     }
 
@@ -155,7 +171,7 @@ impl Leg {
         if self.addresses.len() <= MAX_ADDRESSES {
             return None;
         }
-        let current = self.path.map(|path| path.remote);
+        let current = self.chosen.map(|path| path.remote);
         let oldest = self.addresses.iter().position(|known| Some(*known) != current)?;
         Some(self.addresses.remove(oldest))
     }
@@ -164,15 +180,50 @@ impl Leg {
     pub(super) fn flush(&mut self, now: Instant, out: &mut Batch) {
         self.channel.flush(now, &mut self.dtls);
         while let Some(datagram) = self.dtls.poll_transmit() {
-            if let Some(path) = self.path {
+            if let Some(path) = self.path() {
                 out.push(path, &datagram);
             }
         }
     }
 
+    /// Where it is sent to.
+    pub(super) fn path(&self) -> Option<Path> {
+        self.chosen
+    }
+
+    /// Asks the other end for what did not come, and for a fresh picture if part of one never will.
+    pub(super) fn ask_for_missing(&mut self, now: Instant, out: &mut Batch) {
+        if !self.incoming.has_gaps() {
+            return;
+        }
+        if self.other.is_none() {
+            self.incoming.forget_gaps();
+            return;
+        }
+        for slot in [Slot::Audio, Slot::Video] {
+            let missing = self.incoming.missing(slot, now);
+            if let Some(media) = self.incoming.ssrc(slot).filter(|_| !missing.is_empty()) {
+                self.send_report(&rtcp::nack(self.reporter, media, &missing), out);
+            }
+        }
+        if self.incoming.take_gave_up() {
+            self.key_frames.want();
+        }
+    }
+
+    /// Tells the other end how much of a picture it may send, if it agreed to hear that.
+    pub(super) fn send_limit(&mut self, bits_per_second: u64, out: &mut Batch) {
+        let hears = self.video_formats().first().is_some_and(|format| format.feedback.contains(&"goog-remb"));
+        if let Some(media) = self.incoming.ssrc(Slot::Video).filter(|_| hears) {
+            tracing::debug!(leg.id = %self.id, bits_per_second, "the robot is told what the tablet's network takes");
+            self.send_report(&rtcp::maximum(self.reporter, media, bits_per_second), out);
+        }
+    }
+
     /// Seals and queues a compound RTCP packet.
     pub(super) fn send_report(&mut self, compound: &[u8], out: &mut Batch) {
-        let (Some(keys), Some(path)) = (&mut self.keys, self.path) else { return };
+        let path = self.path();
+        let (Some(keys), Some(path)) = (&mut self.keys, path) else { return };
         match keys.send_reports.encrypt_rtcp(compound) {
             Ok(sealed) => out.push(path, &sealed),
             Err(error) => tracing::debug!(leg.id = %self.id, %error, "a report could not be sealed"),
@@ -210,7 +261,8 @@ impl Leg {
     /// When the leg next needs [`Leg::timeout`].
     pub(super) fn deadline(&self, connect_within: Duration) -> Option<Instant> {
         let connect = (!self.is_up()).then(|| self.born + connect_within);
-        [connect, self.dtls.deadline(), self.channel.deadline(), self.key_frames.deadline().filter(|_| self.is_up())]
+        let key_frame = self.key_frames.deadline().filter(|_| self.is_up());
+        [connect, self.dtls.deadline(), self.channel.deadline(), key_frame, self.incoming.missing_at()]
             .into_iter()
             .flatten()
             .min()
@@ -229,7 +281,13 @@ fn incoming(offer: &Offer, talk: Talk) -> Incoming {
     ];
     let announced =
         [audio.and_then(|track| track.ssrc), video.and_then(|track| track.ssrc), video.and_then(|track| track.rtx_ssrc)];
-    Incoming::new(types, announced)
+    let asked = [audio.and_then(|track| track.formats.first()).is_some_and(resends), format.is_some_and(resends), false];
+    Incoming::new(types, announced, asked)
+}
+
+/// Whether both ends agreed that what is lost may be asked for.
+fn resends(format: &Format) -> bool {
+    format.feedback.contains(&"nack")
 }
 
 /// Requests for a fresh picture: wanted by anyone, sent at most twice a second.

@@ -2,9 +2,11 @@
 
 use std::time::Instant;
 
+use super::Party;
 use super::batch::Batch;
-use super::header::Header;
+use super::header::{Header, NUMBER_BLOCK, number_block};
 use super::leg::Leg;
+use super::repair;
 use super::rtcp::{self, Backward, Findings, Forward, Links};
 use super::stream::{Opened, SLOTS, Slot};
 
@@ -20,7 +22,7 @@ pub(super) fn packet(
     let Some(header) = Header::read(packet) else { return false };
     let Some(keys) = &from.keys else { return false };
     // Opened even when nobody is there to see it, or the roll-over counter would be lost.
-    let opened = match from.incoming.open(&keys.receive, packet, &header) {
+    let opened = match from.incoming.open(&keys.receive, packet, &header, now) {
         Ok(opened) => opened,
         Err(refusal) => {
             tracing::trace!(leg.id = %from.id, ?refusal, "an RTP packet was not taken");
@@ -32,7 +34,12 @@ pub(super) fn packet(
     }
     let level = header.extension(packet, from.level_id).and_then(|value| value.first().copied());
     from.tally.received(opened.slot, opened.end - header.length, level, packet.len());
-    if let Some(to) = to.filter(|_| opened.is_current) {
+    let Some(to) = to.filter(|_| opened.is_current) else { return true };
+    if opened.slot == Slot::Repair {
+        if let Some((header, opened)) = repair::restore(from, packet, &header, &opened, now) {
+            let _ = forward(from, to, &header, &opened, &packet[repair::NUMBER..], now, out);
+        }
+    } else {
         let _ = forward(from, to, &header, &opened, packet, now, out);
     }
     true
@@ -48,49 +55,45 @@ fn forward(
     out: &mut Batch,
 ) -> Option<()> {
     let slot = opened.slot;
+    let path = to.path()?;
     let keys = to.keys.as_ref()?;
-    let path = to.path?;
     let payload_type = to.send_types[slot as usize]?;
     let ssrc = to.outgoing[slot as usize].ssrc;
     let (index, timestamp) =
         to.outgoing[slot as usize].place(slot, from.source(header.ssrc), opened.index, header.timestamp, now)?;
-    // A repair carries the picture's own number and time, so it follows wherever the picture was put.
-    let repair = if slot == Slot::Repair {
-        let media = from.incoming.ssrc(Slot::Video)?;
-        let (source, offset, timestamp_offset) = to.outgoing[Slot::Video as usize].origin()?;
-        if source != from.source(media) {
-            return None;
-        }
-        Some((offset, header.timestamp.wrapping_add(timestamp_offset)))
-    } else {
-        None
-    };
     #[expect(clippy::cast_possible_truncation, reason = "the sequence number is the index's low half")]
     let sequence = index as u16;
-    let rewritten =
-        Header { payload_type, sequence, timestamp: repair.map_or(timestamp, |(_, timestamp)| timestamp), ssrc, ..*header };
-    let sealed = opened.end + keys.send.tag_length();
-    let (ids, cipher) = (&to.ids, &keys.send);
+    let rewritten = Header { payload_type, sequence, timestamp, ssrc, ..*header };
+    // A robot that does not number its packets is numbered here, so that the tablet's network can be measured.
+    let is_numbered_here = to.transport_id != 0 && header.extensions.is_none() && to.party == Party::Subscriber;
+    let grown = if is_numbered_here { NUMBER_BLOCK } else { 0 };
+    let (body, end) = (header.length + grown, opened.end + grown);
+    let sealed = end + keys.send.tag_length();
+    let (ids, cipher, memory) = (&to.ids, &keys.send, &mut to.memory[slot as usize]);
+    let (transport_id, transport) = (to.transport_id, to.downlink.number());
     out.write(path, sealed, |space| {
-        space.get_mut(..opened.end)?.copy_from_slice(packet.get(..opened.end)?);
-        rewritten.write(space);
-        rewritten.remap(space, ids);
-        if let Some((offset, _)) = repair {
-            renumber_repair(space.get_mut(header.length..opened.end)?, offset);
+        if is_numbered_here {
+            space.get_mut(..header.length)?.copy_from_slice(packet.get(..header.length)?);
+            space.get_mut(header.length..body)?.copy_from_slice(&number_block(transport_id, transport));
+            space.get_mut(body..end)?.copy_from_slice(packet.get(header.length..opened.end)?);
+            space[0] |= 16;
+        } else {
+            space.get_mut(..end)?.copy_from_slice(packet.get(..end)?);
+            rewritten.remap(space, ids);
+            rewritten.set_number(space, transport_id, transport);
         }
-        cipher.seal(space, header.length, opened.end, ssrc, index).map(drop)
+        rewritten.write(space);
+        cipher.seal(space, body, end, ssrc, index)?;
+        if let Some(memory) = memory {
+            memory.push(index, space);
+        }
+        Some(())
     })?;
+    if transport_id != 0 {
+        to.downlink.sent(sealed, now);
+    }
     to.tally.sent(slot, sealed);
     Some(())
-}
-
-/// RFC 4588 §4: a repair begins with the sequence number of the packet it repairs. Padding probes have no payload.
-fn renumber_repair(payload: &mut [u8], offset: i64) {
-    if let Some(number) = payload.first_chunk_mut::<2>() {
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "sequence numbers wrap")]
-        let moved = u16::from_be_bytes(*number).wrapping_add(offset as u16);
-        *number = moved.to_be_bytes();
-    }
 }
 
 /// Takes an RTCP packet of `from`. Returns what it said if it was genuine.
@@ -107,7 +110,20 @@ pub(super) fn report(from: &mut Leg, to: Option<&mut Leg>, packet: &[u8], now: I
     let links = to.as_deref().map(|to| links(from, to)).unwrap_or_default();
     let findings = rtcp::translate(&compound, &own, &links, &mut translated);
     from.tally.reported(&findings.receptions, now);
-    if let Some(to) = to.filter(|_| !translated.is_empty()) {
+    for (slot, number) in &findings.wanted {
+        let _ = repair::resend(from, *slot, *number, now, out);
+    }
+    if !findings.fates.is_empty() {
+        from.downlink.acknowledged(&findings.fates, now);
+    }
+    let limit = from.downlink.limit(now).filter(|_| from.party == Party::Subscriber);
+    if let Some(to) = to {
+        if let Some(limit) = limit {
+            to.send_limit(limit, out);
+        }
+        if translated.is_empty() {
+            return Some(findings);
+        }
         for middle in &findings.sender_reports {
             to.tally.told(*middle, now);
         }
@@ -123,8 +139,6 @@ fn links(from: &Leg, to: &Leg) -> Links {
         if let (Some(ssrc), Some((source, _, timestamp_offset))) = (from.incoming.ssrc(slot), to.outgoing[place].origin())
             && source == from.source(ssrc)
         {
-            let timestamp_offset =
-                if slot == Slot::Repair { to.outgoing[Slot::Video as usize].timestamp_offset() } else { timestamp_offset };
             links.forward[place] = Some(Forward { from: ssrc, to: to.outgoing[place].ssrc, timestamp_offset });
         }
         if let (Some(ssrc), Some((source, offset, _))) = (to.incoming.ssrc(slot), from.outgoing[place].origin())

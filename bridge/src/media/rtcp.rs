@@ -1,9 +1,11 @@
 //! RTCP translation between two legs (RFC 3550 §6, RFC 4585, RFC 5104), on decrypted compound packets.
 //!
-//! Sender and receiver reports and NACKs are passed on with SSRCs, sequence numbers and timestamps of the other leg. Key-frame
-//! requests are taken out and reported, because the bridge asks itself and not too often. Congestion feedback ends here: the
-//! bridge writes its own. A name (SDES) is replaced by ours; BYE, APP, XR and what is unknown is dropped.
+//! Sender and receiver reports are passed on with SSRCs, sequence numbers and timestamps of the other leg. Key-frame requests and
+//! NACKs are taken out and reported: the bridge asks itself and not too often, and resends from its own memory. Congestion feedback
+//! ends here: it says how this leg is, and the bridge writes its own to the other. A name (SDES) is replaced by ours; BYE, APP, XR and
+//! what is unknown is dropped.
 
+use super::feedback::read::{self, Fate};
 use super::stream::{SLOTS, Slot};
 
 const SENDER_REPORT: u8 = 200;
@@ -13,8 +15,12 @@ const TRANSPORT_FEEDBACK: u8 = 205;
 const PAYLOAD_FEEDBACK: u8 = 206;
 
 const NACK: u8 = 1;
+const CONGESTION: u8 = 15;
 const PICTURE_LOSS: u8 = 1;
 const FULL_INTRA: u8 = 4;
+
+/// Most packets asked for again that are heard in one compound packet.
+const MAX_WANTED: usize = 512;
 
 const BLOCK: usize = 24;
 
@@ -55,6 +61,10 @@ pub(super) struct Findings {
     pub(super) key_frame: bool,
     /// How the streams this leg is sent arrive.
     pub(super) receptions: Vec<Reception>,
+    /// Packets this leg was sent and wants again.
+    pub(super) wanted: Vec<(Slot, u16)>,
+    /// What became of packets this leg was sent, by their transport-wide numbers.
+    pub(super) fates: Vec<Fate>,
     /// Middle 32 bits of the NTP times of forwarded sender reports.
     pub(super) sender_reports: Vec<u32>,
 }
@@ -89,7 +99,14 @@ pub(super) fn translate(compound: &[u8], own: &[u32; SLOTS], links: &Links, out:
                 name(packet, links, out);
                 false
             }
-            TRANSPORT_FEEDBACK if format == NACK => nack(packet, links, out),
+            TRANSPORT_FEEDBACK => {
+                match format {
+                    NACK => wanted(packet, own, &mut findings.wanted),
+                    CONGESTION => findings.fates.extend(read::read(packet).unwrap_or_default()),
+                    _ => {}
+                }
+                false
+            }
             PAYLOAD_FEEDBACK => {
                 findings.key_frame |= wants_key_frame(packet, format, own);
                 false
@@ -111,14 +128,41 @@ pub(super) fn picture_loss(reporter: u32, media: u32) -> [u8; 12] {
     packet
 }
 
-fn word(packet: &[u8], at: usize) -> Option<u32> {
-    packet.get(at..at + 4)?.try_into().ok().map(u32::from_be_bytes)
+/// A request for packets of `media` again (RFC 4585 §6.2.1). `numbers` rise.
+pub(super) fn nack(reporter: u32, media: u32, numbers: &[u16]) -> Vec<u8> {
+    let mut packet = vec![0x81, TRANSPORT_FEEDBACK, 0, 0];
+    packet.extend(reporter.to_be_bytes());
+    packet.extend(media.to_be_bytes());
+    let mut rest = numbers.iter().copied().peekable();
+    while let Some(first) = rest.next() {
+        let mut others = 0_u16;
+        while let Some(number) = rest.next_if(|number| (1..=16).contains(&number.wrapping_sub(first))) {
+            others |= 1 << (number.wrapping_sub(first) - 1);
+        }
+        packet.extend(first.to_be_bytes());
+        packet.extend(others.to_be_bytes());
+    }
+    finish(&mut packet, 0);
+    packet
 }
 
-fn low16(offset: i64) -> u16 {
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "sequence numbers wrap")]
-    let low = offset as u16;
-    low
+/// Receiver Estimated Maximum Bitrate (draft-alvestrand-rmcat-remb-03): what the other end may send as `media`.
+pub(super) fn maximum(reporter: u32, media: u32, bits_per_second: u64) -> Vec<u8> {
+    let mut packet = vec![0x8F, PAYLOAD_FEEDBACK, 0, 5];
+    packet.extend(reporter.to_be_bytes());
+    packet.extend([0; 4]);
+    packet.extend(b"REMB");
+    // Eighteen bits of mantissa.
+    let exponent = (64 - bits_per_second.leading_zeros()).saturating_sub(18);
+    let mantissa = bits_per_second >> exponent;
+    let word = 1 << 24 | u64::from(exponent) << 18 | mantissa;
+    packet.extend(&word.to_be_bytes()[4..]);
+    packet.extend(media.to_be_bytes());
+    packet
+}
+
+fn word(packet: &[u8], at: usize) -> Option<u32> {
+    packet.get(at..at + 4)?.try_into().ok().map(u32::from_be_bytes)
 }
 
 fn forward_of(links: &Links, ssrc: u32) -> Option<Forward> {
@@ -202,18 +246,19 @@ fn name(packet: &[u8], links: &Links, out: &mut Vec<u8>) {
     finish(out, start);
 }
 
-fn nack(packet: &[u8], links: &Links, out: &mut Vec<u8>) -> bool {
-    let Some(link) = word(packet, 8).and_then(|ssrc| backward_of(links, ssrc)) else { return false };
-    let start = out.len();
-    out.extend(&packet[..4]);
-    out.extend(links.reporter.to_be_bytes());
-    out.extend(link.to.to_be_bytes());
-    for entry in packet[12..].chunks_exact(4) {
-        let number = u16::from_be_bytes([entry[0], entry[1]]).wrapping_sub(low16(link.offset));
-        out.extend(number.to_be_bytes());
-        out.extend(&entry[2..]);
+fn wanted(packet: &[u8], own: &[u32; SLOTS], out: &mut Vec<(Slot, u16)>) {
+    let Some(about) = word(packet, 8) else { return };
+    let Some(slot) = [Slot::Audio, Slot::Video].into_iter().find(|slot| own[*slot as usize] == about) else { return };
+    for entry in packet.get(12..).unwrap_or_default().chunks_exact(4) {
+        let (first, others) = (u16::from_be_bytes([entry[0], entry[1]]), u16::from_be_bytes([entry[2], entry[3]]));
+        let others = (0..16_u16).filter(|bit| others >> bit & 1 == 1).map(|bit| first.wrapping_add(bit + 1));
+        for number in std::iter::once(first).chain(others) {
+            if out.len() >= MAX_WANTED {
+                return;
+            }
+            out.push((slot, number));
+        }
     }
-    finish(out, start)
 }
 
 fn wants_key_frame(packet: &[u8], format: u8, own: &[u32; SLOTS]) -> bool {

@@ -7,6 +7,7 @@
 use std::time::Instant;
 
 use super::LegId;
+use super::gaps::Gaps;
 use super::header::Header;
 use super::srtp::Cipher;
 use super::window::Window;
@@ -62,6 +63,7 @@ struct Stream {
     window: Window,
     received: u64,
     counted: (u64, u64),
+    gaps: Gaps,
 }
 
 /// What a leg receives.
@@ -69,11 +71,20 @@ pub(super) struct Incoming {
     payload_types: [Option<u8>; SLOTS],
     announced: [Option<u32>; SLOTS],
     streams: [Vec<Stream>; SLOTS],
+    /// The other end resends what is asked for.
+    resends: [bool; SLOTS],
+    /// A picture will never be whole.
+    gave_up: bool,
 }
 
 impl Incoming {
-    pub(super) fn new(payload_types: [Option<u8>; SLOTS], announced: [Option<u32>; SLOTS]) -> Self {
-        Self { payload_types, announced, streams: Default::default() }
+    pub(super) fn new(payload_types: [Option<u8>; SLOTS], announced: [Option<u32>; SLOTS], resends: [bool; SLOTS]) -> Self {
+        Self { payload_types, announced, streams: Default::default(), resends, gave_up: false }
+    }
+
+    /// What was agreed to for this slot.
+    pub(super) fn payload_type(&self, slot: Slot) -> Option<u8> {
+        self.payload_types[slot as usize]
     }
 
     /// SSRC of what is forwarded, or of what was announced if nothing came yet.
@@ -82,7 +93,13 @@ impl Incoming {
     }
 
     /// Authenticates and decrypts in place. Only a genuine packet moves a window or starts a stream.
-    pub(super) fn open(&mut self, cipher: &Cipher, packet: &mut [u8], header: &Header) -> Result<Opened, Refusal> {
+    pub(super) fn open(
+        &mut self,
+        cipher: &Cipher,
+        packet: &mut [u8],
+        header: &Header,
+        now: Instant,
+    ) -> Result<Opened, Refusal> {
         let slot = Slot::ALL
             .into_iter()
             .find(|slot| self.payload_types[*slot as usize] == Some(header.payload_type))
@@ -96,7 +113,7 @@ impl Incoming {
                 return Err(Refusal::Replayed);
             }
             let end = cipher.open(packet, header.length, header.ssrc, index).ok_or(Refusal::Forged)?;
-            stream.window.accept(index);
+            self.gave_up |= stream.accept(slot, index, self.resends[slot as usize], now);
             stream.received += 1;
             return Ok(Opened { slot, index, end, is_current });
         }
@@ -107,8 +124,57 @@ impl Incoming {
         let end = cipher.open(packet, header.length, header.ssrc, index).ok_or(Refusal::Forged)?;
         let mut window = Window::new();
         window.accept(index);
-        streams.push(Stream { ssrc: header.ssrc, window, received: 1, counted: (index.saturating_sub(1), 0) });
+        let counted = (index.saturating_sub(1), 0);
+        streams.push(Stream { ssrc: header.ssrc, window, received: 1, counted, gaps: Gaps::default() });
         Ok(Opened { slot, index, end, is_current: true })
+    }
+
+    /// Takes a packet of the picture out of a repair: its SSRC and index, if it did not come before.
+    pub(super) fn restore(&mut self, sequence: u16, now: Instant) -> Option<(u32, u64)> {
+        let stream = self.streams[Slot::Video as usize].last_mut()?;
+        let index = stream.window.guess(sequence).filter(|index| stream.window.is_fresh(*index))?;
+        self.gave_up |= stream.accept(Slot::Video, index, self.resends[Slot::Video as usize], now);
+        Some((stream.ssrc, index))
+    }
+
+    /// Sequence numbers of this slot to ask for now.
+    pub(super) fn missing(&mut self, slot: Slot, now: Instant) -> Vec<u16> {
+        let Some(stream) = self.streams[slot as usize].last_mut() else { return Vec::new() };
+        let (due, gave_up) = stream.gaps.due(now);
+        self.gave_up |= gave_up && slot == Slot::Video;
+        due
+    }
+
+    /// When [`Incoming::missing`] next has something to say.
+    pub(super) fn missing_at(&self) -> Option<Instant> {
+        self.current().filter_map(|stream| stream.gaps.deadline()).min()
+    }
+
+    /// Whether part of the picture was given up and nobody was told.
+    pub(super) fn gave_up(&self) -> bool {
+        self.gave_up
+    }
+
+    /// Whether something is being asked for.
+    pub(super) fn has_gaps(&self) -> bool {
+        self.gave_up || self.current().any(|stream| !stream.gaps.is_empty())
+    }
+
+    /// Asks for nothing more: nobody is there to see or hear it.
+    pub(super) fn forget_gaps(&mut self) {
+        self.gave_up = false;
+        for stream in self.streams.iter_mut().filter_map(|streams| streams.last_mut()) {
+            stream.gaps.clear();
+        }
+    }
+
+    /// Whether part of the picture was given up since the last call.
+    pub(super) fn take_gave_up(&mut self) -> bool {
+        std::mem::take(&mut self.gave_up)
+    }
+
+    fn current(&self) -> impl Iterator<Item = &Stream> {
+        self.streams.iter().filter_map(|streams| streams.last())
     }
 
     /// Packets expected and packets that came since the last call, over sound and picture.
@@ -121,6 +187,15 @@ impl Incoming {
             stream.counted = (highest, stream.received);
         }
         sum
+    }
+}
+
+impl Stream {
+    /// Notes a genuine packet. Returns whether part of a picture is given up for it.
+    fn accept(&mut self, slot: Slot, index: u64, resends: bool, now: Instant) -> bool {
+        let highest = self.window.highest();
+        self.window.accept(index);
+        resends && self.gaps.arrived(index, highest, now) && slot == Slot::Video
     }
 }
 
@@ -192,9 +267,12 @@ impl Outgoing {
         self.source.map(|source| (source, self.offset, self.timestamp_offset))
     }
 
-    /// Makes a repair keep the picture's time, wherever it was put.
-    pub(super) fn timestamp_offset(&self) -> u32 {
-        self.timestamp_offset
+    /// The next index of a stream that has no source but the bridge. Never mixed with [`Outgoing::place`].
+    pub(super) fn take_index(&mut self) -> u64 {
+        // A receiver starts at roll-over counter 0; the first number is not predictable.
+        let next = self.highest.map_or(u64::from(self.ssrc & 0x7FFF), |highest| highest + 1);
+        self.highest = Some(next);
+        next
     }
 }
 

@@ -99,6 +99,12 @@ impl Tally {
         }
     }
 
+    /// The round trip to the other end, if it was measured lately.
+    pub(super) fn round_trip(&self, now: Instant) -> Option<Duration> {
+        let (millis, at) = self.rtt_ms?;
+        (now.saturating_duration_since(at) <= FRESH).then(|| Duration::from_secs_f32((millis / 1000.0).max(0.0)))
+    }
+
     /// Closes the second.
     pub(super) fn second(&mut self, leg: LegId, live: bool, took: Duration, now: Instant) -> LegSecond {
         let fresh = |value: Option<(f32, Instant)>| {

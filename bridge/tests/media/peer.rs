@@ -85,6 +85,10 @@ pub struct Peer {
     pub refused: usize,
     /// Nothing is sent by itself while set, not even ICE checks.
     pub is_mute: bool,
+    /// Offers RTX.
+    pub offers_rtx: bool,
+    /// Where it sends instead of the answer's candidate.
+    pub via: Option<SocketAddr>,
     /// SSRCs of the answer: audio, video.
     pub answered: Vec<u32>,
 }
@@ -116,6 +120,8 @@ impl Peer {
             was_reset: false,
             refused: 0,
             is_mute: false,
+            offers_rtx: true,
+            via: None,
             answered: Vec::new(),
         }
     }
@@ -137,17 +143,22 @@ impl Peer {
         let ssrc = |number: u32, direction: &str| {
             if direction.starts_with("send") { format!("a=ssrc:{number} cname:peer\r\n") } else { String::new() }
         };
-        format!(
+        let whole = format!(
             "v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\na=group:BUNDLE 0 1 2\r\na=ice-ufrag:peer\r\na=ice-pwd:a-password-of-24-letters\r\n\
              a=fingerprint:sha-256 {fingerprint}\r\na=setup:{setup}\r\n\
-             m=audio 9 UDP/TLS/RTP/SAVPF {OPUS}\r\na=mid:0\r\na={audio}\r\na=rtcp-mux\r\na=rtpmap:{OPUS} opus/48000/2\r\n{}\
+             m=audio 9 UDP/TLS/RTP/SAVPF {OPUS}\r\na=mid:0\r\na={audio}\r\na=rtcp-mux\r\na=rtpmap:{OPUS} opus/48000/2\r\na=fmtp:{OPUS} minptime=10;useinbandfec=1\r\na=rtcp-fb:{OPUS} nack\r\n{}\
              m=video 9 UDP/TLS/RTP/SAVPF {VP8} {RTX}\r\na=mid:1\r\na={video}\r\na=rtcp-mux\r\na=rtpmap:{VP8} VP8/90000\r\na=rtcp-fb:{VP8} nack\r\n\
-             a=rtcp-fb:{VP8} nack pli\r\na=rtpmap:{RTX} rtx/90000\r\na=fmtp:{RTX} apt={VP8}\r\n\
+             a=rtcp-fb:{VP8} nack pli\r\na=rtcp-fb:{VP8} goog-remb\r\na=rtcp-fb:{VP8} transport-cc\r\na=rtpmap:{RTX} rtx/90000\r\na=fmtp:{RTX} apt={VP8}\r\n\
              a=extmap:3 http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01\r\n{}\
              m=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\na=mid:2\r\na=sctp-port:5000\r\n",
             ssrc(AUDIO_SSRC, audio),
             ssrc(VIDEO_SSRC, video),
-        )
+        );
+        if self.offers_rtx {
+            return whole;
+        }
+        let without: Vec<&str> = whole.lines().filter(|line| !line.contains(&format!(":{RTX} "))).collect();
+        without.join("\r\n").replace(&format!("{VP8} {RTX}"), &VP8.to_string()) + "\r\n"
     }
 
     /// Takes the answer and begins ICE and DTLS.
@@ -156,7 +167,7 @@ impl Peer {
         self.theirs = (value("a=ice-ufrag:"), value("a=ice-pwd:"));
         let candidate = value("a=candidate:");
         let words: Vec<&str> = candidate.split(' ').collect();
-        self.bridge = Some(format!("{}:{}", words[4], words[5]).parse().unwrap());
+        self.bridge = Some(self.via.unwrap_or_else(|| format!("{}:{}", words[4], words[5]).parse().unwrap()));
         self.answered =
             answer.lines().filter_map(|line| line.strip_prefix("a=ssrc:")?.split(' ').next()?.parse().ok()).collect();
         let config = ConfigBuilder::default()

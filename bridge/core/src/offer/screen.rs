@@ -5,8 +5,11 @@ use super::{
     parameter,
 };
 
-/// Feedback that the bridge serves or passes on; REMB waits for the downlink limiter.
-const FEEDBACK: [&str; 4] = ["nack", "nack pli", "ccm fir", "transport-cc"];
+/// Feedback that the bridge serves or passes on.
+const FEEDBACK: [&str; 5] = ["nack", "nack pli", "ccm fir", "transport-cc", LIMIT];
+
+/// How a robot is told what the tablet's network takes. A tablet is never told so, and its own word on it is not read.
+const LIMIT: &str = "goog-remb";
 
 /// Most formats read per section.
 const MAX_FORMATS: usize = 64;
@@ -158,7 +161,10 @@ fn track(
     if !wanted && (video || !(sends || receives)) {
         return Ok(Use::Refused);
     }
-    let formats = if video { video_formats(lines, numbers) } else { audio_formats(lines, numbers) };
+    let mut formats = if video { video_formats(lines, numbers) } else { audio_formats(lines, numbers) };
+    if role == Role::Subscriber {
+        formats.iter_mut().for_each(|format| format.feedback.retain(|kind| *kind != LIMIT));
+    }
     if formats.is_empty() {
         return Err(if video { OfferError::NoVideoCodec } else { OfferError::NoAudioCodec });
     }

@@ -70,7 +70,7 @@ fn chromium_publishes_the_first_codec_it_offers() {
         ]
     );
     assert!(answer.contains("a=rtcp-fb:96 transport-cc\r\n") && answer.contains("a=rtcp-fb:96 nack pli\r\n"));
-    assert!(!answer.contains("goog-remb"), "REMB would not be answered");
+    assert!(answer.contains("a=rtcp-fb:96 goog-remb\r\n"), "the robot may be told what the tablet's network takes");
 }
 
 #[test]
@@ -93,6 +93,7 @@ fn a_viewer_gets_what_is_sent_with_the_media_ssrc_first() {
         ["a=ssrc-group:FID 22 33", "a=ssrc:22 cname:windowseat", "a=ssrc:33 cname:windowseat", "a=ssrc:11 cname:windowseat"]
     );
     assert_eq!(lines(&answer, &["a=sendonly", "a=sendrecv"]), ["a=sendonly", "a=sendrecv"]);
+    assert!(!answer.contains("goog-remb"), "a tablet's word on its network is its transport-wide feedback");
     let quiet = reply(&offer, false);
     assert_eq!(lines(&quiet, &["a=sendonly", "a=sendrecv"]), ["a=sendonly", "a=sendonly"], "a plain viewer is not listened to");
 }
@@ -102,6 +103,16 @@ fn a_viewer_who_is_there_first_agrees_to_one_format_per_codec() {
     let offer = settled(CHROMIUM_WHEP, Role::Subscriber, &[]);
     let codecs: Vec<_> = offer.video().unwrap().formats.iter().map(|format| format.codec.unwrap()).collect();
     assert_eq!(codecs, [Codec::H264, Codec::Vp8, Codec::Vp9, Codec::Av1]);
+}
+
+#[test]
+fn opus_keeps_its_error_correction_and_its_requests_on_both_legs() {
+    for (offer, role) in [(CHROMIUM_WHIP, Role::Publisher), (CHROMIUM_WHEP, Role::Subscriber)] {
+        let asks = offer.replace("a=rtpmap:111 opus/48000/2", "a=rtpmap:111 opus/48000/2\r\na=rtcp-fb:111 nack");
+        let answer = reply(&settled(&asks, role, &[]), true);
+        assert_eq!(lines(&answer, &["a=fmtp:111"]), ["a=fmtp:111 minptime=10;useinbandfec=1"]);
+        assert_eq!(lines(&answer, &["a=rtcp-fb:111"]), ["a=rtcp-fb:111 nack", "a=rtcp-fb:111 transport-cc"]);
+    }
 }
 
 #[test]

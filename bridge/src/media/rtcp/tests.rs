@@ -67,9 +67,36 @@ fn a_name_is_replaced_and_never_sent_alone() {
 }
 
 #[test]
-fn a_nack_is_renumbered_over_the_wrap() {
-    check(&[0x81CD_0004, 0x12, 0xA1, 0x0003_8001, 0x0100_0000], &[0x81CD_0004, 0xFEED, 0x61, 0xFFFE_8001, 0x00FB_0000]);
-    check(&[0x81CD_0003, 0x12, 0x99, 0x0003_8001], &[]);
+fn a_nack_is_read_and_not_passed_on() {
+    let findings = check(&[0x81CD_0004, 0x12, 0xA1, 0xFFFF_8001, 0x0100_0000], &[]);
+    let numbers = [65_535, 0, 15, 256];
+    assert_eq!(findings.wanted, numbers.map(|number| (Slot::Video, number)));
+    assert_eq!(check(&[0x81CD_0003, 0x12, 0x99, 0x0003_8001], &[]).wanted, []);
+    assert_eq!(check(&[0x81CD_0003, 0x12, 0xA2, 0x0003_8001], &[]).wanted, [], "repairs are not repaired");
+}
+
+#[test]
+fn a_nack_that_asks_for_everything_is_heard_in_part() {
+    let mut packet = vec![0x81CD_0102, 0x12, 0xA1];
+    packet.extend((0..256).map(|block: u32| block * 17 << 16 | 0xFFFF));
+    assert_eq!(check(&packet, &[]).wanted.len(), MAX_WANTED);
+}
+
+#[test]
+fn what_the_bridge_asks_for_it_would_hear() {
+    let numbers = [65_530, 65_531, 65_535, 10, 11, 26, 27, 100];
+    let packet = nack(7, 0xA1, &numbers);
+    assert_eq!(packet.len(), 12 + 3 * 4);
+    let mut out = Vec::new();
+    let findings = translate(&packet, &OWN, &links(), &mut out);
+    assert_eq!(findings.wanted, numbers.map(|number| (Slot::Video, number)));
+}
+
+#[test]
+fn a_maximum_is_written_with_eighteen_bits() {
+    assert_eq!(maximum(7, 9, 200_000), words(&[0x8FCE_0005, 7, 0, 0x5245_4D42, 0x0103_0D40, 9]));
+    // 3 Mbit/s: 187500 × 2^4.
+    assert_eq!(maximum(7, 9, 3_000_000), words(&[0x8FCE_0005, 7, 0, 0x5245_4D42, 0x0100_0000 | 4 << 18 | 187_500, 9]));
 }
 
 #[test]

@@ -1,0 +1,233 @@
+//! How much the tablet's network takes, and when the robot is told to send less.
+//!
+//! Every packet a leg is sent carries a number of the bridge's own (transport-wide, so sound, picture and repairs count alike); the
+//! tablet's feedback tells which came and when. The estimate is that of draft-ietf-rmcat-gcc-02, as `rtc-interceptor` computes it: the
+//! lower of a delay-based and a loss-based rate. The robot's own encoder also estimates its uplink, from the bridge's feedback, and is
+//! best left alone; so it hears of the downlink (REMB) only while that is the narrower one, and once it is not any more.
+//! Nothing here is believed beyond the packets that were really sent.
+
+use std::time::{Duration, Instant};
+
+use rtc_interceptor::{BandwidthEstimator, Gcc, PacketReport};
+
+use super::feedback::read::Fate;
+
+/// Packets whose fate may still be told: three seconds of one session. A power of two.
+const HISTORY: usize = 1024;
+
+/// Bits per second: what is taken for granted at the start, and the range of the estimate.
+const FIRST: f64 = 4_000_000.0;
+const LEAST: f64 = 80_000.0;
+const MOST: f64 = 8_000_000.0;
+
+/// Below this share of what is sent the leg is the narrow one; above this multiple it is not any more.
+const NARROW_BELOW: f64 = 1.0;
+const WIDE_ABOVE: f64 = 1.5;
+
+/// A limit is repeated this often, and told sooner if it falls by a twentieth.
+const TELL_EVERY: Duration = Duration::from_millis(1000);
+const SOONEST: Duration = Duration::from_millis(200);
+
+/// That there is no limit any more is told this many times.
+const FAREWELLS: u8 = 3;
+
+#[derive(Clone, Copy, Debug)]
+struct Sent {
+    number: u64,
+    at: Instant,
+    size: u16,
+    told: bool,
+}
+
+/// See the module.
+pub(super) struct Downlink {
+    next: u64,
+    history: Vec<Option<Sent>>,
+    estimate: Gcc,
+    /// Bits sent in the second that passes, and in the one before.
+    bits: [u64; 2],
+    second: Option<Instant>,
+    is_narrow: bool,
+    farewells: u8,
+    told: Option<(f64, Instant)>,
+}
+
+impl Downlink {
+    pub(super) fn new() -> Self {
+        Self {
+            next: 1,
+            history: Vec::new(),
+            estimate: Gcc::new(FIRST, LEAST, MOST),
+            bits: [0; 2],
+            second: None,
+            is_narrow: false,
+            farewells: 0,
+            told: None,
+        }
+    }
+
+    /// The number the next packet carries.
+    pub(super) fn number(&self) -> u16 {
+        low16(self.next)
+    }
+
+    /// Notes that it was sent.
+    pub(super) fn sent(&mut self, size: usize, now: Instant) {
+        if self.history.is_empty() {
+            self.history = vec![None; HISTORY];
+        }
+        let sent = Sent { number: self.next, at: now, size: u16::try_from(size).unwrap_or(u16::MAX), told: false };
+        self.history[place(self.next)] = Some(sent);
+        self.next += 1;
+        let began = *self.second.get_or_insert(now);
+        let passed = now.saturating_duration_since(began);
+        if passed >= Duration::from_secs(1) {
+            self.bits = if passed < Duration::from_secs(2) { [self.bits[1], 0] } else { [0, 0] };
+            self.second = Some(now);
+        }
+        self.bits[1] += 8 * size as u64;
+    }
+
+    /// Takes what the tablet tells. Of each packet only the first word counts.
+    pub(super) fn acknowledged(&mut self, fates: &[Fate], now: Instant) {
+        let mut reports = Vec::with_capacity(fates.len().min(HISTORY));
+        for fate in fates {
+            #[expect(clippy::cast_possible_wrap, reason = "the signed distance of two numbers")]
+            let distance = fate.number.wrapping_sub(self.number()) as i16;
+            let Some(number) = self.next.checked_add_signed(i64::from(distance)) else { continue };
+            let Some(sent) = self.history.get_mut(place(number)).and_then(Option::as_mut) else { continue };
+            if sent.number != number || std::mem::replace(&mut sent.told, true) {
+                continue;
+            }
+            reports.push(PacketReport {
+                ssrc: 0,
+                id: number,
+                rtp_sequence_number: fate.number,
+                is_twcc: true,
+                twcc_sequence_number: fate.number,
+                size: usize::from(sent.size),
+                arrived: fate.arrived,
+                departure: sent.at,
+                arrival: fate.at,
+                ecn: Default::default(),
+            });
+        }
+        self.estimate.on_reports(now, &reports);
+    }
+
+    /// What the robot should be told now, in bits per second.
+    pub(super) fn limit(&mut self, now: Instant) -> Option<u64> {
+        let target = self.estimate.target_bitrate();
+        #[expect(clippy::cast_precision_loss, reason = "an estimate")]
+        let sent = self.bits[0].max(self.bits[1]) as f64;
+        if !self.is_narrow && target < sent * NARROW_BELOW {
+            self.is_narrow = true;
+        } else if self.is_narrow && target > sent * WIDE_ABOVE {
+            self.is_narrow = false;
+            self.farewells = FAREWELLS;
+        }
+        let word = if self.is_narrow {
+            target
+        } else if self.farewells > 0 {
+            MOST * 4.0
+        } else {
+            return None;
+        };
+        let due = self.told.is_none_or(|(before, at)| {
+            let since = now.saturating_duration_since(at);
+            since >= TELL_EVERY || since >= SOONEST && word < before * 0.95
+        });
+        if !due {
+            return None;
+        }
+        self.told = Some((word, now));
+        if !self.is_narrow {
+            self.farewells -= 1;
+        }
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "within LEAST and four times MOST")]
+        Some(word as u64)
+    }
+}
+
+fn place(number: u64) -> usize {
+    usize::try_from(number % HISTORY as u64).expect("smaller than the history")
+}
+
+fn low16(number: u64) -> u16 {
+    #[expect(clippy::cast_possible_truncation, reason = "numbers on the wire wrap")]
+    let low = number as u16;
+    low
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[expect(clippy::disallowed_methods, reason = "an origin for durations")]
+    fn start() -> Instant {
+        Instant::now()
+    }
+
+    /// A tablet behind a link of `rate` bits per second with a queue of 300 ms; the robot does as told. Returns the rate it sends at
+    /// each second's end, and how often it was told.
+    fn follow(rate: impl Fn(u64) -> f64, seconds: u64) -> (Vec<f64>, usize) {
+        let (origin, mut downlink) = (start(), Downlink::new());
+        let (mut sending, mut free_at, mut told) = (2_000_000.0_f64, 0.0_f64, 0);
+        let (mut waiting, mut ends): (Vec<Fate>, Vec<f64>) = (Vec::new(), Vec::new());
+        let mut next_ms = 0.0;
+        for step in 0..seconds * 20 {
+            let until_ms = (step + 1) as f64 * 50.0;
+            while next_ms < until_ms {
+                let number = downlink.number();
+                downlink.sent(1000, origin + Duration::from_secs_f64(next_ms / 1000.0));
+                let begins = free_at.max(next_ms);
+                let arrived = begins - next_ms < 300.0;
+                if arrived {
+                    free_at = begins + 8_000_000.0 / rate(step / 20);
+                }
+                let at = arrived.then(|| Duration::from_secs_f64((free_at + 20.0) / 1000.0));
+                waiting.push(Fate { number, arrived, at });
+                next_ms += 8_000_000.0 / sending;
+            }
+            let now = origin + Duration::from_secs_f64(until_ms / 1000.0);
+            downlink.acknowledged(&std::mem::take(&mut waiting), now);
+            if let Some(limit) = downlink.limit(now) {
+                sending = (limit as f64).min(2_000_000.0);
+                told += 1;
+            }
+            if step % 20 == 19 {
+                ends.push(sending);
+            }
+        }
+        (ends, told)
+    }
+
+    #[test]
+    fn a_wide_link_is_never_spoken_of() {
+        let (ends, told) = follow(|_| 20_000_000.0, 30);
+        assert!(ends.iter().all(|rate| *rate >= 2_000_000.0), "{ends:?}");
+        assert_eq!(told, 0);
+    }
+
+    #[test]
+    fn a_link_that_becomes_narrow_and_wide_again_is_followed() {
+        let (ends, told) = follow(|second| if (10..30).contains(&second) { 700_000.0 } else { 20_000_000.0 }, 120);
+        let narrow: f64 = ends[15..30].iter().sum::<f64>() / 15.0;
+        assert!((200_000.0..800_000.0).contains(&narrow), "{ends:?}");
+        assert!(ends[119] > 1_500_000.0, "{ends:?}");
+        assert!(told < 120 * 5, "{told}");
+    }
+
+    #[test]
+    fn feedback_about_packets_never_sent_or_told_twice_changes_nothing() {
+        let now = start();
+        let mut downlink = Downlink::new();
+        let lies: Vec<Fate> = (0..4096).map(|number| Fate { number, arrived: false, at: None }).collect();
+        for _ in 0..100 {
+            downlink.acknowledged(&lies, now);
+        }
+        downlink.sent(1000, now);
+        assert_eq!(downlink.limit(now), None);
+        assert_eq!(downlink.number(), 2);
+    }
+}
