@@ -147,7 +147,9 @@ async fn media_flows(robot_profile: Profile, pupil_profile: Profile) {
         assert_eq!(number(picture), 1000 + sequence);
         assert!(ssrc(picture) != VIDEO_SSRC && pupil.answered.contains(&ssrc(picture)), "the SSRC is the one of the answer");
     }
-    assert!(robot.packets.iter().zip(0u16..).all(|(packet, sequence)| *payload(packet) == *format!("voice {sequence}").as_bytes()));
+    assert!(
+        robot.packets.iter().zip(0u16..).all(|(packet, sequence)| *payload(packet) == *format!("voice {sequence}").as_bytes())
+    );
     assert_eq!((robot.refused, pupil.refused), (0, 0));
     world.engine.stop().await;
 }

@@ -2,11 +2,16 @@
 //!
 //! The association does not follow the ICE path: for `rtc-dtls` the other end sits at one constant place. The certificate is
 //! checked against the fingerprint of the offer and nothing else, which is what WebRTC asks for.
+//!
+//! `rtc-dtls` 0.21 stops its retransmission timer when any part of the other end's flight came, so a flight of which a part is lost is
+//! not asked for again, and without that two such ends wait for ever. So the last flight is kept here and its datagrams are sent again,
+//! as they were, until the other end shows that it has it: what it has it drops as a replay.
 
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bridge_core::offer::Setup;
 use bytes::BytesMut;
@@ -32,6 +37,15 @@ const SRTCP_WINDOW: usize = 128;
 
 /// How far back a DTLS record may come.
 const DTLS_WINDOW: usize = 64;
+
+/// Most datagrams of a flight that are kept.
+const MAX_FLIGHT: usize = 16;
+
+/// When a flight is first sent again; the time doubles up to the second value.
+const AGAIN: [Duration; 2] = [Duration::from_millis(300), Duration::from_millis(2400)];
+
+/// Most times a flight is sent again.
+const MAX_AGAIN: u32 = 8;
 
 /// Profiles from the best; GCM is cheaper and stronger, counter mode is what every client has.
 const PREFERENCE: [SrtpProtectionProfile; 3] = [
@@ -130,6 +144,28 @@ pub(super) struct Dtls {
     begun: bool,
     held: Held,
     mismatch: Arc<AtomicBool>,
+    /// What waits to be sent.
+    out: VecDeque<BytesMut>,
+    flight: Flight,
+}
+
+/// The last flight, while the handshake goes on.
+#[derive(Default)]
+struct Flight {
+    datagrams: Vec<BytesMut>,
+    sent_at: Option<Instant>,
+    times: u32,
+    /// Keys are there: what is sent now is no flight.
+    is_up: bool,
+    is_over: bool,
+}
+
+impl Flight {
+    /// When it is to be sent again.
+    fn deadline(&self) -> Option<Instant> {
+        let sent_at = self.sent_at.filter(|_| !self.is_over && self.times < MAX_AGAIN && !self.datagrams.is_empty())?;
+        Some(sent_at + (AGAIN[0] * 2_u32.pow(self.times)).min(AGAIN[1]))
+    }
 }
 
 impl Dtls {
@@ -142,6 +178,8 @@ impl Dtls {
             begun: false,
             held: Held::default(),
             mismatch: Arc::default(),
+            out: VecDeque::new(),
+            flight: Flight::default(),
         }
     }
 
@@ -158,6 +196,7 @@ impl Dtls {
         if let Err(error) = begun {
             tracing::warn!(%error, "a DTLS handshake could not be begun");
         }
+        self.collect(now);
     }
 
     /// Takes a datagram from an address that passed an ICE check.
@@ -185,7 +224,9 @@ impl Dtls {
     }
 
     fn read(&mut self, now: Instant, datagram: &[u8]) -> Vec<Outcome> {
-        let events = match self.endpoint.read(now, place(), None, BytesMut::from(datagram)) {
+        let read = self.endpoint.read(now, place(), None, BytesMut::from(datagram));
+        self.collect(now);
+        let events = match read {
             Ok(events) => events,
             Err(Error::ErrKeySignatureMismatch) => {
                 // The other end does not have the key of its certificate, or has one of a kind that cannot be checked here.
@@ -204,6 +245,11 @@ impl Dtls {
         for event in events {
             match event {
                 EndpointEvent::HandshakeComplete => {
+                    // The server speaks last, and cannot know whether it was heard.
+                    self.flight.is_up = true;
+                    if self.is_client {
+                        self.confirmed();
+                    }
                     outcomes.push(self.keys().map_or(Outcome::Refused, |keys| Outcome::Up(Box::new(keys))))
                 }
                 EndpointEvent::ApplicationData(data) => outcomes.push(Outcome::Data(data)),
@@ -226,24 +272,56 @@ impl Dtls {
         if let Err(error) = self.endpoint.write(now, place(), data) {
             tracing::debug!(%error, "a DTLS record could not be written");
         }
+        self.collect(now);
+    }
+
+    /// Takes over what the endpoint wants to send; during the handshake that is a new flight, or the last one numbered anew.
+    fn collect(&mut self, now: Instant) {
+        let sent: Vec<BytesMut> =
+            std::iter::from_fn(|| self.endpoint.poll_transmit()).map(|transmit| transmit.message).collect();
+        if sent.is_empty() {
+            return;
+        }
+        if !self.flight.is_up {
+            let datagrams = sent.iter().take(MAX_FLIGHT).cloned().collect();
+            self.flight = Flight { datagrams, sent_at: Some(now), ..Flight::default() };
+        }
+        self.out.extend(sent);
     }
 
     /// The next datagram to send, if any. Drain after every other call.
     pub(super) fn poll_transmit(&mut self) -> Option<BytesMut> {
-        self.endpoint.poll_transmit().map(|transmit| transmit.message)
+        self.out.pop_front()
     }
 
     pub(super) fn timeout(&mut self, now: Instant) {
+        if self.flight.deadline().is_some_and(|at| at <= now) {
+            self.flight.times += 1;
+            self.flight.sent_at = Some(now);
+            self.out.extend(self.flight.datagrams.iter().cloned());
+        }
+        let times = self.flight.times;
         let _ = self.endpoint.handle_timeout(place(), now);
+        self.collect(now);
+        // A repetition by the endpoint is no new flight.
+        self.flight.times = times;
     }
 
     pub(super) fn deadline(&self) -> Option<Instant> {
-        self.endpoint.poll_timeout(&place())
+        [self.endpoint.poll_timeout(&place()), self.flight.deadline()].into_iter().flatten().min()
+    }
+
+    /// The other end has the keys: something came that only they can seal.
+    pub(super) fn confirmed(&mut self) {
+        if !self.flight.is_over {
+            self.flight = Flight { is_over: true, is_up: true, ..Flight::default() };
+        }
     }
 
     /// Queues the goodbye.
     pub(super) fn close(&mut self, now: Instant) {
         let _ = self.endpoint.close(now);
+        self.collect(now);
     }
 }
 

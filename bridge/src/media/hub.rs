@@ -279,6 +279,7 @@ impl Hub {
     fn data(&mut self, slot: usize, data: BytesMut, now: Instant) {
         self.heard(slot, now);
         let Some(leg) = self.leg_mut(slot) else { return };
+        leg.dtls.confirmed();
         let events = leg.channel.receive(now, data);
         self.channel_events(slot, events, now);
     }
@@ -289,6 +290,7 @@ impl Hub {
         if !relay::packet(from, to, packet, arrived_us, now, &mut self.out) {
             return;
         }
+        from.dtls.confirmed();
         if from.arrivals.is_pending() && self.feedback_at.is_none() {
             self.feedback_at = Some(now + FEEDBACK_EVERY);
         }
@@ -305,6 +307,7 @@ impl Hub {
         let Some(&slot) = self.by_address.get(&path.remote) else { return };
         let Some((from, to)) = both(&mut self.legs, slot) else { return };
         let Some(findings) = relay::report(from, to, packet, now, &mut self.out) else { return };
+        from.dtls.confirmed();
         let other = from.other.filter(|_| from.party == Party::Subscriber);
         self.heard(slot, now);
         if let Some(publisher) = other.filter(|_| findings.key_frame) {
