@@ -23,9 +23,12 @@ use worker::{Command, WorkerHandle};
 mod address;
 mod batch;
 mod channel;
+mod checks;
 mod downlink;
 mod dtls;
 mod feedback;
+#[cfg(test)]
+mod fuzz;
 mod gaps;
 mod header;
 mod hello;

@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
-use bridge::media::{Engine, LegId, MediaConfig, MediaEvent, Party, Second, Talk, Why};
+use bridge::media::{Engine, LegId, MediaConfig, MediaError, MediaEvent, Party, Second, Talk, Why};
 use protocol::RobotId;
 use tokio::sync::mpsc;
 
+#[path = "media/floods.rs"]
+mod floods;
 #[path = "media/loss.rs"]
 mod loss;
 #[path = "media/network.rs"]
@@ -29,13 +31,15 @@ struct World {
 
 impl World {
     fn new() -> Self {
+        Self::with(Self::config())
+    }
+
+    fn config() -> MediaConfig {
+        MediaConfig { bind: [127, 0, 0, 1].into(), port: 0, silent_after: Duration::from_secs(1), ..MediaConfig::default() }
+    }
+
+    fn with(config: MediaConfig) -> Self {
         let (sender, events) = mpsc::channel(4096);
-        let config = MediaConfig {
-            bind: [127, 0, 0, 1].into(),
-            port: 0,
-            silent_after: Duration::from_secs(1),
-            ..MediaConfig::default()
-        };
         Self { engine: Engine::start(config, sender).unwrap(), events, told: Vec::new(), robot: RobotId::new() }
     }
 

@@ -110,6 +110,20 @@ impl Batch {
         self.max_segments = state.max_gso_segments().clamp(1, MAX_SEGMENTS);
     }
 
+    /// Packets that wait.
+    #[cfg(test)]
+    pub(super) fn queued(&self) -> usize {
+        self.bursts.iter().map(|burst| burst.count).sum()
+    }
+
+    /// The packet queued last.
+    #[cfg(test)]
+    pub(super) fn newest(&self) -> &[u8] {
+        let burst = self.bursts.last().expect("something is queued");
+        let last = burst.bytes.len() - (burst.bytes.len() - 1) % burst.segment - 1;
+        &burst.bytes[last..]
+    }
+
     /// Packets dropped since the last call.
     pub(super) fn take_dropped(&mut self) -> u64 {
         std::mem::take(&mut self.dropped)

@@ -229,12 +229,22 @@ impl Hub {
         // The fragment decides, not the address: a socket may be used again for another leg.
         let Some(&slot) = stun::local_ufrag(packet).and_then(|ufrag| self.by_ufrag.get(ufrag)) else { return };
         let Some(leg) = self.legs[slot].as_mut() else { return };
+        if !leg.checks.may_look(leg.addresses.contains(&path.remote), now) {
+            return;
+        }
         let crypto = self.identity.provider.crypto();
         let Some(check) = leg.ice.iter().find_map(|(local, remote)| stun::check(packet, path.remote, local, remote, crypto))
         else {
             return;
         };
+        if leg.checks.is_copy(check.transaction, path.remote) {
+            tracing::debug!(leg.id = %leg.id, "an ICE check was repeated from another address");
+            return;
+        }
         self.out.push(path, &check.reply);
+        if check.is_conflict {
+            return;
+        }
         if check.nominates || leg.chosen.is_none() {
             if leg.chosen != Some(path) {
                 tracing::debug!(leg.id = %leg.id, "media path chosen");
@@ -355,6 +365,7 @@ impl Hub {
         for slot in 0..self.legs.len() {
             let silent_after = self.config.silent_after;
             let Some(leg) = self.leg_mut(slot) else { continue };
+            leg.check_consent(now);
             if leg.is_up() && !leg.silent && now.saturating_duration_since(leg.last_heard) >= silent_after {
                 leg.silent = true;
                 let (robot, id) = (leg.robot, leg.id);
@@ -570,3 +581,6 @@ fn both(legs: &mut [Option<Box<Leg>>], slot: usize) -> Option<(&mut Leg, Option<
 fn no_chance(source: CryptoError) -> MediaError {
     MediaError::Start { attempted: "draw random numbers", source: source.to_string().into() }
 }
+
+#[cfg(test)]
+mod tests;

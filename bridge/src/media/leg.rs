@@ -11,6 +11,7 @@ use protocol::RobotId;
 
 use super::batch::{Batch, Path};
 use super::channel::Channel;
+use super::checks::Checks;
 use super::downlink::Downlink;
 use super::dtls::{Dtls, Identity, Keys};
 use super::feedback::Arrivals;
@@ -23,6 +24,10 @@ use super::{LegId, Party, Talk};
 
 /// Most addresses of the other end that are remembered.
 const MAX_ADDRESSES: usize = 8;
+
+/// How long anything that only the other end can have sent counts as its wish to be sent to. A browser's checks alone come every few
+/// seconds.
+const CONSENT: Duration = Duration::from_secs(30);
 
 /// Key-frame requests are at least this far apart.
 const KEY_FRAME_GAP: Duration = Duration::from_millis(500);
@@ -54,6 +59,9 @@ pub(super) struct Leg {
     pub(super) ice: Vec<(Credentials, String)>,
     pub(super) chosen: Option<Path>,
     pub(super) addresses: Vec<SocketAddr>,
+    pub(super) checks: Checks,
+    /// Something genuine came within [`CONSENT`]; without it nothing is sent (RFC 7675).
+    consents: bool,
     pub(super) dtls: Dtls,
     pub(super) channel: Channel,
     pub(super) keys: Option<Box<Keys>>,
@@ -97,6 +105,8 @@ impl Leg {
             ice: vec![(ice, remote_ufrag)],
             chosen: None,
             addresses: Vec::new(),
+            checks: Checks::default(),
+            consents: true,
             dtls,
             channel: Channel::new(),
             keys: None,
@@ -159,6 +169,7 @@ impl Leg {
     /// Notes that something genuine came. Returns whether the leg had been silent.
     pub(super) fn heard(&mut self, now: Instant) -> bool {
         self.last_heard = now;
+        self.consents = true;
         std::mem::take(&mut self.silent)
     }
 
@@ -188,7 +199,12 @@ impl Leg {
 
     /// Where it is sent to.
     pub(super) fn path(&self) -> Option<Path> {
-        self.chosen
+        self.chosen.filter(|_| self.consents)
+    }
+
+    /// Stops sending to an end that has not shown for long that it wants to be sent to.
+    pub(super) fn check_consent(&mut self, now: Instant) {
+        self.consents = now.saturating_duration_since(self.last_heard) < CONSENT;
     }
 
     /// Asks the other end for what did not come, and for a fresh picture if part of one never will.

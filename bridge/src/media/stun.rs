@@ -1,23 +1,28 @@
 //! The answering half of ICE: an ICE-lite end (RFC 8445 §2.5) only replies to checks.
 //!
-//! Nothing is believed before its MESSAGE-INTEGRITY is: an address that has not sent a genuine check is nobody. The newest
-//! nomination wins, so a tablet that moves from Wi-Fi to mobile is followed.
+//! Nothing is believed before its MESSAGE-INTEGRITY is, nor what stands behind it: an address that has not sent a genuine check is
+//! nobody. The newest nomination wins, so a tablet that moves from Wi-Fi to mobile is followed. A lite end is always controlled; one
+//! that believes the same of itself is told (RFC 8445 §7.3.1.1) and gets nothing else.
 
 use std::net::{IpAddr, SocketAddr};
 
 use bridge_core::offer::Credentials;
 use rtc_crypto::RTCCrypto;
-use rtc_stun::attributes::{ATTR_USE_CANDIDATE, ATTR_USERNAME};
+use rtc_stun::attributes::ATTR_USERNAME;
+use rtc_stun::error_code::CODE_ROLE_CONFLICT;
 use rtc_stun::fingerprint::FINGERPRINT;
 use rtc_stun::integrity::MessageIntegrity;
-use rtc_stun::message::{BINDING_REQUEST, BINDING_SUCCESS, Getter, Message};
+use rtc_stun::message::{BINDING_ERROR, BINDING_REQUEST, BINDING_SUCCESS, Getter, Message, Setter};
 use rtc_stun::textattrs::TextAttribute;
 use rtc_stun::xoraddr::XorMappedAddress;
 
 /// Bytes of a STUN header; its magic cookie stands at 4 to 8.
 const HEADER: usize = 20;
 const MAGIC: [u8; 4] = 0x2112_A442_u32.to_be_bytes();
-const USERNAME: u16 = 6;
+const USERNAME: u16 = 0x0006;
+const MESSAGE_INTEGRITY: u16 = 0x0008;
+const USE_CANDIDATE: u16 = 0x0025;
+const ICE_CONTROLLED: u16 = 0x8029;
 
 /// A genuine check.
 pub(super) struct Check {
@@ -25,6 +30,10 @@ pub(super) struct Check {
     pub(super) reply: Vec<u8>,
     /// The other end wants media on this path.
     pub(super) nominates: bool,
+    /// The other end takes itself for the controlled one; the reply says so, and the path counts for nothing.
+    pub(super) is_conflict: bool,
+    /// Which transaction it is.
+    pub(super) transaction: [u8; 12],
 }
 
 /// Reads the local user name fragment of a check, to find whose it is. Nothing is proved by it.
@@ -32,15 +41,21 @@ pub(super) fn local_ufrag(packet: &[u8]) -> Option<&str> {
     if packet.get(4..8)? != MAGIC {
         return None;
     }
-    let mut rest = packet.get(HEADER..)?;
-    while let [kind_high, kind_low, length_high, length_low, ..] = *rest {
+    let username = attributes(packet).find(|attribute| attribute.0 == USERNAME)?.1;
+    std::str::from_utf8(username).ok()?.split(':').next()
+}
+
+/// The attributes that MESSAGE-INTEGRITY protects: those in front of it.
+fn attributes(packet: &[u8]) -> impl Iterator<Item = (u16, &[u8])> {
+    let mut rest = packet.get(HEADER..).unwrap_or_default();
+    std::iter::from_fn(move || {
+        let [kind_high, kind_low, length_high, length_low, ..] = *rest else { return None };
+        let kind = u16::from_be_bytes([kind_high, kind_low]);
         let length = usize::from(u16::from_be_bytes([length_high, length_low]));
-        if u16::from_be_bytes([kind_high, kind_low]) == USERNAME {
-            return std::str::from_utf8(rest.get(4..4 + length)?).ok()?.split(':').next();
-        }
-        rest = rest.get(4 + length.next_multiple_of(4)..)?;
-    }
-    None
+        let value = rest.get(4..4 + length).filter(|_| kind != MESSAGE_INTEGRITY)?;
+        rest = rest.get(4 + length.next_multiple_of(4)..).unwrap_or_default();
+        Some((kind, value))
+    })
 }
 
 /// Checks one binding request and builds the reply. `None` if it is not genuine or not for these credentials.
@@ -62,14 +77,27 @@ pub(super) fn check(
         return None;
     }
     MessageIntegrity::check(&mut request, local.pwd.as_bytes(), crypto).ok()?;
-    let nominates = request.contains(ATTR_USE_CANDIDATE);
+    let has = |kind| attributes(packet).any(|attribute| attribute.0 == kind);
+    let (nominates, is_conflict) = (has(USE_CANDIDATE), has(ICE_CONTROLLED));
+    let transaction = request.transaction_id.0;
     let mapped = XorMappedAddress { ip: canonical(source.ip()), port: source.port() };
     let integrity = MessageIntegrity::new_short_term_integrity_with_provider(local.pwd.clone(), crypto);
     let mut reply = Message::new();
-    reply
-        .build(&[Box::new(request), Box::new(BINDING_SUCCESS), Box::new(mapped), Box::new(integrity), Box::new(FINGERPRINT)])
-        .ok()?;
-    Some(Check { reply: reply.raw, nominates })
+    if is_conflict {
+        let setters: [Box<dyn Setter + '_>; 5] = [
+            Box::new(request),
+            Box::new(BINDING_ERROR),
+            Box::new(CODE_ROLE_CONFLICT),
+            Box::new(integrity),
+            Box::new(FINGERPRINT),
+        ];
+        reply.build(&setters).ok()?;
+    } else {
+        let setters: [Box<dyn Setter + '_>; 5] =
+            [Box::new(request), Box::new(BINDING_SUCCESS), Box::new(mapped), Box::new(integrity), Box::new(FINGERPRINT)];
+        reply.build(&setters).ok()?;
+    }
+    Some(Check { reply: reply.raw, nominates, is_conflict, transaction })
 }
 
 /// A dual-stack socket shows IPv4 peers as mapped IPv6 addresses; they know themselves as IPv4.
@@ -80,7 +108,6 @@ fn canonical(ip: IpAddr) -> IpAddr {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rtc_stun::message::Setter;
 
     fn local() -> Credentials {
         Credentials { ufrag: "bridge00".into(), pwd: "a password of 24 letters".into() }

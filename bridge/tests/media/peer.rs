@@ -85,6 +85,8 @@ pub struct Peer {
     pub refused: usize,
     /// Nothing is sent by itself while set, not even ICE checks.
     pub is_mute: bool,
+    /// The ICE check sent last.
+    pub last_check: Vec<u8>,
     /// Offers RTX.
     pub offers_rtx: bool,
     /// Where it sends instead of the answer's candidate.
@@ -120,6 +122,7 @@ impl Peer {
             was_reset: false,
             refused: 0,
             is_mute: false,
+            last_check: Vec::new(),
             offers_rtx: true,
             via: None,
             answered: Vec::new(),
@@ -209,6 +212,7 @@ impl Peer {
             ])
             .unwrap();
         self.send_raw(&message.raw);
+        self.last_check = message.raw;
     }
 
     /// Sends bytes as they are.

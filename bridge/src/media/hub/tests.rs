@@ -1,0 +1,240 @@
+//! Paths, on a hub without a socket and with time as an argument: which address is believed, and when it is not any more.
+
+use bridge_core::offer::{Role, screen};
+use rtc_stun::attributes::{ATTR_ICE_CONTROLLED, ATTR_USE_CANDIDATE, ATTR_USERNAME, RawAttribute};
+use rtc_stun::fingerprint::FINGERPRINT;
+use rtc_stun::integrity::MessageIntegrity;
+use rtc_stun::message::{BINDING_REQUEST, Message, Setter, TransactionId};
+use rtc_stun::textattrs::TextAttribute;
+
+use super::*;
+
+const OFFER: &str = "v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\na=ice-ufrag:them\r\na=ice-pwd:0123456789012345678901\r\n\
+    a=fingerprint:sha-256 00:01:02:03:04:05:06:07:08:09:0A:0B:0C:0D:0E:0F:10:11:12:13:14:15:16:17:18:19:1A:1B:1C:1D:1E:1F\r\n\
+    a=setup:active\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=mid:0\r\na=sendrecv\r\na=rtpmap:111 opus/48000/2\r\n";
+
+struct World {
+    hub: Hub,
+    leg: LegId,
+    local: (String, String),
+    now: Instant,
+    _events: mpsc::Receiver<MediaEvent>,
+}
+
+impl World {
+    #[expect(clippy::disallowed_methods, reason = "an origin for durations")]
+    fn new() -> Self {
+        let (sender, _events) = mpsc::channel(64);
+        let now = Instant::now();
+        let config = MediaConfig { connect_within: Duration::from_secs(3600), ..MediaConfig::default() };
+        let mut hub = Hub::new(&config, 0, vec![address(8189)], Identity::generate().unwrap(), sender, now);
+        let offer = screen(OFFER, Role::Publisher).unwrap();
+        let answer = hub.add(RobotId::new(), Party::Publisher, Talk::Forward, offer, now).unwrap();
+        let local = credentials(&answer.sdp);
+        Self { hub, leg: answer.leg, local, now, _events }
+    }
+
+    /// Delivers a datagram and returns how many were sent for it.
+    fn deliver(&mut self, from: u16, datagram: &[u8]) -> usize {
+        let before = self.hub.out.queued();
+        self.hub.datagram(path(from), &mut datagram.to_vec(), 0, self.now);
+        self.hub.out.queued() - before
+    }
+
+    fn check(&self, extra: &[u16]) -> Vec<u8> {
+        request(&self.local, extra)
+    }
+
+    fn leg(&self) -> &Leg {
+        self.hub.leg(self.hub.by_id[&self.leg]).unwrap()
+    }
+
+    fn sent_to(&self) -> Option<u16> {
+        self.leg().path().map(|path| path.remote.port())
+    }
+
+    fn pass(&mut self, span: Duration) {
+        self.now += span;
+        self.hub.timers(self.now);
+    }
+}
+
+const NOMINATE: u16 = ATTR_USE_CANDIDATE.0;
+
+fn address(port: u16) -> SocketAddr {
+    SocketAddr::from(([192, 0, 2, 1], port))
+}
+
+fn path(port: u16) -> Path {
+    Path { remote: address(port), local: None }
+}
+
+fn credentials(answer: &str) -> (String, String) {
+    let value = |prefix: &str| answer.lines().find_map(|line| line.strip_prefix(prefix)).unwrap().to_owned();
+    (value("a=ice-ufrag:"), value("a=ice-pwd:"))
+}
+
+fn request((ufrag, password): &(String, String), extra: &[u16]) -> Vec<u8> {
+    let provider = rtc_crypto::default_provider().unwrap();
+    let mut setters: Vec<Box<dyn Setter + '_>> = vec![
+        Box::new(TransactionId::new()),
+        Box::new(BINDING_REQUEST),
+        Box::new(TextAttribute::new(ATTR_USERNAME, format!("{ufrag}:them"))),
+    ];
+    for kind in extra {
+        let value = if *kind == NOMINATE { vec![] } else { vec![7; 8] };
+        let length = u16::try_from(value.len()).unwrap();
+        setters.push(Box::new(RawAttribute { typ: rtc_stun::attributes::AttrType(*kind), length, value }));
+    }
+    setters.push(Box::new(MessageIntegrity::new_short_term_integrity_with_provider(password.clone(), provider.crypto())));
+    setters.push(Box::new(FINGERPRINT));
+    let mut message = Message::new();
+    message.build(&setters).unwrap();
+    message.raw
+}
+
+#[test]
+fn of_several_paths_the_nominated_one_is_used_and_the_newest_nomination_wins() {
+    let mut world = World::new();
+    assert_eq!(world.deliver(1, &world.check(&[])), 1);
+    assert_eq!(world.sent_to(), Some(1), "the first genuine one, until one is nominated");
+    assert_eq!(world.deliver(2, &world.check(&[])), 1, "answered");
+    assert_eq!(world.sent_to(), Some(1), "and not used");
+    world.deliver(2, &world.check(&[NOMINATE]));
+    assert_eq!(world.sent_to(), Some(2));
+    world.deliver(1, &world.check(&[]));
+    assert_eq!(world.sent_to(), Some(2));
+    world.deliver(3, &world.check(&[NOMINATE]));
+    assert_eq!(world.sent_to(), Some(3));
+}
+
+#[test]
+fn the_address_of_the_bridges_own_side_may_change_too() {
+    let mut world = World::new();
+    world.deliver(1, &world.check(&[NOMINATE]));
+    let other = Path { local: Some([192, 0, 2, 99].into()), ..path(1) };
+    world.hub.datagram(other, &mut world.check(&[NOMINATE]), 0, world.now);
+    assert_eq!(world.leg().path(), Some(other), "replies come from where they were sent to");
+}
+
+#[test]
+fn nothing_moves_without_integrity() {
+    let mut world = World::new();
+    world.deliver(1, &world.check(&[NOMINATE]));
+    let forged = request(&(world.local.0.clone(), "another password of 24".into()), &[NOMINATE]);
+    assert_eq!(world.deliver(2, &forged), 0);
+    let mut altered = world.check(&[NOMINATE]);
+    altered[30] ^= 1;
+    assert_eq!(world.deliver(2, &altered), 0);
+    // A stranger may only send checks.
+    for first in [20, 22, 128, 144] {
+        assert_eq!(world.deliver(2, &[first; 200]), 0);
+    }
+    assert_eq!((world.sent_to(), world.leg().addresses.len()), (Some(1), 1));
+}
+
+#[test]
+fn a_nomination_behind_the_integrity_is_none() {
+    let mut world = World::new();
+    world.deliver(1, &world.check(&[NOMINATE]));
+    let mut packet = world.check(&[]);
+    // In the place of the fingerprint, whose four bytes become part of it.
+    let end = packet.len();
+    packet[end - 8..end - 4].copy_from_slice(&[0, 0x25, 0, 4]);
+    assert_eq!(world.deliver(2, &packet), 1, "genuine as far as it is protected");
+    assert_eq!(world.sent_to(), Some(1));
+}
+
+#[test]
+fn a_copied_check_moves_nothing() {
+    let mut world = World::new();
+    let nomination = world.check(&[NOMINATE]);
+    assert_eq!(world.deliver(1, &nomination), 1);
+    assert_eq!(world.deliver(1, &nomination), 1, "sent again by its sender");
+    assert_eq!(world.deliver(2, &nomination), 0);
+    assert_eq!((world.sent_to(), world.leg().addresses.len()), (Some(1), 1));
+}
+
+#[test]
+fn an_end_that_is_controlled_too_is_told_and_nothing_else_happens() {
+    let mut world = World::new();
+    assert_eq!(world.deliver(1, &world.check(&[ATTR_ICE_CONTROLLED.0, NOMINATE])), 1);
+    assert_eq!((world.sent_to(), world.leg().addresses.len()), (None, 0));
+    assert_eq!(world.hub.out.newest()[..2], [0x01, 0x11], "a binding error");
+    assert_eq!(world.deliver(1, &world.check(&[NOMINATE])), 1);
+    assert_eq!(world.sent_to(), Some(1), "it changed its mind");
+}
+
+#[test]
+fn addresses_are_bounded_and_the_one_in_use_stays() {
+    let mut world = World::new();
+    world.deliver(1, &world.check(&[NOMINATE]));
+    for port in 2..60 {
+        world.pass(Duration::from_millis(50));
+        world.deliver(port, &world.check(&[]));
+    }
+    assert_eq!((world.leg().addresses.len(), world.hub.by_address.len()), (8, 8));
+    assert!(world.leg().addresses.contains(&address(1)) && world.sent_to() == Some(1));
+}
+
+#[test]
+fn after_a_restart_the_old_path_holds_until_the_new_credentials_nominate() {
+    let mut world = World::new();
+    world.deliver(1, &world.check(&[NOMINATE]));
+    let remote = Credentials { ufrag: "newer".into(), pwd: "another password of 24 le".into() };
+    let fragment = world.hub.restart(world.leg, remote).unwrap().unwrap();
+    let (ufrag, password) = credentials(&fragment);
+    assert_eq!(world.deliver(1, &world.check(&[])), 1, "old credentials still count");
+    assert_eq!(world.sent_to(), Some(1));
+    // With the old remote name the new credentials are nobody's.
+    assert_eq!(world.deliver(2, &request(&(ufrag.clone(), password.clone()), &[NOMINATE])), 0);
+    let moved = request(&(format!("{ufrag}:newer\0"), password.clone()), &[NOMINATE]);
+    assert_eq!(world.deliver(2, &moved), 0);
+    let provider = rtc_crypto::default_provider().unwrap();
+    let nominate = RawAttribute { typ: ATTR_USE_CANDIDATE, length: 0, value: vec![] };
+    let setters: [Box<dyn Setter + '_>; 6] = [
+        Box::new(TransactionId::new()),
+        Box::new(BINDING_REQUEST),
+        Box::new(TextAttribute::new(ATTR_USERNAME, format!("{ufrag}:newer"))),
+        Box::new(nominate),
+        Box::new(MessageIntegrity::new_short_term_integrity_with_provider(password, provider.crypto())),
+        Box::new(FINGERPRINT),
+    ];
+    let mut message = Message::new();
+    message.build(&setters).unwrap();
+    assert_eq!(world.deliver(2, &message.raw), 1);
+    assert_eq!(world.sent_to(), Some(2));
+}
+
+#[test]
+fn who_is_not_heard_for_half_a_minute_is_sent_nothing_until_heard_again() {
+    let mut world = World::new();
+    world.deliver(1, &world.check(&[NOMINATE]));
+    for _ in 0..29 {
+        world.pass(Duration::from_secs(1));
+        assert_eq!(world.sent_to(), Some(1));
+    }
+    world.pass(Duration::from_secs(2));
+    assert_eq!(world.sent_to(), None);
+    world.deliver(1, &world.check(&[]));
+    assert_eq!(world.sent_to(), Some(1));
+}
+
+#[test]
+fn a_flood_of_forged_checks_costs_little_and_keeps_nobody_out_who_is_in() {
+    let mut world = World::new();
+    world.deliver(1, &world.check(&[NOMINATE]));
+    let forged = request(&(world.local.0.clone(), "another password of 24".into()), &[NOMINATE]);
+    for round in 0..100 {
+        for count in 0..200 {
+            let port = 1000 + (round * 200 + count) % 30_000;
+            assert_eq!(world.deliver(port, &forged), 0);
+        }
+        world.pass(Duration::from_millis(10));
+    }
+    assert_eq!(world.deliver(1, &world.check(&[])), 1, "known addresses have a share of their own");
+    assert_eq!((world.leg().addresses.len(), world.hub.by_address.len()), (1, 1));
+    world.pass(Duration::from_secs(1));
+    assert_eq!(world.deliver(2, &world.check(&[NOMINATE])), 1);
+    assert_eq!(world.sent_to(), Some(2), "and after it a new address is taken");
+}
