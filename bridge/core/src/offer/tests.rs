@@ -246,4 +246,22 @@ proptest::proptest! {
             }
         }
     }
+
+    /// Lines in any order, twice or not at all, and bytes that are no lines.
+    #[test]
+    fn shuffled_offers_and_fragments_are_read_without_a_panic(picks in proptest::collection::vec((0usize..5, 0usize..220), 0..120), tail in ".{0,80}") {
+        let offers = [CHROMIUM_WHIP, CHROMIUM_WHEP, AIORTC_WHIP, FFMPEG_WHIP, SMALL];
+        let line = |(whole, at): &(usize, usize)| offers[*whole].lines().nth(*at).unwrap_or_default().to_owned();
+        let shuffled = format!("v=0\r\n{}\r\n{tail}", picks.iter().map(line).collect::<Vec<_>>().join("\r\n"));
+        for role in [Role::Publisher, Role::Subscriber] {
+            if let Ok(mut offer) = screen(&shuffled, role) {
+                offer.settle_video(&h264()).ok();
+                proptest::prop_assert!(offer.sections.len() <= MAX_SECTIONS);
+                proptest::prop_assert!(reply(&offer, true).len() < 64 * 1024);
+            }
+        }
+        let _ = fragment(&shuffled);
+        let _ = fragment(&tail);
+        let _ = screen(&tail, Role::Publisher);
+    }
 }
