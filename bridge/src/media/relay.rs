@@ -71,6 +71,7 @@ fn forward(
     let sealed = end + keys.send.tag_length();
     let (ids, cipher, memory) = (&to.ids, &keys.send, &mut to.memory[slot as usize]);
     let (transport_id, transport) = (to.transport_id, to.downlink.number());
+    let mut is_numbered = is_numbered_here;
     out.write(path, sealed, |space| {
         if is_numbered_here {
             space.get_mut(..header.length)?.copy_from_slice(packet.get(..header.length)?);
@@ -80,7 +81,7 @@ fn forward(
         } else {
             space.get_mut(..end)?.copy_from_slice(packet.get(..end)?);
             rewritten.remap(space, ids);
-            rewritten.set_number(space, transport_id, transport);
+            is_numbered = rewritten.set_number(space, transport_id, transport).is_some();
         }
         rewritten.write(space);
         cipher.seal(space, body, end, ssrc, index)?;
@@ -89,7 +90,8 @@ fn forward(
         }
         Some(())
     })?;
-    if transport_id != 0 {
+    // A number that is not on the wire would look lost.
+    if is_numbered {
         to.downlink.sent(sealed, now);
     }
     to.tally.sent(slot, sealed);

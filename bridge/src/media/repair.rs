@@ -66,6 +66,7 @@ pub(super) fn resend(to: &mut Leg, slot: Slot, number: u16, now: Instant, out: &
     let sequence = own_index as u16;
     let (transport_id, transport) = (to.transport_id, to.downlink.number());
     let length = end + NUMBER + keys.send.tag_length();
+    let mut is_numbered = false;
     out.write(path, length, |space| {
         let body = header.length + NUMBER;
         space.get_mut(..header.length)?.copy_from_slice(plain.get(..header.length)?);
@@ -73,10 +74,12 @@ pub(super) fn resend(to: &mut Leg, slot: Slot, number: u16, now: Instant, out: &
         space.get_mut(body..end + NUMBER)?.copy_from_slice(plain.get(header.length..end)?);
         let repair = Header { payload_type, sequence, ssrc, ..header };
         repair.write(space);
-        repair.set_number(space, transport_id, transport);
+        is_numbered = repair.set_number(space, transport_id, transport).is_some();
         keys.send.seal(space, header.length, end + NUMBER, ssrc, own_index).map(drop)
     })?;
-    to.downlink.sent(length, now);
+    if is_numbered {
+        to.downlink.sent(length, now);
+    }
     to.tally.sent(Slot::Repair, length);
     Some(())
 }
