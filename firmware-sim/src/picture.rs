@@ -74,3 +74,32 @@ impl Encoder {
         Ok(self.inner.encode_at(&source, Timestamp::from_millis(at_ms))?.to_vec())
     }
 }
+
+/// Least rate at which a picture is still one.
+const LEAST_BPS: u32 = 60_000;
+
+/// The rate to encode at instead of `current`, if the difference is worth a key frame: what the network takes less a tenth for headers
+/// and sound, and never more than `most`.
+#[must_use]
+pub fn next_rate(current: u32, most: u32, limit_bps: u32) -> Option<u32> {
+    let target = (limit_bps - limit_bps / 10).min(most).max(LEAST_BPS.min(most));
+    let is_worth_it = target < current - current / 10 || target > current + current / 5 || target == most;
+    (target != current && is_worth_it).then_some(target)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_rate_follows_the_network_in_steps_and_returns_to_the_configured_one() {
+        assert_eq!(next_rate(600_000, 600_000, u32::MAX), None);
+        assert_eq!(next_rate(600_000, 600_000, 650_000), None, "near enough");
+        assert_eq!(next_rate(600_000, 600_000, 300_000), Some(270_000));
+        assert_eq!(next_rate(270_000, 600_000, 320_000), None);
+        assert_eq!(next_rate(270_000, 600_000, 400_000), Some(360_000));
+        assert_eq!(next_rate(550_000, 600_000, u32::MAX), Some(600_000));
+        assert_eq!(next_rate(100_000, 600_000, 0), Some(LEAST_BPS));
+        assert_eq!(next_rate(50_000, 50_000, 10), None, "configured below the least");
+    }
+}

@@ -60,6 +60,32 @@ fn the_mark_is_read_after_h264_at_the_usual_rate_while_the_head_turns() {
 }
 
 #[test]
+fn a_lower_rate_gives_a_smaller_stream_of_pictures_that_are_still_read() {
+    let rate = |bitrate_bps: u32| {
+        let (mut classroom, mut picture, mut bytes, mut read) = (Classroom::new(640, 360), Vec::new(), 0, 0);
+        let mut encoder = Encoder::new(EncoderConfig { width: 640, height: 360, fps: 15, bitrate_bps }).unwrap();
+        let mut decoder = openh264::decoder::Decoder::new().unwrap();
+        for frame in 0..150 {
+            let scene = scene(frame, (frame as f32 * 2.0).min(160.0));
+            classroom.draw(&scene, &mut picture);
+            let unit = encoder.encode(&picture, frame == 0).unwrap();
+            bytes += unit.len();
+            if unit.is_empty() {
+                continue;
+            }
+            let decoded = decoder.decode(&unit).unwrap().expect("one picture in, one out");
+            let stride = openh264::formats::YUVSource::strides(&decoded).0;
+            let luma = openh264::formats::YUVSource::y(&decoded);
+            read += usize::from(Mark::read(luma, stride, 360) == Some(expected(&scene)));
+        }
+        (bytes * 8 * 15 / 150, read)
+    };
+    let ((full, full_read), (low, low_read)) = (rate(600_000), rate(150_000));
+    assert!(low * 2 < full, "{low} and {full} bit/s");
+    assert!(full_read == 150 && low_read > 30, "{full_read} and {low_read} of 150");
+}
+
+#[test]
 fn the_view_turns_with_the_head_and_the_board_changes_with_the_clock() {
     let mut classroom = Classroom::new(640, 360);
     let mut draw = |scene: &Scene| {

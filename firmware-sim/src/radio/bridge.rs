@@ -31,7 +31,7 @@ use webrtc::peer_connection::{
 };
 
 use super::grants::Grants;
-use super::peer::{KeyRequests, local_addresses, opus_codec, stream, track, video_codec};
+use super::peer::{CameraRequests, local_addresses, opus_codec, stream, track, video_codec};
 use super::rtp::{AUDIO_HZ, Closed, RtpStream, VIDEO_HZ};
 use super::{Heard, Parts, Standing, Wires, media, whip};
 use crate::robot::Chance;
@@ -255,7 +255,7 @@ async fn connect(parts: &Arc<Parts>, client: &reqwest::Client, grant: &GrantMess
     let mut engine = MediaEngine::default();
     engine.register_codec(audio_codec.clone(), RtpCodecKind::Audio)?;
     engine.register_codec(video_codec.clone(), RtpCodecKind::Video)?;
-    let registry = Registry::new().with(Slot::from(14_000), KeyRequests::default());
+    let registry = Registry::new().with(Slot::from(14_000), CameraRequests::default());
     let registry = register_default_interceptors(registry, &mut engine)?;
     let settings = SettingEngineBuilder::new()
         .with_ice_timeouts(Some(SILENT_FOR), Some(Duration::from_secs(10)), Some(Duration::from_secs(1)))
@@ -335,7 +335,7 @@ impl Connection {
         let (Some((video_stream, audio_stream)), born) = (streams.take(), *born) else { return };
         let over = CancellationToken::new();
         let _guard = over.clone().drop_guard();
-        let key = Arc::new(Notify::new());
+        let wishes = Arc::new(media::Wishes::default());
         let spawn = |task: std::pin::Pin<Box<dyn Future<Output = Result<(), Closed>> + Send>>| {
             let over = over.clone();
             wires.tracker.spawn(async move {
@@ -346,9 +346,9 @@ impl Connection {
                 }
             });
         };
-        spawn(Box::pin(media::camera(Arc::clone(parts), video_stream, Arc::clone(&key), born)));
+        spawn(Box::pin(media::camera(Arc::clone(parts), video_stream, Arc::clone(&wishes), born)));
         spawn(Box::pin(media::microphone(Arc::clone(parts), audio_stream, born)));
-        spawn(Box::pin(media::key_requests(Arc::clone(parts), Arc::clone(video), key)));
+        spawn(Box::pin(media::requests(Arc::clone(parts), Arc::clone(video), wishes)));
         // What was to be said on an earlier connection is old.
         while control.try_recv().is_ok() {}
         let mut open = false;

@@ -2,7 +2,7 @@
 
 use std::net::{Ipv4Addr, UdpSocket};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use anyhow::Context;
@@ -20,11 +20,13 @@ use super::{Heard, Outlook, Parts};
 use crate::classroom::{Classroom, Scene};
 use crate::clip::{AudioClip, VideoClip};
 use crate::config::{Config, Source, VideoCodec};
-use crate::picture::{Encoder, EncoderConfig};
+use crate::picture::{Encoder, EncoderConfig, next_rate};
 use crate::sound::{self, FRAME, Hearing, Speaker};
 
 /// However often key frames are asked for, this is the least time between two.
 const KEY_FRAME_EVERY: Duration = Duration::from_millis(500);
+/// A change of rate makes a new encoder and a key frame, so it comes at most this often.
+const RATE_CHANGE_EVERY: Duration = Duration::from_secs(1);
 /// Without a packet for this long, the pupil is silent.
 const SILENT_AFTER: Duration = Duration::from_millis(700);
 /// The largest datagram taken from a local encoder.
@@ -89,8 +91,21 @@ async fn until(outlook: &mut watch::Receiver<Outlook>, wanted: fn(&Outlook) -> b
     outlook.wait_for(wanted).await.map(drop).map_err(|_| Closed)
 }
 
+/// What the bridge wants of the camera of one connection.
+pub(super) struct Wishes {
+    key: Notify,
+    /// What the picture may take.
+    limit_bps: AtomicU32,
+}
+
+impl Default for Wishes {
+    fn default() -> Self {
+        Self { key: Notify::new(), limit_bps: AtomicU32::new(u32::MAX) }
+    }
+}
+
 /// The camera: sends pictures while the body wants it on.
-pub(super) async fn camera(parts: Arc<Parts>, mut stream: RtpStream, key: Arc<Notify>, born: Instant) -> Result<(), Closed> {
+pub(super) async fn camera(parts: Arc<Parts>, mut stream: RtpStream, wishes: Arc<Wishes>, born: Instant) -> Result<(), Closed> {
     let mut outlook = parts.outlook.clone();
     let mut eye = match parts.sources.video.clone() {
         VideoSource::Rtp(socket, _) => {
@@ -109,9 +124,10 @@ pub(super) async fn camera(parts: Arc<Parts>, mut stream: RtpStream, key: Arc<No
         while outlook.borrow().wants.camera {
             tokio::select! {
                 () = tokio::time::sleep_until(next) => {}
-                () = key.notified() => { wanted = true; continue; }
+                () = wishes.key.notified() => { wanted = true; continue; }
             }
             let now = Instant::now();
+            wanted |= eye.follow(&parts, wishes.limit_bps.load(Ordering::Relaxed), now);
             let stands_alone = wanted && (key_at.is_none_or(|at| now.duration_since(at) >= KEY_FRAME_EVERY));
             if stands_alone {
                 wanted = false;
@@ -140,6 +156,8 @@ enum Eye {
 struct Drawing {
     classroom: Classroom,
     encoder: Encoder,
+    config: EncoderConfig,
+    changed_at: Option<Instant>,
     picture: Vec<u8>,
     frame: u32,
 }
@@ -148,16 +166,42 @@ impl Eye {
     fn drawn(parts: &Parts) -> Self {
         let video = &parts.config.video;
         let (width, height) = (video.width as usize, video.height as usize);
-        match Encoder::new(EncoderConfig { width, height, fps: video.fps, bitrate_bps: video.bitrate_bps }) {
+        let config = EncoderConfig { width, height, fps: video.fps, bitrate_bps: video.bitrate_bps };
+        match Encoder::new(config) {
             Ok(encoder) => Self::Drawn(Box::new(Drawing {
                 classroom: Classroom::new(width, height),
                 encoder,
+                config,
+                changed_at: None,
                 picture: Vec::new(),
                 frame: 0,
             })),
             Err(error) => {
                 tracing::error!(robot.id = %parts.config.robot_id, %error, "the camera stays off");
                 Self::Shut
+            }
+        }
+    }
+
+    /// Encodes at what the network takes. Returns whether the next picture has to stand alone for it. A clip is as it is.
+    fn follow(&mut self, parts: &Parts, limit_bps: u32, now: Instant) -> bool {
+        let Self::Drawn(drawing) = self else { return false };
+        if drawing.changed_at.is_some_and(|at| now.duration_since(at) < RATE_CHANGE_EVERY) {
+            return false;
+        }
+        let Some(bitrate_bps) = next_rate(drawing.config.bitrate_bps, parts.config.video.bitrate_bps, limit_bps) else {
+            return false;
+        };
+        let config = EncoderConfig { bitrate_bps, ..drawing.config };
+        match Encoder::new(config) {
+            Ok(encoder) => {
+                tracing::info!(robot.id = %parts.config.robot_id, bitrate_bps, "the picture follows the network");
+                (drawing.encoder, drawing.config, drawing.changed_at) = (encoder, config, Some(now));
+                true
+            }
+            Err(error) => {
+                tracing::warn!(robot.id = %parts.config.robot_id, %error, "the picture keeps its rate");
+                false
             }
         }
     }
@@ -290,14 +334,16 @@ async fn relay(
     }
 }
 
-/// Turns the bridge's requests for a key frame into a note for the camera.
-pub(super) async fn key_requests(parts: Arc<Parts>, track: Arc<TrackLocalStaticRTP>, key: Arc<Notify>) -> Result<(), Closed> {
+/// Turns the bridge's requests for a key frame, and its limits, into notes for the camera.
+pub(super) async fn requests(parts: Arc<Parts>, track: Arc<TrackLocalStaticRTP>, wishes: Arc<Wishes>) -> Result<(), Closed> {
     while let Some(event) = track.poll().await {
-        if let TrackLocalEvent::OnRtcpPacket(packets) = event
-            && packets.iter().any(|packet| super::peer::is_key_request(packet.as_ref()))
-        {
+        let TrackLocalEvent::OnRtcpPacket(packets) = event else { continue };
+        if let Some(limit) = packets.iter().filter_map(|packet| super::peer::limit(packet.as_ref())).next_back() {
+            wishes.limit_bps.store(limit, Ordering::Relaxed);
+        }
+        if packets.iter().any(|packet| super::peer::is_key_request(packet.as_ref())) {
             parts.counters.key_requests.fetch_add(1, Ordering::Relaxed);
-            key.notify_one();
+            wishes.key.notify_one();
         }
     }
     Ok(())

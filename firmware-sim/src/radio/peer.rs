@@ -1,4 +1,5 @@
-//! What the connection to the bridge is made of: codecs, tracks, addresses, and the way key frame requests take to the camera.
+//! What the connection to the bridge is made of: codecs, tracks, addresses, and the way requests for key frames and limits take to
+//! the camera.
 
 use std::collections::VecDeque;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -11,6 +12,7 @@ use rtc::media_stream::MediaStreamTrack;
 use rtc::peer_connection::configuration::media_engine::{MIME_TYPE_H264, MIME_TYPE_OPUS, MIME_TYPE_VP8};
 use rtc::rtcp::payload_feedbacks::full_intra_request::FullIntraRequest;
 use rtc::rtcp::payload_feedbacks::picture_loss_indication::PictureLossIndication;
+use rtc::rtcp::payload_feedbacks::receiver_estimated_maximum_bitrate::ReceiverEstimatedMaximumBitrate;
 use rtc::rtp_transceiver::rtp_sender::{
     RTCPFeedback, RTCRtpCodec, RTCRtpCodecParameters, RTCRtpCodingParameters, RTCRtpEncodingParameters, RtpCodecKind,
 };
@@ -69,9 +71,12 @@ pub(super) fn stream(
     Ok(RtpStream::new(Arc::clone(track), ssrc, codec.payload_type, clock_hz, codec.rtp_codec.payloader()?))
 }
 
+fn feedback(typ: &str, parameter: &str) -> RTCPFeedback {
+    RTCPFeedback { typ: typ.to_owned(), parameter: parameter.to_owned() }
+}
+
 /// The one way of compressing pictures that is offered.
 pub(super) fn video_codec(codec: VideoCodec) -> RTCRtpCodecParameters {
-    let feedback = |typ: &str, parameter: &str| RTCPFeedback { typ: typ.to_owned(), parameter: parameter.to_owned() };
     let (mime_type, fmtp, payload_type) = match codec {
         VideoCodec::H264 => (MIME_TYPE_H264, "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f", 102),
         VideoCodec::Vp8 => (MIME_TYPE_VP8, "", 96),
@@ -82,7 +87,12 @@ pub(super) fn video_codec(codec: VideoCodec) -> RTCRtpCodecParameters {
             clock_rate: VIDEO_HZ,
             channels: 0,
             sdp_fmtp_line: fmtp.to_owned(),
-            rtcp_feedback: vec![feedback("ccm", "fir"), feedback("nack", ""), feedback("nack", "pli")],
+            rtcp_feedback: vec![
+                feedback("ccm", "fir"),
+                feedback("nack", ""),
+                feedback("nack", "pli"),
+                feedback("goog-remb", ""),
+            ],
         },
         payload_type,
     }
@@ -96,7 +106,7 @@ pub(super) fn opus_codec() -> RTCRtpCodecParameters {
             clock_rate: AUDIO_HZ,
             channels: 2,
             sdp_fmtp_line: "minptime=10;useinbandfec=1".to_owned(),
-            rtcp_feedback: vec![],
+            rtcp_feedback: vec![feedback("nack", "")],
         },
         payload_type: 111,
     }
@@ -108,14 +118,21 @@ pub(super) fn is_key_request(packet: &dyn rtc::rtcp::Packet) -> bool {
     packet.is::<PictureLossIndication>() || packet.is::<FullIntraRequest>()
 }
 
-/// Lets requests for a key frame through to the camera; the library keeps all other feedback to itself.
+/// What the picture may take in bits per second, if this RTCP packet says so (draft-alvestrand-rmcat-remb-03).
+pub(super) fn limit(packet: &dyn rtc::rtcp::Packet) -> Option<u32> {
+    let limit = packet.as_any().downcast_ref::<ReceiverEstimatedMaximumBitrate>()?.bitrate;
+    // The conversion saturates; what is no number becomes 0, and the encoder has a least rate.
+    Some(limit as u32)
+}
+
+/// Lets requests for a key frame and limits through to the camera; the library keeps all other feedback to itself.
 #[derive(Default)]
-pub(super) struct KeyRequests {
+pub(super) struct CameraRequests {
     inward: VecDeque<TaggedPacket>,
     outward: VecDeque<TaggedPacket>,
 }
 
-impl rtc::sansio::Protocol<TaggedPacket, TaggedPacket, ()> for KeyRequests {
+impl rtc::sansio::Protocol<TaggedPacket, TaggedPacket, ()> for CameraRequests {
     type Rout = TaggedPacket;
     type Wout = TaggedPacket;
     type Eout = ();
@@ -124,7 +141,7 @@ impl rtc::sansio::Protocol<TaggedPacket, TaggedPacket, ()> for KeyRequests {
 
     fn handle_read(&mut self, mut message: TaggedPacket) -> Result<(), Self::Error> {
         if let Packet::Rtcp(packets) = &message.message.packet
-            && packets.iter().any(|packet| is_key_request(packet.as_ref()))
+            && packets.iter().any(|packet| is_key_request(packet.as_ref()) || limit(packet.as_ref()).is_some())
         {
             message.message.add(Attribute::DeliverToApplication);
         }
@@ -146,7 +163,7 @@ impl rtc::sansio::Protocol<TaggedPacket, TaggedPacket, ()> for KeyRequests {
     }
 }
 
-impl Interceptor for KeyRequests {
+impl Interceptor for CameraRequests {
     fn bind_local_stream(&mut self, _: &StreamInfo) {}
     fn unbind_local_stream(&mut self, _: &StreamInfo) {}
     fn bind_remote_stream(&mut self, _: &StreamInfo) {}
