@@ -4,7 +4,8 @@
 //! tablet's feedback tells which came and when. The estimate is that of draft-ietf-rmcat-gcc-02, as `rtc-interceptor` computes it: the
 //! lower of a delay-based and a loss-based rate. The robot's own encoder also estimates its uplink, from the bridge's feedback, and is
 //! best left alone; so it hears of the downlink (REMB) only while that is the narrower one, and once it is not any more.
-//! Nothing here is believed beyond the packets that were really sent.
+//! Nothing here is believed beyond the packets that were really sent, and without feedback nothing is said. Above [`MOST`] nothing is
+//! estimated: no limit is known there.
 
 use std::time::{Duration, Instant};
 
@@ -34,7 +35,8 @@ const FAREWELLS: u8 = 3;
 #[derive(Clone, Copy, Debug)]
 struct Sent {
     number: u64,
-    at: Instant,
+    /// Since the first packet.
+    at_us: u64,
     size: u16,
     told: bool,
 }
@@ -42,8 +44,12 @@ struct Sent {
 /// See the module.
 pub(super) struct Downlink {
     next: u64,
+    /// Only numbers are given: nobody asks how the leg fares.
+    only_counts: bool,
+    began: Option<Instant>,
     history: Vec<Option<Sent>>,
     estimate: Gcc,
+    is_fed: bool,
     /// Bits sent in the second that passes, and in the one before.
     bits: [u64; 2],
     second: Option<Instant>,
@@ -56,14 +62,22 @@ impl Downlink {
     pub(super) fn new() -> Self {
         Self {
             next: 1,
+            only_counts: false,
+            began: None,
             history: Vec::new(),
             estimate: Gcc::new(FIRST, LEAST, MOST),
+            is_fed: false,
             bits: [0; 2],
             second: None,
             is_narrow: false,
             farewells: 0,
             told: None,
         }
+    }
+
+    /// For a leg whose network is not estimated.
+    pub(super) fn only_counting() -> Self {
+        Self { only_counts: true, ..Self::new() }
     }
 
     /// The number the next packet carries.
@@ -73,12 +87,17 @@ impl Downlink {
 
     /// Notes that it was sent.
     pub(super) fn sent(&mut self, size: usize, now: Instant) {
+        let number = self.next;
+        self.next += 1;
+        if self.only_counts {
+            return;
+        }
         if self.history.is_empty() {
             self.history = vec![None; HISTORY];
         }
-        let sent = Sent { number: self.next, at: now, size: u16::try_from(size).unwrap_or(u16::MAX), told: false };
-        self.history[place(self.next)] = Some(sent);
-        self.next += 1;
+        let since = now.saturating_duration_since(*self.began.get_or_insert(now));
+        let at_us = u64::try_from(since.as_micros()).unwrap_or(u64::MAX);
+        self.history[place(number)] = Some(Sent { number, at_us, size: u16::try_from(size).unwrap_or(u16::MAX), told: false });
         let began = *self.second.get_or_insert(now);
         let passed = now.saturating_duration_since(began);
         if passed >= Duration::from_secs(1) {
@@ -90,6 +109,7 @@ impl Downlink {
 
     /// Takes what the tablet tells. Of each packet only the first word counts.
     pub(super) fn acknowledged(&mut self, fates: &[Fate], now: Instant) {
+        let Some(origin) = self.began else { return };
         let mut reports = Vec::with_capacity(fates.len().min(HISTORY));
         for fate in fates {
             #[expect(clippy::cast_possible_wrap, reason = "the signed distance of two numbers")]
@@ -107,11 +127,12 @@ impl Downlink {
                 twcc_sequence_number: fate.number,
                 size: usize::from(sent.size),
                 arrived: fate.arrived,
-                departure: sent.at,
+                departure: origin + Duration::from_micros(sent.at_us),
                 arrival: fate.at,
                 ecn: Default::default(),
             });
         }
+        self.is_fed |= !reports.is_empty();
         self.estimate.on_reports(now, &reports);
     }
 
@@ -120,9 +141,11 @@ impl Downlink {
         let target = self.estimate.target_bitrate();
         #[expect(clippy::cast_precision_loss, reason = "an estimate")]
         let sent = self.bits[0].max(self.bits[1]) as f64;
-        if !self.is_narrow && target < sent * NARROW_BELOW {
+        // The estimate stays a little below its bound when that is what holds it.
+        let is_unbounded = target > MOST * 0.9;
+        if !self.is_narrow && self.is_fed && target < sent * NARROW_BELOW && !is_unbounded {
             self.is_narrow = true;
-        } else if self.is_narrow && target > sent * WIDE_ABOVE {
+        } else if self.is_narrow && (target > sent * WIDE_ABOVE || is_unbounded) {
             self.is_narrow = false;
             self.farewells = FAREWELLS;
         }
@@ -226,8 +249,10 @@ mod tests {
         for _ in 0..100 {
             downlink.acknowledged(&lies, now);
         }
-        downlink.sent(1000, now);
-        assert_eq!(downlink.limit(now), None);
-        assert_eq!(downlink.number(), 2);
+        for step in 0..2000_u64 {
+            downlink.sent(1200, now + Duration::from_millis(step));
+        }
+        assert_eq!(downlink.limit(now + Duration::from_secs(2)), None, "10 Mbit/s, and nobody said how they fare");
+        assert_eq!(downlink.number(), 2001);
     }
 }

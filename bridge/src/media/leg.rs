@@ -113,7 +113,7 @@ impl Leg {
             incoming: incoming(&offer, talk),
             outgoing: ssrcs.map(Outgoing::new),
             memory: [None, None, None],
-            downlink: Downlink::new(),
+            downlink: if party == Party::Subscriber { Downlink::new() } else { Downlink::only_counting() },
             send_types: [None; SLOTS],
             ids: IdMap::default(),
             transport_id: id_of(Extension::TransportSequence),

@@ -28,8 +28,8 @@ pub(super) struct Size {
     pub(super) packets: usize,
 }
 
-/// A picture of 2 Mbit/s for a second, or 512 packets.
-pub(super) const PICTURE: Size = Size { bytes: 256 * 1024, packets: 512 };
+/// A picture of 2 Mbit/s for nine tenths of a second, or 512 packets.
+pub(super) const PICTURE: Size = Size { bytes: 224 * 1024, packets: 512 };
 
 /// Sound of 64 packets, 1.3 s.
 pub(super) const SOUND: Size = Size { bytes: 16 * 1024, packets: 64 };
@@ -39,7 +39,7 @@ struct Entry {
     index: u64,
     /// Place in all bytes ever written.
     at: u64,
-    length: usize,
+    length: u16,
     times: u8,
     resent_at: Option<Instant>,
 }
@@ -63,6 +63,7 @@ impl Memory {
     pub(super) fn push(&mut self, index: u64, sealed: &[u8]) {
         self.allowance = (self.allowance + sealed.len() / SHARE).min(MAX_ALLOWANCE);
         let room = self.size.bytes;
+        let Ok(length) = u16::try_from(sealed.len()) else { return };
         if sealed.len() > room / 4 {
             return;
         }
@@ -76,7 +77,7 @@ impl Memory {
             start = 0;
         }
         self.bytes[start..start + sealed.len()].copy_from_slice(sealed);
-        let entry = Entry { index, at: self.written, length: sealed.len(), times: 0, resent_at: None };
+        let entry = Entry { index, at: self.written, length, times: 0, resent_at: None };
         self.entries[place(index, self.size.packets)] = Some(entry);
         self.written += sealed.len() as u64;
     }
@@ -87,14 +88,15 @@ impl Memory {
         #[expect(clippy::cast_possible_truncation, reason = "the sequence number is the index's low half")]
         let is_it = entry.index as u16 == sequence && self.written <= entry.at + self.size.bytes as u64;
         let too_soon = entry.resent_at.is_some_and(|at| now.saturating_duration_since(at) < gap);
-        if !is_it || too_soon || entry.times >= MAX_TIMES || self.allowance < entry.length {
+        let length = usize::from(entry.length);
+        if !is_it || too_soon || entry.times >= MAX_TIMES || self.allowance < length {
             return None;
         }
-        self.allowance -= entry.length;
+        self.allowance -= length;
         entry.times += 1;
         entry.resent_at = Some(now);
         let start = place(entry.at, self.size.bytes);
-        Some((entry.index, self.bytes.get(start..start + entry.length)?))
+        Some((entry.index, self.bytes.get(start..start + length)?))
     }
 }
 

@@ -78,7 +78,7 @@ fn a_nack_is_read_and_not_passed_on() {
 #[test]
 fn a_nack_that_asks_for_everything_is_heard_in_part() {
     let mut packet = vec![0x81CD_0102, 0x12, 0xA1];
-    packet.extend((0..256).map(|block: u32| block * 17 << 16 | 0xFFFF));
+    packet.extend((0..256).map(|block: u32| (block * 17) << 16 | 0xFFFF));
     assert_eq!(check(&packet, &[]).wanted.len(), MAX_WANTED);
 }
 
