@@ -140,7 +140,7 @@ async fn lesson(conditions: Conditions, robot_rtx: bool, pupil_rtx: bool, seed: 
     sending.send(&mut robot, OPUS, 1999, b"first");
     world.until(&mut [&mut robot, &mut pupil], |_, peers| peers[1].packets.len() == 2);
     networks.iter().for_each(|network| network.set(conditions));
-    let before = networks[1].from_bridge();
+    let before = networks[1].taken_from_bridge();
 
     let start = now();
     let (mut picture, mut sound) = (0, 0);
@@ -189,7 +189,7 @@ async fn lesson(conditions: Conditions, robot_rtx: bool, pupil_rtx: bool, seed: 
     assert!(sending.asked.values().all(|times| *times <= 10), "the robot is asked ten times at most");
     // Everything once, and repairs of what was lost: a tenth, with those lost again a little more.
     let forwarded = u64::try_from(sending.sent.len()).unwrap();
-    let sent = networks[1].from_bridge() - before;
+    let sent = networks[1].taken_from_bridge() - before;
     assert!(sent < forwarded * 3 / 2 + 200, "{sent} datagrams for {forwarded} packets");
 }
 

@@ -52,7 +52,7 @@ impl Network {
         *self.conditions.lock().unwrap() = conditions;
     }
 
-    pub fn from_bridge(&self) -> u64 {
+    pub fn taken_from_bridge(&self) -> u64 {
         self.from_bridge.load(Ordering::Relaxed)
     }
 }
@@ -66,12 +66,15 @@ impl Drop for Network {
     }
 }
 
+/// When it arrives, its place among others, whether it goes to the bridge, and what it is.
+type UnderWay = (Instant, u64, bool, Vec<u8>);
+
 type Shared = (Arc<Mutex<Conditions>>, Arc<AtomicBool>, Arc<AtomicU64>);
 
 fn carry(sockets: &[UdpSocket; 2], bridge: SocketAddr, seed: u64, (conditions, stop, from_bridge): Shared) {
     let mut chance = Chance(seed | 1);
     let mut peer = None;
-    let mut under_way: BinaryHeap<Reverse<(Instant, u64, bool, Vec<u8>)>> = BinaryHeap::new();
+    let mut under_way: BinaryHeap<Reverse<UnderWay>> = BinaryHeap::new();
     let mut count = 0;
     let mut buffer = [0; 2048];
     while !stop.load(Ordering::Relaxed) {
