@@ -11,6 +11,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bridge_core::backlog::{Backlog, MOST_EVENTS};
 use bridge_core::outbox::{Acked, Outcome, Queue};
 use bridge_core::session::Checkpoint;
 use chrono::{DateTime, SecondsFormat, Utc};
@@ -32,8 +33,9 @@ use uuid::Uuid;
 
 /// Work that may wait to be written; what comes after it waits with the driver ([`bridge_core::backlog`]).
 pub const WORK_QUEUE: usize = 1024;
-/// Work committed at once.
-const BATCH: usize = 256;
+/// Work committed at once; of what waited together only the latest word on each interval is written, so that an outbox that was held up
+/// catches up in one short write. No more than a [`Backlog`] holds.
+const BATCH: usize = MOST_EVENTS;
 /// How often the file is measured, and a failed write tried again.
 const MEASURE_EVERY: Duration = Duration::from_secs(1);
 /// After the first connection, how long to listen for the server's last acknowledgement before the first message is sent: it tells
@@ -178,7 +180,9 @@ impl Outbox {
                     if count == 0 {
                         break;
                     }
-                    self.unsaved.append(&mut batch);
+                    let mut waited = Backlog::default();
+                    batch.drain(..).for_each(|work| waited.keep(work));
+                    self.unsaved.extend(std::iter::from_fn(|| waited.take_next()));
                     self.save().await;
                 }
                 Some(published) = self.publishing.next() => self.published(published),

@@ -3,7 +3,7 @@
 //! Facts are absolute: of each interval only the latest word is kept, of each session the latest checkpoint, and its end. So what waits
 //! here grows with intervals and not with time. Beyond [`MOST_FACTS`] nothing is begun any more: words on new intervals and sessions
 //! are dropped and counted, words on those that are known still replace the earlier ones. Beyond [`MOST_EVENTS`] the oldest event goes.
-//! It lives as long as its process.
+//! What has waited longest leaves first: an outbox that is slower than what comes starves no session. It lives as long as its process.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -29,6 +29,8 @@ pub enum Work {
 #[derive(Clone, Debug, Default)]
 pub struct Backlog {
     sessions: BTreeMap<SessionId, Waiting>,
+    /// Those sessions, by when their first word began to wait.
+    order: VecDeque<SessionId>,
     events: VecDeque<EventMessage>,
     facts: usize,
     dropped: u64,
@@ -80,7 +82,11 @@ impl Backlog {
             self.dropped += record.facts.len().max(1) as u64;
             return;
         }
-        let waiting = self.sessions.entry(record.session).or_default();
+        let order = &mut self.order;
+        let waiting = self.sessions.entry(record.session).or_insert_with(|| {
+            order.push_back(record.session);
+            Waiting::default()
+        });
         waiting.checkpoint = record.checkpoint;
         for fact in record.facts {
             match fact {
@@ -99,9 +105,11 @@ impl Backlog {
         }
     }
 
-    /// Takes what has waited: the oldest session first, whole; events last, for facts count.
+    /// Takes what has waited: the session that has waited longest first, whole; events last, for facts count.
     pub fn take_next(&mut self) -> Option<Work> {
-        let Some((session, waiting)) = self.sessions.pop_first() else { return self.events.pop_front().map(Work::Report) };
+        let Some((session, waiting)) = self.order.pop_front().and_then(|session| self.sessions.remove_entry(&session)) else {
+            return self.events.pop_front().map(Work::Report);
+        };
         let facts: Vec<_> = waiting.intervals.into_values().chain(waiting.ended).collect();
         self.facts -= facts.len();
         Some(Work::Record(Record { session, facts, checkpoint: waiting.checkpoint }))
