@@ -203,7 +203,7 @@ pub async fn counts(state: &AppState, caller: &Caller, now: DateTime<Utc>) -> Re
     let groups = state.store.robot_groups(caller.staff_id(), now - usage::SILENT_AFTER, low).await?;
     let mut counts = BTreeMap::new();
     for group in groups {
-        let said = lessons::said(&group.status, group.was_seen, group.body_state.as_deref());
+        let said = lessons::said(group.status, group.was_seen, group.body_state);
         let facts = RobotFacts {
             status: said.0,
             body: said.1,

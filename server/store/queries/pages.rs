@@ -27,44 +27,14 @@ fn padded(ids: &[Uuid]) -> [Uuid; PAGE] {
 #[async_trait]
 impl Pages for Engine {
     async fn robots_page(&self, page: &RobotsPage<'_>) -> Result<Vec<RobotRow>, StoreError> {
-        let pattern = pattern(page.search);
-        Ok(sqlx::query_as!(
-            RobotRow,
-            r#"SELECT r.robot_id AS "robot_id!: Uuid", r.organisation_id AS "organisation_id!: Uuid",
-                      o.name AS "organisation_name!", r.name AS "name!", r.room_id AS "room_id?: Uuid", m.name AS "room_name?",
-                      r.carried_by AS "carried_by?: Uuid", r.room_since_at AS "room_since_at?: DateTime<Utc>",
-                      r.status AS "status!", r.status_at AS "status_at?: DateTime<Utc>", r.body_state AS "body_state?",
-                      r.battery_pct AS "battery_pct?: i64", r.charging AS "charging?: bool", r.wifi_dbm AS "wifi_dbm?: i64",
-                      r.hand_up AS "hand_up?: bool", r.telemetry_at AS "telemetry_at?: DateTime<Utc>",
-                      r.bridge_id AS "bridge_id?: Uuid", r.granted_bridge_id AS "granted_bridge_id?: Uuid",
-                      r.clock_offset_ms AS "clock_offset_ms?: i64", r.live_session_id AS "live_session_id?: Uuid",
-                      r.live_tier AS "live_tier?", r.link_at AS "link_at?: DateTime<Utc>",
-                      r.last_used_at AS "last_used_at?: DateTime<Utc>"
-               FROM robot r JOIN organisation o ON o.organisation_id = r.organisation_id
-                    LEFT JOIN room m ON m.room_id = r.room_id
-               WHERE r.organisation_id IN (SELECT x.organisation_id FROM (WITH RECURSIVE sees AS (
-                           SELECT organisation_id FROM staff_role WHERE staff_id = $1 AND role IN ('coordinator', 'school_lead', 'classroom_staff')
-                           UNION SELECT o.organisation_id FROM organisation o JOIN sees a ON o.parent_id = a.organisation_id)
-                       SELECT organisation_id FROM sees) x)
-                 AND (lower(r.name) LIKE lower($4) ESCAPE '!' OR lower(o.name) LIKE lower($4) ESCAPE '!')
-                 AND (NOT $5 OR ((r.status = 'gone' AND r.status_at IS NOT NULL)
-                       OR (r.status = 'here' AND (r.telemetry_at IS NULL OR r.telemetry_at < $2))
-                       OR (r.status = 'here' AND (r.charging IS NULL OR NOT r.charging) AND r.battery_pct < $3)))
-               ORDER BY CASE WHEN ((r.status = 'gone' AND r.status_at IS NOT NULL)
-                       OR (r.status = 'here' AND (r.telemetry_at IS NULL OR r.telemetry_at < $2))
-                       OR (r.status = 'here' AND (r.charging IS NULL OR NOT r.charging) AND r.battery_pct < $3))
-                        THEN 0 ELSE 1 END, o.name, r.name, r.robot_id
-               LIMIT $6 OFFSET $7"#,
-            page.staff_id,
-            page.silent_before,
-            page.low_pct,
-            pattern,
-            page.look,
-            page.limit,
-            page.offset
-        )
-        .fetch_all(&self.read)
-        .await?)
+        let mut rows = self.robots_that(page, true, page.limit, page.offset).await?;
+        let found = i64::try_from(rows.len()).unwrap_or(page.limit);
+        if page.look || found >= page.limit {
+            return Ok(rows);
+        }
+        let looked = if found > 0 { page.offset + found } else { self.robots_to_look_at(page).await? };
+        rows.extend(self.robots_that(page, false, page.limit - found, (page.offset - looked).max(0)).await?);
+        Ok(rows)
     }
 
     async fn robot_groups(
@@ -73,27 +43,51 @@ impl Pages for Engine {
         silent_before: DateTime<Utc>,
         low_pct: i64,
     ) -> Result<Vec<RobotGroupRow>, StoreError> {
-        Ok(sqlx::query_as!(
-            RobotGroupRow,
-            r#"SELECT g.status AS "status!", g.was_seen AS "was_seen!: bool", g.body_state AS "body_state?",
-                      g.is_silent AS "is_silent!: bool", g.is_low AS "is_low!: bool", g.is_charging AS "is_charging!: bool",
-                      g.is_carried AS "is_carried!: bool", count(*) AS "robots!: i64"
-               FROM (SELECT r.status, (r.status_at IS NOT NULL) AS was_seen, r.body_state,
-                            (r.telemetry_at IS NULL OR r.telemetry_at < $2) AS is_silent,
-                            coalesce(r.battery_pct < $3, 1 = 0) AS is_low, coalesce(r.charging, 1 = 0) AS is_charging,
-                            (r.carried_by IS NOT NULL) AS is_carried
+        // One number stands for what is grouped by: SQLite sorts ten thousand of them three times as fast as seven columns.
+        let groups = sqlx::query!(
+            r#"SELECT g.said AS "said!: i64", count(*) AS "robots!: i64"
+               FROM (SELECT CAST(CASE r.status WHEN 'here' THEN 0 WHEN 'gone' THEN 1 ELSE 2 END
+                            + CASE r.body_state WHEN 'idle' THEN 4 WHEN 'live' THEN 8 WHEN 'resting' THEN 12 WHEN 'paused' THEN 16
+                                                WHEN 'carried' THEN 20 ELSE 0 END
+                            + CASE WHEN r.status_at IS NULL THEN 0 ELSE 32 END
+                            + CASE WHEN r.telemetry_at IS NULL OR r.telemetry_at < $2 THEN 64 ELSE 0 END
+                            + CASE WHEN r.battery_pct < $3 THEN 128 ELSE 0 END
+                            + CASE WHEN r.charging THEN 256 ELSE 0 END
+                            + CASE WHEN r.carried_by IS NULL THEN 0 ELSE 512 END AS BIGINT) AS said
                      FROM robot r
                      WHERE r.organisation_id IN (SELECT x.organisation_id FROM (WITH RECURSIVE sees AS (
                            SELECT organisation_id FROM staff_role WHERE staff_id = $1 AND role IN ('coordinator', 'school_lead', 'classroom_staff')
                            UNION SELECT o.organisation_id FROM organisation o JOIN sees a ON o.parent_id = a.organisation_id)
                        SELECT organisation_id FROM sees) x)) g
-               GROUP BY g.status, g.was_seen, g.body_state, g.is_silent, g.is_low, g.is_charging, g.is_carried"#,
+               GROUP BY g.said"#,
             staff_id,
             silent_before,
             low_pct
         )
         .fetch_all(&self.read)
-        .await?)
+        .await?;
+        let group = |said: i64, robots: i64| RobotGroupRow {
+            status: match said & 3 {
+                0 => "here",
+                1 => "gone",
+                _ => "off_by_person",
+            },
+            body_state: match said >> 2 & 7 {
+                1 => Some("idle"),
+                2 => Some("live"),
+                3 => Some("resting"),
+                4 => Some("paused"),
+                5 => Some("carried"),
+                _ => None,
+            },
+            was_seen: said & 32 != 0,
+            is_silent: said & 64 != 0,
+            is_low: said & 128 != 0,
+            is_charging: said & 256 != 0,
+            is_carried: said & 512 != 0,
+            robots,
+        };
+        Ok(groups.into_iter().map(|row| group(row.said, row.robots)).collect())
     }
 
     async fn placements_of_robots(&self, robots: &[Uuid], day: NaiveDate) -> Result<Vec<PlacementRow>, StoreError> {
@@ -119,6 +113,7 @@ impl Pages for Engine {
 
     async fn placements_page(&self, page: &PupilsPage<'_>) -> Result<Vec<PlacementRow>, StoreError> {
         let pattern = pattern(page.search);
+        // Schools in the order of their index, then the pupils of each: nothing after the page is read, and nothing before it is joined.
         Ok(sqlx::query_as!(
             PlacementRow,
             r#"SELECT p.placement_id AS "placement_id!: Uuid", p.pupil_id AS "pupil_id!: Uuid", u.name AS "pupil_name!",
@@ -126,11 +121,10 @@ impl Pages for Engine {
                       p.school_id AS "school_id!: Uuid", s.name AS "school_name!", p.provider_id AS "provider_id?: Uuid",
                       v.name AS "provider_name?", p.key_worker_id AS "key_worker_id?: Uuid",
                       p.from_day AS "from_day!: NaiveDate", p.until_day AS "until_day!: NaiveDate"
-               FROM placement p JOIN pupil u ON u.pupil_id = p.pupil_id JOIN robot r ON r.robot_id = p.robot_id
-                    JOIN organisation s ON s.organisation_id = p.school_id
-                    LEFT JOIN organisation v ON v.organisation_id = p.provider_id
-               WHERE p.from_day <= $2 AND p.until_day >= $2
-                 AND (p.school_id IN (SELECT x.organisation_id FROM (WITH RECURSIVE led AS (
+               FROM (SELECT p.placement_id
+                     FROM organisation s CROSS JOIN placement p JOIN pupil u ON u.pupil_id = p.pupil_id
+                     WHERE p.school_id = s.organisation_id AND p.from_day <= $2 AND p.until_day >= $2
+                       AND (p.school_id IN (SELECT x.organisation_id FROM (WITH RECURSIVE led AS (
                            SELECT organisation_id FROM staff_role WHERE staff_id = $1 AND role IN ('coordinator', 'school_lead')
                            UNION SELECT o.organisation_id FROM organisation o JOIN led a ON o.parent_id = a.organisation_id)
                        SELECT organisation_id FROM led) x)
@@ -142,8 +136,13 @@ impl Pages for Engine {
                            SELECT organisation_id FROM staff_role WHERE staff_id = $1 AND role IN ('key_worker')
                            UNION SELECT o.organisation_id FROM organisation o JOIN kept a ON o.parent_id = a.organisation_id)
                        SELECT organisation_id FROM kept) x))))
-                 AND (lower(u.name) LIKE lower($3) ESCAPE '!' OR lower(s.name) LIKE lower($3) ESCAPE '!')
-               ORDER BY s.name, u.name, p.placement_id LIMIT $4 OFFSET $5"#,
+                       AND ($3 = '%%' OR lower(u.name) LIKE lower($3) ESCAPE '!' OR lower(s.name) LIKE lower($3) ESCAPE '!')
+                     ORDER BY s.name, s.organisation_id, u.name, p.placement_id LIMIT $4 OFFSET $5) x
+                    JOIN placement p ON p.placement_id = x.placement_id
+                    JOIN pupil u ON u.pupil_id = p.pupil_id JOIN robot r ON r.robot_id = p.robot_id
+                    JOIN organisation s ON s.organisation_id = p.school_id
+                    LEFT JOIN organisation v ON v.organisation_id = p.provider_id
+               ORDER BY s.name, s.organisation_id, u.name, p.placement_id"#,
             page.staff_id,
             page.day,
             pattern,
@@ -158,7 +157,7 @@ impl Pages for Engine {
         let pattern = pattern(page.search);
         Ok(sqlx::query_scalar!(
             r#"SELECT count(*) AS "count!: i64"
-               FROM placement p JOIN pupil u ON u.pupil_id = p.pupil_id JOIN organisation s ON s.organisation_id = p.school_id
+               FROM placement p
                WHERE p.from_day <= $2 AND p.until_day >= $2
                  AND (p.school_id IN (SELECT x.organisation_id FROM (WITH RECURSIVE led AS (
                            SELECT organisation_id FROM staff_role WHERE staff_id = $1 AND role IN ('coordinator', 'school_lead')
@@ -172,7 +171,8 @@ impl Pages for Engine {
                            SELECT organisation_id FROM staff_role WHERE staff_id = $1 AND role IN ('key_worker')
                            UNION SELECT o.organisation_id FROM organisation o JOIN kept a ON o.parent_id = a.organisation_id)
                        SELECT organisation_id FROM kept) x))))
-                 AND (lower(u.name) LIKE lower($3) ESCAPE '!' OR lower(s.name) LIKE lower($3) ESCAPE '!')"#,
+                 AND ($3 = '%%' OR EXISTS (SELECT 1 FROM pupil u WHERE u.pupil_id = p.pupil_id AND lower(u.name) LIKE lower($3) ESCAPE '!')
+                      OR EXISTS (SELECT 1 FROM organisation s WHERE s.organisation_id = p.school_id AND lower(s.name) LIKE lower($3) ESCAPE '!'))"#,
             page.staff_id,
             page.day,
             pattern
@@ -374,6 +374,69 @@ impl Pages for Engine {
 }
 
 impl Engine {
+    /// Robots that a person should look at, or the others, by school and name. Schools come in the order of their index, and so do the
+    /// robots of each: nothing after the page is read. A robot that changes sides between two of these questions may show twice or not
+    /// at all until the list is drawn again.
+    async fn robots_that(&self, page: &RobotsPage<'_>, look: bool, limit: i64, offset: i64) -> Result<Vec<RobotRow>, StoreError> {
+        let pattern = pattern(page.search);
+        Ok(sqlx::query_as!(
+            RobotRow,
+            r#"SELECT r.robot_id AS "robot_id!: Uuid", r.organisation_id AS "organisation_id!: Uuid",
+                      o.name AS "organisation_name!", r.name AS "name!", r.room_id AS "room_id?: Uuid", m.name AS "room_name?",
+                      r.carried_by AS "carried_by?: Uuid", r.room_since_at AS "room_since_at?: DateTime<Utc>",
+                      r.status AS "status!", r.status_at AS "status_at?: DateTime<Utc>", r.body_state AS "body_state?",
+                      r.battery_pct AS "battery_pct?: i64", r.charging AS "charging?: bool", r.wifi_dbm AS "wifi_dbm?: i64",
+                      r.hand_up AS "hand_up?: bool", r.telemetry_at AS "telemetry_at?: DateTime<Utc>",
+                      r.bridge_id AS "bridge_id?: Uuid", r.granted_bridge_id AS "granted_bridge_id?: Uuid",
+                      r.clock_offset_ms AS "clock_offset_ms?: i64", r.live_session_id AS "live_session_id?: Uuid",
+                      r.live_tier AS "live_tier?", r.link_at AS "link_at?: DateTime<Utc>",
+                      r.last_used_at AS "last_used_at?: DateTime<Utc>"
+               FROM organisation o CROSS JOIN robot r LEFT JOIN room m ON m.room_id = r.room_id
+               WHERE r.organisation_id = o.organisation_id
+                 AND o.organisation_id IN (SELECT x.organisation_id FROM (WITH RECURSIVE sees AS (
+                           SELECT organisation_id FROM staff_role WHERE staff_id = $1 AND role IN ('coordinator', 'school_lead', 'classroom_staff')
+                           UNION SELECT o.organisation_id FROM organisation o JOIN sees a ON o.parent_id = a.organisation_id)
+                       SELECT organisation_id FROM sees) x)
+                 AND ($4 = '%%' OR lower(r.name) LIKE lower($4) ESCAPE '!' OR lower(o.name) LIKE lower($4) ESCAPE '!')
+                 AND (((r.status = 'gone' AND r.status_at IS NOT NULL)
+                       OR (r.status = 'here' AND (r.telemetry_at IS NULL OR r.telemetry_at < $2))
+                       OR (r.status = 'here' AND (r.charging IS NULL OR NOT r.charging) AND r.battery_pct < $3)) IS TRUE) = $5
+               ORDER BY o.name, o.organisation_id, r.name
+               LIMIT $6 OFFSET $7"#,
+            page.staff_id,
+            page.silent_before,
+            page.low_pct,
+            pattern,
+            look,
+            limit,
+            offset
+        )
+        .fetch_all(&self.read)
+        .await?)
+    }
+
+    async fn robots_to_look_at(&self, page: &RobotsPage<'_>) -> Result<i64, StoreError> {
+        let pattern = pattern(page.search);
+        Ok(sqlx::query_scalar!(
+            r#"SELECT count(*) AS "count!: i64"
+               FROM robot r JOIN organisation o ON o.organisation_id = r.organisation_id
+               WHERE r.organisation_id IN (SELECT x.organisation_id FROM (WITH RECURSIVE sees AS (
+                           SELECT organisation_id FROM staff_role WHERE staff_id = $1 AND role IN ('coordinator', 'school_lead', 'classroom_staff')
+                           UNION SELECT o.organisation_id FROM organisation o JOIN sees a ON o.parent_id = a.organisation_id)
+                       SELECT organisation_id FROM sees) x)
+                 AND ($4 = '%%' OR lower(r.name) LIKE lower($4) ESCAPE '!' OR lower(o.name) LIKE lower($4) ESCAPE '!')
+                 AND ((r.status = 'gone' AND r.status_at IS NOT NULL)
+                       OR (r.status = 'here' AND (r.telemetry_at IS NULL OR r.telemetry_at < $2))
+                       OR (r.status = 'here' AND (r.charging IS NULL OR NOT r.charging) AND r.battery_pct < $3))"#,
+            page.staff_id,
+            page.silent_before,
+            page.low_pct,
+            pattern
+        )
+        .fetch_one(&self.read)
+        .await?)
+    }
+
     async fn placements_by_id(&self, placements: &[Uuid]) -> Result<Vec<PlacementRow>, StoreError> {
         let ids = padded(placements);
         Ok(sqlx::query_as!(

@@ -39,11 +39,11 @@ pub struct RobotsPage<'a> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RobotGroupRow {
     /// Their hello.
-    pub status: String,
+    pub status: &'static str,
     /// Whether there ever was one.
     pub was_seen: bool,
     /// What their bodies do.
-    pub body_state: Option<String>,
+    pub body_state: Option<&'static str>,
     /// Whether they have not reported for too long.
     pub is_silent: bool,
     /// Whether their charge is low.
