@@ -528,6 +528,7 @@ fn line(second: &Second) -> SecondLine {
             audio: leg.audio_sent,
             voice: leg.voice_received,
             reports: leg.reports && leg.live,
+            feedback: leg.feedback,
         };
         (Leg(leg.leg.0), sample, leg.quality)
     });

@@ -248,6 +248,8 @@ pub struct LegSecond {
     pub voice_received: u32,
     /// It told about its reception within this second (any authenticated RTCP report).
     pub reports: bool,
+    /// It has sent transport feedback on sound alone, and so says something every second in which anything arrives.
+    pub feedback: bool,
     /// How good the leg is.
     pub quality: LegQuality,
 }

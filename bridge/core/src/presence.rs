@@ -17,7 +17,7 @@ use protocol::{Active, ClosedBy, Now, Tier};
 
 /// A held second with a picture is dropped when no report came for this long.
 pub const CONFIRM_WITHIN: Duration = Duration::from_secs(3);
-/// The same for sound alone: browsers report on sound every 5 s only.
+/// The same for sound alone, from a tablet without transport feedback: it reports on sound every 5 s only.
 pub const CONFIRM_SOUND_WITHIN: Duration = Duration::from_secs(6);
 /// This many video packets in a second are a moving picture; fewer are stills.
 pub const MOVING_PACKETS: u32 = 5;
@@ -45,6 +45,8 @@ pub struct Sample {
     pub voice: u32,
     /// Whether the tablet reported reception.
     pub reports: bool,
+    /// Whether it is known to send transport feedback on sound too: some word every second, whatever arrives.
+    pub feedback: bool,
 }
 
 /// One presence interval.
@@ -191,7 +193,7 @@ impl Ledger {
             self.last_report = Some(end);
             return self.confirm();
         }
-        self.drop_unconfirmed(end)
+        self.drop_unconfirmed(end, sample.feedback)
     }
 
     /// The pupil did something.
@@ -328,10 +330,9 @@ impl Ledger {
         (from, offset_ms)
     }
 
-    fn drop_unconfirmed(&mut self, at: Duration) -> Vec<Change> {
-        // Sound alone is reported on more rarely.
+    fn drop_unconfirmed(&mut self, at: Duration, feedback: bool) -> Vec<Change> {
         let limit = match self.held.iter().find(|held| matches!(held, Held::Delivered(_))) {
-            Some(Held::Delivered(Delivered { tier: Tier::Audio, .. })) => CONFIRM_SOUND_WITHIN,
+            Some(Held::Delivered(Delivered { tier: Tier::Audio, .. })) if !feedback => CONFIRM_SOUND_WITHIN,
             Some(_) => CONFIRM_WITHIN,
             // Nothing but gaps: no report can make a second of them.
             None => Duration::ZERO,

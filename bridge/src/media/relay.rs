@@ -116,6 +116,7 @@ pub(super) fn report(from: &mut Leg, to: Option<&mut Leg>, packet: &[u8], now: I
         let _ = repair::resend(from, *slot, *number, now, out);
     }
     if !findings.fates.is_empty() {
+        from.tally.fed_back();
         from.downlink.acknowledged(&findings.fates, now);
     }
     let limit = from.downlink.limit(now).filter(|_| from.party == Party::Subscriber);

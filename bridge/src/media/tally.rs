@@ -30,6 +30,11 @@ pub(super) struct Tally {
     audio_sent: u32,
     voice_received: u32,
     reports: bool,
+    /// Transport feedback came in this second.
+    fed_back: bool,
+    /// Whole seconds of sound alone up to now, and whether feedback ever came after two of them, so about sound.
+    sound_alone_s: u32,
+    feedback: bool,
     bytes_received: u64,
     bytes_sent: u64,
     /// Sender reports forwarded to this leg, and when.
@@ -61,6 +66,11 @@ impl Tally {
             Slot::Audio => self.audio_sent += 1,
             Slot::Repair => {}
         }
+    }
+
+    /// Genuine transport feedback came.
+    pub(super) fn fed_back(&mut self) {
+        self.fed_back = true;
     }
 
     /// A genuine report came.
@@ -120,6 +130,9 @@ impl Tally {
             receive: rate(self.bytes_received),
             send: rate(self.bytes_sent),
         };
+        let is_sound_alone = self.audio_sent > 0 && self.video_sent == 0;
+        self.sound_alone_s = if is_sound_alone { self.sound_alone_s.saturating_add(1) } else { 0 };
+        self.feedback |= self.fed_back && self.sound_alone_s > 1;
         let second = LegSecond {
             leg,
             live,
@@ -129,9 +142,17 @@ impl Tally {
             audio_sent: self.audio_sent,
             voice_received: self.voice_received,
             reports: self.reports,
+            feedback: self.feedback,
             quality,
         };
-        *self = Self { told: std::mem::take(&mut self.told), rtt_ms: self.rtt_ms, loss_pct: self.loss_pct, ..Self::default() };
+        *self = Self {
+            sound_alone_s: self.sound_alone_s,
+            feedback: self.feedback,
+            told: std::mem::take(&mut self.told),
+            rtt_ms: self.rtt_ms,
+            loss_pct: self.loss_pct,
+            ..Self::default()
+        };
         second
     }
 }
@@ -143,6 +164,31 @@ mod tests {
     #[expect(clippy::disallowed_methods, reason = "an origin for durations")]
     fn start() -> Instant {
         Instant::now()
+    }
+
+    #[test]
+    fn feedback_counts_once_it_is_about_sound_alone() {
+        let now = start();
+        let mut tally = Tally::default();
+        let mut second = |video: bool, feedback: bool| {
+            tally.sent(Slot::Audio, 100);
+            if video {
+                tally.sent(Slot::Video, 1000);
+            }
+            if feedback {
+                tally.fed_back();
+            }
+            tally.second(LegId(1), true, Duration::from_secs(1), now).feedback
+        };
+        // About pictures only, as from a browser without it for sound: the last word on a picture comes in the next second.
+        assert!(
+            ![(true, true), (true, true), (false, true), (false, false), (true, true)].map(|(video, fed)| second(video, fed))
+                [4]
+        );
+        assert_eq!(
+            [(false, true), (false, true), (false, false), (true, false)].map(|(video, fed)| second(video, fed)),
+            [false, true, true, true]
+        );
     }
 
     #[test]

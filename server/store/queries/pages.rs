@@ -171,8 +171,10 @@ impl Pages for Engine {
                            SELECT organisation_id FROM staff_role WHERE staff_id = $1 AND role IN ('key_worker')
                            UNION SELECT o.organisation_id FROM organisation o JOIN kept a ON o.parent_id = a.organisation_id)
                        SELECT organisation_id FROM kept) x))))
-                 AND ($3 = '%%' OR EXISTS (SELECT 1 FROM pupil u WHERE u.pupil_id = p.pupil_id AND lower(u.name) LIKE lower($3) ESCAPE '!')
-                      OR EXISTS (SELECT 1 FROM organisation s WHERE s.organisation_id = p.school_id AND lower(s.name) LIKE lower($3) ESCAPE '!'))"#,
+                 AND ($3 = '%%' OR p.placement_id IN (
+                         SELECT n.placement_id
+                         FROM placement n JOIN pupil u ON u.pupil_id = n.pupil_id JOIN organisation s ON s.organisation_id = n.school_id
+                         WHERE lower(u.name) LIKE lower($3) ESCAPE '!' OR lower(s.name) LIKE lower($3) ESCAPE '!'))"#,
             page.staff_id,
             page.day,
             pattern
@@ -375,9 +377,16 @@ impl Pages for Engine {
 
 impl Engine {
     /// Robots that a person should look at, or the others, by school and name. Schools come in the order of their index, and so do the
-    /// robots of each: nothing after the page is read. A robot that changes sides between two of these questions may show twice or not
-    /// at all until the list is drawn again.
-    async fn robots_that(&self, page: &RobotsPage<'_>, look: bool, limit: i64, offset: i64) -> Result<Vec<RobotRow>, StoreError> {
+    /// robots of each: nothing after the page is read, and nothing before it is joined. (`IS TRUE` keeps SQLite from beginning with the
+    /// set of schools, in no order.) A robot that changes sides between two of these questions may show twice or not at all until the
+    /// list is drawn again.
+    async fn robots_that(
+        &self,
+        page: &RobotsPage<'_>,
+        look: bool,
+        limit: i64,
+        offset: i64,
+    ) -> Result<Vec<RobotRow>, StoreError> {
         let pattern = pattern(page.search);
         Ok(sqlx::query_as!(
             RobotRow,
@@ -391,18 +400,22 @@ impl Engine {
                       r.clock_offset_ms AS "clock_offset_ms?: i64", r.live_session_id AS "live_session_id?: Uuid",
                       r.live_tier AS "live_tier?", r.link_at AS "link_at?: DateTime<Utc>",
                       r.last_used_at AS "last_used_at?: DateTime<Utc>"
-               FROM organisation o CROSS JOIN robot r LEFT JOIN room m ON m.room_id = r.room_id
-               WHERE r.organisation_id = o.organisation_id
-                 AND o.organisation_id IN (SELECT x.organisation_id FROM (WITH RECURSIVE sees AS (
-                           SELECT organisation_id FROM staff_role WHERE staff_id = $1 AND role IN ('coordinator', 'school_lead', 'classroom_staff')
-                           UNION SELECT o.organisation_id FROM organisation o JOIN sees a ON o.parent_id = a.organisation_id)
-                       SELECT organisation_id FROM sees) x)
-                 AND ($4 = '%%' OR lower(r.name) LIKE lower($4) ESCAPE '!' OR lower(o.name) LIKE lower($4) ESCAPE '!')
-                 AND (((r.status = 'gone' AND r.status_at IS NOT NULL)
-                       OR (r.status = 'here' AND (r.telemetry_at IS NULL OR r.telemetry_at < $2))
-                       OR (r.status = 'here' AND (r.charging IS NULL OR NOT r.charging) AND r.battery_pct < $3)) IS TRUE) = $5
-               ORDER BY o.name, o.organisation_id, r.name
-               LIMIT $6 OFFSET $7"#,
+               FROM (SELECT r.robot_id
+                     FROM organisation o CROSS JOIN robot r
+                     WHERE r.organisation_id = o.organisation_id
+                       AND (o.organisation_id IN (SELECT x.organisation_id FROM (WITH RECURSIVE sees AS (
+                                 SELECT organisation_id FROM staff_role WHERE staff_id = $1 AND role IN ('coordinator', 'school_lead', 'classroom_staff')
+                                 UNION SELECT o.organisation_id FROM organisation o JOIN sees a ON o.parent_id = a.organisation_id)
+                             SELECT organisation_id FROM sees) x)) IS TRUE
+                       AND ($4 = '%%' OR lower(r.name) LIKE lower($4) ESCAPE '!' OR lower(o.name) LIKE lower($4) ESCAPE '!')
+                       AND (((r.status = 'gone' AND r.status_at IS NOT NULL)
+                             OR (r.status = 'here' AND (r.telemetry_at IS NULL OR r.telemetry_at < $2))
+                             OR (r.status = 'here' AND (r.charging IS NULL OR NOT r.charging) AND r.battery_pct < $3)) IS TRUE) = $5
+                     ORDER BY o.name, o.organisation_id, r.name
+                     LIMIT $6 OFFSET $7) x
+                    JOIN robot r ON r.robot_id = x.robot_id JOIN organisation o ON o.organisation_id = r.organisation_id
+                    LEFT JOIN room m ON m.room_id = r.room_id
+               ORDER BY o.name, o.organisation_id, r.name"#,
             page.staff_id,
             page.silent_before,
             page.low_pct,

@@ -232,7 +232,7 @@ fn the_link_message_follows_the_legs_and_the_tier() {
     let permit = world.pupil();
     let (leg, session) = world.join(permit);
     world.pass(1);
-    let sample = Sample { video: 60, audio: 50, voice: 0, reports: true };
+    let sample = Sample { video: 60, audio: 50, voice: 0, reports: true, feedback: true };
     let line = SecondLine { robot: Some(LegQuality::default()), pupil: Some((leg, sample, LegQuality::default())) };
     let commands = world.roster.second(world.now, world.robot, line);
     assert!(commands.contains(&Command::LinkChanged(world.robot)));

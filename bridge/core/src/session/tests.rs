@@ -430,7 +430,7 @@ fn an_open_interval_is_told_at_once_and_every_30_s() {
 
 /// The largest loss of a bridge that is killed, in milliseconds, if a report comes with every `heard_every`th line. It is killed at the
 /// worst moment: just before the next line.
-fn worst_loss(media: &str, heard_every: u64, pace: u32) -> u64 {
+fn worst_loss(media: &str, heard_every: u64, feedback: bool, pace: u32) -> u64 {
     let mut world = World::paced(3600 * u64::from(pace), pace);
     world.run(&format!("00:00 connected; 00:00 {media}"));
     let second = Duration::from_secs(u64::from(pace));
@@ -438,7 +438,7 @@ fn worst_loss(media: &str, heard_every: u64, pace: u32) -> u64 {
     for line in 1..200 {
         world.now = world.now.plus(second);
         let reports = line % heard_every == 0;
-        world.event(Event::Second(Sample { reports, ..world.media }));
+        world.event(Event::Second(Sample { reports, feedback, ..world.media }));
         if world.session.deadline().is_some_and(|due| due <= world.now.monotonic) {
             world.event(Event::Tick);
         }
@@ -471,11 +471,17 @@ fn a_killed_bridge_loses_at_most_five_seconds() {
     for pace in [1, 12] {
         for media in ["video", "stills"] {
             for heard_every in 1..=2 {
-                assert!(worst_loss(media, heard_every, pace) <= 4_500 * u64::from(pace), "{media} {heard_every} {pace}");
+                assert!(worst_loss(media, heard_every, false, pace) <= 4_500 * u64::from(pace), "{media} {heard_every} {pace}");
             }
         }
         for heard_every in 1..=5 {
-            assert!(worst_loss("sound", heard_every, pace) <= 5_000 * u64::from(pace), "sound {heard_every} {pace}");
+            assert!(worst_loss("sound", heard_every, false, pace) <= 5_000 * u64::from(pace), "sound {heard_every} {pace}");
+        }
+        for heard_every in 1..=2 {
+            assert!(
+                worst_loss("sound", heard_every, true, pace) <= 3_000 * u64::from(pace),
+                "sound with feedback {heard_every} {pace}"
+            );
         }
     }
 }
