@@ -26,16 +26,18 @@ const STOPPED_WITHIN_MS = 8_000;
  * @property {{address: string, user: string, secret: string}} mqtt the embedded broker, and the user who may look
  * @property {() => string} log what it logged so far
  * @property {() => Promise<number|null>} stop resolves with the exit code
+ * @property {() => Promise<string>} kill as a power cut would; resolves with the folder that is left, to start from again
  */
 
 /**
  * @param {string[]} [extra] more arguments
+ * @param {{left?: string, at?: string}} [again] the folder that a killed one left, and the school's time to go on at
  * @returns {Promise<Product>}
  */
-export async function start(extra = []) {
-  const data = await mkdtemp(join(tmpdir(), 'windowseat-'));
+export async function start(extra = [], { left, at = SCHOOL_TIME } = {}) {
+  const data = left ?? await mkdtemp(join(tmpdir(), 'windowseat-'));
   const anywhere = ['--http', '127.0.0.1:0', '--https', '127.0.0.1:0', '--mqtt', '127.0.0.1:0', '--media-port', '0'];
-  const child = spawn(PROGRAM, ['up', '--data', data, '--at', SCHOOL_TIME, ...anywhere, ...extra], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(PROGRAM, ['up', '--data', data, '--at', at, ...anywhere, ...extra], { stdio: ['ignore', 'pipe', 'pipe'] });
   let [welcome, log] = ['', ''];
   const ended = new Promise((resolve) => child.on('close', resolve));
   const stop = async () => {
@@ -87,5 +89,10 @@ export async function start(extra = []) {
     welcome,
     log: () => log,
     stop,
+    kill: async () => {
+      child.kill('SIGKILL');
+      await ended;
+      return data;
+    },
   };
 }
