@@ -28,7 +28,7 @@ pub const SERVER: &str = "server";
 pub const OPERATOR: &str = "operator";
 
 /// Messages that a client may have unacknowledged, if it allows as many.
-const UNDER_WAY: u16 = 1_000;
+const UNDER_WAY: u16 = mqtt_link::RECEIVE_MAXIMUM;
 /// Messages sent to a client before its own words are read again.
 const DRAINED_AT_ONCE: usize = 256;
 /// Messages waiting for one slow client; more are dropped, and the outbox sends them again.

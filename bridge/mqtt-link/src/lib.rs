@@ -27,8 +27,9 @@ use tokio_util::task::TaskTracker;
 
 pub use config::{ConfigError, MqttConfig, Secret};
 
-/// Messages that the broker may send before we acknowledge some, and places in the queue that hands them over.
-pub const RECEIVE_MAXIMUM: u16 = 1_000;
+/// Messages that the broker may send before we acknowledge some, and places in the queue that hands them over. Two batches of the
+/// server: one is being stored while the other arrives.
+pub const RECEIVE_MAXIMUM: u16 = 2_000;
 /// Publishes that wait for their PUBACK at once; further ones wait in the request queue, which has as many places.
 pub const IN_FLIGHT: u16 = 100;
 /// A publish that has no PUBACK by then counts as failed.

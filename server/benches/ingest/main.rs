@@ -146,7 +146,7 @@ async fn through(database: &Database, broker: &str) -> Line {
     let mut processes = Processes::default();
     let (at, broker_pid);
     let mosquitto = if broker == "Mosquitto" {
-        let settings = "max_inflight_messages 1000\nmax_queued_messages 100000\n";
+        let settings = "max_inflight_messages 2000\nmax_queued_messages 100000\n";
         let mosquitto = Mosquitto::start_with(folder.path(), &users, "", settings).await;
         (at, broker_pid) = (mosquitto.address, mosquitto.pid().expect("it runs"));
         Some(mosquitto)

@@ -7,7 +7,7 @@ fn at(ms: u64) -> Now {
     Now { monotonic: Duration::ZERO, utc }.plus(Duration::from_millis(ms))
 }
 
-const VIDEO: Sample = Sample { video: 60, audio: 50, voice: 0, reports: true };
+const VIDEO: Sample = Sample { video: 60, audio: 50, voice: 0, reports: true, feedback: false };
 
 #[test]
 fn lines_that_come_early_or_late_count_the_time_that_passed() {
