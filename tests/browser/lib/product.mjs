@@ -29,12 +29,12 @@ const STOPPED_WITHIN_MS = 8_000;
  */
 
 /**
- * @param {string[]} [extra] more arguments
+ * @param {{https?: string, extra?: string[]}} [options] where the network reaches it, and more arguments
  * @returns {Promise<Product>}
  */
-export async function start(extra = []) {
+export async function start({ https = '127.0.0.1:0', extra = [] } = {}) {
   const data = await mkdtemp(join(tmpdir(), 'windowseat-'));
-  const anywhere = ['--http', '127.0.0.1:0', '--https', '127.0.0.1:0', '--mqtt', '127.0.0.1:0', '--media-port', '0'];
+  const anywhere = ['--http', '127.0.0.1:0', '--https', https, '--mqtt', '127.0.0.1:0', '--media-port', '0'];
   const child = spawn(PROGRAM, ['up', '--data', data, '--at', SCHOOL_TIME, ...anywhere, ...extra], { stdio: ['ignore', 'pipe', 'pipe'] });
   let [welcome, log] = ['', ''];
   const ended = new Promise((resolve) => child.on('close', resolve));

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use protocol::control::{Control, ControlMessage, Feeling, RobotState, VoiceLevel};
 use protocol::{
     AckMessage, Active, Bitrate, BodyState, BridgeId, BridgeLoad, ClockEcho, ClosedBy, Command, CommandMessage, DeviceId,
-    EndMessage, EndReason, Envelope, EventKind, EventMessage, GrantMessage, HelloMessage, LegQuality, LinkMessage, MessageId,
+    EndMessage, EndReason, Envelope, EventKind, EventMessage, GrantMessage, HelloMessage, IceServer, LegQuality, LinkMessage, MessageId,
     OutboxState, Percent, PlacementId, PresenceMessage, RobotId, RobotMessage, Role, RoomId, SessionId, Status, Tier,
 };
 use serde::Serialize;
@@ -219,8 +219,15 @@ fn the_server_answers_with_acks_grants_and_commands() {
         expires_at: at("12:10:00"),
         bridge: None,
         move_now: false,
+        ice_servers: vec![],
     };
     check("grant", 24, None, grant.clone());
+    let turn = IceServer {
+        urls: vec!["turn:turn.example:3478?transport=udp".into(), "turns:turn.example:443?transport=tcp".into()],
+        username: format!("1795000200:{}", robot()),
+        credential: "bWFkZSBmcm9tIGEgc2VjcmV0".into(),
+    };
+    check("grant-with-turn", 41, None, GrantMessage { ice_servers: vec![turn], ..grant.clone() });
     check("grant-to-move", 33, None, GrantMessage { bridge: Some(bridge()), move_now: true, ..grant });
     check("end", 36, None, EndMessage { placement: placement(), keeps: None });
     check("end-but-one", 39, None, EndMessage { placement: placement(), keeps: Some(DeviceId(id(0xd1))) });

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use protocol::control::{Control, ControlMessage, Feeling, VoiceLevel};
 use protocol::{
     AckMessage, Active, Bitrate, BodyState, BridgeId, BridgeLoad, ClientId, ClockEcho, ClosedBy, Command, CommandMessage,
-    DeviceId, EndMessage, EndReason, Envelope, EventKind, EventMessage, GrantMessage, HelloMessage, Kind, LegQuality,
+    DeviceId, EndMessage, EndReason, Envelope, EventKind, EventMessage, GrantMessage, HelloMessage, IceServer, Kind, LegQuality,
     LinkMessage, MessageId, Minutes, OutboxState, Percent, PlacementId, PresenceMessage, RobotId, RobotMessage, Role, RoomId,
     SessionId, Status, Tier, Topic,
 };
@@ -197,13 +197,17 @@ fn ack() -> impl Strategy<Value = AckMessage> {
 }
 
 fn grant() -> impl Strategy<Value = GrantMessage> {
-    (".{0,60}", ".{0,60}", instant(), option::of(uuid()), any::<bool>()).prop_map(
-        |(whip_url, token, expires_at, bridge, move_now)| GrantMessage {
+    let server = (proptest::collection::vec(".{0,40}", 0..4), ".{0,40}", ".{0,40}")
+        .prop_map(|(urls, username, credential)| IceServer { urls, username, credential });
+    let servers = proptest::collection::vec(server, 0..3);
+    (".{0,60}", ".{0,60}", instant(), option::of(uuid()), any::<bool>(), servers).prop_map(
+        |(whip_url, token, expires_at, bridge, move_now, ice_servers)| GrantMessage {
             whip_url,
             token,
             expires_at,
             bridge: bridge.map(BridgeId),
             move_now,
+            ice_servers,
         },
     )
 }
