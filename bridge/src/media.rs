@@ -249,6 +249,8 @@ pub struct LegSecond {
     pub video_received: u32,
     /// Video packets forwarded to it, repairs not counted.
     pub video_sent: u32,
+    /// Pictures of which the first packet was forwarded to it: what has a newer timestamp than all before.
+    pub pictures_sent: u32,
     /// Sound packets received from it.
     pub audio_received: u32,
     /// Sound packets forwarded to it.
@@ -257,6 +259,8 @@ pub struct LegSecond {
     pub voice_received: u32,
     /// It told about its reception within this second (any authenticated RTCP report).
     pub reports: bool,
+    /// The other leg is held to what this one's network takes.
+    pub is_narrow: bool,
     /// How good the leg is.
     pub quality: LegQuality,
 }

@@ -48,7 +48,7 @@ pub mod topic;
 pub mod units;
 
 pub use clock::{Clock, FastClock, Now, SystemClock};
-pub use control::CONTROL_LABEL;
+pub use control::{CONTROL_LABEL, Trouble};
 pub use envelope::{Envelope, EnvelopeError, MAX_MESSAGE_BYTES, SCHEMA_VERSION};
 pub use grant::{Act, Grant, GrantError, GrantSigner, GrantVerifier};
 pub use hello::{BridgeLoad, HelloMessage, OutboxState, Role, Status};

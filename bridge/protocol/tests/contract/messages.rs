@@ -6,8 +6,9 @@ use chrono::{DateTime, Utc};
 use protocol::control::{Control, ControlMessage, Feeling, RobotState, VoiceLevel};
 use protocol::{
     AckMessage, Active, Bitrate, BodyState, BridgeId, BridgeLoad, ClockEcho, ClosedBy, Command, CommandMessage, DeviceId,
-    EndMessage, EndReason, Envelope, EventKind, EventMessage, GrantMessage, HelloMessage, IceServer, LegQuality, LinkMessage, MessageId,
-    OutboxState, Percent, PlacementId, PresenceMessage, RobotId, RobotMessage, Role, RoomId, SessionId, Status, Tier,
+    EndMessage, EndReason, Envelope, EventKind, EventMessage, GrantMessage, HelloMessage, IceServer, LegQuality, LinkMessage,
+    MessageId, OutboxState, Percent, PlacementId, PresenceMessage, RobotId, RobotMessage, Role, RoomId, SessionId, Status,
+    Tier, Trouble,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -174,8 +175,15 @@ fn events_are_numbered_when_a_bridge_sends_them() {
 
 #[test]
 fn measurements_leave_out_what_is_not_known() {
-    let robot_leg = LegQuality { rtt_ms: Some(41.5), loss_pct: Some(0.25), receive: Bitrate(612_000), send: Bitrate(24_000) };
-    let pupil_leg = LegQuality { rtt_ms: None, loss_pct: None, receive: Bitrate(24_000), send: Bitrate(612_000) };
+    let robot_leg = LegQuality {
+        rtt_ms: Some(41.5),
+        loss_pct: Some(0.25),
+        jitter_ms: None,
+        receive: Bitrate(612_000),
+        send: Bitrate(24_000),
+    };
+    let pupil_leg =
+        LegQuality { rtt_ms: None, loss_pct: None, jitter_ms: None, receive: Bitrate(24_000), send: Bitrate(612_000) };
     let in_session = LinkMessage {
         robot: robot(),
         robot_leg: Some(robot_leg),
@@ -271,6 +279,7 @@ fn control_texts_mean_what_the_files_say() {
         ("state", None, Control::State(state)),
         ("wake", Some(7), Control::Wake { session: session() }),
         ("sleep", Some(8), Control::Sleep),
+        ("link", None, Control::Link { tier: Some(Tier::Stills), trouble: Some(Trouble::Pupil) }),
         ("seat", Some(9), Control::Seat { session: session(), robot_here: false }),
         ("ack", None, Control::Ack { of: 9 }),
     ];
