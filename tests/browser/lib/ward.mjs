@@ -14,6 +14,8 @@ const run = (/** @type {string} */ program, /** @type {string[]} */ args, /** @t
 const RULES = {
   /** Any TCP, no UDP: the usual guest network. */
   'any tcp': () => 'meta l4proto tcp accept',
+  /** Everything, as at home. */
+  everything: () => 'accept',
   /** @param {{https: number, port: number}} to */
   'one tcp port beside the pages': ({ https, port }) => `tcp dport { ${https}, ${port} } accept`,
   /** @param {{https: number, port: number}} to */
@@ -26,6 +28,7 @@ const RULES = {
  * @property {string} chromium path of a program that runs Chromium inside
  * @property {(rule: keyof typeof RULES, to?: {https: number, port: number}) => void} letThrough
  * @property {() => {udp: number, tcp: number}} dropped packets since the last `letThrough`
+ * @property {(rate: string|null) => void} narrow holds what comes in to this rate ("200kbit") with a queue of 300 ms; `null`: no more
  * @property {() => void} tearDown
  */
 
@@ -76,22 +79,26 @@ export function build() {
       letThrough: (rule, to = { https: 0, port: 0 }) => {
         const rules = `flush ruleset
           table ip firewall {
-            counter udp {}
-            counter tcp {}
+            counter dropped_udp {}
+            counter dropped_tcp {}
             chain forward {
               type filter hook forward priority 0; policy drop;
-              ip saddr ${host} accept
               ${RULES[rule](to)}
-              meta l4proto udp counter name udp drop
-              meta l4proto tcp counter name tcp drop
+              ip saddr ${host} accept
+              meta l4proto udp counter name dropped_udp drop
+              meta l4proto tcp counter name dropped_tcp drop
             }
           }`;
         run('ip', ['netns', 'exec', firewall, 'nft', '-f', '-'], rules);
       },
       dropped: () => {
         const { nftables } = JSON.parse(run('ip', ['netns', 'exec', firewall, 'nft', '-j', 'list', 'counters']));
-        const of = (/** @type {string} */ name) => nftables.find((entry) => entry.counter?.name === name).counter.packets;
+        const of = (/** @type {string} */ name) => nftables.find((entry) => entry.counter?.name === `dropped_${name}`).counter.packets;
         return { udp: of('udp'), tcp: of('tcp') };
+      },
+      narrow: (rate) => {
+        const shaper = rate === null ? ['del', 'dev', 'in', 'root'] : ['replace', 'dev', 'in', 'root', 'tbf', 'rate', rate, 'burst', '6kb', 'latency', '300ms'];
+        run('ip', ['netns', 'exec', firewall, 'tc', 'qdisc', ...shaper]);
       },
       tearDown,
     };
