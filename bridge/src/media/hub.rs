@@ -4,7 +4,7 @@
 //! leg's `other` points back at it.
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap};
+use std::collections::{BinaryHeap, HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
 use bridge_core::offer::{Credentials, Local, Offer, answer, restart_fragment};
@@ -26,7 +26,10 @@ use super::{Answer, LegId, LegSecond, MediaConfig, MediaError, MediaEvent, Party
 
 mod network;
 
-/// How often arrivals are reported to senders.
+/// Most reports of arrivals written per wake: each costs as much as forwarding several packets, and those must not wait for all.
+const MAX_FEEDBACKS: usize = 16;
+
+/// How often arrivals are reported to each sender.
 const FEEDBACK_EVERY: Duration = Duration::from_millis(50);
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -52,7 +55,8 @@ pub(super) struct Hub {
     robots: HashMap<RobotId, [Option<usize>; 2]>,
     heap: BinaryHeap<Reverse<(Instant, usize, LegId)>>,
     made: u64,
-    feedback_at: Option<Instant>,
+    /// Legs whose arrivals are to be reported, and when: the first due first, each once.
+    feedback: VecDeque<(Instant, usize, LegId)>,
     second_at: Instant,
     second_began: Instant,
 }
@@ -80,7 +84,7 @@ impl Hub {
             robots: HashMap::new(),
             heap: BinaryHeap::new(),
             made: 0,
-            feedback_at: None,
+            feedback: VecDeque::new(),
             second_at: now + SECOND,
             second_began: now,
         }
@@ -88,7 +92,8 @@ impl Hub {
 
     /// How long the thread may sleep.
     pub(super) fn wait(&self, now: Instant) -> Duration {
-        let next = [self.heap.peek().map(|entry| entry.0.0), self.feedback_at, Some(self.second_at), self.events.retry_at(now)];
+        let (timer, feedback) = (self.heap.peek().map(|entry| entry.0.0), self.feedback.front().map(|entry| entry.0));
+        let next = [timer, feedback, Some(self.second_at), self.events.retry_at(now)];
         let next = next.into_iter().flatten().min().unwrap_or(now + LONGEST_WAIT);
         next.saturating_duration_since(now).min(LONGEST_WAIT)
     }
@@ -225,9 +230,10 @@ impl Hub {
             self.channel_events(slot, events, now);
             self.settle(slot, now);
         }
-        if self.feedback_at.is_some_and(|at| at <= now) {
-            self.feedback_at = None;
-            for leg in self.legs.iter_mut().flatten() {
+        for _ in 0..MAX_FEEDBACKS {
+            let Some((_, slot, id)) = self.feedback.pop_front_if(|entry| entry.0 <= now) else { break };
+            if let Some(leg) = self.legs.get_mut(slot).and_then(Option::as_mut).filter(|leg| leg.id == id) {
+                leg.is_to_report = false;
                 leg.report_arrivals(&mut self.out);
             }
         }
@@ -270,7 +276,8 @@ impl Hub {
             leg.tally.counted(counted, now);
         }
         let live = leg.is_up() && !leg.silent;
-        Some(leg.tally.second(leg.id, live, took, now))
+        let second = leg.tally.second(leg.id, live, took, now);
+        Some(LegSecond { is_narrow: leg.downlink.is_narrow(), ..second })
     }
 
     // Within.

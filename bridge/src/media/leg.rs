@@ -78,6 +78,8 @@ pub(super) struct Leg {
     pub(super) transport_id: u8,
     pub(super) level_id: u8,
     pub(super) arrivals: Arrivals,
+    /// A report of arrivals is due.
+    pub(super) is_to_report: bool,
     pub(super) tally: Tally,
     pub(super) reporter: u32,
     pub(super) key_frames: KeyFrames,
@@ -120,6 +122,7 @@ impl Leg {
             level_id: id_of(Extension::AudioLevel),
             extensions,
             arrivals: Arrivals::default(),
+            is_to_report: false,
             tally: Tally::default(),
             reporter,
             key_frames: KeyFrames::default(),

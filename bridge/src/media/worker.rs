@@ -250,6 +250,8 @@ impl Worker {
             if count < BUFFERS {
                 return false;
             }
+            // After a backlog the first of it must not wait for the last.
+            self.flush(now);
         }
         true
     }

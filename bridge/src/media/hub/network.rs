@@ -109,8 +109,8 @@ impl Hub {
             return;
         }
         from.dtls.confirmed();
-        if from.arrivals.is_pending() && self.feedback_at.is_none() {
-            self.feedback_at = Some(now + FEEDBACK_EVERY);
+        if from.arrivals.is_pending() && !std::mem::replace(&mut from.is_to_report, true) {
+            self.feedback.push_back((now + FEEDBACK_EVERY, slot, from.id));
         }
         let (has_gaps, gave_up) = (from.incoming.has_gaps(), from.incoming.gave_up());
         self.heard(slot, now);
