@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
+use server::config::TurnConfig;
 use windowseat::alone::{self, Front};
 use windowseat::at::ClockArguments;
 use windowseat::tls::CertificateFiles;
@@ -50,12 +51,18 @@ struct UpArguments {
     /// Address of the MQTT broker
     #[arg(long, default_value = "127.0.0.1:8462", value_name = "ADDRESS")]
     mqtt: SocketAddr,
-    /// UDP port for picture and sound
+    /// UDP port for picture and sound, and TCP port where UDP does not come through
     #[arg(long, default_value_t = 8463, value_name = "PORT")]
     media_port: u16,
     /// This machine's address as tablets in the network see it, best first; found by itself if not given
     #[arg(long, value_name = "IP")]
     lan: Vec<IpAddr>,
+    /// TURN server for networks that let nobody reach this machine, for one turns:host:443?transport=tcp
+    #[arg(long, requires = "turn_secret_file", value_name = "URL")]
+    turn: Vec<String>,
+    /// File with the secret that the TURN server knows (coturn: static-auth-secret)
+    #[arg(long, requires = "turn", value_name = "FILE")]
+    turn_secret_file: Option<PathBuf>,
     #[command(flatten)]
     certificate: CertificateArguments,
 }
@@ -168,6 +175,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
                 media_port: up.media_port,
                 addresses: up.lan,
                 certificate: up.certificate.files(),
+                turn: TurnConfig { urls: up.turn, secret_file: up.turn_secret_file },
             };
             let running = up::start(settings, clock).await?;
             print!("{}", welcome::of_everything(&running));

@@ -3,7 +3,7 @@
 //! The parts talk exactly as they do apart: by MQTT through the broker, by HTTP through the listener. Only the settings are handed
 //! over in memory. A first start makes keys, secrets and the demo authority; a later one goes on with what is there.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -41,12 +41,14 @@ pub struct Settings {
     pub https: SocketAddr,
     /// The broker.
     pub mqtt: SocketAddr,
-    /// UDP port of the bridge. 0: any.
+    /// UDP and TCP port of the bridge's media. 0: any.
     pub media_port: u16,
     /// Addresses of this machine as the network sees them. Empty: found.
     pub addresses: Vec<IpAddr>,
     /// Certificate to use instead of a generated one.
     pub certificate: Option<CertificateFiles>,
+    /// TURN servers for networks from which this machine's media ports cannot be reached.
+    pub turn: server::config::TurnConfig,
 }
 
 /// Everything, running.
@@ -88,7 +90,7 @@ pub async fn start(settings: Settings, clock: Arc<dyn Clock>) -> anyhow::Result<
     // Everything that can be refused is tried before anything starts.
     let http = serve::listen(settings.http, "--http")?;
     let https = serve::listen(settings.https, "--https")?;
-    udp_is_free(settings.media_port)?;
+    media_is_free(settings.media_port)?;
     let own: Vec<IpAddr> =
         if settings.addresses.is_empty() { tls::own_address().into_iter().collect() } else { settings.addresses };
     let address = match settings.https.ip() {
@@ -125,6 +127,7 @@ pub async fn start(settings: Settings, clock: Arc<dyn Clock>) -> anyhow::Result<
         grant_key_file: grant_keys.private.clone(),
         public_url: public_url.clone(),
         mqtt: mqtt(broker::SERVER),
+        turn: settings.turn,
         ..server::Config::default()
     };
     let server = server::start(server_config, Arc::clone(&clock), server_token.clone()).await?;
@@ -222,12 +225,16 @@ fn robot_config(robot: &demo::DemoRobot) -> firmware_sim::Config {
     }
 }
 
-fn udp_is_free(port: u16) -> Result<(), Advice> {
-    UdpSocket::bind((Ipv4Addr::UNSPECIFIED, port)).map(drop).map_err(|error| {
-        Advice::new(format!(
-            "UDP port {port} for picture and sound cannot be used ({error}): choose another with --media-port."
-        ))
-    })
+fn media_is_free(port: u16) -> Result<(), Advice> {
+    let any = (Ipv4Addr::UNSPECIFIED, port);
+    for (transport, bound) in [("UDP", UdpSocket::bind(any).map(drop)), ("TCP", TcpListener::bind(any).map(drop))] {
+        bound.map_err(|error| {
+            Advice::new(format!(
+                "{transport} port {port} for picture and sound cannot be used ({error}): choose another with --media-port."
+            ))
+        })?;
+    }
+    Ok(())
 }
 
 /// `address` as this machine itself reaches it.

@@ -440,7 +440,13 @@ impl Driver {
                 (Some(robot), Some(deed)) => self.roster.did(now, *robot, Leg(leg.0), deed),
                 _ => Vec::new(),
             },
-            MediaEvent::Second(second) => self.roster.second(now, second.robot, line(&second)),
+            MediaEvent::Second(second) => {
+                let commands = self.roster.second(now, second.robot, line(&second));
+                if let Some(glance) = self.roster.glance(second.robot) {
+                    self.status.with_visits(|visits| visits.second(glance));
+                }
+                commands
+            }
             // Texts are kept by the engine until the channel opens, so there is nothing to wait for.
             MediaEvent::ChannelOpen { .. } | MediaEvent::ChannelClosed { .. } => Vec::new(),
         };
@@ -470,6 +476,7 @@ impl Driver {
                 }
                 Command::Ended(session, reason) => {
                     tracing::info!(session.id = %session, ?reason, "a session ended");
+                    self.status.with_visits(|visits| visits.ended(session));
                     self.resources.retain(|_, resource| resource.session != Some(session));
                 }
             }
@@ -524,7 +531,7 @@ impl Driver {
 fn line(second: &Second) -> SecondLine {
     let pupil = second.subscriber.map(|leg| {
         let sample = Sample {
-            video: leg.video_sent,
+            video: leg.pictures_sent,
             audio: leg.audio_sent,
             voice: leg.voice_received,
             reports: leg.reports && leg.live,
@@ -532,5 +539,10 @@ fn line(second: &Second) -> SecondLine {
         };
         (Leg(leg.leg.0), sample, leg.quality)
     });
-    SecondLine { robot: second.publisher.map(|leg| leg.quality), pupil }
+    SecondLine {
+        robot: second.publisher.map(|leg| leg.quality),
+        from_robot: second.publisher.map_or(0, |leg| leg.video_received + leg.audio_received),
+        is_narrow: second.subscriber.is_some_and(|leg| leg.is_narrow),
+        pupil,
+    }
 }

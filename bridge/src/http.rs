@@ -6,6 +6,7 @@
 //! PATCH, DELETE  /whip|whep/{robot}/{id}    trickle, ICE restart, leave             resource.rs
 //! OPTIONS        all of them                cross-origin preflight
 //! GET            /bridge/health/live|ready                                          health.rs
+//! GET            /bridge/metrics            for Prometheus                           metrics.rs
 //! ```
 //!
 //! Every route answers every method, so that an error is always a problem document. Nothing is done on the strength of a cookie:
@@ -13,6 +14,7 @@
 
 mod endpoint;
 mod health;
+mod metrics;
 mod problem;
 mod resource;
 mod whep;
@@ -144,6 +146,7 @@ pub fn router(shared: Arc<Shared>) -> Router {
         .layer(middleware::from_fn_with_state(Arc::clone(&shared), cross_origin))
         .route("/bridge/health/live", get(health::live))
         .route("/bridge/health/ready", get(health::ready))
+        .route("/bridge/metrics", get(metrics::metrics))
         .with_state(shared)
 }
 

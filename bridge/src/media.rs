@@ -1,7 +1,7 @@
 //! The media engine: what the driver needs of it, and nothing of how it works.
 //!
-//! A fixed number of media threads, each with one UDP socket and one timer heap, end WebRTC on both legs of a session and
-//! forward encoded payloads untouched. Both legs of a robot live on one thread, so media needs no lock and no channel.
+//! A fixed number of media threads, each with one UDP socket, its connections of the one TCP port and one timer heap, end WebRTC
+//! on both legs of a session and forward encoded payloads untouched. Both legs of a robot live on one thread, so media needs no lock and no channel.
 //! The engine decides nothing about permission, presence or tiers: it executes, measures and reports. It records nothing and
 //! never parses a payload.
 //!
@@ -18,6 +18,7 @@ use protocol::{LegQuality, RobotId};
 use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, oneshot};
 
+use tcp::door::Door;
 use worker::{Command, WorkerHandle};
 
 mod address;
@@ -36,6 +37,7 @@ mod hub;
 mod leg;
 mod memory;
 mod outbox;
+mod path;
 mod relay;
 mod repair;
 mod rtcp;
@@ -43,6 +45,7 @@ mod srtp;
 mod stream;
 mod stun;
 mod tally;
+mod tcp;
 mod window;
 mod worker;
 
@@ -57,6 +60,10 @@ pub struct MediaConfig {
     pub bind: IpAddr,
     /// Port of the first thread's socket; thread `i` uses `port + i`. 0 takes any free port for each.
     pub port: u16,
+    /// Whether media is taken by TCP too (ICE-TCP), for networks that let no UDP through.
+    pub tcp: bool,
+    /// The one TCP port. 0: the number of `port`.
+    pub tcp_port: u16,
     /// Number of media threads; one serves about 300 sessions on a small core.
     pub threads: u16,
     /// Addresses clients can reach, the best first. Empty: the bound address, or those of this machine.
@@ -76,6 +83,8 @@ impl Default for MediaConfig {
         Self {
             bind: IpAddr::from([0, 0, 0, 0]),
             port: 8189,
+            tcp: true,
+            tcp_port: 0,
             threads: 1,
             public_addresses: Vec::new(),
             silent_after: Duration::from_secs(5),
@@ -240,6 +249,8 @@ pub struct LegSecond {
     pub video_received: u32,
     /// Video packets forwarded to it, repairs not counted.
     pub video_sent: u32,
+    /// Pictures of which the first packet was forwarded to it: what has a newer timestamp than all before.
+    pub pictures_sent: u32,
     /// Sound packets received from it.
     pub audio_received: u32,
     /// Sound packets forwarded to it.
@@ -250,6 +261,8 @@ pub struct LegSecond {
     pub reports: bool,
     /// It has sent transport feedback on sound alone, and so says something every second in which anything arrives.
     pub feedback: bool,
+    /// The other leg is held to what this one's network takes.
+    pub is_narrow: bool,
     /// How good the leg is.
     pub quality: LegQuality,
 }
@@ -273,8 +286,12 @@ pub enum MediaError {
     #[error("the media engine has stopped")]
     Stopped,
     /// A socket could not be opened.
-    #[error("could not open UDP {address}; choose another media.port or media.bind")]
+    #[error("could not open {transport} {address}; choose another {key} or media.bind")]
     Bind {
+        /// UDP or TCP.
+        transport: &'static str,
+        /// Which setting names the port.
+        key: &'static str,
         /// What was tried.
         address: std::net::SocketAddr,
         /// What the system said.
@@ -296,6 +313,7 @@ pub enum MediaError {
 #[derive(Clone)]
 pub struct Engine {
     workers: Arc<[WorkerHandle]>,
+    door: Option<Arc<Door>>,
 }
 
 impl Engine {
@@ -304,7 +322,14 @@ impl Engine {
     /// # Errors
     /// A port is taken, or the system refuses a thread or a certificate.
     pub fn start(config: MediaConfig, events: mpsc::Sender<MediaEvent>) -> Result<Self, MediaError> {
-        Ok(Self { workers: worker::start(&config, &events)?.into() })
+        let (workers, door) = worker::start(&config, &events)?;
+        Ok(Self { workers: workers.into(), door: door.map(Arc::new) })
+    }
+
+    /// Where TCP connections are taken, if they are.
+    #[must_use]
+    pub fn tcp_address(&self) -> Option<std::net::SocketAddr> {
+        self.door.as_ref().map(|door| door.local)
     }
 
     /// The addresses the sockets are bound to, in thread order.
@@ -372,6 +397,9 @@ impl Engine {
 
     /// Closes every leg and ends the threads. Returns when they have said goodbye, within two seconds.
     pub async fn stop(&self) {
+        if let Some(door) = &self.door {
+            door.close();
+        }
         for worker in self.workers.iter() {
             let (reply, done) = oneshot::channel();
             if worker.try_send(Command::Stop { reply }).is_ok() {

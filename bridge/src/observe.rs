@@ -1,4 +1,5 @@
-//! What an operator can ask about the running bridge: a few numbers, shared by the tasks that know them and the health page.
+//! What an operator can ask about the running bridge: a few numbers, shared by the tasks that know them, the health page and the
+//! metrics.
 //!
 //! No id of a robot, pupil or session: whoever can see the health page learns how much happens, not to whom.
 
@@ -6,9 +7,10 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use bridge_core::roster::Glance;
 use chrono::{DateTime, TimeDelta, Utc};
-use protocol::Now;
 use protocol::measure::Estimate;
+use protocol::{Now, SessionId, Tier, Trouble};
 
 /// Written by the tasks, read by the health page.
 #[derive(Debug, Default)]
@@ -21,6 +23,58 @@ pub struct Status {
     outbox: Mutex<OutboxStatus>,
     server_clock: Mutex<Option<Estimate>>,
     silent_threads: AtomicUsize,
+    visits: Mutex<Visits>,
+}
+
+/// What the last second of each visit showed, by seat; and seconds since the start.
+#[derive(Clone, Debug, Default)]
+pub struct Visits {
+    seats: Vec<Option<Glance>>,
+    tier_seconds: [u64; 3],
+    trouble_seconds: [u64; 3],
+}
+
+impl Visits {
+    /// A visit's second.
+    pub fn second(&mut self, glance: Glance) {
+        if let Some(tier) = glance.tier {
+            self.tier_seconds[tier as usize] += 1;
+        }
+        if let Some(trouble) = glance.trouble {
+            self.trouble_seconds[trouble as usize] += 1;
+        }
+        let known = self.seats.iter().position(|seat| seat.is_some_and(|seat| seat.session == glance.session));
+        let place = known.or_else(|| self.seats.iter().position(Option::is_none)).unwrap_or_else(|| {
+            self.seats.push(None);
+            self.seats.len() - 1
+        });
+        self.seats[place] = Some(glance);
+    }
+
+    /// A visit is over; its number is free.
+    pub fn ended(&mut self, session: SessionId) {
+        for seat in &mut self.seats {
+            seat.take_if(|seat| seat.session == session);
+        }
+        while self.seats.pop_if(|seat| seat.is_none()).is_some() {}
+    }
+
+    /// Visits by their numbers, from 1.
+    pub fn seats(&self) -> impl Iterator<Item = (usize, &Glance)> {
+        self.seats.iter().enumerate().filter_map(|(place, seat)| Some((place + 1, seat.as_ref()?)))
+    }
+
+    /// Seconds in which this reached a pupil.
+    #[must_use]
+    pub fn tier_seconds(&self, tier: Tier) -> u64 {
+        self.tier_seconds[tier as usize]
+    }
+
+    /// Seconds in which this side was the cause of trouble.
+    #[must_use]
+    pub fn trouble_seconds(&self, trouble: Trouble) -> u64 {
+        self.trouble_seconds[trouble as usize]
+    }
 }
 
 /// How the durable queue is doing.
@@ -106,6 +160,11 @@ impl Status {
         self.silent_threads.load(Ordering::Relaxed)
     }
 
+    /// Looks at or changes what is known of visits.
+    pub fn with_visits<T>(&self, look: impl FnOnce(&mut Visits) -> T) -> T {
+        look(&mut self.visits.lock().unwrap_or_else(std::sync::PoisonError::into_inner))
+    }
+
     /// Replaces what is known about the outbox.
     pub fn set_outbox(&self, status: OutboxStatus) {
         *self.outbox.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = status;
@@ -125,6 +184,24 @@ fn millis(duration: Duration) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_visits_number_is_free_again_when_it_ends() {
+        let glance = |session| Glance { session, robot: None, pupil: None, tier: Some(Tier::Stills), trouble: None };
+        let sessions: [SessionId; 4] = std::array::from_fn(|_| SessionId::new());
+        let mut visits = Visits::default();
+        for session in &sessions[..3] {
+            visits.second(glance(*session));
+        }
+        visits.ended(sessions[1]);
+        visits.second(glance(sessions[2]));
+        visits.second(glance(sessions[3]));
+        let seated: Vec<_> = visits.seats().map(|(seat, glance)| (seat, glance.session)).collect();
+        assert_eq!(seated, [(1, sessions[0]), (2, sessions[3]), (3, sessions[2])]);
+        assert_eq!((visits.tier_seconds(Tier::Stills), visits.tier_seconds(Tier::Video)), (5, 0));
+        sessions.iter().for_each(|session| visits.ended(*session));
+        assert!(visits.seats.is_empty());
+    }
 
     #[test]
     fn what_waits_is_said_in_words() {

@@ -16,6 +16,8 @@ mod network;
 mod peer;
 #[path = "media/seats.rs"]
 mod seats;
+#[path = "media/tcp.rs"]
+mod tcp;
 
 use peer::{AUDIO_SSRC, OPUS, Peer, Profile, VIDEO_SSRC, VP8, certificate, now};
 

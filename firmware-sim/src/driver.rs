@@ -3,6 +3,7 @@
 //! It waits for nothing but events: whatever takes time happens in the radio or in a task of its own.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use protocol::control::{Control, ControlMessage};
@@ -23,6 +24,8 @@ use crate::robot::{Body, Charger, Effect, Event, Flow, Pause};
 const TICK: Duration = Duration::from_millis(66);
 /// Ticks without a packet after which media counts as not flowing: about half a second.
 const STILL_TICKS: u32 = 8;
+/// The same between two stills: four seconds.
+const BETWEEN_STILLS_TICKS: u32 = 60;
 /// Events of the radio that may wait.
 const HEARD_QUEUE: usize = 256;
 /// After a failed start of the radio.
@@ -276,10 +279,12 @@ async fn next_heard(radio: &mut Option<(Radio, mpsc::Receiver<Heard>)>) -> Heard
 struct Watched {
     pictures: (u64, u32),
     sounds: (u64, u32),
+    are_stills: bool,
 }
 
 impl Watched {
     fn look(&mut self, counters: &Counters) -> Flow {
+        self.are_stills = counters.are_stills.load(Ordering::Relaxed);
         for ((seen, still), count) in [(&mut self.pictures, counters.pictures()), (&mut self.sounds, counters.sounds())] {
             *still = if *seen == count { still.saturating_add(1) } else { 0 };
             *seen = count;
@@ -288,7 +293,9 @@ impl Watched {
     }
 
     fn flow(&self) -> Flow {
-        let flows = |(count, still): (u64, u32)| count > 0 && still < STILL_TICKS;
-        Flow { camera: flows(self.pictures), microphone: flows(self.sounds) }
+        let flows = |(count, still): (u64, u32), ticks| count > 0 && still < ticks;
+        // Between two stills the camera is on: another one follows.
+        let camera_ticks = if self.are_stills { BETWEEN_STILLS_TICKS } else { STILL_TICKS };
+        Flow { camera: flows(self.pictures, camera_ticks), microphone: flows(self.sounds, STILL_TICKS) }
     }
 }

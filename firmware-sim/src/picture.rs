@@ -7,6 +7,8 @@ use openh264::encoder::{
 use openh264::formats::YUVSlices;
 use openh264::{OpenH264API, Timestamp};
 
+pub mod ladder;
+
 /// How to encode.
 #[derive(Clone, Copy, Debug)]
 pub struct EncoderConfig {
@@ -78,11 +80,10 @@ impl Encoder {
 /// Least rate at which a picture is still one.
 const LEAST_BPS: u32 = 60_000;
 
-/// The rate to encode at instead of `current`, if the difference is worth a key frame: what the network takes less a tenth for headers
-/// and sound, and never more than `most`.
+/// The rate to encode at instead of `current`, if the difference is worth a key frame: what there is room for, and never more than `most`.
 #[must_use]
-pub fn next_rate(current: u32, most: u32, limit_bps: u32) -> Option<u32> {
-    let target = (limit_bps - limit_bps / 10).min(most).max(LEAST_BPS.min(most));
+pub fn next_rate(current: u32, most: u32, room_bps: u32) -> Option<u32> {
+    let target = room_bps.min(most).max(LEAST_BPS.min(most));
     let is_worth_it = target < current - current / 10 || target > current + current / 5 || target == most;
     (target != current && is_worth_it).then_some(target)
 }
@@ -94,10 +95,10 @@ mod tests {
     #[test]
     fn the_rate_follows_the_network_in_steps_and_returns_to_the_configured_one() {
         assert_eq!(next_rate(600_000, 600_000, u32::MAX), None);
-        assert_eq!(next_rate(600_000, 600_000, 650_000), None, "near enough");
-        assert_eq!(next_rate(600_000, 600_000, 300_000), Some(270_000));
-        assert_eq!(next_rate(270_000, 600_000, 320_000), None);
-        assert_eq!(next_rate(270_000, 600_000, 400_000), Some(360_000));
+        assert_eq!(next_rate(600_000, 600_000, 560_000), None, "near enough");
+        assert_eq!(next_rate(600_000, 600_000, 270_000), Some(270_000));
+        assert_eq!(next_rate(270_000, 600_000, 290_000), None);
+        assert_eq!(next_rate(270_000, 600_000, 360_000), Some(360_000));
         assert_eq!(next_rate(550_000, 600_000, u32::MAX), Some(600_000));
         assert_eq!(next_rate(100_000, 600_000, 0), Some(LEAST_BPS));
         assert_eq!(next_rate(50_000, 50_000, 10), None, "configured below the least");

@@ -12,7 +12,7 @@ mod rtp;
 mod whip;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use protocol::control::{ControlMessage, VoiceLevel};
@@ -77,6 +77,8 @@ pub(crate) struct Counters {
     pub pictures: AtomicU64,
     pub sounds: AtomicU64,
     pub key_requests: AtomicU64,
+    /// Pictures leave only now and then, because the network takes no more.
+    pub are_stills: AtomicBool,
 }
 
 impl Counters {

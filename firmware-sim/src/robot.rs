@@ -289,7 +289,7 @@ impl Body {
             Control::Talk { on } => self.talking = on,
             Control::Rest { resting } => self.resting = resting,
             // For the pupil, or an answer: nothing to do.
-            Control::State(_) | Control::Seat { .. } | Control::Ack { .. } => {}
+            Control::State(_) | Control::Seat { .. } | Control::Link { .. } | Control::Ack { .. } => {}
         }
         self.pose_head();
     }

@@ -8,6 +8,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::database::Database;
 
+/// Every tablet and robot tries all of them.
+const MAX_TURN_URLS: usize = 8;
+
 /// `server.toml`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -24,6 +27,8 @@ pub struct Config {
     pub mqtt: MqttConfig,
     /// How long permissions last.
     pub grants: GrantConfig,
+    /// TURN servers for networks from which no bridge can be reached.
+    pub turn: TurnConfig,
     /// How much is kept, and for how long.
     pub keep: KeepConfig,
 }
@@ -44,6 +49,37 @@ pub struct GrantConfig {
     /// How long before a day's first lesson and after its last the robot may be used.
     #[serde(with = "humantime_serde")]
     pub around_lessons: Duration,
+}
+
+/// `[turn]`
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TurnConfig {
+    /// `turn:host:port?transport=udp`, `turn:…?transport=tcp`, `turns:host:port?transport=tcp`. Empty: none.
+    pub urls: Vec<String>,
+    /// File that holds the secret that the TURN servers know too, on one line.
+    pub secret_file: Option<PathBuf>,
+}
+
+impl TurnConfig {
+    fn validate(&self) -> Result<(), String> {
+        if self.urls.len() > MAX_TURN_URLS {
+            return Err(format!("turn.urls has {} addresses: name at most {MAX_TURN_URLS}", self.urls.len()));
+        }
+        for url in &self.urls {
+            let rest = ["turn:", "turns:"].iter().find_map(|scheme| url.strip_prefix(scheme));
+            let is_plain = url.bytes().all(|byte| byte.is_ascii_graphic() && !b"\"\\<>@/".contains(&byte));
+            if !is_plain || rest.is_none_or(str::is_empty) {
+                return Err(format!(
+                    "turn.urls holds `{url}`: write turn:host:port?transport=udp, turn:host:port?transport=tcp or turns:host:port?transport=tcp"
+                ));
+            }
+        }
+        if self.urls.is_empty() == self.secret_file.is_some() {
+            return Err("turn.urls and turn.secret_file belong together: set both or none".to_owned());
+        }
+        Ok(())
+    }
 }
 
 /// `[keep]`
@@ -75,6 +111,7 @@ impl Default for Config {
             public_url: "https://localhost:8443".to_owned(),
             mqtt: MqttConfig { username: "server".to_owned(), ..MqttConfig::default() },
             grants: GrantConfig::default(),
+            turn: TurnConfig::default(),
             keep: KeepConfig::default(),
         }
     }
@@ -118,6 +155,7 @@ impl Config {
         if self.mqtt.username.is_empty() {
             return Err("mqtt.username is empty: name the user that the broker knows for the server".to_owned());
         }
+        self.turn.validate()?;
         let (minute, day) = (Duration::from_secs(60), Duration::from_secs(24 * 3600));
         for (key, value, least, most) in [
             ("grants.robot_for", self.grants.robot_for, minute, day * 7),
@@ -167,5 +205,8 @@ mod tests {
         check("[mqtt]\nusername = ''", "mqtt.username is empty");
         check("[grants]\nconnect_within = '1h'", "grants.connect_within is");
         check("[grants]\nrobot_for = '1s'", "grants.robot_for is");
+        check("[turn]\nurls = ['http://turn.example']\nsecret_file = 'x'", "turn.urls holds `http://turn.example`");
+        check("[turn]\nurls = ['turn:turn.example:3478']", "turn.urls and turn.secret_file belong together");
+        check("[turn]\nsecret_file = 'x'", "turn.urls and turn.secret_file belong together");
     }
 }

@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use chrono::{DateTime, TimeDelta, Utc};
 use mqtt_link::{Link, Message, PublishError};
 use protocol::{
-    Act, BridgeId, Command, CommandMessage, DeviceId, EndMessage, Envelope, Grant, GrantMessage, Kind, PlacementId, RobotId,
+    Act, BridgeId, Command, CommandMessage, DeviceId, EndMessage, Envelope, Grant, GrantMessage, IceServer, Kind, PlacementId, RobotId,
     Topic,
 };
 use serde::Serialize;
@@ -36,8 +36,8 @@ pub struct JoinGrant {
     pub token: String,
     /// The visit ends then at the latest.
     pub session_until: DateTime<Utc>,
-    /// STUN and TURN servers; none are needed where the bridge is reachable.
-    pub ice_servers: Vec<serde_json::Value>,
+    /// TURN servers, for networks from which the bridge cannot be reached.
+    pub ice_servers: Vec<IceServer>,
 }
 
 /// What a camera that speaks WHIP needs to publish in a robot's place.
@@ -197,7 +197,8 @@ pub async fn view_grant(state: &AppState, placement_id: PlacementId, device: Dev
         })
         .map_err(|error| JoinError::Sign(error.into()))?;
     let base = bridge.public_base.as_deref().unwrap_or_default().trim_end_matches('/');
-    Ok(JoinGrant { whep_url: format!("{base}/whep/{robot}"), token, session_until: until, ice_servers: Vec::new() })
+    let ice_servers = state.turn.servers(robot.0, until - now);
+    Ok(JoinGrant { whep_url: format!("{base}/whep/{robot}"), token, session_until: until, ice_servers })
 }
 
 async fn admit(state: &AppState, placement_id: PlacementId) -> Result<(RobotId, DateTime<Utc>, BridgeRow), JoinError> {

@@ -23,6 +23,7 @@ pub mod minutes;
 mod mqtt;
 mod placing;
 pub mod pupil;
+mod turn;
 pub mod web;
 
 use std::sync::Arc;
@@ -36,6 +37,7 @@ use uuid::Uuid;
 pub use config::Config;
 pub use lifecycle::{Running, start};
 pub use store::Store;
+pub use turn::Turn;
 
 use dispatch::Dispatch;
 
@@ -64,6 +66,8 @@ pub struct AppState {
     pub config: Arc<Config>,
     /// Signs permissions to publish and to view.
     pub grants: Arc<GrantSigner>,
+    /// Hands out credentials for TURN servers.
+    pub turn: Arc<Turn>,
     /// What changed; subscribe to push to pages.
     pub changes: broadcast::Sender<Change>,
     /// Sends permissions and requests to robots.

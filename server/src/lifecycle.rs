@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::dispatch::Dispatch;
-use crate::{AppState, CHANGES_KEPT, Config, api, clock, database, ingest, jobs, minutes, mqtt, placing};
+use crate::{AppState, CHANGES_KEPT, Config, Turn, api, clock, database, ingest, jobs, minutes, mqtt, placing};
 
 /// Tasks that have not ended by then, after shutdown, are left behind.
 const DRAIN_WITHIN: Duration = Duration::from_secs(3);
@@ -42,6 +42,7 @@ pub async fn start(config: Config, machine: Arc<dyn Clock>, shutdown: Cancellati
         .with_context(|| format!("cannot read the key {} that signs grants", config.grant_key_file.display()))?;
     let grants = GrantSigner::from_pem(&key)
         .with_context(|| format!("{} does not hold an Ed25519 private key in PKCS #8 PEM", config.grant_key_file.display()))?;
+    let turn = Turn::open(&config.turn)?;
     let tasks = TaskTracker::new();
     let clock =
         clock::shared(machine, &store, &tasks, shutdown.clone()).await.context("cannot ask the database for its time")?;
@@ -52,6 +53,7 @@ pub async fn start(config: Config, machine: Arc<dyn Clock>, shutdown: Cancellati
         clock,
         config: Arc::new(config),
         grants: Arc::new(grants),
+        turn: Arc::new(turn),
         changes: broadcast::channel(CHANGES_KEPT).0,
         dispatch,
         tasks: tasks.clone(),

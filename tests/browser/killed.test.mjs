@@ -51,7 +51,7 @@ async function killed(heard) {
   const left = await product.kill();
   heard.stop();
   const later = new Date(at_kill.getTime() + 60_000).toISOString().slice(0, 16);
-  product = await start([], { left, at: later });
+  product = await start({ left, at: later });
   const again = listen(product, 'ws/v1/+/up/presence');
   try {
     const closed = await until('the interval that the kill left open', async () =>

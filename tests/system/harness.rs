@@ -89,6 +89,7 @@ impl World {
 pub fn settings(data: &Path) -> Settings {
     let any: SocketAddr = "127.0.0.1:0".parse().unwrap();
     Settings {
+        turn: server::config::TurnConfig::default(),
         data: data.to_owned(),
         http: any,
         https: any,

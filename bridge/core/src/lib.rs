@@ -14,6 +14,7 @@
 //! | [`session::Session`] | admitted → live ⇄ interrupted → ended | leaving, grace, grant's end, shutdown |
 //! | [`presence::Ledger`] | nothing → interval n → nothing → interval n + 1 … | the session's end |
 //! | [`protocol::measure::Measure`] | nothing → server time as a function of our monotonic clock | never; a better exchange replaces it |
+//! | [`trouble::Judge`] | fine → a side is the cause → fine | three seconds in a row that say otherwise |
 //! | [`backlog::Backlog`] | empty → holds what the disk does not take → empty | the disk takes it |
 //! | [`outbox::Queue`] | waiting → sent → acknowledged (and back to waiting) | the server's acknowledgement |
 //!
@@ -30,6 +31,7 @@ pub mod outbox;
 pub mod presence;
 pub mod roster;
 pub mod session;
+pub mod trouble;
 
 /// One peer connection, by the number the media engine gave it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

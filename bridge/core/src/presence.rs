@@ -19,8 +19,8 @@ use protocol::{Active, ClosedBy, Now, Tier};
 pub const CONFIRM_WITHIN: Duration = Duration::from_secs(3);
 /// The same for sound alone, from a tablet without transport feedback: it reports on sound every 5 s only.
 pub const CONFIRM_SOUND_WITHIN: Duration = Duration::from_secs(6);
-/// This many video packets in a second are a moving picture; fewer are stills.
-pub const MOVING_PACKETS: u32 = 5;
+/// This many pictures in a second are a moving one; fewer are stills.
+pub const MOVING_PICTURES: u32 = 3;
 /// A picture that stops for less than this still counts as moving, so that a hiccup does not split an interval.
 const MOVING_HOLDS: Duration = Duration::from_secs(3);
 /// A still counts as "a picture now and then" for this long.
@@ -37,7 +37,7 @@ const VOICE_PACKET_MS: u64 = 20;
 /// What one second brought to the pupil.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Sample {
-    /// Video packets forwarded to the pupil.
+    /// Pictures of which something was forwarded to the pupil.
     pub video: u32,
     /// Sound packets forwarded to the pupil.
     pub audio: u32,
@@ -257,7 +257,7 @@ impl Ledger {
         if sample.video > 0 {
             self.last_still = Some(at);
         }
-        if sample.video >= MOVING_PACKETS {
+        if sample.video >= MOVING_PICTURES {
             self.last_moving = Some(at);
         }
         let pace = self.pace;

@@ -9,12 +9,15 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use protocol::control::Control;
 use protocol::measure::Estimate;
-use protocol::{DeviceId, EndReason, EventKind, EventMessage, LegQuality, LinkMessage, Now, PlacementId, RobotId, SessionId};
+use protocol::{
+    DeviceId, EndReason, EventKind, EventMessage, LegQuality, LinkMessage, Now, PlacementId, RobotId, SessionId, Tier, Trouble,
+};
 
 use crate::Leg;
 use crate::grant::{PublishPermit, ViewPermit, Withdrawn};
 use crate::presence::Sample;
 use crate::session::{Deed, Effect, Event, Parting, Record, Session};
+use crate::trouble::{self, Judge, View};
 
 /// The same refusal at the same robot is reported at most this often.
 const REFUSAL_EVERY: Duration = Duration::from_secs(60);
@@ -83,8 +86,27 @@ pub enum LegEvent {
 pub struct SecondLine {
     /// The robot's leg, where there is one.
     pub robot: Option<LegQuality>,
+    /// Media packets that came from the robot.
+    pub from_robot: u32,
+    /// The robot is held to what the pupil's network takes.
+    pub is_narrow: bool,
     /// The pupil's leg, where there is one.
     pub pupil: Option<(Leg, Sample, LegQuality)>,
+}
+
+/// A visit as its last second was.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Glance {
+    /// Which visit.
+    pub session: SessionId,
+    /// The robot's leg, where there is one.
+    pub robot: Option<LegQuality>,
+    /// The pupil's leg, where there is one.
+    pub pupil: Option<LegQuality>,
+    /// What reaches the pupil.
+    pub tier: Option<Tier>,
+    /// Whose side it is if something is wrong.
+    pub trouble: Option<Trouble>,
 }
 
 /// What the shell has to do.
@@ -120,6 +142,11 @@ struct Seat {
     pupil: Option<Leg>,
     robot_quality: Option<LegQuality>,
     pupil_quality: Option<LegQuality>,
+    /// Whose side it is that the visit does not run well.
+    judge: Judge,
+    trouble: Option<Trouble>,
+    /// What the pupil's page was told last.
+    told: Option<(Option<Tier>, Option<Trouble>)>,
     refused_pupil_at: Option<Duration>,
     refused_grant_at: Option<Duration>,
 }
@@ -226,6 +253,7 @@ impl Roster {
             commands.push(Command::Close(old));
         }
         seat.pupil_quality = None;
+        (seat.judge, seat.trouble, seat.told) = (Judge::default(), None, None);
         self.session_event(now, robot, Event::TakenOver(admission.permit), &mut commands);
         Ok(commands)
     }
@@ -299,7 +327,35 @@ impl Roster {
         if before != after {
             commands.push(Command::LinkChanged(robot));
         }
+        let Some(seat) = self.seats.get_mut(&robot) else { return commands };
+        let view = View {
+            robot_here: seat.robot.is_some_and(|robot| robot.is_here()),
+            robot: line.robot.unwrap_or_default(),
+            from_robot: line.from_robot,
+            pupil: quality,
+            is_narrow: line.is_narrow,
+        };
+        seat.trouble = seat.judge.hear(trouble::cause(&view));
+        let told = Some((after, seat.trouble));
+        if seat.told != told && seat.pupil == Some(leg) {
+            seat.told = told;
+            commands.push(Command::Tell(leg, Control::Link { tier: after, trouble: seat.trouble }));
+        }
         commands
+    }
+
+    /// What is to be seen of the visit to `robot`, while a pupil is here.
+    #[must_use]
+    pub fn glance(&self, robot: RobotId) -> Option<Glance> {
+        let seat = self.seats.get(&robot)?;
+        let session = seat.session.as_ref().filter(|session| session.was_joined())?;
+        Some(Glance {
+            session: session.visit().session,
+            robot: seat.robot_quality,
+            pupil: seat.pupil_quality,
+            tier: session.tier().filter(|_| seat.pupil_quality.is_some()),
+            trouble: seat.trouble,
+        })
     }
 
     /// The pupil on `leg` did something.

@@ -1,13 +1,14 @@
 //! Messages on the data channel: small, versioned, acknowledged JSON texts.
 //!
-//! The pupil's page and the robot talk through the bridge, which passes texts on unchanged, counts their kinds, and adds three of
-//! its own: `wake` and `sleep` to the robot, `seat` to the pupil. Whoever receives a text with an `id` answers `ack` with it; a
+//! The pupil's page and the robot talk through the bridge, which passes texts on unchanged, counts their kinds, and adds four of
+//! its own: `wake` and `sleep` to the robot, `seat` and `link` to the pupil. Whoever receives a text with an `id` answers `ack` with it; a
 //! sender repeats what was not acknowledged within 1 s. State is absolute ("hand is up"), so a repetition does no harm.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::ids::SessionId;
+use crate::presence::Tier;
 use crate::units::Percent;
 
 /// Label of the one data channel; reliable and ordered. The page and the robot each open it towards the bridge.
@@ -81,11 +82,32 @@ pub enum Control {
         /// Whether the robot is there.
         robot_here: bool,
     },
+    /// Bridge → pupil, at each change: what reaches the tablet, and whose side it is if that is not as it should be.
+    Link {
+        /// What is counted now; absent before anything was received.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        tier: Option<Tier>,
+        /// The cause of trouble; absent while there is none.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        trouble: Option<Trouble>,
+    },
     /// Answer to a message that had an `id`.
     Ack {
         /// That id.
         of: u64,
     },
+}
+
+/// Whose side is the cause when a visit does not run well.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Trouble {
+    /// The network of the pupil's tablet.
+    Pupil,
+    /// The network between robot and bridge, or the robot's power.
+    School,
+    /// The robot itself: the ways are good, and nothing comes from it.
+    Robot,
 }
 
 /// What the robot shows and does.

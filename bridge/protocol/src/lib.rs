@@ -48,13 +48,13 @@ pub mod topic;
 pub mod units;
 
 pub use clock::{Clock, FastClock, Now, SystemClock};
-pub use control::CONTROL_LABEL;
+pub use control::{CONTROL_LABEL, Trouble};
 pub use envelope::{Envelope, EnvelopeError, MAX_MESSAGE_BYTES, SCHEMA_VERSION};
 pub use grant::{Act, Grant, GrantError, GrantSigner, GrantVerifier};
 pub use hello::{BridgeLoad, HelloMessage, OutboxState, Role, Status};
 pub use ids::{BridgeId, ClientId, DeviceId, MessageId, PlacementId, RobotId, RoomId, SessionId};
 pub use presence::{Active, ClosedBy, EndReason, PresenceMessage, Tier};
-pub use reply::{AckMessage, ClockEcho, Command, CommandMessage, EndMessage, GrantMessage};
+pub use reply::{AckMessage, ClockEcho, Command, CommandMessage, EndMessage, GrantMessage, IceServer};
 pub use telemetry::{BodyState, EventKind, EventMessage, LegQuality, LinkMessage, RobotMessage};
 pub use topic::{Direction, Kind, Topic, TopicError};
 pub use units::{Bitrate, Minutes, Percent};

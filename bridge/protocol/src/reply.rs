@@ -50,6 +50,27 @@ pub struct GrantMessage {
     /// Leave the present bridge for this one also if the connection stands, as soon as no pupil is here: it will stop, or is too full.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub move_now: bool,
+    /// TURN servers for a robot whose network does not let it reach the bridge's media port.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ice_servers: Vec<IceServer>,
+}
+
+/// A TURN server and the credentials for it, as browsers take them (`RTCIceServer`). They expire with the permission they came with.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct IceServer {
+    /// `turn:host:port?transport=udp`, `…tcp`, `turns:host:port?transport=tcp`: one server by several ways.
+    pub urls: Vec<String>,
+    /// Until when, in Unix seconds, and a number; no person.
+    pub username: String,
+    /// Made from it with the secret that the TURN server knows.
+    pub credential: String,
+}
+
+impl std::fmt::Debug for IceServer {
+    /// Masks the credential.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("IceServer").field("urls", &self.urls).field("username", &self.username).finish_non_exhaustive()
+    }
 }
 
 impl std::fmt::Debug for GrantMessage {

@@ -17,6 +17,9 @@ pub struct LegQuality {
     /// Packets lost, in per cent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub loss_pct: Option<f32>,
+    /// How unevenly sound arrives (RFC 3550 §6.4.1), in milliseconds, where it is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub jitter_ms: Option<f32>,
     /// Media received from this leg, in bits per second.
     pub receive: Bitrate,
     /// Media sent to this leg, in bits per second.

@@ -4,6 +4,15 @@ use std::net::{IpAddr, SocketAddr};
 
 use super::MediaConfig;
 
+/// What the answers of a thread name.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Reach {
+    /// Its UDP socket.
+    pub(super) udp: Vec<SocketAddr>,
+    /// The engine's TCP port; empty without one.
+    pub(super) tcp: Vec<SocketAddr>,
+}
+
 /// Addresses for clients, the best first, because some try only the first: those configured, else the one the socket is
 /// bound to, else those of this machine with loopback last.
 pub(super) fn reachable(config: &MediaConfig, local: SocketAddr) -> Vec<SocketAddr> {

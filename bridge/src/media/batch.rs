@@ -3,9 +3,12 @@
 //! Nothing waits here: a wake of the media thread ends with [`Batch::flush`]. Packets of one path leave in the order they came.
 
 use std::io::ErrorKind;
-use std::net::{IpAddr, SocketAddr};
+use std::time::Instant;
 
 use quinn_udp::{Transmit, UdpSocketState};
+
+use super::path::{Path, Remote};
+use super::tcp::Streams;
 
 /// Most bytes sent by one call.
 const MAX_BURST: usize = 60_000;
@@ -15,15 +18,6 @@ const MAX_SEGMENTS: usize = 32;
 
 /// Most buffers kept for the next wake.
 const MAX_SPARE: usize = 64;
-
-/// Between which two addresses packets of a leg go.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Path {
-    /// The other end.
-    pub(super) remote: SocketAddr,
-    /// The address of this machine it sent to, so that replies come from there.
-    pub(super) local: Option<IpAddr>,
-}
 
 struct Burst {
     path: Path,
@@ -83,21 +77,26 @@ impl Batch {
         Some(())
     }
 
-    /// Sends everything. What the socket does not take at once is dropped, as a full router would.
-    pub(super) fn flush(&mut self, socket: &mio::net::UdpSocket, state: &UdpSocketState) {
+    /// Sends everything. What the UDP socket does not take at once is dropped, as a full router would; a TCP connection keeps
+    /// some of it (see `tcp/queue.rs`).
+    pub(super) fn flush(&mut self, socket: &mio::net::UdpSocket, state: &UdpSocketState, streams: &mut Streams, now: Instant) {
         for mut burst in self.bursts.drain(..) {
-            if burst.count > 0 {
-                let transmit = Transmit {
-                    destination: burst.path.remote,
-                    ecn: None,
-                    contents: &burst.bytes,
-                    segment_size: (burst.count > 1).then_some(burst.segment),
-                    src_ip: burst.path.local,
-                };
-                if let Err(error) = state.try_send(socket.into(), &transmit) {
-                    self.dropped += burst.count as u64;
-                    if error.kind() != ErrorKind::WouldBlock {
-                        tracing::debug!(%error, packets = burst.count, "packets could not be sent");
+            match burst.path.remote {
+                _ if burst.count == 0 => {}
+                Remote::Tcp(id, _) => streams.send(id, burst.bytes.chunks(burst.segment), now),
+                Remote::Udp(destination) => {
+                    let transmit = Transmit {
+                        destination,
+                        ecn: None,
+                        contents: &burst.bytes,
+                        segment_size: (burst.count > 1).then_some(burst.segment),
+                        src_ip: burst.path.local,
+                    };
+                    if let Err(error) = state.try_send(socket.into(), &transmit) {
+                        self.dropped += burst.count as u64;
+                        if error.kind() != ErrorKind::WouldBlock {
+                            tracing::debug!(%error, packets = burst.count, "packets could not be sent");
+                        }
                     }
                 }
             }
@@ -132,10 +131,12 @@ impl Batch {
 
 #[cfg(test)]
 mod tests {
+    use std::net::SocketAddr;
+
     use super::*;
 
     fn path(port: u16) -> Path {
-        Path { remote: SocketAddr::from(([127, 0, 0, 1], port)), local: None }
+        Path { remote: Remote::Udp(SocketAddr::from(([127, 0, 0, 1], port))), local: None }
     }
 
     #[test]
@@ -144,7 +145,8 @@ mod tests {
         for (port, length) in [(1, 100), (2, 50), (1, 100), (1, 60), (1, 60), (1, 60), (1, 60), (1, 60), (2, 51)] {
             batch.push(path(port), &vec![0; length]);
         }
-        let shape: Vec<_> = batch.bursts.iter().map(|burst| (burst.path.remote.port(), burst.segment, burst.count)).collect();
+        let shape: Vec<_> =
+            batch.bursts.iter().map(|burst| (burst.path.remote.address().port(), burst.segment, burst.count)).collect();
         assert_eq!(shape, [(1, 100, 3), (2, 50, 1), (1, 60, 3), (1, 60, 1), (2, 51, 1)]);
     }
 

@@ -18,7 +18,7 @@ const HISTORY: usize = 1024;
 
 /// Bits per second: what is taken for granted at the start, and the range of the estimate.
 const FIRST: f64 = 4_000_000.0;
-const LEAST: f64 = 80_000.0;
+const LEAST: f64 = 30_000.0;
 const MOST: f64 = 8_000_000.0;
 
 /// Below this share of what is sent the leg is the narrow one; above this multiple it is not any more.
@@ -78,6 +78,11 @@ impl Downlink {
     /// For a leg whose network is not estimated.
     pub(super) fn only_counting() -> Self {
         Self { only_counts: true, ..Self::new() }
+    }
+
+    /// Whether the other leg is held to what this one's network takes.
+    pub(super) fn is_narrow(&self) -> bool {
+        self.is_narrow
     }
 
     /// The number the next packet carries.

@@ -15,7 +15,8 @@ use rtc_srtp::context::Context;
 use rtc_srtp::protection_profile::ProtectionProfile;
 use tokio::sync::mpsc;
 
-use super::batch::{Batch, Path};
+use super::address::Reach;
+use super::batch::Batch;
 use super::channel::Channel;
 use super::downlink::Downlink;
 use super::dtls::{Identity, Keys};
@@ -24,6 +25,7 @@ use super::header::{Header, IdMap};
 use super::hello::Held;
 use super::hub::Hub;
 use super::leg::{Leg, Made};
+use super::path::{Path, Remote};
 use super::rtcp::{self, Links};
 use super::srtp::{Cipher, Profile};
 use super::{LegId, MediaConfig, MediaEvent, Party, Talk, Why, relay, stun};
@@ -153,7 +155,7 @@ fn offer(role: Role) -> bridge_core::offer::Offer {
 /// A robot's and a pupil's leg, connected and paired, whose other ends' keys are known here.
 fn legs() -> [Leg; 2] {
     let identity = Identity::generate().unwrap();
-    let path = Path { remote: SocketAddr::from(([192, 0, 2, 1], 5)), local: None };
+    let path = Path { remote: Remote::Udp(SocketAddr::from(([192, 0, 2, 1], 5))), local: None };
     let [mut robot, mut pupil] =
         [(Party::Publisher, Role::Publisher), (Party::Subscriber, Role::Subscriber)].map(|(party, role)| {
             let mut leg = Leg::new(Made {
@@ -316,9 +318,9 @@ proptest! {
         prop_oneof![bytes(300), mangled(hello()), mangled(packet(96, 1, 2, &[3; 40])), mangled(compound()), records()], 1..30)
     ) {
         let (now, (sender, mut events)) = (start(), mpsc::channel(256));
-        let mut hub = Hub::new(&MediaConfig::default(), 0, vec![], Identity::generate().unwrap(), sender, now);
+        let mut hub = Hub::new(&MediaConfig::default(), 0, Reach::default(), Identity::generate().unwrap(), sender, now);
         let answer = hub.add(RobotId::new(), Party::Publisher, Talk::Forward, offer(Role::Publisher), now).unwrap();
-        let path = Path { remote: SocketAddr::from(([192, 0, 2, 1], 5)), local: None };
+        let path = Path { remote: Remote::Udp(SocketAddr::from(([192, 0, 2, 1], 5))), local: None };
         hub.datagram(path, &mut genuine_check(&answer.sdp), 0, now);
         for (mut datagram, step) in datagrams.into_iter().zip(0..) {
             let now = now + Duration::from_millis(step * 200);

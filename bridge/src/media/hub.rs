@@ -4,28 +4,32 @@
 //! leg's `other` points back at it.
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap};
-use std::net::SocketAddr;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::collections::{BinaryHeap, HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
 use bridge_core::offer::{Credentials, Local, Offer, answer, restart_fragment};
-use bytes::BytesMut;
 use protocol::RobotId;
 use quinn_udp::UdpSocketState;
 use rtc_crypto::CryptoError;
 use tokio::sync::mpsc;
 
-use super::batch::{Batch, Path};
+use super::address::Reach;
+use super::batch::Batch;
 use super::channel::ChannelEvent;
-use super::dtls::{Identity, Outcome};
+use super::dtls::Identity;
 use super::leg::{Leg, Made};
 use super::outbox::Outbox;
+use super::path::Remote;
 use super::stream::SLOTS;
+use super::tcp::Streams;
 use super::{Answer, LegId, LegSecond, MediaConfig, MediaError, MediaEvent, Party, Second, Talk, Why};
-use super::{relay, stun};
 
-/// How often arrivals are reported to senders.
+mod network;
+
+/// Most reports of arrivals written per wake: each costs as much as forwarding several packets, and those must not wait for all.
+const MAX_FEEDBACKS: usize = 16;
+
+/// How often arrivals are reported to each sender.
 const FEEDBACK_EVERY: Duration = Duration::from_millis(50);
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -40,18 +44,19 @@ const ICE_CHARACTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqr
 pub(super) struct Hub {
     config: MediaConfig,
     thread: u64,
-    addresses: Vec<SocketAddr>,
+    reach: Reach,
     identity: Identity,
     events: Outbox,
     out: Batch,
     legs: Vec<Option<Box<Leg>>>,
     by_id: HashMap<LegId, usize>,
     by_ufrag: HashMap<String, usize>,
-    by_address: HashMap<SocketAddr, usize>,
+    by_address: HashMap<Remote, usize>,
     robots: HashMap<RobotId, [Option<usize>; 2]>,
     heap: BinaryHeap<Reverse<(Instant, usize, LegId)>>,
     made: u64,
-    feedback_at: Option<Instant>,
+    /// Legs whose arrivals are to be reported, and when: the first due first, each once.
+    feedback: VecDeque<(Instant, usize, LegId)>,
     second_at: Instant,
     second_began: Instant,
 }
@@ -60,7 +65,7 @@ impl Hub {
     pub(super) fn new(
         config: &MediaConfig,
         thread: u64,
-        addresses: Vec<SocketAddr>,
+        reach: Reach,
         identity: Identity,
         events: mpsc::Sender<MediaEvent>,
         now: Instant,
@@ -68,7 +73,7 @@ impl Hub {
         Self {
             config: config.clone(),
             thread,
-            addresses,
+            reach,
             identity,
             events: Outbox::new(events),
             out: Batch::new(),
@@ -79,7 +84,7 @@ impl Hub {
             robots: HashMap::new(),
             heap: BinaryHeap::new(),
             made: 0,
-            feedback_at: None,
+            feedback: VecDeque::new(),
             second_at: now + SECOND,
             second_began: now,
         }
@@ -87,13 +92,14 @@ impl Hub {
 
     /// How long the thread may sleep.
     pub(super) fn wait(&self, now: Instant) -> Duration {
-        let next = [self.heap.peek().map(|entry| entry.0.0), self.feedback_at, Some(self.second_at), self.events.retry_at(now)];
+        let (timer, feedback) = (self.heap.peek().map(|entry| entry.0.0), self.feedback.front().map(|entry| entry.0));
+        let next = [timer, feedback, Some(self.second_at), self.events.retry_at(now)];
         let next = next.into_iter().flatten().min().unwrap_or(now + LONGEST_WAIT);
         next.saturating_duration_since(now).min(LONGEST_WAIT)
     }
 
-    pub(super) fn flush(&mut self, socket: &mio::net::UdpSocket, state: &UdpSocketState) {
-        self.out.flush(socket, state);
+    pub(super) fn flush(&mut self, socket: &mio::net::UdpSocket, state: &UdpSocketState, streams: &mut Streams, now: Instant) {
+        self.out.flush(socket, state, streams, now);
     }
 
     // Commands.
@@ -203,128 +209,6 @@ impl Hub {
         self.events.retry();
     }
 
-    // The network.
-
-    /// Takes one datagram; RFC 7983 tells by its first byte what it is.
-    pub(super) fn datagram(&mut self, path: Path, datagram: &mut [u8], arrived_us: u64, now: Instant) {
-        let [first, second, ..] = *datagram else { return };
-        // Other people's parsers: should one give up on a packet, that leg ends and not the thread.
-        let parsed = catch_unwind(AssertUnwindSafe(|| match first {
-            0..=3 => self.check(path, datagram, now),
-            20..=63 => self.record(path, datagram, now),
-            128..=191 if (64..96).contains(&(second & 127)) => self.report(path, datagram, now),
-            128..=191 => self.packet(path, datagram, arrived_us, now),
-            _ => {}
-        }));
-        if parsed.is_err() {
-            let slot = self.by_address.get(&path.remote).copied();
-            tracing::error!("a packet broke a parser; please report this with the line above");
-            if let Some(slot) = slot {
-                self.remove(slot, Why::Broken, now);
-            }
-        }
-    }
-
-    fn check(&mut self, path: Path, packet: &[u8], now: Instant) {
-        // The fragment decides, not the address: a socket may be used again for another leg.
-        let Some(&slot) = stun::local_ufrag(packet).and_then(|ufrag| self.by_ufrag.get(ufrag)) else { return };
-        let Some(leg) = self.legs[slot].as_mut() else { return };
-        if !leg.checks.may_look(leg.addresses.contains(&path.remote), now) {
-            return;
-        }
-        let crypto = self.identity.provider.crypto();
-        let Some(check) = leg.ice.iter().find_map(|(local, remote)| stun::check(packet, path.remote, local, remote, crypto))
-        else {
-            return;
-        };
-        if leg.checks.is_copy(check.transaction, path.remote) {
-            tracing::debug!(leg.id = %leg.id, "an ICE check was repeated from another address");
-            return;
-        }
-        self.out.push(path, &check.reply);
-        if check.is_conflict {
-            return;
-        }
-        if check.nominates || leg.chosen.is_none() {
-            if leg.chosen != Some(path) {
-                tracing::debug!(leg.id = %leg.id, "media path chosen");
-            }
-            leg.chosen = Some(path);
-        }
-        leg.dtls.begin(now);
-        let forgotten = leg.note_address(path.remote);
-        if let Some(address) = forgotten {
-            self.by_address.remove(&address);
-        }
-        if let Some(before) = self.by_address.insert(path.remote, slot).filter(|before| *before != slot)
-            && let Some(leg) = self.leg_mut(before)
-        {
-            leg.addresses.retain(|address| *address != path.remote);
-        }
-        self.heard(slot, now);
-        self.settle(slot, now);
-    }
-
-    fn record(&mut self, path: Path, datagram: &[u8], now: Instant) {
-        let Some(&slot) = self.by_address.get(&path.remote) else { return };
-        let Some(leg) = self.leg_mut(slot) else { return };
-        for outcome in leg.dtls.receive(now, datagram) {
-            match outcome {
-                Outcome::Up(keys) => {
-                    let Some(leg) = self.leg_mut(slot) else { return };
-                    leg.keys = Some(keys);
-                    self.connected(slot, now);
-                }
-                Outcome::Data(data) => self.data(slot, data, now),
-                Outcome::Closed | Outcome::Refused => {
-                    let refused = matches!(outcome, Outcome::Refused);
-                    self.remove(slot, if refused { Why::Refused } else { Why::Left }, now);
-                    return;
-                }
-            }
-        }
-        self.settle(slot, now);
-    }
-
-    fn data(&mut self, slot: usize, data: BytesMut, now: Instant) {
-        self.heard(slot, now);
-        let Some(leg) = self.leg_mut(slot) else { return };
-        leg.dtls.confirmed();
-        let events = leg.channel.receive(now, data);
-        self.channel_events(slot, events, now);
-    }
-
-    fn packet(&mut self, path: Path, packet: &mut [u8], arrived_us: u64, now: Instant) {
-        let Some(&slot) = self.by_address.get(&path.remote) else { return };
-        let Some((from, to)) = both(&mut self.legs, slot) else { return };
-        if !relay::packet(from, to, packet, arrived_us, now, &mut self.out) {
-            return;
-        }
-        from.dtls.confirmed();
-        if from.arrivals.is_pending() && self.feedback_at.is_none() {
-            self.feedback_at = Some(now + FEEDBACK_EVERY);
-        }
-        let (has_gaps, gave_up) = (from.incoming.has_gaps(), from.incoming.gave_up());
-        self.heard(slot, now);
-        if gave_up {
-            self.settle(slot, now);
-        } else if has_gaps {
-            self.arm(slot, now);
-        }
-    }
-
-    fn report(&mut self, path: Path, packet: &[u8], now: Instant) {
-        let Some(&slot) = self.by_address.get(&path.remote) else { return };
-        let Some((from, to)) = both(&mut self.legs, slot) else { return };
-        let Some(findings) = relay::report(from, to, packet, now, &mut self.out) else { return };
-        from.dtls.confirmed();
-        let other = from.other.filter(|_| from.party == Party::Subscriber);
-        self.heard(slot, now);
-        if let Some(publisher) = other.filter(|_| findings.key_frame) {
-            self.key_frame_from(publisher, now);
-        }
-    }
-
     // Time.
 
     pub(super) fn timers(&mut self, now: Instant) {
@@ -346,9 +230,10 @@ impl Hub {
             self.channel_events(slot, events, now);
             self.settle(slot, now);
         }
-        if self.feedback_at.is_some_and(|at| at <= now) {
-            self.feedback_at = None;
-            for leg in self.legs.iter_mut().flatten() {
+        for _ in 0..MAX_FEEDBACKS {
+            let Some((_, slot, id)) = self.feedback.pop_front_if(|entry| entry.0 <= now) else { break };
+            if let Some(leg) = self.legs.get_mut(slot).and_then(Option::as_mut).filter(|leg| leg.id == id) {
+                leg.is_to_report = false;
                 leg.report_arrivals(&mut self.out);
             }
         }
@@ -391,7 +276,8 @@ impl Hub {
             leg.tally.counted(counted, now);
         }
         let live = leg.is_up() && !leg.silent;
-        Some(leg.tally.second(leg.id, live, took, now))
+        let second = leg.tally.second(leg.id, live, took, now);
+        Some(LegSecond { is_narrow: leg.downlink.is_narrow(), ..second })
     }
 
     // Within.
@@ -532,7 +418,8 @@ impl Hub {
         Local {
             ice,
             fingerprint: self.identity.fingerprint,
-            addresses: &self.addresses,
+            udp: &self.reach.udp,
+            tcp: &self.reach.tcp,
             audio_ssrc: ssrcs[0],
             video_ssrc: ssrcs[1],
             rtx_ssrc: ssrcs[2],
@@ -543,6 +430,8 @@ impl Hub {
     fn credentials(&self) -> Result<Credentials, CryptoError> {
         let mut bytes = [0; 32];
         self.identity.provider.random().fill(&mut bytes)?;
+        // The door finds the thread by it, see `thread_of`; the rest is chance.
+        bytes[0] = u8::try_from(self.thread & 63).unwrap_or(0);
         let text: String = bytes.iter().map(|byte| char::from(ICE_CHARACTERS[usize::from(byte & 63)])).collect();
         let (ufrag, pwd) = text.split_at(8);
         Ok(Credentials { ufrag: ufrag.into(), pwd: pwd.into() })
@@ -564,6 +453,12 @@ impl Hub {
             }
         }
     }
+}
+
+/// Which thread made this user name fragment.
+pub(super) fn thread_of(ufrag: &str) -> Option<usize> {
+    let first = ufrag.bytes().next()?;
+    ICE_CHARACTERS.iter().position(|character| *character == first)
 }
 
 /// A leg and the one it is paired with.

@@ -3,13 +3,12 @@
 //! A leg knows nothing of the other leg but what [`Leg::send_to`] is told when two legs are paired. It waits for nothing: the
 //! worker hands it what arrived and asks for [`Leg::deadline`].
 
-use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use bridge_core::offer::{Codec, Credentials, Extension, Format, Offer, Role};
 use protocol::RobotId;
 
-use super::batch::{Batch, Path};
+use super::batch::Batch;
 use super::channel::Channel;
 use super::checks::Checks;
 use super::downlink::Downlink;
@@ -17,6 +16,7 @@ use super::dtls::{Dtls, Identity, Keys};
 use super::feedback::Arrivals;
 use super::header::IdMap;
 use super::memory::{Memory, PICTURE, SOUND};
+use super::path::{Path, Remote};
 use super::rtcp;
 use super::stream::{Incoming, Outgoing, SLOTS, Slot, Source};
 use super::tally::Tally;
@@ -58,7 +58,7 @@ pub(super) struct Leg {
     /// Our credentials, the newest first; the older ones hold until the other end has moved over.
     pub(super) ice: Vec<(Credentials, String)>,
     pub(super) chosen: Option<Path>,
-    pub(super) addresses: Vec<SocketAddr>,
+    pub(super) addresses: Vec<Remote>,
     pub(super) checks: Checks,
     /// Something genuine came within [`CONSENT`]; without it nothing is sent (RFC 7675).
     consents: bool,
@@ -78,6 +78,8 @@ pub(super) struct Leg {
     pub(super) transport_id: u8,
     pub(super) level_id: u8,
     pub(super) arrivals: Arrivals,
+    /// A report of arrivals is due.
+    pub(super) is_to_report: bool,
     pub(super) tally: Tally,
     pub(super) reporter: u32,
     pub(super) key_frames: KeyFrames,
@@ -120,6 +122,7 @@ impl Leg {
             level_id: id_of(Extension::AudioLevel),
             extensions,
             arrivals: Arrivals::default(),
+            is_to_report: false,
             tally: Tally::default(),
             reporter,
             key_frames: KeyFrames::default(),
@@ -174,7 +177,7 @@ impl Leg {
     }
 
     /// Notes an address that passed a check. Returns one that is forgotten for it, if any.
-    pub(super) fn note_address(&mut self, address: SocketAddr) -> Option<SocketAddr> {
+    pub(super) fn note_address(&mut self, address: Remote) -> Option<Remote> {
         if self.addresses.contains(&address) {
             return None;
         }

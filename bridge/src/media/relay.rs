@@ -34,6 +34,9 @@ pub(super) fn packet(
     }
     let level = header.extension(packet, from.level_id).and_then(|value| value.first().copied());
     from.tally.received(opened.slot, opened.end - header.length, level, packet.len());
+    if opened.slot == Slot::Audio && from.party == Party::Publisher {
+        from.tally.sound_came(header.timestamp, arrived_us, now);
+    }
     let Some(to) = to.filter(|_| opened.is_current) else { return true };
     if opened.slot == Slot::Repair {
         if let Some((header, opened)) = repair::restore(from, packet, &header, &opened, now) {
@@ -94,7 +97,7 @@ fn forward(
     if is_numbered {
         to.downlink.sent(sealed, now);
     }
-    to.tally.sent(slot, sealed);
+    to.tally.sent(slot, timestamp, sealed);
     Some(())
 }
 

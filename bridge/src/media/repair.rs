@@ -54,7 +54,7 @@ pub(super) fn resend(to: &mut Leg, slot: Slot, number: u16, now: Instant, out: &
     let (index, sealed) = to.memory[slot as usize].as_mut()?.again(number, now, gap)?;
     let Some(payload_type) = to.send_types[Slot::Repair as usize].filter(|_| slot == Slot::Video) else {
         out.push(path, sealed);
-        to.tally.sent(Slot::Repair, sealed.len());
+        to.tally.sent(Slot::Repair, 0, sealed.len());
         return Some(());
     };
     let header = Header::read(sealed)?;
@@ -80,6 +80,6 @@ pub(super) fn resend(to: &mut Leg, slot: Slot, number: u16, now: Instant, out: &
     if is_numbered {
         to.downlink.sent(length, now);
     }
-    to.tally.sent(Slot::Repair, length);
+    to.tally.sent(Slot::Repair, 0, length);
     Some(())
 }

@@ -75,6 +75,8 @@ pub(super) struct Reception {
     pub(super) slot: Slot,
     /// Lost since the last report, in 1/256.
     pub(super) fraction_lost: u8,
+    /// How unevenly packets arrive, in ticks of the timestamps.
+    pub(super) jitter: u32,
     /// The sender report it answers; 0 if none came yet.
     pub(super) last_report: u32,
     /// Time since then, in 1/65536 s.
@@ -189,13 +191,13 @@ fn report(
     let mut kept = 0;
     out.extend(head);
     for block in packet[blocks_at..].chunks_exact(BLOCK).take(usize::from(count)) {
-        let (Some(about), Some(highest), Some(last_report), Some(delay)) =
-            (word(block, 0), word(block, 8), word(block, 16), word(block, 20))
+        let (Some(about), Some(highest), Some(jitter), Some(last_report), Some(delay)) =
+            (word(block, 0), word(block, 8), word(block, 12), word(block, 16), word(block, 20))
         else {
             break;
         };
         if let Some(slot) = Slot::ALL.into_iter().find(|slot| own[*slot as usize] == about) {
-            findings.receptions.push(Reception { slot, fraction_lost: block[4], last_report, delay });
+            findings.receptions.push(Reception { slot, fraction_lost: block[4], jitter, last_report, delay });
         }
         let Some(link) = backward_of(links, about) else { continue };
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "extended sequence numbers wrap")]

@@ -15,6 +15,12 @@ const FRESH: Duration = Duration::from_secs(10);
 /// Sender reports remembered to measure round trips with.
 const MAX_REPORTS: usize = 16;
 
+/// Ticks of sound's timestamps in a millisecond (RFC 7587 §4.1).
+const SOUND_KHZ: f64 = 48.0;
+
+/// A larger change of lateness is no unsteadiness.
+const PAUSE_MS: f64 = 2000.0;
+
 /// Above this level (−dBov) sound is taken for silence (RFC 6464).
 const SILENCE_LEVEL: u8 = 60;
 
@@ -26,6 +32,9 @@ const SILENCE_BYTES: usize = 10;
 pub(super) struct Tally {
     video_received: u32,
     video_sent: u32,
+    pictures_sent: u32,
+    /// Timestamp of the newest picture that was forwarded.
+    newest_picture: Option<u32>,
     audio_received: u32,
     audio_sent: u32,
     voice_received: u32,
@@ -41,6 +50,9 @@ pub(super) struct Tally {
     told: VecDeque<(u32, Instant)>,
     rtt_ms: Option<(f32, Instant)>,
     loss_pct: Option<(f32, Instant)>,
+    jitter_ms: Option<(f32, Instant)>,
+    /// Of sound from this leg: how late the newest packet was, in milliseconds, and the smoothed change of that.
+    transit: Option<(f64, f64)>,
 }
 
 impl Tally {
@@ -58,11 +70,35 @@ impl Tally {
         }
     }
 
-    /// A packet was forwarded.
-    pub(super) fn sent(&mut self, slot: Slot, packet: usize) {
+    /// A sound packet came with this timestamp. How unevenly they come is measured as in RFC 3550 §6.4.1.
+    pub(super) fn sound_came(&mut self, timestamp: u32, arrived_us: u64, now: Instant) {
+        #[expect(clippy::cast_precision_loss, reason = "differences of it count, and they are small")]
+        let transit = arrived_us as f64 / 1000.0 - f64::from(timestamp) / SOUND_KHZ;
+        let Some((before, jitter)) = self.transit else {
+            self.transit = Some((transit, 0.0));
+            return;
+        };
+        let change = (transit - before).abs();
+        // A pause, or timestamps that began anew.
+        let jitter = if change > PAUSE_MS { jitter } else { jitter + (change - jitter) / 16.0 };
+        self.transit = Some((transit, jitter));
+        #[expect(clippy::cast_possible_truncation, reason = "a measurement")]
+        let millis = jitter as f32;
+        self.jitter_ms = Some((millis, now));
+    }
+
+    /// A packet with this timestamp was forwarded.
+    pub(super) fn sent(&mut self, slot: Slot, timestamp: u32, packet: usize) {
         self.bytes_sent += packet as u64;
         match slot {
-            Slot::Video => self.video_sent += 1,
+            Slot::Video => {
+                self.video_sent += 1;
+                // A repair belongs to an older picture.
+                if self.newest_picture.is_none_or(|newest| (1..1 << 31).contains(&timestamp.wrapping_sub(newest))) {
+                    self.newest_picture = Some(timestamp);
+                    self.pictures_sent += 1;
+                }
+            }
             Slot::Audio => self.audio_sent += 1,
             Slot::Repair => {}
         }
@@ -81,6 +117,12 @@ impl Tally {
                 reception.slot == Slot::Video || self.loss_pct.is_none_or(|(_, at)| now.saturating_duration_since(at) > FRESH);
             if about_best && reception.slot != Slot::Repair {
                 self.loss_pct = Some((f32::from(reception.fraction_lost) * 100.0 / 256.0, now));
+            }
+            // Where its own sound is measured, what it says of the other direction does not count.
+            if reception.slot == Slot::Audio && self.transit.is_none() {
+                #[expect(clippy::cast_precision_loss, reason = "a measurement")]
+                let millis = reception.jitter as f32 / SOUND_KHZ as f32;
+                self.jitter_ms = Some((millis, now));
             }
             if reception.last_report != 0
                 && let Some((_, at)) = self.told.iter().rev().find(|(middle, _)| *middle == reception.last_report)
@@ -127,6 +169,7 @@ impl Tally {
         let quality = LegQuality {
             rtt_ms: fresh(self.rtt_ms),
             loss_pct: fresh(self.loss_pct),
+            jitter_ms: fresh(self.jitter_ms),
             receive: rate(self.bytes_received),
             send: rate(self.bytes_sent),
         };
@@ -138,11 +181,13 @@ impl Tally {
             live,
             video_received: self.video_received,
             video_sent: self.video_sent,
+            pictures_sent: self.pictures_sent,
             audio_received: self.audio_received,
             audio_sent: self.audio_sent,
             voice_received: self.voice_received,
             reports: self.reports,
             feedback: self.feedback,
+            is_narrow: false,
             quality,
         };
         *self = Self {
@@ -151,6 +196,9 @@ impl Tally {
             told: std::mem::take(&mut self.told),
             rtt_ms: self.rtt_ms,
             loss_pct: self.loss_pct,
+            jitter_ms: self.jitter_ms,
+            transit: self.transit,
+            newest_picture: self.newest_picture,
             ..Self::default()
         };
         second
@@ -199,11 +247,14 @@ mod tests {
         tally.received(Slot::Audio, 3, None, 40);
         tally.received(Slot::Audio, 60, Some(0x80 | 100), 100);
         tally.received(Slot::Audio, 3, Some(30), 40);
-        tally.sent(Slot::Video, 1000);
-        tally.sent(Slot::Repair, 1000);
+        for timestamp in [u32::MAX - 10, u32::MAX - 10, 2990, u32::MAX - 10, 2990] {
+            tally.sent(Slot::Video, timestamp, 200);
+        }
+        tally.sent(Slot::Repair, 0, 1000);
         tally.reported(&[], now);
         let second = tally.second(LegId(1), true, Duration::from_secs(1), now);
-        assert_eq!((second.audio_received, second.voice_received, second.video_sent, second.reports), (4, 2, 1, true));
+        assert_eq!((second.audio_received, second.voice_received, second.video_sent, second.reports), (4, 2, 5, true));
+        assert_eq!(second.pictures_sent, 2, "packets of one picture count once");
         assert_eq!((second.quality.receive, second.quality.send), (Bitrate(2240), Bitrate(16_000)));
         let next = tally.second(LegId(1), true, Duration::from_secs(1), now);
         assert_eq!((next.audio_received, next.video_sent, next.reports), (0, 0, false));
@@ -215,7 +266,10 @@ mod tests {
         let mut tally = Tally::default();
         tally.told(0xABCD, now);
         let later = now + Duration::from_millis(540);
-        tally.reported(&[Reception { slot: Slot::Video, fraction_lost: 64, last_report: 0xABCD, delay: 32_768 }], later);
+        tally.reported(
+            &[Reception { slot: Slot::Video, fraction_lost: 64, jitter: 0, last_report: 0xABCD, delay: 32_768 }],
+            later,
+        );
         let quality = tally.second(LegId(1), true, Duration::from_secs(1), later).quality;
         assert!((quality.rtt_ms.unwrap() - 40.0).abs() < 0.5, "{quality:?}");
         assert!((quality.loss_pct.unwrap() - 25.0).abs() < 0.01);

@@ -1,6 +1,6 @@
-//! One media thread: a socket, a timer heap, and the legs of the robots that belong to it.
+//! One media thread: a UDP socket, its TCP connections, a timer heap, and the legs of the robots that belong to it.
 //!
-//! It reads the clock once per wake and waits for nothing but its socket and its commands. No panic is reachable from the
+//! It reads the clock once per wake and waits for nothing but its sockets and its commands. No panic is reachable from the
 //! network; if one happens all the same, the thread ends, every command is answered [`MediaError::Stopped`], and the process's
 //! health check says so.
 
@@ -16,10 +16,12 @@ use protocol::RobotId;
 use quinn_udp::{RecvMeta, UdpSocketState};
 use tokio::sync::{mpsc, oneshot};
 
-use super::address::reachable;
-use super::batch::Path;
+use super::address::{Reach, reachable};
 use super::dtls::Identity;
 use super::hub::Hub;
+use super::path::{Path, Remote};
+use super::tcp::door::Door;
+use super::tcp::{Arrival, Streams};
 use super::{Answer, LegId, MediaConfig, MediaError, MediaEvent, Party, Talk};
 
 /// Most commands that wait for one thread.
@@ -34,8 +36,14 @@ const MAX_ROUNDS: usize = 16;
 /// Asked for; the system's limit may be lower.
 const SOCKET_BUFFER: usize = 8 * 1024 * 1024;
 
+/// TCP connections of one thread for each leg it may have: a tablet opens one for every pair of addresses and keeps one.
+const STREAMS_PER_LEG: usize = 2;
+
 const SOCKET: Token = Token(0);
 const WAKE: Token = Token(1);
+
+/// Tokens from here on are TCP connections.
+const FIRST_STREAM: usize = 2;
 
 /// What a media thread is asked to do.
 pub(super) enum Command {
@@ -45,10 +53,12 @@ pub(super) enum Command {
     Text { leg: LegId, text: String },
     KeyFrame { robot: RobotId },
     Ping { reply: oneshot::Sender<()> },
+    Stream(Arrival),
     Stop { reply: oneshot::Sender<()> },
 }
 
 /// The other end of a media thread's command queue.
+#[derive(Clone)]
 pub(super) struct WorkerHandle {
     pub(super) local: SocketAddr,
     commands: SyncSender<Command>,
@@ -75,22 +85,61 @@ impl WorkerHandle {
 }
 
 /// Opens the sockets and starts the threads.
-pub(super) fn start(config: &MediaConfig, events: &mpsc::Sender<MediaEvent>) -> Result<Vec<WorkerHandle>, MediaError> {
+pub(super) fn start(
+    config: &MediaConfig,
+    events: &mpsc::Sender<MediaEvent>,
+) -> Result<(Vec<WorkerHandle>, Option<Door>), MediaError> {
     config.validate().map_err(|problem| MediaError::Start { attempted: "read the configuration", source: problem.into() })?;
     let identity = Identity::generate().map_err(|source| MediaError::Start { attempted: "make a certificate", source })?;
-    (0..config.threads).map(|index| start_one(config, index, &identity, events.clone())).collect()
+    let listener = listen(config)?;
+    let tcp = match &listener {
+        Some(listener) => {
+            let local = listener.local_addr().map_err(failed("ask a socket for its address"))?;
+            tracing::info!(media.tcp = %local, "media by TCP is taken too");
+            reachable(config, local)
+        }
+        None => Vec::new(),
+    };
+    let workers = (0..config.threads)
+        .map(|index| start_one(config, index, &identity, tcp.clone(), events.clone()))
+        .collect::<Result<Vec<_>, _>>()?;
+    let door = listener.map(|listener| Door::open(listener, &workers)).transpose();
+    Ok((workers, door.map_err(failed("take TCP connections"))?))
+}
+
+fn failed(attempted: &'static str) -> impl Fn(std::io::Error) -> MediaError {
+    move |source| MediaError::Start { attempted, source: source.into() }
+}
+
+fn listen(config: &MediaConfig) -> Result<Option<std::net::TcpListener>, MediaError> {
+    if !config.tcp {
+        return Ok(None);
+    }
+    let port = if config.tcp_port == 0 { config.port } else { config.tcp_port };
+    let address = SocketAddr::new(config.bind, port);
+    std::net::TcpListener::bind(address).map(Some).map_err(|source| MediaError::Bind {
+        transport: "TCP",
+        key: "media.tcp_port",
+        address,
+        source,
+    })
 }
 
 fn start_one(
     config: &MediaConfig,
     index: u16,
     identity: &Identity,
+    tcp: Vec<SocketAddr>,
     events: mpsc::Sender<MediaEvent>,
 ) -> Result<WorkerHandle, MediaError> {
     let port = if config.port == 0 { 0 } else { config.port + index };
     let address = SocketAddr::new(config.bind, port);
-    let failed = |attempted| move |source: std::io::Error| MediaError::Start { attempted, source: source.into() };
-    let mut socket = mio::net::UdpSocket::bind(address).map_err(|source| MediaError::Bind { address, source })?;
+    let mut socket = mio::net::UdpSocket::bind(address).map_err(|source| MediaError::Bind {
+        transport: "UDP",
+        key: "media.port",
+        address,
+        source,
+    })?;
     let local = socket.local_addr().map_err(failed("ask a socket for its address"))?;
     for result in [
         socket2::SockRef::from(&socket).set_recv_buffer_size(SOCKET_BUFFER),
@@ -103,12 +152,15 @@ fn start_one(
     let state = UdpSocketState::new((&socket).into()).map_err(failed("prepare a socket"))?;
     let poll = Poll::new().map_err(failed("open a poll"))?;
     poll.registry().register(&mut socket, SOCKET, Interest::READABLE).map_err(failed("watch a socket"))?;
+    let registry = poll.registry().try_clone().map_err(failed("open a poll"))?;
     let waker = Arc::new(Waker::new(poll.registry(), WAKE).map_err(failed("open a waker"))?);
     let (sender, commands) = sync_channel(MAX_COMMANDS);
     let now = wake_time();
-    let hub = Hub::new(config, u64::from(index), reachable(config, local), identity.clone(), events, now);
-    let worker = Worker { socket, state, poll, commands, hub };
-    let addresses: Vec<String> = reachable(config, local).iter().map(ToString::to_string).collect();
+    let reach = Reach { udp: reachable(config, local), tcp };
+    let addresses: Vec<String> = reach.udp.iter().map(ToString::to_string).collect();
+    let hub = Hub::new(config, u64::from(index), reach, identity.clone(), events, now);
+    let streams = Streams::new(registry, FIRST_STREAM, STREAMS_PER_LEG * usize::from(config.max_legs));
+    let worker = Worker { socket, state, poll, commands, hub, streams };
     tracing::info!(media.local = %local, media.addresses = addresses.join(" "), "media thread listens");
     std::thread::Builder::new().name(format!("media-{index}")).spawn(move || worker.run()).map_err(failed("start a thread"))?;
     Ok(WorkerHandle { local, commands: sender, waker })
@@ -116,7 +168,7 @@ fn start_one(
 
 /// The media thread's clock.
 #[expect(clippy::disallowed_methods, reason = "a media thread reads time once per wake")]
-fn wake_time() -> Instant {
+pub(super) fn wake_time() -> Instant {
     Instant::now()
 }
 
@@ -126,6 +178,7 @@ struct Worker {
     poll: Poll,
     commands: Receiver<Command>,
     hub: Hub,
+    streams: Streams,
 }
 
 impl Worker {
@@ -144,11 +197,14 @@ impl Worker {
                 return;
             }
             let now = wake_time();
-            match self.take_commands(now) {
+            for event in &events {
+                self.streams.ready(event.token(), event.is_readable(), event.is_writable());
+            }
+            match self.take_commands(now, origin) {
                 Going::On => {}
                 Going::Stop(reply) => {
                     self.hub.stop(now);
-                    self.hub.flush(&self.socket, &self.state);
+                    self.flush(now);
                     if let Some(reply) = reply {
                         let _ = reply.send(());
                     }
@@ -156,9 +212,15 @@ impl Worker {
                 }
             }
             more = self.receive(&mut buffers, now, origin);
+            more |= self.streams.receive(&mut self.hub, &mut buffers[0], now.saturating_duration_since(origin), now);
             self.hub.timers(now);
-            self.hub.flush(&self.socket, &self.state);
+            self.flush(now);
         }
+    }
+
+    fn flush(&mut self, now: Instant) {
+        self.hub.flush(&self.socket, &self.state, &mut self.streams, now);
+        self.streams.flush(&mut self.hub, now);
     }
 
     /// Reads until the socket is empty. Returns whether it may not be: its readiness is told only once.
@@ -178,7 +240,7 @@ impl Worker {
                 }
             };
             for (buffer, meta) in buffers.iter_mut().zip(&metas).take(count) {
-                let path = Path { remote: meta.addr, local: meta.dst_ip };
+                let path = Path { remote: Remote::Udp(meta.addr), local: meta.dst_ip };
                 let arrived_us = u64::try_from(meta.timestamp.unwrap_or(since_start).as_micros()).unwrap_or(0);
                 let Some(filled) = buffer.get_mut(..meta.len) else { continue };
                 for datagram in filled.chunks_mut(meta.stride.max(1)) {
@@ -188,11 +250,13 @@ impl Worker {
             if count < BUFFERS {
                 return false;
             }
+            // After a backlog the first of it must not wait for the last.
+            self.flush(now);
         }
         true
     }
 
-    fn take_commands(&mut self, now: Instant) -> Going {
+    fn take_commands(&mut self, now: Instant, origin: Instant) -> Going {
         for _ in 0..MAX_COMMANDS {
             match self.commands.try_recv() {
                 Ok(Command::Add { robot, party, talk, offer, reply }) => {
@@ -211,6 +275,9 @@ impl Worker {
                 Ok(Command::Text { leg, text }) => self.hub.send_text(leg, text, now),
                 Ok(Command::KeyFrame { robot }) => self.hub.want_key_frame(robot, now),
                 Ok(Command::Ping { reply }) => drop(reply.send(())),
+                Ok(Command::Stream(arrival)) => {
+                    self.streams.take(arrival, &mut self.hub, now.saturating_duration_since(origin), now);
+                }
                 Ok(Command::Stop { reply }) => return Going::Stop(Some(reply)),
                 Err(TryRecvError::Empty) => break,
                 Err(TryRecvError::Disconnected) => return Going::Stop(None),

@@ -185,7 +185,12 @@ async fn lesson(conditions: Conditions, robot_rtx: bool, pupil_rtx: bool, seed: 
         assert_eq!(payload, sent, "{number}");
     }
     assert!(watching.longest_hole(OPUS) * 20 <= 60, "holes of more than 60 ms remain");
-    assert_eq!(watching.by_rtx > 0, pupil_rtx && conditions.loss > 0.0);
+    if pupil_rtx && conditions.loss > 0.0 {
+        assert!(watching.by_rtx > 0);
+    } else {
+        // Without a loss only what a busy machine delays for longer than the network does is asked for.
+        assert!(watching.by_rtx * 20 < watching.taken, "{} of {} came by RTX", watching.by_rtx, watching.taken);
+    }
     assert!(sending.asked.values().all(|times| *times <= 10), "the robot is asked ten times at most");
     // Everything once, and repairs of what was lost: a tenth, with those lost again a little more.
     let forwarded = u64::try_from(sending.sent.len()).unwrap();

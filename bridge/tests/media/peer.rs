@@ -29,6 +29,11 @@ use rtc_stun::message::{BINDING_REQUEST, Message, TransactionId};
 use rtc_stun::textattrs::TextAttribute;
 use sansio::Protocol;
 
+#[path = "framed.rs"]
+pub mod framed;
+
+use framed::Framed;
+
 /// Payload types and SSRCs of every peer here.
 pub const OPUS: u8 = 111;
 pub const VP8: u8 = 96;
@@ -58,6 +63,12 @@ pub fn certificate(kind: &'static rcgen::SignatureAlgorithm) -> Certificate {
 
 pub struct Peer {
     pub socket: UdpSocket,
+    /// The connection it uses instead of the socket.
+    pub tcp: Option<Framed>,
+    /// Connects to the answer's TCP candidate.
+    pub by_tcp: bool,
+    /// Answers to its ICE checks.
+    pub answers: usize,
     pub bridge: Option<SocketAddr>,
     provider: Arc<dyn RTCCryptoProvider>,
     certificate: Certificate,
@@ -103,6 +114,9 @@ impl Peer {
         let certificate = certificate(&rcgen::PKCS_ECDSA_P256_SHA256);
         Self {
             socket,
+            tcp: None,
+            by_tcp: false,
+            answers: 0,
             bridge: None,
             provider,
             certificate,
@@ -171,6 +185,11 @@ impl Peer {
         let candidate = value("a=candidate:");
         let words: Vec<&str> = candidate.split(' ').collect();
         self.bridge = Some(self.via.unwrap_or_else(|| format!("{}:{}", words[4], words[5]).parse().unwrap()));
+        if self.by_tcp {
+            let passive = answer.lines().find(|line| line.ends_with("tcptype passive")).unwrap();
+            let words: Vec<&str> = passive.split(' ').collect();
+            self.tcp = Some(Framed::connect(format!("{}:{}", words[4], words[5]).parse().unwrap()));
+        }
         self.answered =
             answer.lines().filter_map(|line| line.strip_prefix("a=ssrc:")?.split(' ').next()?.parse().ok()).collect();
         let config = ConfigBuilder::default()
@@ -197,6 +216,12 @@ impl Peer {
     /// Sends one nominating ICE check.
     pub fn check(&mut self) {
         self.checked_at = Some(now());
+        self.last_check = self.new_check();
+        self.send_raw(&self.last_check);
+    }
+
+    /// A nominating ICE check.
+    pub fn new_check(&self) -> Vec<u8> {
         let user = TextAttribute::new(ATTR_USERNAME, format!("{}:peer", self.theirs.0));
         let integrity = MessageIntegrity::new_short_term_integrity_with_provider(self.theirs.1.clone(), self.provider.crypto());
         let mut message = Message::new();
@@ -211,13 +236,23 @@ impl Peer {
                 Box::new(FINGERPRINT),
             ])
             .unwrap();
-        self.send_raw(&message.raw);
-        self.last_check = message.raw;
+        message.raw
     }
 
     /// Sends bytes as they are.
     pub fn send_raw(&self, bytes: &[u8]) {
-        self.socket.send_to(bytes, self.bridge.unwrap()).unwrap();
+        match &self.tcp {
+            Some(tcp) => tcp.send(bytes),
+            None => drop(self.socket.send_to(bytes, self.bridge.unwrap()).unwrap()),
+        }
+    }
+
+    fn receive(&self) -> Option<Vec<u8>> {
+        let mut buffer = [0; 2048];
+        match &self.tcp {
+            Some(tcp) => tcp.receive(),
+            None => self.socket.recv_from(&mut buffer).ok().map(|(length, _)| buffer[..length].to_vec()),
+        }
     }
 
     /// Seals an RTP packet; the caller sends it, once or twice, whole or altered.
@@ -256,11 +291,11 @@ impl Peer {
 
     /// Handles what arrived and what is due, for a few milliseconds.
     pub fn pump(&mut self) {
-        let mut buffer = [0; 2048];
         for _ in 0..200 {
-            let Ok((length, _)) = self.socket.recv_from(&mut buffer) else { break };
-            let packet = &buffer[..length];
+            let Some(packet) = self.receive() else { break };
+            let packet = &packet[..];
             match packet[0] {
+                0..=3 => self.answers += 1,
                 20..=63 => self.record(packet),
                 128..=191 if (64..96).contains(&(packet[1] & 127)) => {
                     let keys = self.keys.as_mut().unwrap();
@@ -392,7 +427,10 @@ impl Peer {
             }
         }
         while let Some(transmit) = dtls.poll_transmit() {
-            self.socket.send_to(&transmit.message, self.bridge.unwrap()).unwrap();
+            match &self.tcp {
+                Some(tcp) => tcp.send(&transmit.message),
+                None => drop(self.socket.send_to(&transmit.message, self.bridge.unwrap()).unwrap()),
+            }
         }
     }
 }

@@ -6,6 +6,7 @@ mod conformance;
 mod disk;
 mod facts;
 mod harness;
+mod metrics;
 mod peer;
 mod privacy;
 mod refusals;

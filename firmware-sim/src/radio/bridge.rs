@@ -31,14 +31,14 @@ use webrtc::peer_connection::{
 };
 
 use super::grants::Grants;
-use super::peer::{CameraRequests, local_addresses, opus_codec, stream, track, video_codec};
+use super::peer::{CameraRequests, local_addresses, opus_codec, relays, stream, track, video_codec};
 use super::rtp::{AUDIO_HZ, Closed, RtpStream, VIDEO_HZ};
 use super::{Heard, Parts, Standing, Wires, media, whip};
 use crate::robot::Chance;
 
 const FIRST_RETRY: Duration = Duration::from_millis(500);
 const LAST_RETRY: Duration = Duration::from_secs(10);
-/// Candidates are local: there is nothing to wait for longer.
+/// Candidates are local, or those of a TURN server nearby: there is nothing to wait for longer.
 const GATHERING: Duration = Duration::from_secs(3);
 /// From the answer until media may flow.
 const CONNECTING: Duration = Duration::from_secs(10);
@@ -262,7 +262,7 @@ async fn connect(parts: &Arc<Parts>, client: &reqwest::Client, grant: &GrantMess
         .build();
     let peer: Arc<dyn PeerConnection> = Arc::new(
         PeerConnectionBuilder::new()
-            .with_configuration(RTCConfigurationBuilder::new().build())
+            .with_configuration(RTCConfigurationBuilder::new().with_ice_servers(relays(&grant.ice_servers)).build())
             .with_media_engine(engine)
             .with_interceptor_registry(registry)
             .with_setting_engine(settings)
@@ -283,9 +283,10 @@ async fn connect(parts: &Arc<Parts>, client: &reqwest::Client, grant: &GrantMess
         let channel = peer.create_data_channel(CONTROL_LABEL, None).await?;
         let offer = peer.create_offer(None).await?;
         peer.set_local_description(offer).await?;
-        timeout(GATHERING, gathered.notified())
-            .await
-            .map_err(|_| BridgeError::TooSlow("no local address was found in time"))?;
+        // A TURN server that does not answer is no reason to wait: the addresses at hand are in the offer already.
+        if timeout(GATHERING, gathered.notified()).await.is_err() && grant.ice_servers.is_empty() {
+            return Err(BridgeError::TooSlow("no local address was found in time"));
+        }
         let offer = peer.local_description().await.ok_or(BridgeError::TooSlow("there is no offer"))?;
         let published = whip::publish(client, &endpoint, &grant.token, offer.sdp).await?;
         let resource = published.resource.clone();

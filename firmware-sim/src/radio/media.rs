@@ -20,6 +20,7 @@ use super::{Heard, Outlook, Parts};
 use crate::classroom::{Classroom, Scene};
 use crate::clip::{AudioClip, VideoClip};
 use crate::config::{Config, Source, VideoCodec};
+use crate::picture::ladder::{Frame, Ladder, Rung, STILL_EVERY};
 use crate::picture::{Encoder, EncoderConfig, next_rate};
 use crate::sound::{self, FRAME, Hearing, Speaker};
 
@@ -27,6 +28,8 @@ use crate::sound::{self, FRAME, Hearing, Speaker};
 const KEY_FRAME_EVERY: Duration = Duration::from_millis(500);
 /// A change of rate makes a new encoder and a key frame, so it comes at most this often.
 const RATE_CHANGE_EVERY: Duration = Duration::from_secs(1);
+/// How often the camera looks up while no picture is due.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
 /// Without a packet for this long, the pupil is silent.
 const SILENT_AFTER: Duration = Duration::from_millis(700);
 /// The largest datagram taken from a local encoder.
@@ -127,7 +130,7 @@ pub(super) async fn camera(parts: Arc<Parts>, mut stream: RtpStream, wishes: Arc
                 () = wishes.key.notified() => { wanted = true; continue; }
             }
             let now = Instant::now();
-            wanted |= eye.follow(&parts, wishes.limit_bps.load(Ordering::Relaxed), now);
+            wanted |= eye.follow(&parts, wishes.limit_bps.load(Ordering::Relaxed), now.duration_since(born));
             let stands_alone = wanted && (key_at.is_none_or(|at| now.duration_since(at) >= KEY_FRAME_EVERY));
             if stands_alone {
                 wanted = false;
@@ -143,6 +146,7 @@ pub(super) async fn camera(parts: Arc<Parts>, mut stream: RtpStream, wishes: Arc
             // Late by more than a picture: do not hurry after it.
             next = (next + duration).max(now);
         }
+        parts.counters.are_stills.store(false, Ordering::Relaxed);
     }
 }
 
@@ -157,7 +161,10 @@ struct Drawing {
     classroom: Classroom,
     encoder: Encoder,
     config: EncoderConfig,
-    changed_at: Option<Instant>,
+    ladder: Ladder,
+    /// By the age of the connection.
+    changed_at: Option<Duration>,
+    still_at: Option<Duration>,
     picture: Vec<u8>,
     frame: u32,
 }
@@ -165,14 +172,16 @@ struct Drawing {
 impl Eye {
     fn drawn(parts: &Parts) -> Self {
         let video = &parts.config.video;
-        let (width, height) = (video.width as usize, video.height as usize);
-        let config = EncoderConfig { width, height, fps: video.fps, bitrate_bps: video.bitrate_bps };
+        let full = Frame { width: video.width, height: video.height, fps: video.fps, most_bps: video.bitrate_bps };
+        let config = config_of(full, video.bitrate_bps);
         match Encoder::new(config) {
             Ok(encoder) => Self::Drawn(Box::new(Drawing {
-                classroom: Classroom::new(width, height),
+                classroom: Classroom::new(config.width, config.height),
                 encoder,
                 config,
+                ladder: Ladder::new(full),
                 changed_at: None,
+                still_at: None,
                 picture: Vec::new(),
                 frame: 0,
             })),
@@ -183,24 +192,31 @@ impl Eye {
         }
     }
 
-    /// Encodes at what the network takes. Returns whether the next picture has to stand alone for it. A clip is as it is.
-    fn follow(&mut self, parts: &Parts, limit_bps: u32, now: Instant) -> bool {
+    /// Makes of the picture what the network takes. Returns whether the next one has to stand alone for it. A clip is as it is.
+    fn follow(&mut self, parts: &Parts, limit_bps: u32, age: Duration) -> bool {
         let Self::Drawn(drawing) = self else { return false };
-        if drawing.changed_at.is_some_and(|at| now.duration_since(at) < RATE_CHANGE_EVERY) {
+        let has_moved = drawing.ladder.look(limit_bps, age);
+        if has_moved {
+            tracing::info!(robot.id = %parts.config.robot_id, rung = ?drawing.ladder.rung(), limit_bps, "the picture is made for the network");
+        }
+        let Some(frame) = drawing.ladder.frame() else { return false };
+        let is_early = drawing.changed_at.is_some_and(|at| age.saturating_sub(at) < RATE_CHANGE_EVERY);
+        if is_early && !has_moved {
             return false;
         }
-        let Some(bitrate_bps) = next_rate(drawing.config.bitrate_bps, parts.config.video.bitrate_bps, limit_bps) else {
-            return false;
-        };
-        let config = EncoderConfig { bitrate_bps, ..drawing.config };
+        let before = if has_moved { 0 } else { drawing.config.bitrate_bps };
+        let Some(bitrate_bps) = next_rate(before, frame.most_bps, Ladder::room(limit_bps)) else { return false };
+        let config = config_of(frame, bitrate_bps);
         match Encoder::new(config) {
             Ok(encoder) => {
-                tracing::info!(robot.id = %parts.config.robot_id, bitrate_bps, "the picture follows the network");
-                (drawing.encoder, drawing.config, drawing.changed_at) = (encoder, config, Some(now));
+                if (config.width, config.height) != (drawing.config.width, drawing.config.height) {
+                    drawing.classroom = Classroom::new(config.width, config.height);
+                }
+                (drawing.encoder, drawing.config, drawing.changed_at) = (encoder, config, Some(age));
                 true
             }
             Err(error) => {
-                tracing::warn!(robot.id = %parts.config.robot_id, %error, "the picture keeps its rate");
+                tracing::warn!(robot.id = %parts.config.robot_id, %error, "the picture stays as it is");
                 false
             }
         }
@@ -208,19 +224,46 @@ impl Eye {
 
     /// The next picture, and how long it stands.
     fn look(&mut self, parts: &Parts, look: Outlook, age: Duration, key: bool) -> (Bytes, Duration) {
-        let interval = Duration::from_secs(1) / parts.config.video.fps.max(1);
         match self {
-            Self::Drawn(drawing) => (drawing.draw(parts, look, age, key).unwrap_or_default(), interval),
+            Self::Drawn(drawing) => match drawing.rung_told(parts) {
+                Rung::Sound => (Bytes::new(), LOOK_EVERY),
+                Rung::Stills if drawing.still_at.is_some_and(|at| age.saturating_sub(at) < STILL_EVERY) => {
+                    (Bytes::new(), LOOK_EVERY)
+                }
+                Rung::Stills => {
+                    // Each stands alone, so that none waits for another. One for which the rate left no room is tried again.
+                    let still = drawing.draw(parts, look, age, true).unwrap_or_default();
+                    if !still.is_empty() {
+                        drawing.still_at = Some(age);
+                    }
+                    (still, LOOK_EVERY)
+                }
+                Rung::Small | Rung::Full => {
+                    let interval = Duration::from_secs(1) / drawing.config.fps.max(1);
+                    (drawing.draw(parts, look, age, key).unwrap_or_default(), interval)
+                }
+            },
             Self::Clip(clip) => {
                 let picture = clip.advance(key);
                 (picture.data, picture.duration)
             }
-            Self::Shut => (Bytes::new(), interval),
+            Self::Shut => (Bytes::new(), Duration::from_secs(1)),
         }
     }
 }
 
+fn config_of(frame: Frame, bitrate_bps: u32) -> EncoderConfig {
+    EncoderConfig { width: frame.width as usize, height: frame.height as usize, fps: frame.fps, bitrate_bps }
+}
+
 impl Drawing {
+    /// The rung, which the body has to know: between two stills the camera is on.
+    fn rung_told(&self, parts: &Parts) -> Rung {
+        let rung = self.ladder.rung();
+        parts.counters.are_stills.store(rung == Rung::Stills, Ordering::Relaxed);
+        rung
+    }
+
     fn draw(&mut self, parts: &Parts, look: Outlook, age: Duration, key: bool) -> Option<Bytes> {
         let now = parts.clock.now();
         let local = now.utc.with_timezone(&parts.config.time_zone);

@@ -6,9 +6,11 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use protocol::IceServer;
 use reqwest::Url;
 use rtc::interceptor::{Attribute, Interceptor, Packet, StreamInfo, TaggedPacket};
 use rtc::media_stream::MediaStreamTrack;
+use rtc::peer_connection::configuration::RTCIceServer;
 use rtc::peer_connection::configuration::media_engine::{MIME_TYPE_H264, MIME_TYPE_OPUS, MIME_TYPE_VP8};
 use rtc::rtcp::payload_feedbacks::full_intra_request::FullIntraRequest;
 use rtc::rtcp::payload_feedbacks::picture_loss_indication::PictureLossIndication;
@@ -46,6 +48,22 @@ pub(super) async fn local_addresses(endpoint: &Url) -> Vec<SocketAddr> {
         Ok(local) => vec![SocketAddr::new(local.ip(), 0)],
         Err(_) => vec![any],
     }
+}
+
+/// The TURN servers of a permission that the library can use, which is those that are called over UDP.
+pub(super) fn relays(servers: &[IceServer]) -> Vec<RTCIceServer> {
+    let usable = |url: &&String| {
+        url.starts_with("turn:") && url.split_once("?transport=").is_none_or(|(_, transport)| transport == "udp")
+    };
+    servers
+        .iter()
+        .map(|server| RTCIceServer {
+            urls: server.urls.iter().filter(usable).cloned().collect(),
+            username: server.username.clone(),
+            credential: server.credential.clone(),
+        })
+        .filter(|server| !server.urls.is_empty())
+        .collect()
 }
 
 /// A track to send on, and its SSRC.

@@ -3,6 +3,7 @@
 mod broker;
 #[expect(clippy::disallowed_methods, reason = "these tasks end with the test")]
 mod endpoint;
+mod turn;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,7 +11,7 @@ use std::time::Duration;
 use firmware_sim::config::{AudioConfig, Source, VideoConfig};
 use firmware_sim::{Config, Running};
 use protocol::control::{Control, Feeling, VoiceLevel};
-use protocol::{BridgeId, Command, CommandMessage, EventKind, GrantMessage, Kind, RobotId, SessionId, Status, SystemClock};
+use protocol::{BridgeId, Command, CommandMessage, EventKind, GrantMessage, IceServer, Kind, RobotId, SessionId, Status, SystemClock};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
@@ -70,13 +71,25 @@ impl World {
     }
 
     async fn grant_for(&self, endpoint: &Endpoint, bridge: Option<BridgeId>, move_now: bool) {
-        let body = GrantMessage {
+        self.publish_grant(GrantMessage { bridge, move_now, ..self.permission(endpoint) }).await;
+    }
+
+    async fn grant_with(&self, ice_servers: Vec<IceServer>) {
+        self.publish_grant(GrantMessage { ice_servers, ..self.permission(&self.endpoint) }).await;
+    }
+
+    fn permission(&self, endpoint: &Endpoint) -> GrantMessage {
+        GrantMessage {
             whip_url: endpoint.whip_url(self.robot),
             token: endpoint::TOKEN.to_owned(),
             expires_at: chrono::DateTime::from_timestamp(4_000_000_000, 0).unwrap(),
-            bridge,
-            move_now,
-        };
+            bridge: None,
+            move_now: false,
+            ice_servers: vec![],
+        }
+    }
+
+    async fn publish_grant(&self, body: GrantMessage) {
         self.broker.publish(self.robot, Kind::Grant, body).await;
     }
 

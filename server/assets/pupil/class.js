@@ -58,7 +58,7 @@ export class Visit {
     this.#where = { lesson: this.#page.part("lesson").textContent ?? "", room: this.#page.part("room").textContent ?? "" };
     this.#facts = {
       robot: root.dataset.robot ?? "The robot", stage: "start", refusal: "", reason: "", broken: false, path: "good", robotHere: null, robotState: null,
-      robotAge: null, frameAge: null, soundAge: null, pictureTime: "", wantsRest: false, handUp: false, talking: false, mic: "none",
+      robotAge: null, frameAge: null, soundAge: null, pictureTime: "", tier: "", small: false, trouble: "", wantsRest: false, handUp: false, talking: false, mic: "none",
     };
     this.#mic.onLost = () => this.setTalking(false);
     const allowed = () => sceneOf(this.#facts).head;
@@ -190,7 +190,7 @@ export class Visit {
       await client.connect();
       this.#client = client;
       this.#watch.fresh();
-      this.#facts.robotHere = null;
+      Object.assign(this.#facts, { robotHere: null, tier: "", trouble: "" });
       this.#control.attach(client.channel);
       this.#page.sound.srcObject = new MediaStream([client.audioReceiver.track]);
       this.playSound();
@@ -267,6 +267,7 @@ export class Visit {
     facts.soundAge = this.#watch.soundAt === null ? null : now - this.#watch.soundAt;
     facts.robotAge = this.#robotHeardAt === -Infinity ? null : now - this.#robotHeardAt;
     facts.path = this.#watch.path;
+    facts.small = this.#watch.small;
     facts.mic = facts.mic === "refused" ? "refused" : this.#mic.kind;
     if (facts.frameAge !== null) facts.pictureTime = this.#clock(facts.frameAge);
     this.#control.tick();
@@ -276,6 +277,7 @@ export class Visit {
   /** @param {import("./control.js").Control} control */
   #hear(control) {
     if (control.type === "seat") this.#facts.robotHere = control["robot_here"] === true;
+    if (control.type === "link") this.#hearLink(control);
     if (control.type !== "state") return;
     const state = /** @type {import("./words.js").RobotState} */ (/** @type {unknown} */ (control));
     this.#facts.robotState = state;
@@ -289,6 +291,14 @@ export class Visit {
     }
     const hears = typeof state.hears_dbfs === "number" ? String(Math.round(state.hears_dbfs)) : "";
     Object.assign(this.#page.root.dataset, { robotPan: String(state.pan_deg), robotHand: String(state.hand_up), robotHears: hears });
+    this.#show();
+  }
+
+  /** @param {import("./control.js").Control} control */
+  #hearLink({ tier, trouble }) {
+    this.#facts.tier = tier === "video" || tier === "stills" || tier === "audio" ? tier : "";
+    this.#facts.trouble = trouble === "pupil" || trouble === "school" || trouble === "robot" ? trouble : "";
+    Object.assign(this.#page.root.dataset, { tier: this.#facts.tier, trouble: this.#facts.trouble });
     this.#show();
   }
 

@@ -19,6 +19,10 @@ export class Watch {
   /** @type {"good"|"weak"} */
   path = "good";
 
+  /** The picture is smaller than it was at its largest. */
+  small = false;
+
+  #largest = 0;
   #decoded = 0;
   #rendered = 0;
   #soundPackets = 0;
@@ -78,6 +82,10 @@ export class Watch {
       if (entry.type === "inbound-rtp") {
         received += entry.packetsReceived ?? 0;
         lost += Math.max(0, entry.packetsLost ?? 0);
+        if (entry.kind === "video" && entry.frameHeight) {
+          this.#largest = Math.max(this.#largest, entry.frameHeight);
+          this.small = entry.frameHeight < this.#largest;
+        }
         if (entry.kind === "video" && (entry.framesDecoded ?? 0) > this.#decoded) {
           this.#decoded = entry.framesDecoded;
           this.#count(now);

@@ -31,6 +31,9 @@ export const LOW_BATTERY_PCT = 15;
  * @property {number|null} frameAge since the newest frame
  * @property {number|null} soundAge since sound last arrived
  * @property {string} pictureTime local time of the newest frame, "11:04"
+ * @property {""|"video"|"stills"|"audio"} tier what the bridge says reaches this tablet
+ * @property {boolean} small the picture is smaller than it was, to get through
+ * @property {""|"pupil"|"school"|"robot"} trouble whose side it is, as the bridge sees it
  * @property {boolean} wantsRest
  * @property {boolean} handUp
  * @property {boolean} talking the microphone is open
@@ -129,19 +132,50 @@ export function sceneOf(f) {
       },
     });
   }
+  const heard = f.soundAge !== null && f.soundAge <= SOUND_WITHIN_MS;
+  if (f.frameAge === null && f.tier === "audio" && heard) {
+    return scene({
+      state: "sound-only", chip: { kind: "look", icon: "wifi", text: "Sound only", beats: true }, voice: true, head: true,
+      say: { icon: "wifi", title: "Sound only just now", lines: [troubleOf(f) || "You don’t need to do anything."], strong: "The picture comes back by itself." },
+    });
+  }
   if (f.frameAge === null) {
     return scene({ state: "joining", say: { icon: "wifi", title: "Opening the window", lines: ["Waiting for the first picture."], strong: "" }, voice: true, head: true });
   }
   if (f.frameAge > LIVE_WITHIN_MS) {
-    const sound = f.soundAge !== null && f.soundAge <= SOUND_WITHIN_MS;
-    const more = sound ? (f.mic === "ready" ? " You can still hear and talk." : " You can still hear.") : "";
-    const off = robot && !robot.camera_on ? `${f.robot}’s camera is off. ` : "";
+    const more = heard ? (f.mic === "ready" ? " You can still hear and talk." : " You can still hear.") : "";
+    const off = robot && !robot.camera_on && !rarePicture(f) ? `${f.robot}’s camera is off. ` : "";
     return scene({
-      state: "last-picture", chip: { kind: "look", icon: "pause", text: "Last picture", beats: false },
-      tag: off + lastPicture(f) + more, voice: true, head: true,
+      state: "last-picture", chip: { kind: "look", icon: "pause", text: rarePicture(f) || "Last picture", beats: false },
+      tag: off + sentences(lastPicture(f) + more, off ? "" : troubleOf(f)), voice: true, head: true,
     });
   }
-  return scene({ state: "live", chip: { kind: "live", icon: "dot", text: "Live", beats: true }, voice: true, head: true });
+  const small = f.small ? "The picture is smaller, so that it gets through." : "";
+  return scene({
+    state: "live", chip: { kind: "live", icon: "dot", text: rarePicture(f) || "Live", beats: true }, voice: true, head: true,
+    tag: sentences(troubleOf(f), small),
+  });
+}
+
+/** @param {string[]} all */
+function sentences(...all) {
+  return all.filter(Boolean).join(" ");
+}
+
+/** What comes instead of a moving picture, in two words. @param {Facts} f */
+function rarePicture(f) {
+  return f.tier === "stills" ? "Still pictures" : f.tier === "audio" ? "Sound only" : "";
+}
+
+/** Whose side it is, in words that blame nobody. @param {Facts} f */
+function troubleOf(f) {
+  const sentence = {
+    "": "",
+    pupil: "The internet where you are is slow just now.",
+    school: "The internet at school is slow just now.",
+    robot: `${f.robot} is not sending just now.`,
+  };
+  return sentence[f.trouble];
 }
 
 /** @param {Facts} f */
@@ -154,17 +188,19 @@ function linksOf(f) {
   /** @param {string} who @param {string} word */
   const link = (who, word) => ({ icon: word === "good" ? "check" : word === "waiting" ? "clock" : "wifioff", text: `${who}: ${word}`, weak: word !== "good" && word !== "waiting" });
   if (f.stage !== "in" && f.stage !== "joining") return ["You", "School", "Robot"].map((who) => link(who, "waiting"));
-  const you = f.broken ? "trying again" : f.stage === "joining" ? "waiting" : f.path;
+  const you = f.broken ? "trying again" : f.stage === "joining" ? "waiting" : f.trouble === "pupil" ? "weak" : f.path;
   let school = "waiting";
   let robot = "waiting";
   if (f.stage === "in" && !f.broken) {
     const off = f.robotState !== null && (f.robotState.paused || f.robotState.carried || f.robotState.resting || !f.robotState.camera_on);
     const flowing = off || (f.frameAge !== null && f.frameAge <= LIVE_WITHIN_MS);
     if (f.robotHere === false) school = "trying again";
-    else if (f.robotHere !== null || f.frameAge !== null) school = flowing || f.frameAge === null ? "good" : "weak";
+    else if (f.trouble === "school") school = "weak";
+    // What a weak way of one's own holds up is not the school's doing.
+    else if (f.robotHere !== null || f.frameAge !== null) school = flowing || f.frameAge === null || f.trouble === "pupil" ? "good" : "weak";
     if (f.robotHere === false) robot = "away";
     else if (f.robotState && f.robotState.battery_pct < LOW_BATTERY_PCT) robot = "battery low";
-    else if (f.robotAge !== null) robot = f.robotAge <= ROBOT_WITHIN_MS ? "good" : "weak";
+    else if (f.robotAge !== null) robot = f.robotAge <= ROBOT_WITHIN_MS && (f.trouble !== "robot" || off) ? "good" : "weak";
   }
   return [link("You", you), link("School", school), link("Robot", robot)];
 }

@@ -32,9 +32,15 @@ impl World {
         let key = rcgen::KeyPair::generate_for(&rcgen::PKCS_ED25519).unwrap();
         let grant_key_file = folder.path().join("grant.pem");
         std::fs::write(&grant_key_file, key.serialize_pem()).unwrap();
+        let secret_file = folder.path().join("turn-secret");
+        std::fs::write(&secret_file, "a secret that coturn knows\n").unwrap();
         let config = Config {
             database: folder.path().join("t.db").into(),
             grant_key_file,
+            turn: crate::config::TurnConfig {
+                urls: vec!["turns:turn.example:443?transport=tcp".into()],
+                secret_file: Some(secret_file),
+            },
             mqtt: mqtt_link::MqttConfig { url: "mqtt://127.0.0.1:9".into(), username: "server".into(), ..Default::default() },
             ..Config::default()
         };
@@ -159,4 +165,21 @@ async fn a_camera_may_publish_in_a_robots_place_only_where_a_bridge_is() {
     assert!(world.verifier.verify(&grant.token, ids::BRIDGE, ids::FINCH, Act::Publish, now).is_err());
     assert!(world.verifier.verify(&grant.token, ids::BRIDGE, ids::ROBIN, Act::View, now).is_err());
     assert!(camera_grant(&world.state, RobotId(Uuid::from_u128(404))).await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn a_permission_brings_credentials_for_the_turn_server_that_end_with_it_and_name_nobody() {
+    let world = World::new().await;
+    world.bridge().await;
+    world.robot(Status::Here, Some(ids::BRIDGE)).await;
+    let grant = world.join().await.unwrap();
+    let [server] = grant.ice_servers.try_into().unwrap();
+    assert_eq!(server.urls, ["turns:turn.example:443?transport=tcp"]);
+    let (until, who) = server.username.split_once(':').unwrap();
+    assert_eq!(who, ids::ROBIN.to_string());
+    // The pupil's clock is set to a school day; the TURN server lives in real time.
+    let lasts = grant.session_until - world.clock.now().utc;
+    let real = protocol::SystemClock::new().now().utc + lasts;
+    assert!((until.parse::<i64>().unwrap() - real.timestamp()).abs() < 60, "{until}");
+    assert!(!server.credential.is_empty());
 }

@@ -107,7 +107,13 @@ fn mixed(seq: u64, now: DateTime<Utc>) -> Received {
             received(which, None, Fact::Body(body))
         }
         _ => {
-            let leg = LegQuality { rtt_ms: Some(30.0), loss_pct: Some(1.0), receive: Bitrate(900_000), send: Bitrate(90_000) };
+            let leg = LegQuality {
+                rtt_ms: Some(30.0),
+                loss_pct: Some(1.0),
+                jitter_ms: None,
+                receive: Bitrate(900_000),
+                send: Bitrate(90_000),
+            };
             let link = LinkMessage {
                 robot: RobotId(Uuid::from_u128(which)),
                 robot_leg: Some(leg),

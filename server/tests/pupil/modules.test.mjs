@@ -17,7 +17,7 @@ const robot = {
 /** A visit that is going well. */
 const well = {
   robot: 'Robin', stage: 'in', refusal: '', reason: '', broken: false, path: 'good', robotHere: true, robotState: robot, robotAge: 100,
-  frameAge: 60, soundAge: 20, pictureTime: '11:04', wantsRest: false, handUp: false, talking: false, mic: 'ready',
+  frameAge: 60, soundAge: 20, pictureTime: '11:04', tier: 'video', small: false, trouble: '', wantsRest: false, handUp: false, talking: false, mic: 'ready',
 };
 const scene = (change = {}) => sceneOf({ ...well, ...change });
 const talk = (change = {}) => talkKeyOf({ ...well, ...change }, scene(change));
@@ -38,6 +38,22 @@ test('a picture that is not live has its time beside it', () => {
   assert.equal(scene({ frameAge: 9000, soundAge: 9000 }).tag, 'This is the last picture, from 11:04.');
   assert.equal(scene({ frameAge: 9000, mic: 'refused' }).tag, 'This is the last picture, from 11:04. You can still hear.');
   assert.equal(scene({ broken: true, frameAge: 9000 }).tag, 'This is the last picture, from 11:04.');
+});
+
+test('what is less than a moving picture is said, and whose side it is, blaming nobody', () => {
+  assert.equal(words(scene({ trouble: 'pupil', small: true })), 'Live | The internet where you are is slow just now. The picture is smaller, so that it gets through.');
+  assert.equal(words(scene({ tier: 'stills', frameAge: 2400, trouble: 'pupil' })), 'Still pictures | This is the last picture, from 11:04. You can still hear and talk. The internet where you are is slow just now.');
+  assert.equal(words(scene({ tier: 'stills', frameAge: 300 })), 'Still pictures');
+  assert.equal(scene({ tier: 'audio', frameAge: 30_000 }).chip.text, 'Sound only');
+  const dark = scene({ tier: 'audio', frameAge: null, trouble: 'school' });
+  assert.deepEqual([dark.state, dark.voice], ['sound-only', true]);
+  assert.match(words(dark), /Sound only just now \| The internet at school is slow just now\. \| The picture comes back by itself\./);
+  assert.equal(scene({ trouble: 'robot' }).tag, 'Robin is not sending just now.');
+  const links = (change) => scene(change).links.map((link) => link.text).join(', ');
+  assert.equal(links({ trouble: 'pupil', frameAge: 4000 }), 'You: weak, School: good, Robot: good');
+  assert.equal(links({ trouble: 'school' }), 'You: good, School: weak, Robot: good');
+  assert.equal(links({ trouble: 'robot' }), 'You: good, School: good, Robot: weak');
+  assert.equal(links({ trouble: 'robot', robotState: { ...robot, paused: true } }), 'You: good, School: good, Robot: good');
 });
 
 test('every state keeps the seat, and none blames', () => {

@@ -15,9 +15,9 @@ export const SIZES = { phone: { width: 390, height: 844 }, tablet: { width: 1024
 const SHOTS = fileURLToPath(new URL('../shots/', import.meta.url));
 const WITHIN_MS = 20_000;
 
-export async function launch() {
-  const executablePath = process.env.CHROMIUM ?? '/usr/bin/chromium';
-  return chromium.launch({ executablePath, args: FLAGS, headless: true });
+/** @param {{executablePath?: string, args?: string[]}} [options] another way to start it, and more arguments */
+export async function launch({ executablePath = process.env.CHROMIUM ?? '/usr/bin/chromium', args = [] } = {}) {
+  return chromium.launch({ executablePath, args: [...FLAGS, ...args], headless: true });
 }
 
 /**

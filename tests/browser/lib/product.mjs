@@ -30,13 +30,13 @@ const STOPPED_WITHIN_MS = 8_000;
  */
 
 /**
- * @param {string[]} [extra] more arguments
- * @param {{left?: string, at?: string}} [again] the folder that a killed one left, and the school's time to go on at
+ * @param {{https?: string, extra?: string[], left?: string, at?: string}} [options] where the network reaches it, more arguments, the
+ *   folder that a killed one left, and the school's time to start at
  * @returns {Promise<Product>}
  */
-export async function start(extra = [], { left, at = SCHOOL_TIME } = {}) {
+export async function start({ https = '127.0.0.1:0', extra = [], left, at = SCHOOL_TIME } = {}) {
   const data = left ?? await mkdtemp(join(tmpdir(), 'windowseat-'));
-  const anywhere = ['--http', '127.0.0.1:0', '--https', '127.0.0.1:0', '--mqtt', '127.0.0.1:0', '--media-port', '0'];
+  const anywhere = ['--http', '127.0.0.1:0', '--https', https, '--mqtt', '127.0.0.1:0', '--media-port', '0'];
   const child = spawn(PROGRAM, ['up', '--data', data, '--at', at, ...anywhere, ...extra], { stdio: ['ignore', 'pipe', 'pipe'] });
   let [welcome, log] = ['', ''];
   const ended = new Promise((resolve) => child.on('close', resolve));

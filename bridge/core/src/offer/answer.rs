@@ -1,7 +1,7 @@
 //! From [`Offer`] to the answer's text.
 
 use std::fmt::Write;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 
 use super::{Credentials, Extension, Format, Offer, Role, Section, Setup, Track, Use};
 
@@ -12,8 +12,10 @@ pub struct Local<'a> {
     pub ice: &'a Credentials,
     /// SHA-256 of its certificate.
     pub fingerprint: [u8; 32],
-    /// Where it can be reached, the best first: some clients try only the first.
-    pub addresses: &'a [SocketAddr],
+    /// Where it can be reached by UDP, the best first: some clients try only the first.
+    pub udp: &'a [SocketAddr],
+    /// Where it takes TCP connections.
+    pub tcp: &'a [SocketAddr],
     /// SSRC of the sound it sends.
     pub audio_ssrc: u32,
     /// SSRC of the picture it sends.
@@ -42,7 +44,7 @@ pub fn answer(offer: &Offer, local: &Local<'_>) -> String {
                 opening(&mut text, section, &section.formats, offer.setup, local);
                 line(&mut text, format_args!("a=sctp-port:5000"));
                 line(&mut text, format_args!("a=max-message-size:65536"));
-                candidates(&mut text, local.addresses);
+                candidates(&mut text, local);
             }
             Use::Audio(track) => {
                 let takes = offer.role == Role::Publisher || local.listens;
@@ -75,7 +77,7 @@ pub fn restart_fragment(offer: &Offer, local: &Local<'_>) -> String {
     }
     line(&mut text, format_args!("a=ice-ufrag:{}", local.ice.ufrag));
     line(&mut text, format_args!("a=ice-pwd:{}", local.ice.pwd));
-    candidates(&mut text, local.addresses);
+    candidates(&mut text, local);
     text
 }
 
@@ -103,7 +105,7 @@ fn refused(text: &mut String, section: &Section) {
 
 /// `m=` line and transport attributes.
 fn opening(text: &mut String, section: &Section, formats: &str, setup: Setup, local: &Local<'_>) {
-    let first = local.addresses.first().copied().unwrap_or_else(|| SocketAddr::from(([0, 0, 0, 0], 9)));
+    let first = local.udp.first().copied().unwrap_or_else(|| SocketAddr::from(([0, 0, 0, 0], 9)));
     line(text, format_args!("m={} {} {} {}", section.media, first.port(), section.protocol, formats));
     let family = if first.is_ipv4() { "IP4" } else { "IP6" };
     line(text, format_args!("c=IN {family} {}", first.ip()));
@@ -171,7 +173,7 @@ fn track_section(
             line(text, format_args!("a=ssrc:{rtx} cname:windowseat"));
         }
     }
-    candidates(text, local.addresses);
+    candidates(text, local);
 }
 
 fn format_lines(text: &mut String, format: &Format) {
@@ -189,12 +191,20 @@ fn format_lines(text: &mut String, format: &Format) {
     }
 }
 
-/// Host candidates in the given order, priorities falling (RFC 8445 §5.1.2).
-fn candidates(text: &mut String, addresses: &[SocketAddr]) {
-    for (index, address) in (0u32..).zip(addresses.iter().take(32)) {
+/// Host candidates in the given order, priorities falling (RFC 8445 §5.1.2): UDP, then TCP with a lower type preference and the
+/// direction preference of passive ones (RFC 6544 §4.2).
+fn candidates(text: &mut String, local: &Local<'_>) {
+    let udp = (0_u32..).zip(local.udp.iter().take(32)).map(|(index, address)| {
         let priority = (126 << 24) | ((65_535 - index) << 8) | 255;
-        let ip: IpAddr = address.ip();
-        line(text, format_args!("a=candidate:{} 1 udp {priority} {ip} {} typ host", index + 1, address.port()));
+        (address, format!("udp {priority}"), "")
+    });
+    let tcp = (0_u32..).zip(local.tcp.iter().take(32)).map(|(index, address)| {
+        let priority = (90 << 24) | (((4 << 13) | (8_191 - index)) << 8) | 255;
+        (address, format!("tcp {priority}"), " tcptype passive")
+    });
+    for (foundation, (address, transport, kind)) in (1_u32..).zip(udp.chain(tcp)) {
+        let (ip, port) = (address.ip(), address.port());
+        line(text, format_args!("a=candidate:{foundation} 1 {transport} {ip} {port} typ host{kind}"));
     }
     line(text, format_args!("a=end-of-candidates"));
 }

@@ -18,7 +18,8 @@ fn reply(offer: &Offer, listens: bool) -> String {
         &Local {
             ice: &ice,
             fingerprint: [0xAB; 32],
-            addresses: &addresses,
+            udp: &addresses,
+            tcp: &addresses,
             audio_ssrc: 11,
             video_ssrc: 22,
             rtx_ssrc: 33,
@@ -220,7 +221,8 @@ fn a_fragment_is_a_restart_only_with_new_credentials() {
     let local = Local {
         ice: &ice,
         fingerprint: [0; 32],
-        addresses: &addresses,
+        udp: &addresses,
+        tcp: &["192.0.2.1:443".parse().unwrap()],
         audio_ssrc: 1,
         video_ssrc: 2,
         rtx_ssrc: 3,
@@ -228,7 +230,7 @@ fn a_fragment_is_a_restart_only_with_new_credentials() {
     };
     assert_eq!(
         restart_fragment(&offer, &local),
-        "a=ice-lite\r\na=group:BUNDLE 0 1\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=mid:0\r\na=ice-ufrag:ours\r\na=ice-pwd:a password of 24 letters\r\na=candidate:1 1 udp 2130706431 192.0.2.1 8189 typ host\r\na=end-of-candidates\r\n"
+        "a=ice-lite\r\na=group:BUNDLE 0 1\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=mid:0\r\na=ice-ufrag:ours\r\na=ice-pwd:a password of 24 letters\r\na=candidate:1 1 udp 2130706431 192.0.2.1 8189 typ host\r\na=candidate:2 1 tcp 1520435199 192.0.2.1 443 typ host tcptype passive\r\na=end-of-candidates\r\n"
     );
 }
 

@@ -233,12 +233,49 @@ fn the_link_message_follows_the_legs_and_the_tier() {
     let (leg, session) = world.join(permit);
     world.pass(1);
     let sample = Sample { video: 60, audio: 50, voice: 0, reports: true, feedback: true };
-    let line = SecondLine { robot: Some(LegQuality::default()), pupil: Some((leg, sample, LegQuality::default())) };
+    let pupil = Some((leg, sample, LegQuality::default()));
+    let line = SecondLine { robot: Some(LegQuality::default()), from_robot: 110, is_narrow: false, pupil };
     let commands = world.roster.second(world.now, world.robot, line);
     assert!(commands.contains(&Command::LinkChanged(world.robot)));
     let link = world.roster.link(world.robot);
     assert_eq!((link.session, link.tier), (Some(session), Some(protocol::Tier::Video)));
     assert_eq!(world.roster.counts(), (1, 1));
+}
+
+#[test]
+fn the_pupil_is_told_what_arrives_and_whose_side_it_is_once_for_each_change() {
+    let mut world = World::new();
+    world.robot_here();
+    let permit = world.pupil();
+    let (leg, session) = world.join(permit);
+    let mut told = Vec::new();
+    let mut seconds = |world: &mut World, leg: Leg, count: u32, loss_pct: f32, video: u32| {
+        for _ in 0..count {
+            world.pass(1);
+            let quality = LegQuality { loss_pct: Some(loss_pct), ..LegQuality::default() };
+            let sample = Sample { video, audio: 50, voice: 0, reports: true };
+            let line =
+                SecondLine { robot: None, from_robot: 50 + video, is_narrow: false, pupil: Some((leg, sample, quality)) };
+            told.extend(world.roster.second(world.now, world.robot, line).into_iter().filter_map(|command| match command {
+                Command::Tell(to, Control::Link { tier, trouble }) => Some((to, tier, trouble)),
+                _ => None,
+            }));
+        }
+    };
+    seconds(&mut world, leg, 10, 0.0, 60);
+    seconds(&mut world, leg, 10, 12.0, 60);
+    seconds(&mut world, leg, 20, 12.0, 0);
+    seconds(&mut world, leg, 10, 0.0, 60);
+    let glance = world.roster.glance(world.robot).unwrap();
+    assert_eq!((glance.session, glance.tier, glance.trouble), (session, Some(Tier::Video), None));
+    // Another tablet of the same pupil knows nothing yet.
+    let (newer, _) = world.join(ViewPermit { device: Some(DeviceId::new()), ..permit });
+    seconds(&mut world, newer, 3, 0.0, 60);
+    let (video, audio, own) = (Some(Tier::Video), Some(Tier::Audio), Some(Trouble::Pupil));
+    let changes: Vec<_> = told.iter().map(|(to, tier, trouble)| (*to, *tier, *trouble)).collect();
+    let expected =
+        [(leg, video, None), (leg, video, own), (leg, audio, own), (leg, video, own), (leg, video, None), (newer, video, None)];
+    assert_eq!(changes, expected);
 }
 
 #[test]

@@ -6,8 +6,9 @@ use chrono::{DateTime, Utc};
 use protocol::control::{Control, ControlMessage, Feeling, RobotState, VoiceLevel};
 use protocol::{
     AckMessage, Active, Bitrate, BodyState, BridgeId, BridgeLoad, ClockEcho, ClosedBy, Command, CommandMessage, DeviceId,
-    EndMessage, EndReason, Envelope, EventKind, EventMessage, GrantMessage, HelloMessage, LegQuality, LinkMessage, MessageId,
-    OutboxState, Percent, PlacementId, PresenceMessage, RobotId, RobotMessage, Role, RoomId, SessionId, Status, Tier,
+    EndMessage, EndReason, Envelope, EventKind, EventMessage, GrantMessage, HelloMessage, IceServer, LegQuality, LinkMessage,
+    MessageId, OutboxState, Percent, PlacementId, PresenceMessage, RobotId, RobotMessage, Role, RoomId, SessionId, Status,
+    Tier, Trouble,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -174,8 +175,15 @@ fn events_are_numbered_when_a_bridge_sends_them() {
 
 #[test]
 fn measurements_leave_out_what_is_not_known() {
-    let robot_leg = LegQuality { rtt_ms: Some(41.5), loss_pct: Some(0.25), receive: Bitrate(612_000), send: Bitrate(24_000) };
-    let pupil_leg = LegQuality { rtt_ms: None, loss_pct: None, receive: Bitrate(24_000), send: Bitrate(612_000) };
+    let robot_leg = LegQuality {
+        rtt_ms: Some(41.5),
+        loss_pct: Some(0.25),
+        jitter_ms: None,
+        receive: Bitrate(612_000),
+        send: Bitrate(24_000),
+    };
+    let pupil_leg =
+        LegQuality { rtt_ms: None, loss_pct: None, jitter_ms: None, receive: Bitrate(24_000), send: Bitrate(612_000) };
     let in_session = LinkMessage {
         robot: robot(),
         robot_leg: Some(robot_leg),
@@ -219,8 +227,15 @@ fn the_server_answers_with_acks_grants_and_commands() {
         expires_at: at("12:10:00"),
         bridge: None,
         move_now: false,
+        ice_servers: vec![],
     };
     check("grant", 24, None, grant.clone());
+    let turn = IceServer {
+        urls: vec!["turn:turn.example:3478?transport=udp".into(), "turns:turn.example:443?transport=tcp".into()],
+        username: format!("1795000200:{}", robot()),
+        credential: "bWFkZSBmcm9tIGEgc2VjcmV0".into(),
+    };
+    check("grant-with-turn", 41, None, GrantMessage { ice_servers: vec![turn], ..grant.clone() });
     check("grant-to-move", 33, None, GrantMessage { bridge: Some(bridge()), move_now: true, ..grant });
     check("end", 36, None, EndMessage { placement: placement(), keeps: None });
     check("end-but-one", 39, None, EndMessage { placement: placement(), keeps: Some(DeviceId(id(0xd1))) });
@@ -264,6 +279,7 @@ fn control_texts_mean_what_the_files_say() {
         ("state", None, Control::State(state)),
         ("wake", Some(7), Control::Wake { session: session() }),
         ("sleep", Some(8), Control::Sleep),
+        ("link", None, Control::Link { tier: Some(Tier::Stills), trouble: Some(Trouble::Pupil) }),
         ("seat", Some(9), Control::Seat { session: session(), robot_here: false }),
         ("ack", None, Control::Ack { of: 9 }),
     ];

@@ -8,9 +8,9 @@ use proptest::prelude::*;
 use protocol::control::{Control, ControlMessage, Feeling, VoiceLevel};
 use protocol::{
     AckMessage, Active, Bitrate, BodyState, BridgeId, BridgeLoad, ClientId, ClockEcho, ClosedBy, Command, CommandMessage,
-    DeviceId, EndMessage, EndReason, Envelope, EventKind, EventMessage, GrantMessage, HelloMessage, Kind, LegQuality,
-    LinkMessage, MessageId, Minutes, OutboxState, Percent, PlacementId, PresenceMessage, RobotId, RobotMessage, Role, RoomId,
-    SessionId, Status, Tier, Topic,
+    DeviceId, EndMessage, EndReason, Envelope, EventKind, EventMessage, GrantMessage, HelloMessage, IceServer, Kind,
+    LegQuality, LinkMessage, MessageId, Minutes, OutboxState, Percent, PlacementId, PresenceMessage, RobotId, RobotMessage,
+    Role, RoomId, SessionId, Status, Tier, Topic, Trouble,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -144,9 +144,15 @@ fn event() -> impl Strategy<Value = EventMessage> {
 }
 
 fn link() -> impl Strategy<Value = LinkMessage> {
-    let leg = (option::of(0.0_f32..60_000.0), option::of(0.0_f32..=100.0), any::<u32>(), any::<u32>()).prop_map(
-        |(rtt_ms, loss_pct, receive, send)| LegQuality { rtt_ms, loss_pct, receive: Bitrate(receive), send: Bitrate(send) },
-    );
+    let leg =
+        (option::of(0.0_f32..60_000.0), option::of(0.0_f32..=100.0), option::of(0.0_f32..5_000.0), any::<u32>(), any::<u32>())
+            .prop_map(|(rtt_ms, loss_pct, jitter_ms, receive, send)| LegQuality {
+                rtt_ms,
+                loss_pct,
+                jitter_ms,
+                receive: Bitrate(receive),
+                send: Bitrate(send),
+            });
     (uuid(), option::of(leg.clone()), option::of(uuid()), option::of(leg), option::of(tier())).prop_map(
         |(robot, robot_leg, session, pupil_leg, tier)| LinkMessage {
             robot: RobotId(robot),
@@ -197,13 +203,17 @@ fn ack() -> impl Strategy<Value = AckMessage> {
 }
 
 fn grant() -> impl Strategy<Value = GrantMessage> {
-    (".{0,60}", ".{0,60}", instant(), option::of(uuid()), any::<bool>()).prop_map(
-        |(whip_url, token, expires_at, bridge, move_now)| GrantMessage {
+    let server = (proptest::collection::vec(".{0,40}", 0..4), ".{0,40}", ".{0,40}")
+        .prop_map(|(urls, username, credential)| IceServer { urls, username, credential });
+    let servers = proptest::collection::vec(server, 0..3);
+    (".{0,60}", ".{0,60}", instant(), option::of(uuid()), any::<bool>(), servers).prop_map(
+        |(whip_url, token, expires_at, bridge, move_now, ice_servers)| GrantMessage {
             whip_url,
             token,
             expires_at,
             bridge: bridge.map(BridgeId),
             move_now,
+            ice_servers,
         },
     )
 }
@@ -220,6 +230,7 @@ fn command() -> impl Strategy<Value = CommandMessage> {
 }
 
 fn control() -> impl Strategy<Value = ControlMessage> {
+    let trouble = prop_oneof![Just(Trouble::Pupil), Just(Trouble::School), Just(Trouble::Robot)];
     let feeling = prop_oneof![
         Just(Feeling::None),
         Just(Feeling::Happy),
@@ -238,6 +249,7 @@ fn control() -> impl Strategy<Value = ControlMessage> {
         uuid().prop_map(|session| Control::Wake { session: SessionId(session) }),
         Just(Control::Sleep),
         (uuid(), any::<bool>()).prop_map(|(session, robot_here)| Control::Seat { session: SessionId(session), robot_here }),
+        (option::of(tier()), option::of(trouble)).prop_map(|(tier, trouble)| Control::Link { tier, trouble }),
         any::<u64>().prop_map(|of| Control::Ack { of }),
     ];
     (option::of(any::<u64>()), control).prop_map(|(id, control)| ControlMessage { v: 1, id, control })

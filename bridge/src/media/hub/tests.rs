@@ -7,6 +7,9 @@ use rtc_stun::integrity::MessageIntegrity;
 use rtc_stun::message::{BINDING_REQUEST, Message, Setter, TransactionId};
 use rtc_stun::textattrs::TextAttribute;
 
+use std::net::SocketAddr;
+
+use super::super::path::Path;
 use super::*;
 
 const OFFER: &str = "v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\na=ice-ufrag:them\r\na=ice-pwd:0123456789012345678901\r\n\
@@ -27,7 +30,8 @@ impl World {
         let (sender, _events) = mpsc::channel(64);
         let now = Instant::now();
         let config = MediaConfig { connect_within: Duration::from_secs(3600), ..MediaConfig::default() };
-        let mut hub = Hub::new(&config, 0, vec![address(8189)], Identity::generate().unwrap(), sender, now);
+        let mut hub =
+            Hub::new(&config, 0, Reach { udp: vec![address(8189)], tcp: vec![] }, Identity::generate().unwrap(), sender, now);
         let offer = screen(OFFER, Role::Publisher).unwrap();
         let answer = hub.add(RobotId::new(), Party::Publisher, Talk::Forward, offer, now).unwrap();
         let local = credentials(&answer.sdp);
@@ -50,7 +54,7 @@ impl World {
     }
 
     fn sent_to(&self) -> Option<u16> {
-        self.leg().path().map(|path| path.remote.port())
+        self.leg().path().map(|path| path.remote.address().port())
     }
 
     fn pass(&mut self, span: Duration) {
@@ -66,7 +70,7 @@ fn address(port: u16) -> SocketAddr {
 }
 
 fn path(port: u16) -> Path {
-    Path { remote: address(port), local: None }
+    Path { remote: Remote::Udp(address(port)), local: None }
 }
 
 fn credentials(answer: &str) -> (String, String) {
@@ -174,7 +178,7 @@ fn addresses_are_bounded_and_the_one_in_use_stays() {
         world.deliver(port, &world.check(&[]));
     }
     assert_eq!((world.leg().addresses.len(), world.hub.by_address.len()), (8, 8));
-    assert!(world.leg().addresses.contains(&address(1)) && world.sent_to() == Some(1));
+    assert!(world.leg().addresses.contains(&Remote::Udp(address(1))) && world.sent_to() == Some(1));
 }
 
 #[test]

@@ -32,7 +32,10 @@ fn a_sender_report_with_a_block_is_renamed_renumbered_and_retimed() {
         &[0x81C8_000C, 0xB0, 0x1111_2222, 0x3333_4444, 1500, 7, 8, 0x61, 0x2000_0003, 100, 9, 0x77, 0x10000],
     );
     assert_eq!(findings.sender_reports, [0x2222_3333]);
-    assert_eq!(findings.receptions, [Reception { slot: Slot::Video, fraction_lost: 0x20, last_report: 0x77, delay: 0x10000 }]);
+    assert_eq!(
+        findings.receptions,
+        [Reception { slot: Slot::Video, fraction_lost: 0x20, jitter: 9, last_report: 0x77, delay: 0x10000 }]
+    );
 }
 
 #[test]

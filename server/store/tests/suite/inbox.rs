@@ -377,7 +377,13 @@ async fn a_bridge_says_what_it_carries_and_what_waits(store: Fresh) {
 }
 
 fn link(rtt_ms: f32, session: bool, robot_leg: bool) -> Fact {
-    let leg = LegQuality { rtt_ms: Some(rtt_ms), loss_pct: Some(1.25), receive: Bitrate(900_000), send: Bitrate(500_000) };
+    let leg = LegQuality {
+        rtt_ms: Some(rtt_ms),
+        loss_pct: Some(1.25),
+        jitter_ms: None,
+        receive: Bitrate(900_000),
+        send: Bitrate(500_000),
+    };
     Fact::Link(LinkMessage {
         robot: RobotId(ROBOT),
         robot_leg: robot_leg.then_some(leg),

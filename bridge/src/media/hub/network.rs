@@ -1,0 +1,154 @@
+//! What arrives: who it is from, and which part of the leg it is for.
+//!
+//! A stranger may only send ICE checks, and becomes somebody by a genuine one. A TCP connection is one more kind of address.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Instant;
+
+use bytes::BytesMut;
+
+use super::super::dtls::Outcome;
+use super::super::path::{Path, Remote};
+use super::super::stream::Slot;
+use super::super::{Party, Why, relay, stun};
+use super::{FEEDBACK_EVERY, Hub, both};
+
+impl Hub {
+    /// Takes one datagram; RFC 7983 tells by its first byte what it is.
+    pub(in super::super) fn datagram(&mut self, path: Path, datagram: &mut [u8], arrived_us: u64, now: Instant) {
+        let [first, second, ..] = *datagram else { return };
+        // Other people's parsers: should one give up on a packet, that leg ends and not the thread.
+        let parsed = catch_unwind(AssertUnwindSafe(|| match first {
+            0..=3 => self.check(path, datagram, now),
+            20..=63 => self.record(path, datagram, now),
+            128..=191 if (64..96).contains(&(second & 127)) => self.report(path, datagram, now),
+            128..=191 => self.packet(path, datagram, arrived_us, now),
+            _ => {}
+        }));
+        if parsed.is_err() {
+            let slot = self.by_address.get(&path.remote).copied();
+            tracing::error!("a packet broke a parser; please report this with the line above");
+            if let Some(slot) = slot {
+                self.remove(slot, Why::Broken, now);
+            }
+        }
+    }
+
+    fn check(&mut self, path: Path, packet: &[u8], now: Instant) {
+        // The fragment decides, not the address: a socket may be used again for another leg.
+        let Some(&slot) = stun::local_ufrag(packet).and_then(|ufrag| self.by_ufrag.get(ufrag)) else { return };
+        let Some(leg) = self.legs[slot].as_mut() else { return };
+        if !leg.checks.may_look(leg.addresses.contains(&path.remote), now) {
+            return;
+        }
+        let (crypto, source) = (self.identity.provider.crypto(), path.remote.address());
+        let Some(check) = leg.ice.iter().find_map(|(local, remote)| stun::check(packet, source, local, remote, crypto)) else {
+            return;
+        };
+        if leg.checks.is_copy(check.transaction, source) {
+            tracing::debug!(leg.id = %leg.id, "an ICE check was repeated from another address");
+            return;
+        }
+        self.out.push(path, &check.reply);
+        if check.is_conflict {
+            return;
+        }
+        if check.nominates || leg.chosen.is_none() {
+            if leg.chosen != Some(path) {
+                tracing::debug!(leg.id = %leg.id, "media path chosen");
+            }
+            leg.chosen = Some(path);
+        }
+        leg.dtls.begin(now);
+        let forgotten = leg.note_address(path.remote);
+        if let Some(address) = forgotten {
+            self.by_address.remove(&address);
+        }
+        if let Some(before) = self.by_address.insert(path.remote, slot).filter(|before| *before != slot)
+            && let Some(leg) = self.leg_mut(before)
+        {
+            leg.addresses.retain(|address| *address != path.remote);
+        }
+        self.heard(slot, now);
+        self.settle(slot, now);
+    }
+
+    fn record(&mut self, path: Path, datagram: &[u8], now: Instant) {
+        let Some(&slot) = self.by_address.get(&path.remote) else { return };
+        let Some(leg) = self.leg_mut(slot) else { return };
+        for outcome in leg.dtls.receive(now, datagram) {
+            match outcome {
+                Outcome::Up(keys) => {
+                    let Some(leg) = self.leg_mut(slot) else { return };
+                    leg.keys = Some(keys);
+                    self.connected(slot, now);
+                }
+                Outcome::Data(data) => self.data(slot, data, now),
+                Outcome::Closed | Outcome::Refused => {
+                    let refused = matches!(outcome, Outcome::Refused);
+                    self.remove(slot, if refused { Why::Refused } else { Why::Left }, now);
+                    return;
+                }
+            }
+        }
+        self.settle(slot, now);
+    }
+
+    fn data(&mut self, slot: usize, data: BytesMut, now: Instant) {
+        self.heard(slot, now);
+        let Some(leg) = self.leg_mut(slot) else { return };
+        leg.dtls.confirmed();
+        let events = leg.channel.receive(now, data);
+        self.channel_events(slot, events, now);
+    }
+
+    fn packet(&mut self, path: Path, packet: &mut [u8], arrived_us: u64, now: Instant) {
+        let Some(&slot) = self.by_address.get(&path.remote) else { return };
+        let Some((from, to)) = both(&mut self.legs, slot) else { return };
+        if !relay::packet(from, to, packet, arrived_us, now, &mut self.out) {
+            return;
+        }
+        from.dtls.confirmed();
+        if from.arrivals.is_pending() && !std::mem::replace(&mut from.is_to_report, true) {
+            self.feedback.push_back((now + FEEDBACK_EVERY, slot, from.id));
+        }
+        let (has_gaps, gave_up) = (from.incoming.has_gaps(), from.incoming.gave_up());
+        self.heard(slot, now);
+        if gave_up {
+            self.settle(slot, now);
+        } else if has_gaps {
+            self.arm(slot, now);
+        }
+    }
+
+    fn report(&mut self, path: Path, packet: &[u8], now: Instant) {
+        let Some(&slot) = self.by_address.get(&path.remote) else { return };
+        let Some((from, to)) = both(&mut self.legs, slot) else { return };
+        let Some(findings) = relay::report(from, to, packet, now, &mut self.out) else { return };
+        from.dtls.confirmed();
+        let other = from.other.filter(|_| from.party == Party::Subscriber);
+        self.heard(slot, now);
+        if let Some(publisher) = other.filter(|_| findings.key_frame) {
+            self.key_frame_from(publisher, now);
+        }
+    }
+
+    // TCP connections.
+
+    /// The SSRC of the sound that is sent there, if a leg knows it.
+    pub(in super::super) fn sound_of(&self, remote: Remote) -> Option<u32> {
+        let leg = self.leg(*self.by_address.get(&remote)?)?;
+        Some(leg.outgoing[Slot::Audio as usize].ssrc)
+    }
+
+    /// Nothing can be sent there any more. The other end's next genuine check chooses a path again.
+    pub(in super::super) fn path_gone(&mut self, remote: Remote) {
+        let Some(slot) = self.by_address.remove(&remote) else { return };
+        let Some(leg) = self.leg_mut(slot) else { return };
+        leg.addresses.retain(|address| *address != remote);
+        if leg.chosen.is_some_and(|path| path.remote == remote) {
+            tracing::debug!(leg.id = %leg.id, "the media path is gone");
+            leg.chosen = None;
+        }
+    }
+}

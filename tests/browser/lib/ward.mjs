@@ -1,0 +1,109 @@
+// A hospital's network: a network namespace ("the ward") that reaches this machine only through another one, whose firewall drops
+// silently what it does not let through. Nothing of this machine's own rules is touched. Needs root, iproute2 and nftables.
+
+import { execFileSync } from 'node:child_process';
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+const PATH = `${process.env.PATH}:/usr/sbin:/sbin`;
+const run = (/** @type {string} */ program, /** @type {string[]} */ args, /** @type {string} */ input = '') =>
+  execFileSync(program, args, { input, encoding: 'utf8', env: { ...process.env, PATH }, stdio: ['pipe', 'pipe', 'pipe'] });
+
+/** What the firewall lets through beside what answers it. */
+const RULES = {
+  /** Any TCP, no UDP: the usual guest network. */
+  'any tcp': () => 'meta l4proto tcp accept',
+  /** Everything, as at home. */
+  everything: () => 'accept',
+  /** @param {{https: number, port: number}} to */
+  'one tcp port beside the pages': ({ https, port }) => `tcp dport { ${https}, ${port} } accept`,
+  /** @param {{https: number, port: number}} to */
+  'one udp port beside the pages': ({ https, port }) => `tcp dport ${https} accept; udp dport ${port} accept`,
+};
+
+/**
+ * @typedef {object} Ward
+ * @property {string} outside this machine's address as the ward sees it
+ * @property {string} chromium path of a program that runs Chromium inside
+ * @property {(rule: keyof typeof RULES, to?: {https: number, port: number}) => void} letThrough
+ * @property {() => {udp: number, tcp: number}} dropped packets since the last `letThrough`
+ * @property {(rate: string|null) => void} narrow holds what comes in to this rate ("200kbit") with a queue of 300 ms; `null`: no more
+ * @property {() => void} tearDown
+ */
+
+/** @returns {Ward} */
+export function build() {
+  if (process.getuid?.() !== 0) {
+    throw new Error('A network that drops UDP needs root: run this story as root, for one in a container with NET_ADMIN and SYS_ADMIN.');
+  }
+  // Addresses for tests of networks (RFC 2544); the process id keeps two runs apart.
+  const net = `198.18.${process.pid % 250}`;
+  const [host, gate, door, bed] = [`${net}.1`, `${net}.2`, `${net}.5`, `${net}.6`];
+  const id = process.pid % 100_000;
+  const [firewall, ward] = [`ws-gate-${id}`, `ws-ward-${id}`];
+  const inside = (/** @type {string} */ space, /** @type {string[]} */ ...args) => run('ip', ['-n', space, ...args]);
+  const folder = mkdtempSync(join(tmpdir(), 'windowseat-ward-'));
+  const tearDown = () => {
+    for (const space of [ward, firewall]) {
+      try {
+        run('ip', ['netns', 'del', space]);
+      } catch {
+        // It was not made.
+      }
+    }
+    rmSync(folder, { recursive: true, force: true });
+  };
+  try {
+    for (const space of [firewall, ward]) {
+      run('ip', ['netns', 'add', space]);
+      inside(space, 'link', 'set', 'lo', 'up');
+    }
+    run('ip', ['link', 'add', `wsh${id}`, 'type', 'veth', 'peer', 'name', 'out', 'netns', firewall]);
+    inside(firewall, 'link', 'add', 'in', 'type', 'veth', 'peer', 'name', 'eth0', 'netns', ward);
+    run('ip', ['addr', 'add', `${host}/30`, 'dev', `wsh${id}`]);
+    run('ip', ['link', 'set', `wsh${id}`, 'up']);
+    for (const [space, device, address] of [[firewall, 'out', gate], [firewall, 'in', door], [ward, 'eth0', bed]]) {
+      inside(space, 'addr', 'add', `${address}/30`, 'dev', device);
+      inside(space, 'link', 'set', device, 'up');
+    }
+    inside(ward, 'route', 'add', 'default', 'via', door);
+    run('ip', ['route', 'add', `${net}.4/30`, 'via', gate]);
+    run('ip', ['netns', 'exec', firewall, 'sh', '-c', 'echo 1 > /proc/sys/net/ipv4/ip_forward']);
+    const chromium = join(folder, 'chromium');
+    writeFileSync(chromium, `#!/bin/sh\nPATH="${PATH}" exec ip netns exec ${ward} ${process.env.CHROMIUM ?? '/usr/bin/chromium'} "$@"\n`);
+    chmodSync(chromium, 0o755);
+    return {
+      outside: host,
+      chromium,
+      letThrough: (rule, to = { https: 0, port: 0 }) => {
+        const rules = `flush ruleset
+          table ip firewall {
+            counter dropped_udp {}
+            counter dropped_tcp {}
+            chain forward {
+              type filter hook forward priority 0; policy drop;
+              ${RULES[rule](to)}
+              ip saddr ${host} accept
+              meta l4proto udp counter name dropped_udp drop
+              meta l4proto tcp counter name dropped_tcp drop
+            }
+          }`;
+        run('ip', ['netns', 'exec', firewall, 'nft', '-f', '-'], rules);
+      },
+      dropped: () => {
+        const { nftables } = JSON.parse(run('ip', ['netns', 'exec', firewall, 'nft', '-j', 'list', 'counters']));
+        const of = (/** @type {string} */ name) => nftables.find((entry) => entry.counter?.name === `dropped_${name}`).counter.packets;
+        return { udp: of('udp'), tcp: of('tcp') };
+      },
+      narrow: (rate) => {
+        const shaper = rate === null ? ['del', 'dev', 'in', 'root'] : ['replace', 'dev', 'in', 'root', 'tbf', 'rate', rate, 'burst', '6kb', 'latency', '300ms'];
+        run('ip', ['netns', 'exec', firewall, 'tc', 'qdisc', ...shaper]);
+      },
+      tearDown,
+    };
+  } catch (error) {
+    tearDown();
+    throw new Error(`The ward's network could not be built (${error.stderr || error}): iproute2 and nftables must be installed, and root needs NET_ADMIN and SYS_ADMIN.`);
+  }
+}
