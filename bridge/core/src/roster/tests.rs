@@ -253,7 +253,7 @@ fn the_pupil_is_told_what_arrives_and_whose_side_it_is_once_for_each_change() {
         for _ in 0..count {
             world.pass(1);
             let quality = LegQuality { loss_pct: Some(loss_pct), ..LegQuality::default() };
-            let sample = Sample { video, audio: 50, voice: 0, reports: true };
+            let sample = Sample { video, audio: 50, voice: 0, reports: true, feedback: true };
             let line =
                 SecondLine { robot: None, from_robot: 50 + video, is_narrow: false, pupil: Some((leg, sample, quality)) };
             told.extend(world.roster.second(world.now, world.robot, line).into_iter().filter_map(|command| match command {
