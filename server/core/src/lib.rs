@@ -16,6 +16,7 @@
 pub mod access;
 pub mod attendance;
 pub mod calendar;
+pub mod party;
 pub mod placement;
 pub mod placing;
 pub mod pupil;
@@ -23,3 +24,4 @@ pub mod register;
 pub mod school;
 pub mod timetable;
 pub mod usage;
+pub mod words;
