@@ -16,9 +16,11 @@
 pub mod access;
 pub mod attendance;
 pub mod calendar;
+mod coded;
 pub mod party;
 pub mod placement;
 pub mod placing;
+pub mod policy;
 pub mod pupil;
 pub mod register;
 pub mod school;
