@@ -21,6 +21,7 @@ pub mod deadline;
 pub mod party;
 pub mod placement;
 pub mod placing;
+pub mod plan;
 pub mod policy;
 pub mod pupil;
 pub mod register;

@@ -9,6 +9,10 @@ use uuid::Uuid;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PersonId(pub Uuid);
 
+/// A school, provider or authority.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct OrganisationId(pub Uuid);
+
 macro_rules! parties {
     ($($(#[$doc:meta])+ $variant:ident = $code:literal, $words:literal;)+) => {
         /// A part in the plan.

@@ -41,6 +41,9 @@ const BUILT_IN: [(&str, &str); 2] = [
     ("plain-1.toml", include_str!("../policies/plain-1.toml")),
 ];
 
+/// The field that every pack has: whether the pupil is on track to return (H-24).
+pub const ON_TRACK: &str = "on-track";
+
 /// A short name in a pack: small letters, digits and hyphens.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Code(String);

@@ -67,9 +67,7 @@ fn h_12_the_return_begins_within_ten_school_days_over_half_term() {
         None,
         "2026-11-10",
         "Panel hearing on Tuesday 20 October 2026, plus 10 school days of the receiving school: 21–23 October, 2–6 and 9–10 November. \
-         Not counted: 26–30 October (holiday). Due by Tuesday 10 November 2026."
-            .replace("October, 2–6 and 9–10", "October, 2–6 and 9–10")
-            .as_str(),
+         Not counted: 26–30 October (holiday). Due by Tuesday 10 November 2026.",
     );
     with(&facts, &havering(), |schedule, _| {
         let lines: Vec<_> = find_due(&schedule, "start-after-panel", None).arithmetic.lines().collect();

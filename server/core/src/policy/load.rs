@@ -352,6 +352,11 @@ fn check(root: &Node<'_>, pack: &Pack) -> Result<()> {
             return Err(root.wrong(format_args!("list `{name}` is missing")));
         }
     }
+    if !pack.fields.iter().any(|field| field.id.as_str() == super::ON_TRACK && field.kind == FieldKind::YesNo) {
+        return Err(
+            root.wrong(format_args!("field `{}` of kind yes-no is missing: it decides about readiness", super::ON_TRACK))
+        );
+    }
     if [pack.review_on, pack.valid_until].into_iter().flatten().any(|day| day < pack.valid_from) {
         return Err(root.wrong("`review_on` and `valid_until` must not lie before `valid_from`"));
     }

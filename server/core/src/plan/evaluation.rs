@@ -1,0 +1,104 @@
+//! Looking back on a week: the pack's questions, what the school states about attendance, and the engagement record beside it.
+//!
+//! The two stand side by side and are never one number: [`Stated`] is text that somebody stands for, [`EngagementBeside`] is minutes
+//! with its own label, and nothing adds or compares them (`DOMAIN.md` N2).
+//!
+//! Sources: `DOMAIN.md` H-29, H-5, H-15 (Havering, stage 4), A-12.
+
+use chrono::NaiveDate;
+use protocol::Minutes;
+
+use super::Stated;
+use super::refusal::Refusal;
+use crate::attendance::{Account, Length};
+use crate::policy::{Code, Pack};
+use crate::words::Words;
+
+/// The heading under which minutes are shown, here and on every export.
+pub const ENGAGEMENT_LABEL: &str = "Engagement record, not the register";
+
+/// How a week's question was answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Went {
+    /// Yes.
+    Yes,
+    /// Partly.
+    Partly,
+    /// Not this time.
+    NotThisTime,
+}
+
+/// An answer to a question.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reply {
+    /// Which question.
+    pub question: Code,
+    /// How it went.
+    pub went: Went,
+    /// What got in the way, and what would help. Asked after anything but "yes".
+    pub why: Option<Words>,
+    /// The form's column "comments".
+    pub comment: Option<Words>,
+    /// The form's column "actions".
+    pub action: Option<Words>,
+}
+
+/// Live minutes of a week, beside what the school states. Filled in by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EngagementBeside {
+    /// In lessons that the plan expected the pupil in.
+    pub expected: Minutes,
+    /// Live in lessons.
+    pub in_lessons: Minutes,
+    /// Live outside lessons, with friends. Kept apart.
+    pub social: Minutes,
+}
+
+impl EngagementBeside {
+    /// Of a week's account. A corrected length counts in place of the measured one.
+    #[must_use]
+    pub fn of(account: &Account) -> Self {
+        let sum =
+            |part: fn(&crate::attendance::AttendanceMinutes) -> Length| Length::of_disjoint(account.lessons.iter().map(part));
+        Self {
+            expected: sum(|lesson| lesson.expected).minutes(),
+            in_lessons: sum(crate::attendance::AttendanceMinutes::counted).minutes(),
+            social: account.social_corrected.map_or(account.social, |corrected| corrected.length).minutes(),
+        }
+    }
+}
+
+/// One week, looked back upon.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Evaluation {
+    /// Of which clock.
+    pub clock: Code,
+    /// Which week.
+    pub week: u16,
+    /// When it was written.
+    pub on: NaiveDate,
+    /// One reply a question.
+    pub replies: Vec<Reply>,
+    /// Attendance, as the school states it.
+    pub attendance: Option<Stated>,
+    /// Punctuality, as the school states it.
+    pub punctuality: Option<Stated>,
+    /// Minutes with the robot, beside it.
+    pub engagement: Option<EngagementBeside>,
+    /// What the pupil says about the week.
+    pub pupil_says: Option<Words>,
+}
+
+impl Evaluation {
+    pub(super) fn check(&self, pack: &Pack) -> Result<(), Refusal> {
+        let rule = pack.evaluation(&self.clock, self.week).ok_or(Refusal::NoSuchWeek)?;
+        for question in &rule.questions {
+            let mut replies = self.replies.iter().filter(|reply| reply.question == question.id);
+            let (Some(reply), None) = (replies.next(), replies.next()) else { return Err(Refusal::QuestionsOpen) };
+            if question.if_not.is_some() && reply.went != Went::Yes && reply.why.is_none() {
+                return Err(Refusal::SayWhy);
+            }
+        }
+        if self.replies.len() == rule.questions.len() { Ok(()) } else { Err(Refusal::QuestionsOpen) }
+    }
+}
