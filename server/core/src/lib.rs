@@ -18,6 +18,8 @@ pub mod attendance;
 pub mod calendar;
 mod coded;
 pub mod deadline;
+pub mod framework;
+pub mod glide;
 pub mod party;
 pub mod placement;
 pub mod placing;
