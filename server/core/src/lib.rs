@@ -17,6 +17,7 @@ pub mod access;
 pub mod attendance;
 pub mod calendar;
 mod coded;
+pub mod cost;
 pub mod deadline;
 pub mod framework;
 pub mod glide;
