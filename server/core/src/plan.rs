@@ -13,189 +13,50 @@
 //! 5. Success is what everybody who must sign has signed; until then the roll stays as it is (H-13).
 //! 6. A plan remembers the pack it was begun with, and two people never overwrite each other ([`Refusal::ChangedMeanwhile`]).
 //!
-//! It does not keep who changed what from what to what: the store does, from the same changes. It never sees the register.
+//! Who changed what, and when, is kept by the store; from what to what is told by [`changes`], for every field. It never sees the
+//! register.
 //!
 //! Sources: `DOMAIN.md` H-3 … H-30 ("Policy for Reintegration from Alternative Provisions 2020/21", Havering), L-2, L-9 (Hillingdon,
 //! "Reintegration"), A-4, A-12, A-16, A-26 (APIF, "Learning from practice"), D4, D5.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use chrono::NaiveDate;
 
-use crate::party::{OrganisationId, Party, PersonId};
-use crate::policy::{Code, FieldKind, ON_TRACK, Pack, PackKey, Route};
+use crate::party::Party;
+use crate::policy::{Code, FieldKind, ON_TRACK, Pack};
 use crate::words::{Reason, Words};
 
+mod basis;
 mod breakdown;
+mod change;
 mod closure;
 mod evaluation;
 mod form;
+mod history;
 mod meeting;
 mod part_time;
 mod pattern;
 mod refusal;
+mod review;
 
+pub use self::basis::{Basis, Consent, EndGoal, Parts, PlanState, Revision};
 pub use self::breakdown::{Breakdown, Owed, owed};
+pub use self::change::Change;
 pub use self::closure::{Closure, RollGuard, Setback, SignOff};
 pub use self::evaluation::{ENGAGEMENT_LABEL, EngagementBeside, Evaluation, Reply, Went};
 pub use self::form::{Answer, Barrier, Progress, Stated, StatedSource};
+pub use self::history::{FieldChange, Shown, changes};
 pub use self::meeting::{ActionEntry, How, Meeting};
 pub use self::part_time::{NotPartTime, PartTime, PartTimeReason};
 pub use self::pattern::{NotAPattern, Place, WeekPattern};
 pub use self::refusal::{Gate, Refusal};
-
-/// What a plan is to lead to (A-4, L-1, L-9).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum EndGoal {
-    /// Back to the home school.
-    HomeSchool,
-    /// A fresh start at another school.
-    NewSchool,
-    /// A long-term place.
-    LongTermPlace,
-    /// None is planned, in the last years of school; reviews go on (L-9).
-    NoReturnPlanned,
-}
-
-/// What is agreed before a plan begins (L-2, H-23). There is no plan without a length and a goal.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Basis {
-    /// How the pupil came to be where they are.
-    pub route: Route,
-    /// Whose pupil the child is and remains.
-    pub home_school: OrganisationId,
-    /// Where the pupil is now.
-    pub provider: OrganisationId,
-    /// Where the pupil will be.
-    pub receiving_school: OrganisationId,
-    /// Who answers for the pupil until success is agreed (H-13).
-    pub responsible: OrganisationId,
-    /// One of the pack's lengths.
-    pub planned_length: Code,
-    /// What it is to lead to.
-    pub end_goal: EndGoal,
-    /// The same in the pupil's or parent's words.
-    pub in_their_words: Option<Words>,
-}
-
-/// Somebody with a right to say it agreed (H-8). A consent that is withdrawn stays, with its day.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Consent {
-    /// [`Party::Parent`], or [`Party::Pupil`] where the pupil decides.
-    pub party: Party,
-    /// Who.
-    pub who: PersonId,
-    /// How, as it happened: on paper, in a meeting, by telephone.
-    pub how: Words,
-    /// When.
-    pub on: NaiveDate,
-    /// Until when it held.
-    pub withdrawn: Option<NaiveDate>,
-}
-
-/// How many changes a plan has seen. A change says on which state it was based.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Revision(pub u64);
-
-/// Where a plan stands.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum PlanState {
-    /// It is being written.
-    Draft,
-    /// It is being worked with; the pupil is at the provider, at home or in hospital.
-    Open,
-    /// The pupil has begun at school.
-    Returning {
-        /// First day at school: the school's clock starts.
-        since: NaiveDate,
-    },
-    /// It has ended. What was written can be read, and nothing more be changed.
-    Closed(Closure),
-}
+pub use self::review::{Review, ReviewOutcome};
 
 /// A pupil's plan.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReintegrationPlan {
-    /// The rules it was begun with.
-    pub pack: PackKey,
-    /// What was agreed before it began.
-    pub basis: Basis,
-    state: PlanState,
-    revision: Revision,
-    consents: Vec<Consent>,
-    answers: BTreeMap<Code, Answer>,
-    barriers: Vec<Barrier>,
-    weeks: BTreeMap<u16, WeekPattern>,
-    meetings: Vec<Meeting>,
-    ticked: BTreeMap<Code, BTreeSet<Code>>,
-    actions: BTreeMap<Code, ActionEntry>,
-    evaluations: BTreeMap<(Code, u16), Evaluation>,
-    setbacks: Vec<Setback>,
-    sign_offs: Vec<SignOff>,
-    despite: Vec<(Gate, Reason)>,
-    longer: Vec<(u16, Reason)>,
-    pupil_says: BTreeMap<u16, Words>,
-}
-
-/// A change of a plan.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Change {
-    /// Somebody consents (H-8).
-    Consent(Consent),
-    /// Somebody withdraws a consent; the plan goes no further until there is one.
-    WithdrawConsent {
-        /// Who.
-        who: PersonId,
-        /// When.
-        on: NaiveDate,
-    },
-    /// The plan is agreed and begins.
-    Open,
-    /// A field of the form gets an answer, or loses it.
-    Answer(Code, Option<Answer>),
-    /// What stands in the way, all of it (H-24, R-1).
-    Barriers(Vec<Barrier>),
-    /// The pattern of a provider week (H-25).
-    Week(u16, WeekPattern),
-    /// A planning meeting was held, whether it counts or not (H-26).
-    Meeting(Meeting),
-    /// An item of a list is ticked, or no longer.
-    Tick {
-        /// Which list.
-        list: Code,
-        /// Which item.
-        item: Code,
-        /// It is done.
-        is_done: bool,
-    },
-    /// An action before the transition (H-27).
-    Action(Code, ActionEntry),
-    /// The pupil begins at school (H-15). Gates that are not passed, each with its reason.
-    BeginReturn {
-        /// First day.
-        on: NaiveDate,
-        /// Why it begins although a gate is not passed.
-        despite: Vec<(Gate, Reason)>,
-    },
-    /// A week is looked back upon (H-29).
-    Evaluate(Evaluation),
-    /// The pupil's own comment on a stage.
-    PupilSays(u16, Words),
-    /// A hiccup.
-    Setback(Setback),
-    /// The plan takes longer (H-16).
-    Longer {
-        /// So many weeks more.
-        weeks: u16,
-        /// Why.
-        reason: Reason,
-    },
-    /// A party agrees that the return succeeded (H-13).
-    SignOff(SignOff),
-    /// It ends after a serious breakdown (H-19).
-    EndAfterBreakdown(Breakdown, Closure),
-    /// It ends (H-30).
-    Close(Closure),
+    parts: Parts,
 }
 
 impl ReintegrationPlan {
@@ -210,7 +71,7 @@ impl ReintegrationPlan {
         if !pack.planned_lengths.iter().any(|length| length.id == basis.planned_length) {
             return Err(Refusal::UnknownCode("planned length"));
         }
-        Ok(Self {
+        let parts = Parts {
             pack: pack.key.clone(),
             basis,
             state: PlanState::Draft,
@@ -223,12 +84,32 @@ impl ReintegrationPlan {
             ticked: BTreeMap::new(),
             actions: BTreeMap::new(),
             evaluations: BTreeMap::new(),
+            reviews: Vec::new(),
             setbacks: Vec::new(),
             sign_offs: Vec::new(),
             despite: Vec::new(),
             longer: Vec::new(),
             pupil_says: BTreeMap::new(),
-        })
+        };
+        Ok(Self { parts })
+    }
+
+    /// A plan that the store kept.
+    #[must_use]
+    pub fn from_parts(parts: Parts) -> Self {
+        Self { parts }
+    }
+
+    /// Everything that it holds, for the store.
+    #[must_use]
+    pub fn parts(&self) -> &Parts {
+        &self.parts
+    }
+
+    /// What was agreed before it began.
+    #[must_use]
+    pub fn basis(&self) -> &Basis {
+        &self.parts.basis
     }
 
     /// Makes one change. `based_on`: the revision that the person saw.
@@ -236,17 +117,17 @@ impl ReintegrationPlan {
     /// # Errors
     /// It cannot be made now; the refusal says what to do, and the plan is as it was.
     pub fn apply(&mut self, pack: &Pack, based_on: Revision, change: Change) -> Result<(), Refusal> {
-        if pack.key != self.pack {
+        if pack.key != self.parts.pack {
             return Err(Refusal::OtherPack);
         }
-        if based_on != self.revision {
-            return Err(Refusal::ChangedMeanwhile { now: self.revision });
+        if based_on != self.parts.revision {
+            return Err(Refusal::ChangedMeanwhile { now: self.parts.revision });
         }
-        if matches!(self.state, PlanState::Closed(_)) {
+        if matches!(self.parts.state, PlanState::Closed(_)) {
             return Err(Refusal::Closed);
         }
         self.make(pack, change)?;
-        self.revision = Revision(self.revision.0 + 1);
+        self.parts.revision = Revision(self.parts.revision.0 + 1);
         Ok(())
     }
 
@@ -257,95 +138,103 @@ impl ReintegrationPlan {
                 if !matches!(consent.party, Party::Parent | Party::Pupil) {
                     return Err(Refusal::NotTheirs(consent.party));
                 }
-                self.consents.push(consent);
+                self.parts.consents.push(consent);
             }
             Change::WithdrawConsent { who, on } => {
-                let held = self.consents.iter_mut().find(|consent| consent.who == who && consent.withdrawn.is_none());
+                let held = self.parts.consents.iter_mut().find(|consent| consent.who == who && consent.withdrawn.is_none());
                 let held = held.ok_or(Refusal::UnknownCode("consent"))?;
                 held.withdrawn = Some(on);
             }
             Change::Open => {
-                if self.state != PlanState::Draft {
+                if self.parts.state != PlanState::Draft {
                     return Err(Refusal::AlreadyOpen);
                 }
                 self.consented()?;
-                self.state = PlanState::Open;
+                self.parts.state = PlanState::Open;
             }
             Change::Answer(id, answer) => {
                 let field = pack.fields.iter().find(|field| field.id == id).ok_or(Refusal::UnknownCode("field"))?;
                 match answer {
                     Some(answer) if answer.kind() != field.kind => return Err(Refusal::WrongKind),
-                    Some(answer) => self.answers.insert(id, answer),
-                    None => self.answers.remove(&id),
+                    Some(answer) => self.parts.answers.insert(id, answer),
+                    None => self.parts.answers.remove(&id),
                 };
             }
             Change::Barriers(barriers) => {
                 if barriers.iter().any(|barrier| !pack.has_code("barrier", &barrier.code)) {
                     return Err(Refusal::UnknownCode("barrier"));
                 }
-                self.barriers = barriers;
+                self.parts.barriers = barriers;
             }
             Change::Week(week, pattern) => {
-                if !pack.clocks.iter().any(|clock| (1..=clock.weeks).contains(&week)) {
+                if !pack.clocks.first().is_some_and(|clock| (1..=clock.weeks).contains(&week)) {
                     return Err(Refusal::NoSuchWeek);
                 }
-                self.weeks.insert(week, pattern);
+                self.parts.weeks.insert(week, pattern);
             }
             Change::Meeting(meeting) => {
                 self.running()?;
                 meeting.check(&pack.meeting)?;
-                self.meetings.push(meeting);
+                self.parts.meetings.push(meeting);
             }
             Change::Tick { list, item, is_done } => {
                 if !pack.lists.get(&list).is_some_and(|known| known.codes().any(|code| *code == item)) {
                     return Err(Refusal::UnknownCode("item"));
                 }
-                let ticked = self.ticked.entry(list).or_default();
                 if is_done {
-                    ticked.insert(item);
-                } else {
+                    self.parts.ticked.entry(list).or_default().insert(item);
+                } else if let Some(ticked) = self.parts.ticked.get_mut(&list) {
                     ticked.remove(&item);
+                    // A list without a tick is not there at all: one state has one form.
+                    self.parts.ticked.retain(|_, items| !items.is_empty());
                 }
             }
             Change::Action(id, entry) => {
                 if !pack.actions.iter().any(|rule| rule.id == id) {
                     return Err(Refusal::UnknownCode("action"));
                 }
-                self.actions.insert(id, entry);
+                self.parts.actions.insert(id, entry);
             }
             Change::BeginReturn { on, despite } => self.begin_return(pack, on, despite)?,
             Change::Evaluate(evaluation) => {
                 self.running()?;
                 evaluation.check(pack)?;
-                self.evaluations.insert((evaluation.clock.clone(), evaluation.week), evaluation);
+                self.parts.evaluations.insert((evaluation.clock.clone(), evaluation.week), evaluation);
+            }
+            Change::Review(review) => {
+                self.running()?;
+                review.check()?;
+                self.parts.reviews.push(review);
             }
             Change::PupilSays(stage, words) => {
                 if stage > 4 {
                     return Err(Refusal::UnknownCode("stage"));
                 }
-                self.pupil_says.insert(stage, words);
+                self.parts.pupil_says.insert(stage, words);
             }
             Change::Setback(setback) => {
                 if !pack.has_code("setback", &setback.code) {
                     return Err(Refusal::UnknownCode("setback"));
                 }
-                self.setbacks.push(setback);
+                self.parts.setbacks.push(setback);
             }
             Change::Longer { weeks, reason } => {
                 if weeks == 0 {
                     return Err(Refusal::NoSuchWeek);
                 }
-                self.longer.push((weeks, reason));
+                self.parts.longer.push((weeks, reason));
             }
             Change::SignOff(sign_off) => {
-                if !matches!(self.state, PlanState::Returning { .. }) {
+                if !matches!(self.parts.state, PlanState::Returning { .. }) {
                     return Err(Refusal::NotBegun);
                 }
                 if !pack.closure.sign_off.contains(&sign_off.party) {
                     return Err(Refusal::NotTheirs(sign_off.party));
                 }
-                self.sign_offs.retain(|known| known.party != sign_off.party);
-                self.sign_offs.push(sign_off);
+                match self.parts.sign_offs.iter_mut().find(|known| known.party == sign_off.party) {
+                    Some(known) => *known = sign_off,
+                    None => self.parts.sign_offs.push(sign_off),
+                }
             }
             Change::EndAfterBreakdown(breakdown, closure) => {
                 self.running()?;
@@ -354,22 +243,22 @@ impl ReintegrationPlan {
                 if closure.outcome == pack.closure.success {
                     return Err(Refusal::NotASuccess);
                 }
-                if !pack.breakdown.may_end_without_meeting && !self.meetings.iter().any(|held| held.on >= breakdown.on) {
+                if !pack.breakdown.may_end_without_meeting && !self.parts.meetings.iter().any(|held| held.on >= breakdown.on) {
                     return Err(Refusal::MeetFirst);
                 }
-                self.state = PlanState::Closed(closure);
+                self.parts.state = PlanState::Closed(closure);
             }
             Change::Close(closure) => {
                 self.running()?;
                 closure.check(pack, self)?;
-                self.state = PlanState::Closed(closure);
+                self.parts.state = PlanState::Closed(closure);
             }
         }
         Ok(())
     }
 
     fn begin_return(&mut self, pack: &Pack, on: NaiveDate, despite: Vec<(Gate, Reason)>) -> Result<(), Refusal> {
-        match self.state {
+        match self.parts.state {
             PlanState::Open => {}
             PlanState::Returning { .. } => return Err(Refusal::AlreadyBegun),
             PlanState::Draft | PlanState::Closed(_) => return Err(Refusal::NotOpen),
@@ -382,8 +271,8 @@ impl ReintegrationPlan {
             return Err(Refusal::GatesOpen(open));
         }
         // A reason for a gate that was passed after all would tell a wrong story.
-        self.despite = despite.into_iter().filter(|(gate, _)| gates.contains(gate)).collect();
-        self.state = PlanState::Returning { since: on };
+        self.parts.despite = despite.into_iter().filter(|(gate, _)| gates.contains(gate)).collect();
+        self.parts.state = PlanState::Returning { since: on };
         Ok(())
     }
 
@@ -394,11 +283,11 @@ impl ReintegrationPlan {
         if self.on_track(pack) != Some(true) {
             open.push(Gate::Readiness);
         }
-        if !self.meetings.iter().any(|meeting| meeting.missing(&pack.meeting).is_empty()) {
+        if !self.parts.meetings.iter().any(|meeting| meeting.missing(&pack.meeting).is_empty()) {
             open.push(Gate::Meeting);
         }
         for list in ["start-gate", "prerequisites"] {
-            let ticked = Code::new(list).and_then(|list| self.ticked.get(&list));
+            let ticked = Code::new(list).and_then(|list| self.parts.ticked.get(&list));
             let missing = pack.list(list).iter().filter(|(item, _)| !ticked.is_some_and(|done| done.contains(item)));
             open.extend(missing.map(|(item, _)| Gate::Item(item.clone())));
         }
@@ -412,9 +301,9 @@ impl ReintegrationPlan {
     #[must_use]
     pub fn is_settled(&self, pack: &Pack, action: &Code) -> bool {
         let Some(rule) = pack.actions.iter().find(|rule| rule.id == *action) else { return false };
-        let entry = self.actions.get(action);
+        let entry = self.parts.actions.get(action);
         let list = rule.list.as_ref().map(|list| {
-            let done = self.ticked.get(list);
+            let done = self.parts.ticked.get(list);
             pack.lists.get(list).is_some_and(|all| all.codes().all(|item| done.is_some_and(|done| done.contains(item))))
         });
         meeting::is_settled(rule, entry, list)
@@ -424,7 +313,7 @@ impl ReintegrationPlan {
     #[must_use]
     pub fn on_track(&self, pack: &Pack) -> Option<bool> {
         let field = pack.fields.iter().find(|field| field.id.as_str() == ON_TRACK && field.kind == FieldKind::YesNo)?;
-        match self.answers.get(&field.id) {
+        match self.parts.answers.get(&field.id) {
             Some(Answer::YesNo(yes)) => Some(*yes),
             _ => None,
         }
@@ -433,15 +322,18 @@ impl ReintegrationPlan {
     /// Weeks that the longest barrier is thought to take. They are cleared side by side, so they are not added (H-24).
     #[must_use]
     pub fn weeks_to_ready(&self) -> Option<u16> {
-        self.barriers.iter().map(|barrier| barrier.weeks).max()
+        self.parts.barriers.iter().map(|barrier| barrier.weeks).max()
     }
 
     /// School weeks planned: the pack's length and what was added with a reason.
     #[must_use]
     pub fn planned_weeks(&self, pack: &Pack) -> u16 {
-        let base =
-            pack.planned_lengths.iter().find(|length| length.id == self.basis.planned_length).map_or(0, |length| length.weeks);
-        self.longer.iter().fold(base, |sum, (weeks, _)| sum.saturating_add(*weeks))
+        let base = pack
+            .planned_lengths
+            .iter()
+            .find(|length| length.id == self.parts.basis.planned_length)
+            .map_or(0, |length| length.weeks);
+        self.parts.longer.iter().fold(base, |sum, (weeks, _)| sum.saturating_add(*weeks))
     }
 
     /// Where the form stands, stage by stage (H-10).
@@ -457,91 +349,99 @@ impl ReintegrationPlan {
     }
 
     fn running(&self) -> Result<(), Refusal> {
-        if self.state == PlanState::Draft { Err(Refusal::NotOpen) } else { Ok(()) }
+        if self.parts.state == PlanState::Draft { Err(Refusal::NotOpen) } else { Ok(()) }
     }
 
     fn consented(&self) -> Result<(), Refusal> {
-        if self.consents.iter().any(|consent| consent.withdrawn.is_none()) { Ok(()) } else { Err(Refusal::NoConsent) }
+        if self.parts.consents.iter().any(|consent| consent.withdrawn.is_none()) { Ok(()) } else { Err(Refusal::NoConsent) }
     }
 
     /// Where it stands.
     #[must_use]
     pub fn state(&self) -> &PlanState {
-        &self.state
+        &self.parts.state
     }
 
     /// What a change has to be based on.
     #[must_use]
     pub fn revision(&self) -> Revision {
-        self.revision
+        self.parts.revision
     }
 
     /// The answer of a field.
     #[must_use]
     pub fn answer(&self, field: &Code) -> Option<&Answer> {
-        self.answers.get(field)
+        self.parts.answers.get(field)
     }
 
     /// What stands in the way.
     #[must_use]
     pub fn barriers(&self) -> &[Barrier] {
-        &self.barriers
+        &self.parts.barriers
     }
 
     /// The pattern of a week; weeks without one of their own go on as the week before.
     #[must_use]
     pub fn week(&self, week: u16) -> Option<&WeekPattern> {
-        self.weeks.range(..=week).next_back().map(|(_, pattern)| pattern)
+        self.parts.weeks.range(..=week).next_back().map(|(_, pattern)| pattern)
     }
 
     /// The meetings that were held.
     #[must_use]
     pub fn meetings(&self) -> &[Meeting] {
-        &self.meetings
+        &self.parts.meetings
     }
 
     /// The entry of an action.
     #[must_use]
     pub fn action(&self, id: &Code) -> Option<&ActionEntry> {
-        self.actions.get(id)
+        self.parts.actions.get(id)
     }
 
     /// What was said about a week.
     #[must_use]
     pub fn evaluation(&self, clock: &Code, week: u16) -> Option<&Evaluation> {
-        self.evaluations.get(&(clock.clone(), week))
+        self.parts.evaluations.get(&(clock.clone(), week))
+    }
+
+    /// The reviews that were held.
+    #[must_use]
+    pub fn reviews(&self) -> &[Review] {
+        &self.parts.reviews
     }
 
     /// The hiccups.
     #[must_use]
     pub fn setbacks(&self) -> &[Setback] {
-        &self.setbacks
+        &self.parts.setbacks
     }
 
     /// Who agreed that it succeeded.
     #[must_use]
     pub fn sign_offs(&self) -> &[SignOff] {
-        &self.sign_offs
+        &self.parts.sign_offs
     }
 
     /// Gates that were not passed, with the reasons.
     #[must_use]
     pub fn despite(&self) -> &[(Gate, Reason)] {
-        &self.despite
+        &self.parts.despite
     }
 
     /// The consents, withdrawn ones too.
     #[must_use]
     pub fn consents(&self) -> &[Consent] {
-        &self.consents
+        &self.parts.consents
     }
 
     /// What the pupil says about a stage.
     #[must_use]
     pub fn pupil_says(&self, stage: u16) -> Option<&Words> {
-        self.pupil_says.get(&stage)
+        self.parts.pupil_says.get(&stage)
     }
 }
 
+#[cfg(test)]
+mod laws;
 #[cfg(test)]
 mod tests;

@@ -93,7 +93,7 @@ pub enum RollGuard {
 
 pub(super) fn roll_guard(plan: &ReintegrationPlan, pack: &Pack, panel_was_told: Option<NaiveDate>) -> RollGuard {
     let mut waits_for = unsigned(plan, pack);
-    let goes_to_panel = pack.routes.iter().any(|rule| rule.route == plan.basis.route && rule.goes_to_panel);
+    let goes_to_panel = pack.routes.iter().any(|rule| rule.route == plan.basis().route && rule.goes_to_panel);
     if goes_to_panel && panel_was_told.is_none() {
         waits_for.push(Party::Panel);
     }

@@ -92,6 +92,12 @@ pub enum Refusal {
     /// Not all questions, or others.
     #[error("the questions of this week are not all answered")]
     QuestionsOpen,
+    /// A review without the next one.
+    #[error("say when the next review is: a later day than this one, unless the plan is to be closed")]
+    NoNextReview,
+    /// A step without a reason.
+    #[error("say why the plan goes a step up or down")]
+    WhyAStep,
     /// A serious breakdown without a category.
     #[error("say which kind of breakdown it was: choose at least one from the list")]
     NoCategory,

@@ -61,7 +61,7 @@ fn each<'a, T>(root: &Node<'a>, key: &'static str, read: impl Fn(Node<'a>) -> Re
 }
 
 fn route(node: Node<'_>) -> Result<RouteRule> {
-    let node = node.is_called("id")?;
+    let node = node.named_by("id")?;
     let rule = RouteRule {
         route: node.one_of("id")?,
         title: node.text("title")?,
@@ -73,7 +73,7 @@ fn route(node: Node<'_>) -> Result<RouteRule> {
 }
 
 fn planned_length(node: Node<'_>) -> Result<PlannedLength> {
-    let node = node.is_called("id")?;
+    let node = node.named_by("id")?;
     let rule = PlannedLength {
         id: node.code("id")?,
         title: node.text("title")?,
@@ -85,7 +85,7 @@ fn planned_length(node: Node<'_>) -> Result<PlannedLength> {
 }
 
 fn clock(node: Node<'_>) -> Result<Clock> {
-    let node = node.is_called("id")?;
+    let node = node.named_by("id")?;
     let weeks = node.number("weeks", 1, MAX_WEEKS)?;
     let step = |node: Node<'_>| {
         let step = ClockStep {
@@ -111,7 +111,7 @@ fn clock(node: Node<'_>) -> Result<Clock> {
 }
 
 fn deadline(node: Node<'_>) -> Result<DeadlineRule> {
-    let node = node.is_called("id")?;
+    let node = node.named_by("id")?;
     let kinds = [node.has("unit"), node.has("each_week"), node.has("before_next"), node.has("tally")];
     if kinds.iter().filter(|has| **has).count() != 1 {
         return Err(node.wrong("write exactly one of `unit`, `each_week`, `before_next` and `tally`"));
@@ -163,7 +163,7 @@ fn deadline(node: Node<'_>) -> Result<DeadlineRule> {
 }
 
 fn contact(node: Node<'_>) -> Result<ContactRule> {
-    let node = node.is_called("id")?;
+    let node = node.named_by("id")?;
     let rule = ContactRule {
         id: node.code("id")?,
         title: node.text("title")?,
@@ -185,7 +185,7 @@ fn contact(node: Node<'_>) -> Result<ContactRule> {
 }
 
 fn field(node: Node<'_>) -> Result<Field> {
-    let node = node.is_called("id")?;
+    let node = node.named_by("id")?;
     let only_if =
         node.maybe_code("only_if")?.map(|id| (id, node.yes("only_if_answer"))).map(|(id, yes)| yes.map(|yes| (id, yes)));
     let rule = Field {
@@ -212,7 +212,7 @@ fn lists(root: &Node<'_>) -> Result<BTreeMap<Code, CodeList>> {
 }
 
 fn list(node: Node<'_>) -> Result<CodeList> {
-    let node = node.is_called("id")?;
+    let node = node.named_by("id")?;
     let mut items: Vec<(Code, String)> = Vec::new();
     for value in node.array("items")? {
         let texts = node.texts_in("items", value)?;
@@ -260,7 +260,7 @@ fn meeting(node: Node<'_>) -> Result<MeetingRule> {
 }
 
 fn action(node: Node<'_>) -> Result<ActionRule> {
-    let node = node.is_called("id")?;
+    let node = node.named_by("id")?;
     let rule = ActionRule {
         id: node.code("id")?,
         title: node.text("title")?,

@@ -59,7 +59,7 @@ impl<'a> Node<'a> {
     }
 
     /// Says which entry this is, once its id is known.
-    pub(crate) fn is_called(mut self, key: &'static str) -> Result<Self, PolicyError> {
+    pub(crate) fn named_by(mut self, key: &'static str) -> Result<Self, PolicyError> {
         let id = self.text(key)?;
         self.path = format!("{} `{id}`", self.path.split('[').next().unwrap_or_default());
         Ok(self)

@@ -89,7 +89,7 @@ impl CodeTable {
         root.code("id")?;
         let mut codes: BTreeMap<String, Vec<Meaning>> = BTreeMap::new();
         for node in root.tables("code")? {
-            let node = node.is_called("code")?;
+            let node = node.named_by("code")?;
             let code = node.text("code")?;
             let meaning = Meaning {
                 kind: node.one_of("kind")?,
