@@ -18,7 +18,7 @@ use protocol::SessionId;
 use crate::coded::coded;
 use crate::deadline::{Arithmetic, Calendars, Due};
 use crate::party::{Party, PersonId, listed};
-use crate::policy::{Binding, ContactRule, Pack, Route, Unit};
+use crate::policy::{Binding, ContactRule, Instead, Override, Pack, Route, Unit};
 use crate::school_days::{Count, NeverOpen, day_words};
 use crate::words::Words;
 
@@ -142,15 +142,44 @@ pub fn cadences(
     pack: &Pack,
     route: Route,
     log: &[Contact],
+    overrides: &[Override],
     calendars: &Calendars<'_>,
     from: NaiveDate,
     today: NaiveDate,
 ) -> Vec<Cadence> {
     let rules = pack.contacts.iter().filter(|rule| rule.routes.is_empty() || rule.routes.contains(&route));
-    rules.map(|rule| cadence(rule, log, calendars, from, today)).collect()
+    rules.map(|rule| changed(pack, rule, overrides, cadence(pack, rule, log, overrides, calendars, from, today))).collect()
 }
 
-fn cadence(rule: &ContactRule, log: &[Contact], calendars: &Calendars<'_>, from: NaiveDate, today: NaiveDate) -> Cadence {
+/// Periods for which the rule does not hold in this case are left out; one with a day of its own has that day.
+fn changed(pack: &Pack, rule: &ContactRule, overrides: &[Override], mut cadence: Cadence) -> Cadence {
+    cadence.due.retain_mut(|due| {
+        let Some(own) = Override::of(overrides, pack, &rule.id, due.week) else { return true };
+        due.overridden = Some(own.clone());
+        if let Instead::Day(day) = own.instead {
+            due.day = day;
+            due.arithmetic.count = None;
+            due.arithmetic.sentence = format!("This day was set for this case. Due by {}.", day_words(day));
+        }
+        own.instead != Instead::DoesNotApply
+    });
+    cadence
+}
+
+fn cadence(
+    pack: &Pack,
+    rule: &ContactRule,
+    log: &[Contact],
+    overrides: &[Override],
+    calendars: &Calendars<'_>,
+    from: NaiveDate,
+    today: NaiveDate,
+) -> Cadence {
+    let every = match Override::of(overrides, pack, &rule.id, None).map(|own| own.instead) {
+        Some(Instead::Count(every)) => every,
+        _ => rule.every,
+    };
+    let rule = &ContactRule { every, ..rule.clone() };
     let is_counted = |contact: &&Contact| (from..=today).contains(&contact.on) && counts(rule, contact).is_ok();
     let mut days: Vec<NaiveDate> = log.iter().filter(is_counted).map(|contact| contact.on).collect();
     days.sort_unstable();

@@ -138,10 +138,10 @@ impl IfSustained {
     /// The words that go with every such amount.
     pub const LABEL: &str = "if sustained";
 
-    /// Amount and label together, for a file with columns.
+    /// Amount and label as texts, for a file with columns. The amount is not given as one that could be counted on.
     #[must_use]
-    pub fn columns(self) -> (Pence, &'static str) {
-        (self.0, Self::LABEL)
+    pub fn columns(self) -> [String; 2] {
+        [self.0.to_string(), Self::LABEL.to_owned()]
     }
 }
 

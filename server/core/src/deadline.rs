@@ -196,15 +196,15 @@ pub fn schedule(pack: &Pack, facts: &Facts, calendars: &Calendars<'_>) -> Schedu
         if !rule.routes.is_empty() && facts.route.is_none_or(|route| !rule.routes.contains(&route)) {
             continue;
         }
-        let own = facts.overrides.iter().rev().find(|own| own.rule == rule.id);
-        if own.is_some_and(|own| own.instead == Instead::DoesNotApply) {
-            continue;
-        }
         let weeks: Vec<Option<u16>> = match rule.when {
             When::EachWeek { first, last, every, .. } => (first..=last).step_by(usize::from(every)).map(Some).collect(),
             _ => vec![None],
         };
         for week in weeks {
+            let own = Override::of(&facts.overrides, pack, &rule.id, week);
+            if own.is_some_and(|own| own.instead == Instead::DoesNotApply) {
+                continue;
+            }
             match find(rule, week, own, facts, calendars) {
                 Ok((day, arithmetic)) => all.due.push(Due {
                     rule: rule.id.clone(),

@@ -141,9 +141,13 @@ impl ReintegrationPlan {
                 self.parts.consents.push(consent);
             }
             Change::WithdrawConsent { who, on } => {
-                let held = self.parts.consents.iter_mut().find(|consent| consent.who == who && consent.withdrawn.is_none());
-                let held = held.ok_or(Refusal::UnknownCode("consent"))?;
-                held.withdrawn = Some(on);
+                if !self.parts.consents.iter().any(|consent| consent.who == who && consent.withdrawn.is_none()) {
+                    return Err(Refusal::UnknownCode("consent"));
+                }
+                // Whoever consented twice withdraws both.
+                for consent in self.parts.consents.iter_mut().filter(|consent| consent.who == who) {
+                    consent.withdrawn.get_or_insert(on);
+                }
             }
             Change::Open => {
                 if self.parts.state != PlanState::Draft {

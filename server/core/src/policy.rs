@@ -13,7 +13,7 @@
 //! ```compile_fail
 //! use server_core::policy::{Code, Instead, Override};
 //! fn lighter(rule: Code, by: server_core::party::PersonId, on: chrono::NaiveDate) -> Override {
-//!     Override { rule, instead: Instead::DoesNotApply, by, on }
+//!     Override { rule, week: None, instead: Instead::DoesNotApply, by, on }
 //! }
 //! ```
 
@@ -234,8 +234,10 @@ pub enum Instead {
 /// In one case, a rule is not followed as it stands. Not without a reason (H-1).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Override {
-    /// Which rule.
+    /// Which rule on a deadline or a contact.
     pub rule: Code,
+    /// Which week of a rule for several weeks, or which period of a contact; all of them if `None`.
+    pub week: Option<u16>,
     /// What holds in its place.
     pub instead: Instead,
     /// Why.
@@ -244,6 +246,54 @@ pub struct Override {
     pub by: PersonId,
     /// When.
     pub on: NaiveDate,
+}
+
+/// An override that would say nothing sensible.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotAnOverride {
+    /// The pack has no such rule.
+    #[error("the policy has no such rule: choose one of its deadlines or contacts")]
+    UnknownRule,
+    /// One day for many weeks.
+    #[error("this rule is for several weeks: say which of them has another day")]
+    WhichWeek,
+    /// A number where none is counted.
+    #[error("this rule counts nothing that could be another number: set a day, or say that it does not apply")]
+    NoNumber,
+    /// None, or more than any policy has.
+    #[error("the number must be from 1 to 400")]
+    Number,
+}
+
+impl Override {
+    /// Whether it says something that its rule can follow.
+    ///
+    /// # Errors
+    /// Why not. One that does not is left out of every schedule.
+    pub fn check(&self, pack: &Pack) -> Result<(), NotAnOverride> {
+        let (is_counted, is_repeated) =
+            match (pack.deadline(&self.rule), pack.contacts.iter().find(|rule| rule.id == self.rule)) {
+                (Some(rule), _) => {
+                    let is_counted = matches!(rule.when, When::After { .. } | When::Reached { .. });
+                    (is_counted, matches!(rule.when, When::EachWeek { .. }))
+                }
+                (None, Some(rule)) => (true, !rule.once),
+                (None, None) => return Err(NotAnOverride::UnknownRule),
+            };
+        match self.instead {
+            Instead::Count(_) if !is_counted => Err(NotAnOverride::NoNumber),
+            Instead::Count(0 | 401..) => Err(NotAnOverride::Number),
+            Instead::Day(_) if is_repeated && self.week.is_none() => Err(NotAnOverride::WhichWeek),
+            _ => Ok(()),
+        }
+    }
+
+    /// The override that holds for a rule and a week: of several, the last one.
+    #[must_use]
+    pub fn of<'a>(all: &'a [Self], pack: &Pack, rule: &Code, week: Option<u16>) -> Option<&'a Self> {
+        let holds = |own: &&Self| own.rule == *rule && (own.week.is_none() || own.week == week) && own.check(pack).is_ok();
+        all.iter().rev().find(holds)
+    }
 }
 
 #[cfg(test)]

@@ -260,7 +260,7 @@ fn contacts_and_limits_are_one_list_and_one_feed_without_a_name() {
         notes: Some(words("Ada laughed about the hamster.")),
     };
     let log = [contact("2026-11-03", None), contact("2026-11-16", Some(person(4)))];
-    let kept = cadences(&case.pack, Route::Medical, &log, &calendars, day("2026-10-19"), day("2026-11-17"));
+    let kept = cadences(&case.pack, Route::Medical, &log, &[], &calendars, day("2026-10-19"), day("2026-11-17"));
     let missed: Vec<_> = kept[0].missed(&calendars, at("2026-11-17T11:00:00Z")).map(|due| due.day.to_string()).collect();
     assert_eq!(missed, ["2026-10-23", "2026-11-06", "2026-11-13"], "a connection alone is not contact");
     let schedule = schedule(&case.pack, &case.facts, &calendars);

@@ -61,7 +61,7 @@ fn a_23_a_check_says_what_it_found_and_why() {
 fn run<T>(log: &[Contact], today: &str, read: impl FnOnce(&[Cadence], &Calendars<'_>) -> T) -> T {
     let school = school();
     let calendars = Calendars { home_school: &school, provider: &school, receiving_school: &school };
-    let all = cadences(&havering(), Route::Medical, log, &calendars, day("2026-10-19"), day(today));
+    let all = cadences(&havering(), Route::Medical, log, &[], &calendars, day("2026-10-19"), day(today));
     read(&all, &calendars)
 }
 
@@ -114,7 +114,7 @@ fn rules_for_one_route_are_left_out_on_others_and_rules_in_days_follow_the_last_
     let school = school();
     let calendars = Calendars { home_school: &school, provider: &school, receiving_school: &school };
     let all =
-        |pack: &Pack, route, log: &[Contact]| cadences(pack, route, log, &calendars, day("2026-10-19"), day("2026-11-17"));
+        |pack: &Pack, route, log: &[Contact]| cadences(pack, route, log, &[], &calendars, day("2026-10-19"), day("2026-11-17"));
     assert_eq!(all(&havering(), Route::Medical, &[]).len(), 4);
     assert_eq!(all(&havering(), Route::Exclusion, &[]).len(), 3);
     let mut pack = plain();
@@ -123,6 +123,30 @@ fn rules_for_one_route_are_left_out_on_others_and_rules_in_days_follow_the_last_
     assert_eq!(all(&pack, Route::Medical, &[])[0].due[0].day, day("2026-11-02"));
     let log = [contact("2026-10-22", By::Call, BOTH)];
     assert_eq!(all(&pack, Route::Medical, &log)[0].due[0].day, day("2026-11-05"));
+}
+
+#[test]
+fn a_week_may_be_left_out_with_a_reason_and_a_rule_be_slower() {
+    let school = school();
+    let calendars = Calendars { home_school: &school, provider: &school, receiving_school: &school };
+    let weekly = |own: &[(Option<u16>, Instead)]| {
+        let make = |(week, instead): &(Option<u16>, Instead)| Override {
+            rule: code("home-school"),
+            week: *week,
+            instead: *instead,
+            reason: crate::words::Reason::new("In theatre, then on intensive care.").unwrap(),
+            by: PersonId(Uuid::nil()),
+            on: day("2026-11-01"),
+        };
+        let overrides: Vec<_> = own.iter().map(make).collect();
+        let all = cadences(&havering(), Route::Medical, &[], &overrides, &calendars, day("2026-10-19"), day("2026-11-17"));
+        all[0].due.iter().map(|due| due.day.format("%d %b").to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(weekly(&[]), ["23 Oct", "06 Nov", "13 Nov", "20 Nov"]);
+    assert_eq!(weekly(&[(Some(2), Instead::DoesNotApply)]), ["23 Oct", "13 Nov", "20 Nov"]);
+    assert_eq!(weekly(&[(Some(2), Instead::Day(day("2026-11-08")))]), ["23 Oct", "08 Nov", "13 Nov", "20 Nov"]);
+    assert_eq!(weekly(&[(None, Instead::Count(2))]), ["06 Nov", "20 Nov"]);
+    assert!(weekly(&[(None, Instead::DoesNotApply)]).is_empty());
 }
 
 proptest! {
@@ -138,7 +162,7 @@ proptest! {
         let calendar = Calendar::new("Europe/London", None, closed.into_iter().map(at)).unwrap();
         let school = SchoolDays::new(calendar, []);
         let calendars = Calendars { home_school: &school, provider: &school, receiving_school: &school };
-        let all = cadences(&havering(), Route::Medical, &log, &calendars, at(0), at(until));
+        let all = cadences(&havering(), Route::Medical, &log, &[], &calendars, at(0), at(until));
         let due = &all[0].due;
         prop_assert!(due.windows(2).all(|pair| pair[0].day < pair[1].day));
         prop_assert!(due.iter().filter(|due| due.day <= at(until)).count() + 1 >= due.len(), "one period is under way at most");
@@ -149,7 +173,7 @@ proptest! {
         }
         // Without an entry nothing is done; with one a day, everything is.
         let daily: Vec<_> = (0..=until).map(|n| contact(&at(n).to_string(), By::Call, BOTH)).collect();
-        let all = cadences(&havering(), Route::Medical, &daily, &calendars, at(0), at(until));
+        let all = cadences(&havering(), Route::Medical, &daily, &[], &calendars, at(0), at(until));
         let past = all[0].due.iter().filter(|due| due.day <= at(until));
         prop_assert!(past.clone().all(|due| due.done.is_some()), "{:?}", past.collect::<Vec<_>>());
     }

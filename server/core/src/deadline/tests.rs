@@ -5,6 +5,7 @@ use uuid::Uuid;
 
 use super::*;
 use crate::calendar::Calendar;
+use crate::policy::NotAnOverride;
 use crate::policy::tests::{code, havering, plain};
 use crate::school_days::DayOff;
 use crate::school_days::tests::{day, days, school};
@@ -214,6 +215,7 @@ fn h_1_an_override_moves_one_rule_and_is_kept_with_it() {
     let mut facts = facts();
     let own = |instead| Override {
         rule: code("planning-meeting"),
+        week: None,
         instead,
         reason: Reason::new("The hall is flooded until then.").unwrap(),
         by: PersonId(Uuid::nil()),
@@ -231,6 +233,40 @@ fn h_1_an_override_moves_one_rule_and_is_kept_with_it() {
     with(&facts, &havering(), |schedule, _| assert_eq!(find_due(&schedule, "planning-meeting", None).day, day("2026-12-01")));
     facts.overrides.push(own(Instead::DoesNotApply));
     with(&facts, &havering(), |schedule, _| assert!(schedule.due.iter().all(|due| due.rule != code("planning-meeting"))));
+}
+
+#[test]
+fn an_override_of_one_week_leaves_the_others_and_a_senseless_one_is_left_out() {
+    let mut facts = facts();
+    let own = |rule: &str, week, instead| Override {
+        rule: code(rule),
+        week,
+        instead,
+        reason: Reason::new("Exams in that week.").unwrap(),
+        by: PersonId(Uuid::nil()),
+        on: day("2026-12-01"),
+    };
+    let reviews = |facts: &Facts| {
+        let of = |due: &Due| (due.rule == code("weekly-review")).then(|| due.day.to_string());
+        with(facts, &havering(), |schedule, _| schedule.due.iter().filter_map(of).collect::<Vec<_>>())
+    };
+    facts.overrides.push(own("weekly-review", Some(2), Instead::Day(day("2027-01-11"))));
+    assert_eq!(reviews(&facts), ["2026-12-18", "2027-01-11", "2027-01-15", "2027-01-22"]);
+    facts.overrides.push(own("weekly-review", Some(4), Instead::DoesNotApply));
+    assert_eq!(reviews(&facts), ["2026-12-18", "2027-01-11", "2027-01-15"]);
+    let check = |rule: &str, instead, expected| {
+        let one = own(rule, None, instead);
+        assert_eq!(one.check(&havering()), expected, "{rule}");
+        let schedule_of = |overrides| with(&Facts { overrides, ..self::facts() }, &havering(), |schedule, _| schedule);
+        assert_eq!(schedule_of(vec![one]) == schedule_of(vec![]), expected.is_err(), "what makes no sense changes nothing");
+    };
+    check("weekly-review", Instead::Day(day("2027-01-11")), Err(NotAnOverride::WhichWeek));
+    check("weekly-review", Instead::Count(3), Err(NotAnOverride::NoNumber));
+    check("tell-panel", Instead::Count(3), Err(NotAnOverride::NoNumber));
+    check("planning-meeting", Instead::Count(0), Err(NotAnOverride::Number));
+    check("nothing", Instead::DoesNotApply, Err(NotAnOverride::UnknownRule));
+    check("planning-meeting", Instead::Count(12), Ok(()));
+    check("weekly-review", Instead::DoesNotApply, Ok(()));
 }
 
 #[test]

@@ -137,9 +137,11 @@ fn h_8_no_plan_opens_without_consent() {
     let (pack, mut plan) = draft();
     assert_eq!(change(&mut plan, &pack, Change::Open), Err(Refusal::NoConsent));
     change(&mut plan, &pack, consent()).unwrap();
+    change(&mut plan, &pack, consent()).unwrap();
     change(&mut plan, &pack, Change::WithdrawConsent { who: who(3), on: day("2026-10-10") }).unwrap();
     assert_eq!(change(&mut plan, &pack, Change::Open), Err(Refusal::NoConsent));
-    assert_eq!(plan.consents()[0].withdrawn, Some(day("2026-10-10")), "a withdrawn consent stays to be read");
+    let withdrawn: Vec<_> = plan.consents().iter().map(|consent| consent.withdrawn).collect();
+    assert_eq!(withdrawn, [Some(day("2026-10-10")); 2], "a withdrawn consent stays to be read");
     let teacher =
         Consent { party: Party::HomeSchool, who: who(4), how: words("By letter"), on: day("2026-10-10"), withdrawn: None };
     assert_eq!(change(&mut plan, &pack, Change::Consent(teacher)), Err(Refusal::NotTheirs(Party::HomeSchool)));

@@ -167,7 +167,8 @@ fn a_pack_is_refused_in_one_sentence_that_says_what_to_write() {
 fn an_override_carries_its_reason() {
     let reason = Reason::new("The panel sat late, and the school closed for flooding.").unwrap();
     let by = PersonId(uuid::Uuid::from_u128(1));
-    let own = Override { rule: code("planning-meeting"), instead: Instead::Count(12), reason, by, on: day("2026-11-05") };
+    let own =
+        Override { rule: code("planning-meeting"), week: None, instead: Instead::Count(12), reason, by, on: day("2026-11-05") };
     assert!(own.reason.expose().contains("flooding"));
     assert!(Reason::new("  ").is_err(), "there is no override without one");
 }

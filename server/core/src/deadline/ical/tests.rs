@@ -30,7 +30,7 @@ fn due(title: &str) -> Due {
             sentence: "Closed for the funeral of Ada's teacher.".to_owned(),
         },
         done: None,
-        overridden: Some(Override { rule: rule.clone(), instead: Instead::Count(12), reason, by, on: day }),
+        overridden: Some(Override { rule: rule.clone(), week: None, instead: Instead::Count(12), reason, by, on: day }),
         rule,
     }
 }
