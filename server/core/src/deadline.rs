@@ -89,9 +89,9 @@ impl Arithmetic {
     pub fn lines(&self) -> impl Iterator<Item = String> {
         let unit = match self.unit {
             Unit::SchoolDays => "school day",
-            Unit::CalendarDays => "day",
-            Unit::Weeks => "week",
-            Unit::SchoolWeeks => "school week from",
+            // Weeks of seven days are counted day by day.
+            Unit::CalendarDays | Unit::Weeks => "day",
+            Unit::SchoolWeeks => "school week",
         };
         self.steps().iter().map(move |step| step.line(unit))
     }
@@ -214,7 +214,7 @@ pub fn schedule(pack: &Pack, facts: &Facts, calendars: &Calendars<'_>) -> Schedu
                     binding: rule.binding,
                     owners: rule.owners.clone(),
                     day,
-                    done: done(rule, week, facts, arithmetic.from.map(|(_, day)| day)),
+                    done: done(rule, week, facts),
                     arithmetic,
                     overridden: own.cloned(),
                 }),
@@ -230,9 +230,13 @@ pub fn schedule(pack: &Pack, facts: &Facts, calendars: &Calendars<'_>) -> Schedu
 }
 
 /// What fulfilled it, if anything did since it began to count: a meeting before the panel is not the meeting after it.
-fn done(rule: &DeadlineRule, week: Option<u16>, facts: &Facts, from: Option<NaiveDate>) -> Option<NaiveDate> {
+fn done(rule: &DeadlineRule, week: Option<u16>, facts: &Facts) -> Option<NaiveDate> {
+    let from = match rule.when {
+        When::After { from, .. } | When::EachWeek { from, .. } | When::BeforeNext { from, .. } => facts.events.get(&from),
+        When::Reached { .. } => None,
+    };
     let said = facts.done.get(&(rule.id.clone(), week));
-    let happened = rule.done_by.and_then(|event| facts.events.get(&event)).filter(|day| from.is_none_or(|from| from <= **day));
+    let happened = rule.done_by.and_then(|event| facts.events.get(&event)).filter(|day| from.is_none_or(|from| from <= *day));
     said.or(happened).copied()
 }
 

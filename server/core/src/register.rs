@@ -84,6 +84,23 @@ pub enum HalfDay {
     Pm,
 }
 
+impl HalfDay {
+    /// Its word in the store.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Am => "am",
+            Self::Pm => "pm",
+        }
+    }
+
+    /// The half-day of a word in the store.
+    #[must_use]
+    pub fn from_word(word: &str) -> Option<Self> {
+        [Self::Am, Self::Pm].into_iter().find(|half| half.as_str() == word)
+    }
+}
+
 /// A mark as the school entered it: one or two characters.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct RegisterCode(String);

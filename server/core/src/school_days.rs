@@ -93,6 +93,8 @@ pub struct Count {
     pub day: NaiveDate,
     /// Everything that was looked at, in order.
     pub steps: Vec<Step>,
+    /// The steps are weeks, each by its Monday.
+    pub is_in_weeks: bool,
     /// The calendar has entries only until this day, and the count went past it: closed days may be missing.
     pub entered_until: Option<NaiveDate>,
 }
@@ -150,7 +152,7 @@ impl SchoolDays {
     /// # Errors
     /// There are too few school days.
     pub fn after(&self, start: NaiveDate, count: u16) -> Result<Count, NeverOpen> {
-        self.find(start, count, |day| self.off(day))
+        self.find(start, count, |day| self.off(day)).map(|found| self.doubted(found))
     }
 
     /// The day `count` days after `start`, whatever it is.
@@ -158,15 +160,16 @@ impl SchoolDays {
     /// # Errors
     /// The count is longer than [`MAX_DAYS`].
     pub fn days_after(&self, start: NaiveDate, count: u16) -> Result<Count, NeverOpen> {
+        // Holidays do not matter to it, so that it is never in doubt.
         self.find(start, count, |_| None)
     }
 
     fn find(&self, start: NaiveDate, count: u16, off: impl Fn(NaiveDate) -> Option<DayOff>) -> Result<Count, NeverOpen> {
-        let mut found = Count { start, day: start, steps: Vec::new(), entered_until: None };
+        let mut found = Count { start, day: start, steps: Vec::new(), is_in_weeks: false, entered_until: None };
         let mut counted = 0;
         for _ in 0..MAX_DAYS {
             if counted == count {
-                return Ok(self.doubted(found));
+                return Ok(found);
             }
             found.day = found.day.succ_opt().ok_or(NeverOpen)?;
             let is = off(found.day).map_or_else(
@@ -186,7 +189,7 @@ impl SchoolDays {
     /// # Errors
     /// There are too few school weeks, or `count` is 0.
     pub fn end_of_week(&self, start: NaiveDate, count: u16) -> Result<Count, NeverOpen> {
-        let mut found = Count { start, day: start, steps: Vec::new(), entered_until: None };
+        let mut found = Count { start, day: start, steps: Vec::new(), is_in_weeks: true, entered_until: None };
         let mut monday = monday_of(start);
         let mut counted = 0;
         for _ in 0..MAX_DAYS / 7 {
@@ -245,7 +248,7 @@ impl SchoolDays {
     /// # Errors
     /// There is none.
     pub fn last_before(&self, day: NaiveDate, earliest: NaiveDate) -> Result<Count, NeverOpen> {
-        let mut found = Count { start: day, day, steps: Vec::new(), entered_until: None };
+        let mut found = Count { start: day, day, steps: Vec::new(), is_in_weeks: false, entered_until: None };
         for _ in 0..MAX_DAYS {
             found.day = found.day.pred_opt().filter(|day| *day >= earliest).ok_or(NeverOpen)?;
             let off = self.off(found.day);

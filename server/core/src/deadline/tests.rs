@@ -87,7 +87,7 @@ fn h_23_the_four_week_review_leaves_half_term_out_and_follows_the_providers_cale
         None,
         "2026-11-20",
         "Start at the provider on Monday 19 October 2026, in the last of 4 school weeks of the provider. \
-         Not counted: 26 October (holiday). Due by Friday 20 November 2026.",
+         Not counted: the week of 26 October (holiday). Due by Friday 20 November 2026.",
     );
 }
 
@@ -176,6 +176,8 @@ fn the_plain_pack_counts_in_other_units() {
     with(&facts, &plain(), |schedule, _| {
         assert_eq!(find_due(&schedule, "first-review", None).day, day("2026-11-02"));
         assert_eq!(find_due(&schedule, "part-time-limit", None).day, day("2026-11-30"));
+        let lines: Vec<_> = find_due(&schedule, "part-time-limit", None).arithmetic.lines().collect();
+        assert_eq!((lines.len(), lines[41].as_str()), (42, "Monday 30 November 2026: day 42"));
         let weeks: Vec<_> = schedule.due.iter().filter_map(|due| due.week).collect();
         assert_eq!(weeks, [2, 4, 6]);
         assert!(!schedule.due.iter().any(|due| due.rule == code("planning-meeting")));
@@ -231,6 +233,9 @@ fn h_1_an_override_moves_one_rule_and_is_kept_with_it() {
     });
     facts.overrides.push(own(Instead::Day(day("2026-12-01"))));
     with(&facts, &havering(), |schedule, _| assert_eq!(find_due(&schedule, "planning-meeting", None).day, day("2026-12-01")));
+    facts.events.insert(Event::PlanningMeeting, day("2026-11-04"));
+    let done = with(&facts, &havering(), |schedule, _| find_due(&schedule, "planning-meeting", None).done);
+    assert_eq!(done, None, "with a day of its own, too, a meeting before the panel is not the one after it");
     facts.overrides.push(own(Instead::DoesNotApply));
     with(&facts, &havering(), |schedule, _| assert!(schedule.due.iter().all(|due| due.rule != code("planning-meeting"))));
 }

@@ -15,7 +15,7 @@ use std::fmt;
 
 use chrono::{DateTime, NaiveDate, Utc};
 
-use super::{HalfDay, RegisterCode, RegisterMark, csv};
+use super::{HalfDay, NotACode, RegisterCode, RegisterMark, csv};
 use crate::coded::coded;
 use crate::pupil::Upn;
 
@@ -91,6 +91,15 @@ pub struct ImportedMark {
 }
 
 impl ImportedMark {
+    /// A mark that the store kept of an earlier import: the same cell, with the source that it came from.
+    ///
+    /// # Errors
+    /// The cell is no mark: the store holds something that no import wrote.
+    pub fn kept(pupil: PupilKey, day: NaiveDate, half_day: HalfDay, cell: &str, source: Source) -> Result<Self, NotACode> {
+        let mark = RegisterMark { day, half_day, code: RegisterCode::from_import(cell)? };
+        Ok(Self { pupil, mark, source })
+    }
+
     /// Whose.
     #[must_use]
     pub fn pupil(&self) -> &PupilKey {

@@ -64,7 +64,14 @@ impl Count {
             .into_iter()
             .map(|why| (why, self.skipped(why)))
             .filter(|(_, days)| !days.is_empty())
-            .map(|(why, days)| format!("{} ({})", listed_days(&days), why.words()))
+            .map(|(why, days)| {
+                let week = match (self.is_in_weeks, days.len()) {
+                    (false, _) => "",
+                    (true, 1) => "the week of ",
+                    (true, _) => "the weeks of ",
+                };
+                format!("{week}{} ({})", listed_days(&days), why.words())
+            })
             .collect();
         (!parts.is_empty()).then(|| format!("Not counted: {}.", parts.join("; ")))
     }
@@ -82,6 +89,7 @@ impl Step {
     #[must_use]
     pub fn line(&self, unit: &str) -> String {
         let day = day_words(self.day);
+        // A week is named by its Monday.
         match self.is {
             Looked::Counted(n) => format!("{day}: {unit} {n}"),
             Looked::Skipped(why) => format!("{day}: {}, not counted", why.words()),

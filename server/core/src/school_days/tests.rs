@@ -126,6 +126,9 @@ fn a_calendar_that_ends_too_early_says_so() {
     assert_eq!(until.after(day("2026-11-05"), 10).unwrap().doubt(), None);
     let said = until.after(day("2026-12-17"), 5).unwrap().doubt().unwrap();
     assert_eq!(said, "The calendar has no holidays entered after Friday 1 January 2027: check the days after it.");
+    assert_eq!(until.days_after(day("2026-12-17"), 40).unwrap().doubt(), None, "holidays do not matter to calendar days");
+    let weeks = school().end_of_week(day("2026-10-19"), 9).unwrap();
+    assert_eq!(weeks.not_counted().unwrap(), "Not counted: the weeks of 26 October, 21 and 28 December (holiday).");
     let never = SchoolDays::new(london(), day("2026-01-01").iter_days().take(4000).map(|day| (day, DayOff::Closure)));
     assert_eq!(never.after(day("2026-11-05"), 1), Err(NeverOpen));
     assert_eq!(never.end_of_week(day("2026-11-05"), 1), Err(NeverOpen));

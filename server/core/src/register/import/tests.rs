@@ -33,6 +33,18 @@ fn a_row_a_mark() {
 }
 
 #[test]
+fn a_mark_that_was_kept_is_the_mark_that_was_imported() {
+    let imported = read(&format!("UPN,Date,AM,PM\n{ADA},16/11/2026,/,C2\n"));
+    for mark in imported.marks {
+        let half = HalfDay::from_word(mark.half_day().as_str()).unwrap();
+        let kept = ImportedMark::kept(mark.pupil().clone(), mark.day(), half, mark.code().as_str(), mark.source());
+        assert_eq!(kept, Ok(mark));
+    }
+    assert!(ImportedMark::kept(PupilKey::Local("7".to_owned()), NaiveDate::MIN, HalfDay::Am, "", source()).is_err());
+    assert_eq!(HalfDay::from_word("noon"), None);
+}
+
+#[test]
 fn a_row_a_day_below_a_title_with_names_that_are_not_kept() {
     let text =
         format!("Attendance, autumn term\n\n\"Pupil name\";UPN;Date;AM Mark;PM Mark\n\"Quist, Ada\";{ADA};2026-11-16;/;\\\n");
