@@ -53,6 +53,11 @@ pub use self::pattern::{NotAPattern, Place, WeekPattern};
 pub use self::refusal::{Gate, Refusal};
 pub use self::review::{Review, ReviewOutcome};
 
+/// A plan holds no more meetings, reviews, setbacks, consents and extensions than this together; then it can only be ended.
+pub const MAX_ENTRIES: usize = 2000;
+/// A plan holds no more barriers.
+pub const MAX_BARRIERS: usize = 100;
+
 /// A pupil's plan.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReintegrationPlan {
@@ -126,9 +131,19 @@ impl ReintegrationPlan {
         if matches!(self.parts.state, PlanState::Closed(_)) {
             return Err(Refusal::Closed);
         }
+        let ends = matches!(change, Change::SignOff(_) | Change::EndAfterBreakdown(..) | Change::Close(_));
+        if !ends && self.entries() >= MAX_ENTRIES {
+            return Err(Refusal::Full);
+        }
         self.make(pack, change)?;
         self.parts.revision = Revision(self.parts.revision.0 + 1);
         Ok(())
+    }
+
+    /// What grows with use.
+    fn entries(&self) -> usize {
+        let Parts { consents, meetings, reviews, setbacks, longer, .. } = &self.parts;
+        consents.len() + meetings.len() + reviews.len() + setbacks.len() + longer.len()
     }
 
     /// Each arm checks everything before it changes anything.
@@ -165,6 +180,9 @@ impl ReintegrationPlan {
                 };
             }
             Change::Barriers(barriers) => {
+                if barriers.len() > MAX_BARRIERS {
+                    return Err(Refusal::Full);
+                }
                 if barriers.iter().any(|barrier| !pack.has_code("barrier", &barrier.code)) {
                     return Err(Refusal::UnknownCode("barrier"));
                 }

@@ -56,6 +56,9 @@ pub enum Refusal {
     /// It has ended.
     #[error("this plan is closed: begin a new one if the pupil needs it again")]
     Closed,
+    /// It holds as much as a plan may.
+    #[error("this plan is full: close it, and go on with a new one")]
+    Full,
     /// It is a draft.
     #[error("this plan is a draft: open it first")]
     NotOpen,

@@ -470,6 +470,20 @@ fn the_history_tells_every_field_from_what_to_what_and_prints_none_of_it() {
 }
 
 #[test]
+fn a_full_plan_can_still_be_ended() {
+    let (pack, mut plan) = returning();
+    let setback = || Change::Setback(Setback { on: day("2026-12-15"), code: code("health"), what: None, what_helps: None });
+    let free = MAX_ENTRIES - plan.consents().len() - plan.meetings().len();
+    for _ in 0..free {
+        change(&mut plan, &pack, setback()).unwrap();
+    }
+    assert_eq!(change(&mut plan, &pack, setback()), Err(Refusal::Full));
+    let one = Barrier { code: code("health"), why: words("Stairs"), needed: words("A lift"), weeks: 1 };
+    assert_eq!(change(&mut plan, &pack, Change::Barriers(vec![one; MAX_BARRIERS + 1])), Err(Refusal::Full));
+    change(&mut plan, &pack, Change::Close(closure("long-term-place"))).unwrap();
+}
+
+#[test]
 fn two_people_do_not_overwrite_each_other() {
     let (pack, mut plan) = open();
     let seen = plan.revision();

@@ -110,6 +110,14 @@ fn clock(node: Node<'_>) -> Result<Clock> {
     node.finish().map(|()| rule)
 }
 
+/// About two years of any unit, so that every count comes to an end.
+fn most(unit: Unit) -> u16 {
+    match unit {
+        Unit::SchoolDays | Unit::CalendarDays => MAX_COUNT,
+        Unit::Weeks | Unit::SchoolWeeks => 104,
+    }
+}
+
 fn deadline(node: Node<'_>) -> Result<DeadlineRule> {
     let node = node.named_by("id")?;
     let kinds = [node.has("unit"), node.has("each_week"), node.has("before_next"), node.has("tally")];
@@ -117,7 +125,8 @@ fn deadline(node: Node<'_>) -> Result<DeadlineRule> {
         return Err(node.wrong("write exactly one of `unit`, `each_week`, `before_next` and `tally`"));
     }
     let when = if node.has("unit") {
-        When::After { from: node.one_of("from")?, count: node.number("count", 0, MAX_COUNT)?, unit: node.one_of("unit")? }
+        let unit = node.one_of("unit")?;
+        When::After { from: node.one_of("from")?, count: node.number("count", 0, most(unit))?, unit }
     } else if node.has("each_week") {
         let ends: Vec<_> =
             node.array("each_week")?.iter().filter_map(|value| u16::try_from(value.as_integer()?).ok()).collect();
@@ -164,12 +173,13 @@ fn deadline(node: Node<'_>) -> Result<DeadlineRule> {
 
 fn contact(node: Node<'_>) -> Result<ContactRule> {
     let node = node.named_by("id")?;
+    let unit = node.one_of("unit")?;
     let rule = ContactRule {
         id: node.code("id")?,
         title: node.text("title")?,
         row: node.text("row")?,
-        every: node.number("every", 1, MAX_COUNT)?,
-        unit: node.one_of("unit")?,
+        every: node.number("every", 1, most(unit))?,
+        unit,
         calendar: node.one_of("calendar")?,
         with: node.many_of("with")?,
         session_may_count: node.yes("session_may_count")?,

@@ -136,6 +136,7 @@ fn a_pack_is_refused_in_one_sentence_that_says_what_to_write() {
         "deadline `first-review`: `unit` is `days`, which is none of school-days, calendar-days, weeks, school-weeks",
     );
     check("count = 14", "count = 1400", "deadline `first-review`: `count` must be a whole number from 0 to 400");
+    check("count = 6\nunit", "count = 105\nunit", "deadline `part-time-limit`: `count` must be a whole number from 0 to 104");
     check("count = 14", "count = -1", "deadline `first-review`: `count` must be a whole number from 0 to 400");
     check(
         "each_week = [2, 6]",
