@@ -20,6 +20,7 @@
 //! | [`contact`], [`goal`] | which contacts count and which are owed; goals and who stands by them |
 //! | [`framework`] | eighteen areas, several voices, no score |
 //! | [`glide`] | from away to on site, week by week; a question for the review |
+//! | [`continuity`] | meetings with each teacher |
 //! | [`cost`] | exact pence; savings "if sustained" |
 //! | [`party`], [`words`] | who has a part; what people wrote, never printed by accident |
 //!
@@ -35,6 +36,7 @@ pub mod attendance;
 pub mod calendar;
 mod coded;
 pub mod contact;
+pub mod continuity;
 pub mod cost;
 pub mod deadline;
 pub mod framework;

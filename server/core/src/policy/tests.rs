@@ -92,6 +92,22 @@ fn the_second_pack_differs_in_every_kind_of_rule() {
     assert!(Pack::built_in().unwrap() == [one, two]);
 }
 
+#[test]
+fn every_rule_names_its_row_in_the_table_of_sources() {
+    let is_row = |row: &str| {
+        let id = row.trim_start_matches(|c: char| c.is_ascii_uppercase()).trim_start_matches('-');
+        row.starts_with(['A', 'D', 'F', 'H', 'L', 'R']) && !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_digit())
+    };
+    for (file, text) in BUILT_IN {
+        let rows: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("row = ")).collect();
+        let tables = text.lines().filter(|line| line.starts_with('[') && !line.starts_with("[[clock.step")).count();
+        assert_eq!(rows.len(), tables, "{file}: a row for each rule");
+        for row in rows.iter().flat_map(|rows| rows.trim_matches('"').split(", ")) {
+            assert!(is_row(row), "{file}: {row}");
+        }
+    }
+}
+
 /// No file of the crate names an authority's limits or places: they are in the packs.
 #[test]
 fn nothing_of_a_policy_is_written_into_the_program() {
