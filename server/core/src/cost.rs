@@ -257,6 +257,12 @@ impl CostTable {
         &self.lines
     }
 
+    /// How many weeks the programme takes.
+    #[must_use]
+    pub fn weeks(&self) -> u16 {
+        self.weeks
+    }
+
     /// The sums of its columns.
     #[must_use]
     pub fn totals(&self) -> Totals {

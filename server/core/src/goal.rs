@@ -77,6 +77,21 @@ pub struct Wording {
     pub on: NaiveDate,
 }
 
+/// Everything that a goal holds, for the store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GoalParts {
+    /// What it is about.
+    pub family: Family,
+    /// Its words at all times, the latest last.
+    pub wordings: Vec<Wording>,
+    /// Who stood by which of them.
+    pub acknowledged: BTreeMap<Party, Vec<Acknowledgement>>,
+    /// When it is looked at next.
+    pub review_on: Option<NaiveDate>,
+    /// What became of it, in which words, and when.
+    pub became: Option<(Became, Words, NaiveDate)>,
+}
+
 /// What cannot be done with a goal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum GoalRefusal {
@@ -101,6 +116,25 @@ impl Goal {
             return Err(GoalRefusal::NoAuthor);
         }
         Ok(Self { family, wordings: vec![wording], acknowledged: BTreeMap::new(), review_on: None, became: None })
+    }
+
+    /// A goal that the store kept.
+    ///
+    /// # Errors
+    /// One of its wordings has no author, or there is none.
+    pub fn from_parts(parts: GoalParts) -> Result<Self, GoalRefusal> {
+        let GoalParts { family, wordings, acknowledged, review_on, became } = parts;
+        if wordings.is_empty() || wordings.iter().any(|wording| wording.authors.is_empty()) {
+            return Err(GoalRefusal::NoAuthor);
+        }
+        Ok(Self { family, wordings, acknowledged, review_on, became })
+    }
+
+    /// Everything that it holds, for the store.
+    #[must_use]
+    pub fn parts(&self) -> GoalParts {
+        let Self { family, wordings, acknowledged, review_on, became } = self.clone();
+        GoalParts { family, wordings, acknowledged, review_on, became }
     }
 
     /// Says it anew.
