@@ -128,7 +128,7 @@ fn evaluation(pack: &Pack) -> Evaluation {
         comment: Some(words("Better by Friday")),
         action: None,
     };
-    let minutes = |n| protocol::Minutes::floor_of_seconds(n * 60);
+    let minutes = |n: u64| protocol::Minutes::floor_of_seconds(n * 60);
     Evaluation {
         replies: rule.questions.iter().enumerate().map(reply).collect(),
         clock,
