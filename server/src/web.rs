@@ -7,10 +7,12 @@ mod assets;
 mod audit;
 mod camera;
 mod correction;
+mod due;
 mod fleet;
 mod home;
 mod live;
 mod moves;
+mod plan;
 mod pupils;
 mod record;
 mod robots;
@@ -60,6 +62,12 @@ pub fn routes() -> Vec<Route> {
         Route::get("/pupils/{pupil}/tablet", READS_RECORDS, tablet::show),
         Route::post("/pupils/{pupil}/tablet", READS_RECORDS, tablet::new_code),
         Route::post("/pupils/{pupil}/tablet/off", READS_RECORDS, tablet::switch_off),
+        Route::get("/pupils/{pupil}/plan", READS_RECORDS, plan::show),
+        Route::post("/pupils/{pupil}/plan", READS_RECORDS, plan::begin),
+        Route::post("/pupils/{pupil}/plan/aims", READS_RECORDS, plan::save_aims),
+        Route::post("/pupils/{pupil}/plan/week", READS_RECORDS, plan::save_week),
+        Route::get("/pupils/{pupil}/due", READS_RECORDS, due::show),
+        Route::post("/pupils/{pupil}/due", READS_RECORDS, due::say),
         Route::get("/moves", SEES_ROBOTS, moves::show),
         Route::post("/moves/{robot}/carry", SEES_ROBOTS, moves::carry),
         Route::post("/moves/{robot}/room", SEES_ROBOTS, moves::put_down),

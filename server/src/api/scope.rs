@@ -61,6 +61,12 @@ impl Scope {
         self.organisations.iter().all(|row| self.may(action, &Subject::Organisation(row.organisation_id)))
     }
 
+    /// The authority above an organisation.
+    #[must_use]
+    pub fn parent_of(&self, organisation: Uuid) -> Option<Uuid> {
+        self.organisations.iter().find(|row| row.organisation_id == organisation)?.parent_id
+    }
+
     /// The time zone of an organisation. What is unknown or unreadable is taken as London.
     #[must_use]
     pub fn zone(&self, organisation: Uuid) -> Tz {

@@ -2,7 +2,8 @@
 //!
 //! A type with fields is taken apart by name, so a new field that is forgotten here does not compile. A field that an older program
 //! did not write is read as nothing, which lists and optional values can be. Everything that is read goes through the checked
-//! constructors of its type: a text that no form would take is unreadable, not believed.
+//! constructors of its type: a text that no form would take is unreadable, not believed. So a constructor may become more lenient with
+//! time, and never stricter: what was kept under the older rule would be unreadable.
 
 use std::collections::{BTreeMap, BTreeSet};
 

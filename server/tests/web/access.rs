@@ -8,6 +8,7 @@ use crate::harness::{Browser, PEOPLE, World};
 
 const OK: u16 = 200;
 const GO_ON: u16 = 303;
+const LOST: u16 = 400;
 const NOT_YOURS: u16 = 403;
 const NOT_THERE: u16 = 404;
 const AWAY: u16 = 503;
@@ -39,6 +40,12 @@ fn expected(method: &Method, path: &str) -> [u16; 8] {
         ("POST", "/pupils/{pupil}/correction") => {
             [GO_ON, GO_ON, NOT_THERE, NOT_YOURS, NOT_YOURS, NOT_YOURS, NOT_YOURS, NOT_YOURS]
         }
+        ("GET", "/pupils/{pupil}/plan" | "/pupils/{pupil}/due") => ada,
+        ("POST", "/pupils/{pupil}/plan" | "/pupils/{pupil}/due") => ada.map(|yes| if yes == OK { GO_ON } else { yes }),
+        // A form that does not say what it was based on; whose it is, is decided before that.
+        ("POST", "/pupils/{pupil}/plan/aims" | "/pupils/{pupil}/plan/week") => {
+            ada.map(|yes| if yes == OK { LOST } else { yes })
+        }
         ("GET", "/schools") => [OK, NOT_YOURS, NOT_YOURS, NOT_YOURS, NOT_YOURS, NOT_YOURS, NOT_YOURS, NOT_YOURS],
         ("GET", "/audit") => [NOT_YOURS, NOT_YOURS, NOT_YOURS, NOT_YOURS, NOT_YOURS, NOT_YOURS, NOT_YOURS, OK],
         ("POST", "/sign-out") => [GO_ON; 8],
@@ -60,6 +67,11 @@ fn fields(path: &str) -> Vec<(&'static str, String)> {
         "/moves/{robot}/undo" => vec![("back", ids::ALDER_ROOMS[3].to_string())],
         "/pupils/{pupil}/correction" => {
             vec![("what", "social".to_owned()), ("minutes", "5".to_owned()), ("reason", "The tablet was shared".to_owned())]
+        }
+        "/pupils/{pupil}/plan" => {
+            [("policy", "havering"), ("route", "medical"), ("length", "phased-return"), ("goal", "home-school")]
+                .map(|(name, value)| (name, value.to_owned()))
+                .to_vec()
         }
         _ => Vec::new(),
     }

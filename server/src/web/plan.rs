@@ -1,0 +1,412 @@
+//! A pupil's plan: its stages, the form of stage 1, the pattern of a week, and who changed what.
+//!
+//! Works without scripts. Two people may have it open: who saves second is shown what the first wrote and chooses, field by field;
+//! nothing is saved until then, and nothing of either is lost (see `fields.rs`). Every read is put in the audit log first.
+
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use askama::Template;
+use axum::extract::{Form, Path, State};
+use axum::http::StatusCode;
+use axum::response::{Html, IntoResponse, Redirect, Response};
+use server_core::access::Action;
+use server_core::party::OrganisationId;
+use server_core::plan::{Basis, Change, EndGoal, PlanState, ReintegrationPlan, Revision, WeekPattern};
+use server_core::policy::{Code, Pack, PolicyError, Route, for_day};
+use server_core::words::Words;
+use store::audit::{Actor, NewAudit, Subject};
+use store::placements::PlacementRow;
+use store::plans::{Changed, MOST_CHANGES, PlanChangeRow, PlanRow};
+use uuid::Uuid;
+
+use self::fields::FieldView;
+use self::week::WeekView;
+use super::view::{self, Chip};
+use super::{Frame, page};
+use crate::AppState;
+use crate::api::ApiError;
+use crate::api::auth::Caller;
+use crate::api::scope::{self, Scope};
+
+mod fields;
+mod week;
+
+/// Changes that the page lists.
+const SHOWN_CHANGES: i64 = 12;
+
+/// The packs in the binary, read once.
+static PACKS: LazyLock<Result<Vec<Pack>, PolicyError>> = LazyLock::new(Pack::built_in);
+
+/// What a form sent: name → value. Names that a page does not know are passed over.
+pub(super) type Sent = BTreeMap<String, String>;
+
+#[derive(Template)]
+#[template(path = "staff/plan.html")]
+struct PlanPage {
+    frame: Frame,
+    pupil_id: Uuid,
+    pupil_name: String,
+    about: String,
+    may_edit: bool,
+    wrong: String,
+    meanwhile: Vec<Line>,
+    plan: Option<PlanView>,
+    begin: Vec<Choices>,
+}
+
+struct PlanView {
+    plan_id: Uuid,
+    revision: u64,
+    state: Chip,
+    stages: Vec<StageLink>,
+    fields: Vec<FieldView>,
+    week: WeekView,
+    history: Vec<Line>,
+    facts: Vec<(&'static str, String)>,
+}
+
+struct StageLink {
+    href: &'static str,
+    icon: &'static str,
+    text: String,
+}
+
+/// A change, told in one sentence, and by whom and when.
+struct Line {
+    what: String,
+    who: String,
+}
+
+/// A choice of the form that begins a plan.
+struct Choices {
+    name: &'static str,
+    label: &'static str,
+    items: Vec<(String, String)>,
+}
+
+/// `GET /pupils/{pupil}/plan`
+pub async fn show(State(state): State<AppState>, caller: Caller, Path(pupil): Path<Uuid>) -> Result<Html<String>, ApiError> {
+    let (placement, scope) = scope::pupil(&state, &caller, pupil, Action::ReadPlan).await?;
+    state.store.append_audit(audit(&caller, pupil, "read plan"), state.clock.now().utc).await?;
+    draw(&state, &caller, &scope, &placement, &Drawn::default()).await
+}
+
+/// `POST /pupils/{pupil}/plan`: a plan begins, as a draft.
+pub async fn begin(
+    State(state): State<AppState>,
+    caller: Caller,
+    Path(pupil): Path<Uuid>,
+    Form(sent): Form<Sent>,
+) -> Result<Response, ApiError> {
+    let (placement, scope) = scope::pupil(&state, &caller, pupil, Action::EditPlan).await?;
+    let now = state.clock.now().utc;
+    let today = now.with_timezone(&scope.zone(placement.school_id)).date_naive();
+    let made = basis(&placement, &sent).and_then(|(pack_id, basis)| {
+        let pack = for_day(packs().ok()?, &pack_id, today)?;
+        ReintegrationPlan::draft(pack, basis).ok()
+    });
+    let Some(plan) = made else {
+        let drawn = Drawn { wrong: "Choose a policy, a route, a length and a goal.".to_owned(), ..Drawn::default() };
+        let html = draw(&state, &caller, &scope, &placement, &drawn).await?;
+        return Ok((StatusCode::UNPROCESSABLE_ENTITY, html).into_response());
+    };
+    // If somebody else began one meanwhile, that one is shown.
+    let audit = audit(&caller, pupil, "begin plan");
+    state.store.add_plan(Uuid::now_v7(), placement.placement_id, &plan, audit, now).await?;
+    Ok(Redirect::to(&format!("/pupils/{pupil}/plan")).into_response())
+}
+
+/// `POST /pupils/{pupil}/plan/aims`: stage 1.
+pub async fn save_aims(
+    State(state): State<AppState>,
+    caller: Caller,
+    Path(pupil): Path<Uuid>,
+    Form(sent): Form<Sent>,
+) -> Result<Response, ApiError> {
+    save(&state, &caller, pupil, &sent, "s1", fields::changes).await
+}
+
+/// `POST /pupils/{pupil}/plan/week`: the pattern of one week.
+pub async fn save_week(
+    State(state): State<AppState>,
+    caller: Caller,
+    Path(pupil): Path<Uuid>,
+    Form(sent): Form<Sent>,
+) -> Result<Response, ApiError> {
+    save(&state, &caller, pupil, &sent, "s2", week::changes).await
+}
+
+/// What the form changes of the plan as it is now, or what is wrong with it.
+type Read = fn(&Pack, &ReintegrationPlan, &Sent) -> Result<Vec<Change>, String>;
+
+async fn save(
+    state: &AppState,
+    caller: &Caller,
+    pupil: Uuid,
+    sent: &Sent,
+    part: &str,
+    read: Read,
+) -> Result<Response, ApiError> {
+    let (placement, scope) = scope::pupil(state, caller, pupil, Action::EditPlan).await?;
+    let seen = seen(sent).ok_or(ApiError::BadRequest("Open the plan again: the form has lost what it was based on."))?;
+    let plans = state.store.plans_of(placement.placement_id).await?;
+    let row = plans.into_iter().find(|row| Some(row.plan_id) == plan_id(sent)).ok_or(ApiError::NotFound)?;
+    let again = async |status, drawn: Drawn<'_>| -> Result<Response, ApiError> {
+        Ok((status, draw(state, caller, &scope, &placement, &drawn).await?).into_response())
+    };
+    if row.plan.revision() != seen {
+        return again(StatusCode::CONFLICT, Drawn { sent: Some(sent), ..Drawn::default() }).await;
+    }
+    let changes = match read(pack_of(&row.plan)?, &row.plan, sent) {
+        Ok(changes) => changes,
+        Err(wrong) => {
+            return again(StatusCode::UNPROCESSABLE_ENTITY, Drawn { sent: Some(sent), wrong }).await;
+        }
+    };
+    if !changes.is_empty() {
+        let (pack, now) = (pack_of(&row.plan)?, state.clock.now().utc);
+        match state.store.change_plan(row.plan_id, seen, pack, changes, audit(caller, pupil, "change plan"), now).await? {
+            Changed::Made(_) => {}
+            Changed::Meanwhile { .. } => {
+                return again(StatusCode::CONFLICT, Drawn { sent: Some(sent), ..Drawn::default() }).await;
+            }
+            Changed::Refused(refusal) => {
+                let drawn = Drawn { sent: Some(sent), wrong: view::sentence(&refusal.to_string()) };
+                return again(StatusCode::UNPROCESSABLE_ENTITY, drawn).await;
+            }
+            Changed::NoPlan => return Err(ApiError::NotFound),
+        }
+    }
+    Ok(Redirect::to(&format!("/pupils/{pupil}/plan#{part}")).into_response())
+}
+
+/// What the audit log says of something done with a plan.
+pub(super) fn audit(caller: &Caller, pupil: Uuid, action: &'static str) -> NewAudit<'static> {
+    NewAudit { actor: Actor::Staff(caller.staff_id()), action, subject: Subject::Pupil(pupil), detail: None }
+}
+
+fn packs() -> Result<&'static [Pack], ApiError> {
+    match &*PACKS {
+        Ok(packs) => Ok(packs),
+        Err(error) => Err(anyhow::anyhow!("{error}").into()),
+    }
+}
+
+/// The pack that a plan was begun with.
+pub(super) fn pack_of(plan: &ReintegrationPlan) -> Result<&'static Pack, ApiError> {
+    let known = packs()?.iter().find(|pack| pack.key == plan.parts().pack);
+    Ok(known.ok_or_else(|| anyhow::anyhow!("a plan was begun with a policy that this program does not have"))?)
+}
+
+/// What was agreed before the plan begins, from the form.
+fn basis(placement: &PlacementRow, sent: &Sent) -> Option<(Code, Basis)> {
+    let school = OrganisationId(placement.school_id);
+    let in_their_words = match sent.get("words").map(|text| Words::new(text)) {
+        Some(Ok(words)) => Some(words),
+        None | Some(Err(server_core::words::WordsError::Empty)) => None,
+        Some(Err(_)) => return None,
+    };
+    let basis = Basis {
+        route: Route::from_code(sent.get("route")?)?,
+        home_school: school,
+        provider: placement.provider_id.map_or(school, OrganisationId),
+        receiving_school: school,
+        responsible: school,
+        planned_length: Code::new(sent.get("length")?)?,
+        end_goal: GOALS.iter().find(|(code, ..)| Some(*code) == sent.get("goal").map(String::as_str))?.1,
+        in_their_words,
+    };
+    Some((Code::new(sent.get("policy")?)?, basis))
+}
+
+/// End goals with their words.
+const GOALS: [(&str, EndGoal, &str); 4] = [
+    ("home-school", EndGoal::HomeSchool, "Back to the home school"),
+    ("new-school", EndGoal::NewSchool, "A fresh start at another school"),
+    ("long-term-place", EndGoal::LongTermPlace, "A long-term place"),
+    ("no-return-planned", EndGoal::NoReturnPlanned, "No return is planned; reviews go on"),
+];
+
+/// What a page shows beside the plan itself.
+#[derive(Default)]
+struct Drawn<'a> {
+    sent: Option<&'a Sent>,
+    wrong: String,
+}
+
+/// What changed since the form that somebody sent was opened, and the revision that a form drawn now is based on.
+///
+/// The plan was read before: so the list has everything of its revision, or more. If the list is cut off, the form is based on the last
+/// revision that is whole in it; what comes after is shown the next time.
+async fn since(state: &AppState, row: &PlanRow, sent: Option<&Sent>) -> Result<(Vec<PlanChangeRow>, Revision), ApiError> {
+    let now = row.plan.revision();
+    let Some(seen) = sent.and_then(seen).filter(|seen| *seen < now) else { return Ok((Vec::new(), now)) };
+    let changes = state.store.plan_changes_since(row.plan_id, seen).await?;
+    let is_cut = i64::try_from(changes.len()).is_ok_and(|count| count >= MOST_CHANGES);
+    let whole = changes.last().filter(|_| is_cut).and_then(|last| u64::try_from(last.revision - 1).ok());
+    Ok((changes, whole.map_or(now, |whole| now.min(Revision(whole)))))
+}
+
+/// The revision that a form was opened with.
+fn seen(sent: &Sent) -> Option<Revision> {
+    sent.get("revision")?.parse().ok().map(Revision)
+}
+
+fn plan_id(sent: &Sent) -> Option<Uuid> {
+    sent.get("plan")?.parse().ok()
+}
+
+async fn draw(
+    state: &AppState,
+    caller: &Caller,
+    scope: &Scope,
+    placement: &PlacementRow,
+    drawn: &Drawn<'_>,
+) -> Result<Html<String>, ApiError> {
+    let now = state.clock.now().utc;
+    let zone = scope.zone(placement.school_id);
+    let row = state.store.plans_of(placement.placement_id).await?.into_iter().next();
+    let lines = |rows: &[PlanChangeRow], pack: &Pack| -> Vec<Line> {
+        rows.iter().map(|row| line(row, pack, &view::moment(row.at, now, zone))).collect()
+    };
+    let (mut about, mut meanwhile, mut plan) = ("There is no plan yet.".to_owned(), Vec::new(), None);
+    if let Some(row) = &row {
+        let PlanRow { plan_id: id, plan: kept, .. } = row;
+        let pack = pack_of(kept)?;
+        // What was typed into the form of another plan is not this one's.
+        let sent = drawn.sent.filter(|sent| plan_id(sent) == Some(*id));
+        let (changes, revision) = since(state, row, sent).await?;
+        about = format!("{} Policy: {}.", route_words(pack, kept), pack.title);
+        meanwhile = lines(&changes, pack);
+        let history = state.store.plan_history(*id, None, None, SHOWN_CHANGES).await?;
+        plan = Some(PlanView {
+            plan_id: *id,
+            revision: revision.0,
+            state: state_chip(kept.state()),
+            stages: stages(pack, kept),
+            fields: fields::views(pack, kept, sent, &changes),
+            week: week::view(pack, kept, sent, &changes),
+            history: lines(&history, pack),
+            facts: facts(pack, kept, placement),
+        });
+    }
+    let is_closed = row.as_ref().is_some_and(|row| matches!(row.plan.state(), PlanState::Closed(_)));
+    let may_edit = scope.may_pupil(Action::EditPlan, placement);
+    page(&PlanPage {
+        frame: Frame::of(caller, scope, format!("Plan of {}", placement.pupil_name), "/pupils", now),
+        pupil_id: placement.pupil_id,
+        pupil_name: placement.pupil_name.clone(),
+        about,
+        may_edit: may_edit && !is_closed,
+        wrong: drawn.wrong.clone(),
+        meanwhile,
+        begin: if may_edit && (row.is_none() || is_closed) {
+            begin_choices(now.with_timezone(&zone).date_naive())?
+        } else {
+            vec![]
+        },
+        plan,
+    })
+}
+
+fn line(row: &PlanChangeRow, pack: &Pack, at: &str) -> Line {
+    let title = title(pack, &row.field);
+    let [from, to] = [&row.from_text, &row.to_text].map(|text| text.as_deref().map(|text| value_words(&row.field, text)));
+    let what = match (from, to) {
+        (None, Some(to)) => format!("{title}: “{to}”"),
+        (Some(from), Some(to)) => format!("{title}: “{from}” became “{to}”"),
+        (Some(from), None) => format!("{title}: “{from}” was taken away"),
+        (None, None) => title,
+    };
+    let who =
+        row.actor_name.clone().unwrap_or_else(|| if row.actor_kind == "tablet" { "The pupil" } else { "Windowseat" }.into());
+    Line { what, who: format!("{who}, {at}") }
+}
+
+/// A value as the history keeps it, in words.
+fn value_words(path: &str, text: &str) -> String {
+    let pattern = text.parse::<WeekPattern>().ok().filter(|_| path.starts_with("week."));
+    pattern.map_or_else(|| text.to_owned(), |pattern| pattern.sentence())
+}
+
+/// The words of a path such as `answer.aims`.
+fn title(pack: &Pack, path: &str) -> String {
+    let (kind, rest) = path.split_once('.').unwrap_or((path, ""));
+    match kind {
+        "answer" => {
+            pack.fields.iter().find(|field| field.id.as_str() == rest).map_or(rest, |field| field.label.as_str()).to_owned()
+        }
+        "week" => format!("Pattern of week {}", rest.trim_start_matches('0')),
+        _ => path.replace(['.', '-'], " "),
+    }
+}
+
+fn route_words(pack: &Pack, plan: &ReintegrationPlan) -> String {
+    let route = plan.basis().route;
+    pack.routes.iter().find(|rule| rule.route == route).map_or_else(String::new, |rule| format!("{}.", rule.title))
+}
+
+fn state_chip(state: &PlanState) -> Chip {
+    match state {
+        PlanState::Draft => Chip::new("line", "type", "Draft"),
+        PlanState::Open => Chip::new("live", "check", "Open"),
+        PlanState::Returning { since } => {
+            Chip::new("live wrap", "arrow", format!("At school since {}", view::full_date(*since)))
+        }
+        PlanState::Closed(end) => Chip::new("rest wrap", "lock", format!("Closed on {}", view::full_date(end.on))),
+    }
+}
+
+/// How complete each stage of the form is. It says nothing about the pupil.
+fn stages(pack: &Pack, plan: &ReintegrationPlan) -> Vec<StageLink> {
+    const STAGES: [(u16, &str, &str); 4] = [
+        (1, "#s1", "Aims and readiness"),
+        (2, "#s2", "Week pattern"),
+        (3, "#s3", "Planning meeting"),
+        (4, "#s4", "Weekly look-back"),
+    ];
+    let progress = plan.progress(pack);
+    let link = |(stage, href, words): (u16, &'static str, &str)| {
+        let known = progress.iter().find(|known| known.stage == stage);
+        let (icon, left) = match known {
+            Some(known) if known.is_complete() => ("check", "done".to_owned()),
+            Some(known) => ("clock", format!("{} of {} to do", known.missing.len(), known.asked)),
+            None => ("clock", String::new()),
+        };
+        StageLink { href, icon, text: format!("{stage} {words}: {left}") }
+    };
+    STAGES.into_iter().map(link).collect()
+}
+
+fn facts(pack: &Pack, plan: &ReintegrationPlan, placement: &PlacementRow) -> Vec<(&'static str, String)> {
+    let goal = GOALS.iter().find(|(_, goal, _)| *goal == plan.basis().end_goal).map_or("", |(.., words)| words);
+    let length = format!("{} school weeks", plan.planned_weeks(pack));
+    let now_at = placement.provider_name.clone().unwrap_or_else(|| "At home".to_owned());
+    let mut all =
+        vec![("Now at", now_at), ("Going to", placement.school_name.clone()), ("Goal", goal.to_owned()), ("Planned", length)];
+    all.extend(plan.basis().in_their_words.as_ref().map(|words| ("In their words", words.expose().to_owned())));
+    all
+}
+
+fn begin_choices(today: chrono::NaiveDate) -> Result<Vec<Choices>, ApiError> {
+    let packs = packs()?;
+    let mut usable: Vec<&Pack> = packs.iter().filter_map(|pack| for_day(packs, &pack.key.id, today)).collect();
+    usable.dedup_by(|a, b| a.key == b.key);
+    let all = |items: Vec<(String, String)>| {
+        let mut seen = std::collections::BTreeSet::new();
+        items.into_iter().filter(|(code, _)| seen.insert(code.clone())).collect::<Vec<_>>()
+    };
+    let policies = usable.iter().map(|pack| (pack.key.id.to_string(), pack.title.clone())).collect();
+    let routes =
+        usable.iter().flat_map(|pack| &pack.routes).map(|rule| (rule.route.code().to_owned(), rule.title.clone())).collect();
+    let lengths =
+        usable.iter().flat_map(|pack| &pack.planned_lengths).map(|one| (one.id.to_string(), one.title.clone())).collect();
+    let goals = GOALS.iter().map(|(code, _, words)| ((*code).to_owned(), (*words).to_owned())).collect();
+    Ok(vec![
+        Choices { name: "policy", label: "Policy", items: all(policies) },
+        Choices { name: "route", label: "How the pupil came to be away", items: all(routes) },
+        Choices { name: "length", label: "Planned length", items: all(lengths) },
+        Choices { name: "goal", label: "What it is to lead to", items: goals },
+    ])
+}
