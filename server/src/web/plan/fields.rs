@@ -85,7 +85,9 @@ pub fn views(pack: &Pack, plan: &ReintegrationPlan, sent: Option<&Sent>, changes
     let view = |field: &Field| {
         let now = text(plan.answer(&field.id));
         let path = format!("answer.{}", field.id);
-        let seen = seen(changes, &path).map(|text| text.trim_end_matches(" weeks"));
+        // The history says "12 weeks" where the form says "12".
+        let unit = if field.kind == FieldKind::Weeks { " weeks" } else { "" };
+        let seen = seen(changes, &path).map(|text| text.strip_suffix(unit).unwrap_or(text));
         let both = sent.and_then(|sent| typed(sent, field)).map(|typed| compare(&typed, seen, &now));
         let (value, theirs) = match both {
             None => (now, None),
