@@ -11,6 +11,7 @@ mod due;
 mod fleet;
 mod home;
 mod live;
+mod mine;
 mod moves;
 mod plan;
 mod pupils;
@@ -66,6 +67,7 @@ pub fn routes() -> Vec<Route> {
         Route::post("/pupils/{pupil}/plan", READS_RECORDS, plan::begin),
         Route::post("/pupils/{pupil}/plan/aims", READS_RECORDS, plan::save_aims),
         Route::post("/pupils/{pupil}/plan/week", READS_RECORDS, plan::save_week),
+        Route::get("/due", READS_RECORDS, mine::show),
         Route::get("/pupils/{pupil}/due", READS_RECORDS, due::show),
         Route::post("/pupils/{pupil}/due", READS_RECORDS, due::say),
         Route::get("/moves", SEES_ROBOTS, moves::show),
@@ -107,6 +109,7 @@ impl Frame {
             ("/schools", "Schools", scope.may_somewhere(Action::SeeFleet)),
             ("/robots", "Robots", sees_robots),
             ("/pupils", "Pupils", reads),
+            ("/due", "Due", reads),
             ("/moves", "Moves", sees_robots),
             ("/system", "Bridges", scope.may_everywhere(Action::SeeSystem)),
             ("/audit", "Audit log", caller.is(Role::Auditor)),

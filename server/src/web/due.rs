@@ -44,15 +44,16 @@ struct DuePage {
     events: Vec<EventView>,
 }
 
-struct DueView {
-    title: String,
-    by: String,
-    owners: String,
-    chip: Chip,
-    sentence: String,
-    lines: Vec<String>,
-    reason: String,
-    row: String,
+/// A limit, told.
+pub(super) struct DueView {
+    pub(super) title: String,
+    pub(super) by: String,
+    pub(super) owners: String,
+    pub(super) chip: Chip,
+    pub(super) sentence: String,
+    pub(super) lines: Vec<String>,
+    pub(super) reason: String,
+    pub(super) row: String,
 }
 
 struct EventView {
@@ -133,7 +134,7 @@ fn title(pack: &Pack, rule: &str) -> String {
     pack.deadlines.iter().find(|one| one.id.as_str() == rule).map_or_else(|| rule.to_owned(), |one| one.title.clone())
 }
 
-fn due_view(due: &Due, calendars: &Calendars<'_>, now: DateTime<Utc>) -> DueView {
+pub(super) fn due_view(due: &Due, calendars: &Calendars<'_>, now: DateTime<Utc>) -> DueView {
     let days = |count: u16| format!("{count} school day{}", if count == 1 { "" } else { "s" });
     let chip = match due.urgency(calendars, now) {
         Urgency::Done => Chip::new("live", "check", "Done"),

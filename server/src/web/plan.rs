@@ -11,13 +11,14 @@ use axum::extract::{Form, Path, State};
 use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use server_core::access::Action;
-use server_core::party::OrganisationId;
+use server_core::party::{OrganisationId, Party, PersonId};
 use server_core::plan::{Basis, Change, EndGoal, PlanState, ReintegrationPlan, Revision, WeekPattern};
 use server_core::policy::{Code, Pack, PolicyError, Route, for_day};
 use server_core::words::Words;
 use store::audit::{Actor, NewAudit, Subject};
 use store::placements::PlacementRow;
 use store::plans::{Changed, MOST_CHANGES, PlanChangeRow, PlanRow};
+use store::record::PartyRow;
 use uuid::Uuid;
 
 use self::fields::FieldView;
@@ -112,9 +113,36 @@ pub async fn begin(
         return Ok((StatusCode::UNPROCESSABLE_ENTITY, html).into_response());
     };
     // If somebody else began one meanwhile, that one is shown.
-    let audit = audit(&caller, pupil, "begin plan");
-    state.store.add_plan(Uuid::now_v7(), placement.placement_id, &plan, audit, now).await?;
+    let is_new =
+        state.store.add_plan(Uuid::now_v7(), placement.placement_id, &plan, audit(&caller, pupil, "begin plan"), now).await?;
+    if let (true, Some(key_worker)) = (is_new, placement.key_worker_id) {
+        name_key_worker(&state, &caller, &placement, key_worker).await?;
+    }
     Ok(Redirect::to(&format!("/pupils/{pupil}/plan")).into_response())
+}
+
+/// Whoever is named to the pupil has the key worker's part in the plan, from the first day on.
+async fn name_key_worker(
+    state: &AppState,
+    caller: &Caller,
+    placement: &PlacementRow,
+    key_worker: Uuid,
+) -> Result<(), ApiError> {
+    let known = state.store.parties(placement.placement_id).await?;
+    if known.iter().any(|row| row.party == Party::KeyWorker && row.person.0 == key_worker && row.until_day.is_none()) {
+        return Ok(());
+    }
+    let row = PartyRow {
+        placement_party_id: Uuid::now_v7(),
+        placement_id: placement.placement_id,
+        party: Party::KeyWorker,
+        person: PersonId(key_worker),
+        name: None,
+        from_day: None,
+        until_day: None,
+    };
+    let audit = audit(caller, placement.pupil_id, "name key worker");
+    Ok(state.store.set_party(&row, audit, state.clock.now().utc).await?)
 }
 
 /// `POST /pupils/{pupil}/plan/aims`: stage 1.

@@ -29,6 +29,7 @@ fn expected(method: &Method, path: &str) -> [u16; 8] {
         ("POST", "/robots/{robot}/camera") => {
             [AWAY, NOT_YOURS, NOT_YOURS, NOT_YOURS, NOT_YOURS, NOT_YOURS, NOT_YOURS, NOT_YOURS]
         }
+        ("GET", "/due") => [OK, OK, OK, OK, OK, NOT_YOURS, NOT_YOURS, NOT_YOURS],
         ("GET", "/pupils") => [OK, OK, OK, OK, OK, NOT_YOURS, NOT_YOURS, NOT_YOURS],
         ("GET", "/pupils/{pupil}" | "/pupils/{pupil}/live" | "/api/pupils/{pupil}/attendance") => ada,
         ("GET" | "POST", "/pupils/{pupil}/tablet") => ada,

@@ -26,6 +26,11 @@ async fn a_limit_waits_until_its_event_has_a_day_and_then_shows_how_it_is_counte
     let open = page.split("Without a day yet").next().unwrap();
     assert!(open.contains("Planning meeting held") && open.contains("10 school days"), "{open}");
     assert!(open.contains("Was due"), "it is 23 November");
+    // It is the key worker's to do, and not the school lead's.
+    let mine = browser.page("/due").await;
+    assert!(mine.contains("Planning meeting held") && mine.contains(&due()), "{mine}");
+    let lead = world.browser("alder lead").await;
+    assert!(lead.page("/due").await.contains("Nothing of yours has a day."));
     // Taken back, it waits again.
     assert_eq!(say("panel-hearing", "").await, StatusCode::SEE_OTHER);
     let page = browser.page(&due()).await;
