@@ -2,17 +2,94 @@
 //!
 //! Nothing is decided here: `server_core::deadline` counts. A day that somebody said stands before one that follows from the plan.
 
+use std::sync::LazyLock;
+
 use chrono::NaiveDate;
+use server_core::access::Action;
 use server_core::calendar::Calendar;
-use server_core::deadline::{Calendars, Facts};
+use server_core::deadline::{Calendars, Due, Facts, Part, Schedule, for_person, schedule};
+use server_core::party::PersonId;
 use server_core::plan::{Answer, PlanState, ReintegrationPlan};
-use server_core::policy::{Code, Event, Pack, Series};
+use server_core::policy::{Code, Event, Pack, PolicyError, Series};
 use server_core::school_days::{DayOff, SchoolDays};
+use server_core::timetable::Days;
 use store::Store;
 use store::placements::PlacementRow;
+use store::record::PartyRow;
 use uuid::Uuid;
 
+use crate::AppState;
 use crate::api::ApiError;
+use crate::api::scope::Scope;
+
+/// Cases that are read for one person. Nobody is key worker of so many.
+const MOST_CASES: usize = 100;
+
+/// The packs in the binary, read once.
+static PACKS: LazyLock<Result<Vec<Pack>, PolicyError>> = LazyLock::new(Pack::built_in);
+
+/// The packs in the binary.
+///
+/// # Errors
+/// One of them is not readable; a test makes sure that they are.
+pub fn packs() -> Result<&'static [Pack], ApiError> {
+    match &*PACKS {
+        Ok(packs) => Ok(packs),
+        Err(error) => Err(anyhow::anyhow!("{error}").into()),
+    }
+}
+
+/// The pack that a plan was begun with.
+///
+/// # Errors
+/// This program does not have it.
+pub fn pack_of(plan: &ReintegrationPlan) -> Result<&'static Pack, ApiError> {
+    let known = packs()?.iter().find(|pack| pack.key == plan.parts().pack);
+    Ok(known.ok_or_else(|| anyhow::anyhow!("a plan was begun with a policy that this program does not have"))?)
+}
+
+/// A case in which somebody has a part today.
+pub struct MyCase {
+    /// Which.
+    pub placement: PlacementRow,
+    /// The calendars that its limits are counted in.
+    pub schools: Schools,
+    schedule: Schedule,
+    parts: Vec<Part>,
+}
+
+impl MyCase {
+    /// What is theirs to do.
+    pub fn due_of(&self, person: PersonId, today: NaiveDate) -> impl Iterator<Item = &Due> {
+        for_person(&self.schedule, &self.parts, person, today)
+    }
+}
+
+/// The cases with a plan in which somebody has a part on `today` and that they may read, at most [`MOST_CASES`].
+///
+/// # Errors
+/// The database does not answer, or holds what this program cannot read.
+pub async fn of_person(state: &AppState, scope: &Scope, person: PersonId, today: NaiveDate) -> Result<Vec<MyCase>, ApiError> {
+    let mut all = Vec::new();
+    for placement_id in state.store.placements_with(person.0, today).await?.into_iter().take(MOST_CASES) {
+        let row = state.store.placement(placement_id).await?.filter(|row| scope.may_pupil(Action::ReadPlan, row));
+        let Some(placement) = row else { continue };
+        let Some(held) = state.store.plans_of(placement_id).await?.into_iter().next() else { continue };
+        let schools = Schools::of(&state.store, &placement).await?;
+        let pack = pack_of(&held.plan)?;
+        let authority = scope.parent_of(placement.school_id);
+        let facts = facts(&state.store, pack, &held.plan, placement_id, authority).await?;
+        let schedule = schedule(pack, &facts, &schools.calendars());
+        let part = |row: PartyRow| Part {
+            person: row.person,
+            party: row.party,
+            days: Days { from: row.from_day, until: row.until_day },
+        };
+        let parts = state.store.parties(placement_id).await?.into_iter().map(part).collect();
+        all.push(MyCase { placement, schools, schedule, parts });
+    }
+    Ok(all)
+}
 
 /// The calendars of the two places of a case.
 pub struct Schools {

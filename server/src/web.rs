@@ -8,7 +8,9 @@ mod audit;
 mod camera;
 mod correction;
 mod due;
+mod feed;
 mod fleet;
+mod glide;
 mod home;
 mod live;
 mod mine;
@@ -67,7 +69,12 @@ pub fn routes() -> Vec<Route> {
         Route::post("/pupils/{pupil}/plan", READS_RECORDS, plan::begin),
         Route::post("/pupils/{pupil}/plan/aims", READS_RECORDS, plan::save_aims),
         Route::post("/pupils/{pupil}/plan/week", READS_RECORDS, plan::save_week),
+        Route::get("/pupils/{pupil}/glide", READS_RECORDS, glide::show),
         Route::get("/due", READS_RECORDS, mine::show),
+        Route::post("/due/feed", READS_RECORDS, feed::make),
+        Route::post("/due/feed/off", READS_RECORDS, feed::switch_off),
+        // The key in the address stands for the person.
+        Route::get("/feeds/{key}/due.ics", Access::Public, feed::get),
         Route::get("/pupils/{pupil}/due", READS_RECORDS, due::show),
         Route::post("/pupils/{pupil}/due", READS_RECORDS, due::say),
         Route::get("/moves", SEES_ROBOTS, moves::show),

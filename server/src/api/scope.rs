@@ -26,9 +26,17 @@ impl Scope {
     /// # Errors
     /// The database does not answer.
     pub async fn of(state: &AppState, caller: &Caller) -> Result<Self, ApiError> {
+        Self::of_person(state, caller.person.clone()).await
+    }
+
+    /// The same of somebody who did not sign in: a calendar program asks for them.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn of_person(state: &AppState, person: Person) -> Result<Self, ApiError> {
         let organisations = state.store.organisations().await?;
         let tree = Tree::new(organisations.iter().map(|row| (row.organisation_id, row.parent_id)));
-        Ok(Self { person: caller.person.clone(), tree, organisations })
+        Ok(Self { person, tree, organisations })
     }
 
     /// Whether they may.

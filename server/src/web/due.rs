@@ -103,7 +103,7 @@ async fn draw(
     let row = state.store.plans_of(placement.placement_id).await?.into_iter().next();
     let (mut open, mut done, mut waiting, mut events) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     if let Some(row) = &row {
-        let pack = plan::pack_of(&row.plan)?;
+        let pack = cases::pack_of(&row.plan)?;
         let authority = scope.parent_of(placement.school_id);
         let facts = cases::facts(&state.store, pack, &row.plan, placement.placement_id, authority).await?;
         let all = schedule(pack, &facts, &calendars);

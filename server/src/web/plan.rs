@@ -4,7 +4,6 @@
 //! nothing is saved until then, and nothing of either is lost (see `fields.rs`). Every read is put in the audit log first.
 
 use std::collections::BTreeMap;
-use std::sync::LazyLock;
 
 use askama::Template;
 use axum::extract::{Form, Path, State};
@@ -13,7 +12,7 @@ use axum::response::{Html, IntoResponse, Redirect, Response};
 use server_core::access::Action;
 use server_core::party::{OrganisationId, Party, PersonId};
 use server_core::plan::{Basis, Change, EndGoal, PlanState, ReintegrationPlan, Revision, WeekPattern};
-use server_core::policy::{Code, Pack, PolicyError, Route, for_day};
+use server_core::policy::{Code, Pack, Route, for_day};
 use server_core::words::Words;
 use store::audit::{Actor, NewAudit, Subject};
 use store::placements::PlacementRow;
@@ -29,15 +28,13 @@ use crate::AppState;
 use crate::api::ApiError;
 use crate::api::auth::Caller;
 use crate::api::scope::{self, Scope};
+use crate::cases::{pack_of, packs};
 
 mod fields;
 mod week;
 
 /// Changes that the page lists.
 const SHOWN_CHANGES: i64 = 12;
-
-/// The packs in the binary, read once.
-static PACKS: LazyLock<Result<Vec<Pack>, PolicyError>> = LazyLock::new(Pack::built_in);
 
 /// What a form sent: name → value. Names that a page does not know are passed over.
 pub(super) type Sent = BTreeMap<String, String>;
@@ -212,19 +209,6 @@ async fn save(
 /// What the audit log says of something done with a plan.
 pub(super) fn audit(caller: &Caller, pupil: Uuid, action: &'static str) -> NewAudit<'static> {
     NewAudit { actor: Actor::Staff(caller.staff_id()), action, subject: Subject::Pupil(pupil), detail: None }
-}
-
-fn packs() -> Result<&'static [Pack], ApiError> {
-    match &*PACKS {
-        Ok(packs) => Ok(packs),
-        Err(error) => Err(anyhow::anyhow!("{error}").into()),
-    }
-}
-
-/// The pack that a plan was begun with.
-pub(super) fn pack_of(plan: &ReintegrationPlan) -> Result<&'static Pack, ApiError> {
-    let known = packs()?.iter().find(|pack| pack.key == plan.parts().pack);
-    Ok(known.ok_or_else(|| anyhow::anyhow!("a plan was begun with a policy that this program does not have"))?)
 }
 
 /// What was agreed before the plan begins, from the form.

@@ -13,7 +13,7 @@ use server_core::policy::{Code, Event, Instead, Override, Series};
 use server_core::words::{Reason, Words};
 use store::StoreError;
 use store::audit::NewAudit;
-use store::record::{CaseRows, DeadlineWord, PartyRow, PersonRow, Record};
+use store::record::{CaseRows, DeadlineWord, FeedRow, PartyRow, PersonRow, Record};
 use uuid::Uuid;
 
 #[async_trait]
@@ -299,6 +299,62 @@ impl Record for Engine {
         .fetch_all(&self.read)
         .await?;
         rows.into_iter().map(ContactRow::read).collect::<Option<_>>().ok_or(StoreError::Unreadable { what: "contact" })
+    }
+
+    async fn set_due_feed(
+        &self,
+        staff_id: Uuid,
+        token_sha256: Option<&[u8]>,
+        audit: NewAudit<'_>,
+        now: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        let mut tx = self.begin().await?;
+        sqlx::query!("DELETE FROM due_feed WHERE staff_id = $1", staff_id).execute(&mut *tx).await?;
+        if let Some(token) = token_sha256 {
+            sqlx::query!(
+                "INSERT INTO due_feed (staff_id, token_sha256, made_at) VALUES ($1, $2, $3)
+                 ON CONFLICT (staff_id) DO UPDATE SET token_sha256 = excluded.token_sha256, made_at = excluded.made_at,
+                                                      read_at = NULL",
+                staff_id,
+                token,
+                now
+            )
+            .execute(&mut *tx)
+            .await?;
+        }
+        audit::append(&mut tx, audit, now).await?;
+        Ok(tx.commit().await?)
+    }
+
+    async fn due_feed_of(&self, staff_id: Uuid) -> Result<Option<FeedRow>, StoreError> {
+        Ok(sqlx::query_as!(
+            FeedRow,
+            r#"SELECT staff_id AS "staff_id!: Uuid", made_at AS "made_at!: DateTime<Utc>", read_at AS "read_at?: DateTime<Utc>"
+               FROM due_feed WHERE staff_id = $1"#,
+            staff_id
+        )
+        .fetch_optional(&self.read)
+        .await?)
+    }
+
+    async fn due_feed(&self, token_sha256: &[u8]) -> Result<Option<FeedRow>, StoreError> {
+        Ok(sqlx::query_as!(
+            FeedRow,
+            r#"SELECT f.staff_id AS "staff_id!: Uuid", f.made_at AS "made_at!: DateTime<Utc>",
+                      f.read_at AS "read_at?: DateTime<Utc>"
+               FROM due_feed f JOIN staff s ON s.staff_id = f.staff_id
+               WHERE f.token_sha256 = $1 AND s.disabled_at IS NULL"#,
+            token_sha256
+        )
+        .fetch_optional(&self.read)
+        .await?)
+    }
+
+    async fn note_feed_read(&self, staff_id: Uuid, audit: NewAudit<'_>, now: DateTime<Utc>) -> Result<(), StoreError> {
+        let mut tx = self.begin().await?;
+        sqlx::query!("UPDATE due_feed SET read_at = $2 WHERE staff_id = $1", staff_id, now).execute(&mut *tx).await?;
+        audit::append(&mut tx, audit, now).await?;
+        Ok(tx.commit().await?)
     }
 }
 

@@ -1,4 +1,5 @@
-//! What stands beside a plan: who has a part, what happened on which day, what people said of a deadline, and the log of contacts.
+//! What stands beside a plan: who has a part, what happened on which day, what people said of a deadline, the log of contacts, and
+//! the feeds by which people's calendars read it.
 //!
 //! Everything is appended and the latest row counts, so that what was said before stays to be read. Each write has its audit entry in
 //! the same transaction. Names are read here for pages and go nowhere else; no type here prints one.
@@ -82,6 +83,17 @@ pub enum DeadlineWord {
     },
     /// Something else holds here.
     Instead(Override),
+}
+
+/// A person's calendar feed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FeedRow {
+    /// Whose.
+    pub staff_id: Uuid,
+    /// Since when.
+    pub made_at: DateTime<Utc>,
+    /// When it was read last, to the day.
+    pub read_at: Option<DateTime<Utc>>,
 }
 
 /// What stands beside a plan.
@@ -186,4 +198,34 @@ pub trait Record: Send + Sync {
     /// The database does not answer, or holds what this program cannot read.
     async fn contacts(&self, placement_id: Uuid, from: NaiveDate, until: NaiveDate)
     -> Result<Vec<(Uuid, Contact)>, StoreError>;
+
+    /// Gives a person a calendar feed in place of any that they had; without a token they have none.
+    ///
+    /// # Errors
+    /// The database does not answer, or a rule of its tables is broken.
+    async fn set_due_feed(
+        &self,
+        staff_id: Uuid,
+        token_sha256: Option<&[u8]>,
+        audit: NewAudit<'_>,
+        now: DateTime<Utc>,
+    ) -> Result<(), StoreError>;
+
+    /// A person's feed.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    async fn due_feed_of(&self, staff_id: Uuid) -> Result<Option<FeedRow>, StoreError>;
+
+    /// The feed of a token, if its person may still sign in.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    async fn due_feed(&self, token_sha256: &[u8]) -> Result<Option<FeedRow>, StoreError>;
+
+    /// Notes that somebody's feed was read.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    async fn note_feed_read(&self, staff_id: Uuid, audit: NewAudit<'_>, now: DateTime<Utc>) -> Result<(), StoreError>;
 }

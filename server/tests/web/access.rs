@@ -29,7 +29,8 @@ fn expected(method: &Method, path: &str) -> [u16; 8] {
         ("POST", "/robots/{robot}/camera") => {
             [AWAY, NOT_YOURS, NOT_YOURS, NOT_YOURS, NOT_YOURS, NOT_YOURS, NOT_YOURS, NOT_YOURS]
         }
-        ("GET", "/due") => [OK, OK, OK, OK, OK, NOT_YOURS, NOT_YOURS, NOT_YOURS],
+        ("GET", "/due") | ("POST", "/due/feed") => [OK, OK, OK, OK, OK, NOT_YOURS, NOT_YOURS, NOT_YOURS],
+        ("POST", "/due/feed/off") => [GO_ON, GO_ON, GO_ON, GO_ON, GO_ON, NOT_YOURS, NOT_YOURS, NOT_YOURS],
         ("GET", "/pupils") => [OK, OK, OK, OK, OK, NOT_YOURS, NOT_YOURS, NOT_YOURS],
         ("GET", "/pupils/{pupil}" | "/pupils/{pupil}/live" | "/api/pupils/{pupil}/attendance") => ada,
         ("GET" | "POST", "/pupils/{pupil}/tablet") => ada,
@@ -41,7 +42,7 @@ fn expected(method: &Method, path: &str) -> [u16; 8] {
         ("POST", "/pupils/{pupil}/correction") => {
             [GO_ON, GO_ON, NOT_THERE, NOT_YOURS, NOT_YOURS, NOT_YOURS, NOT_YOURS, NOT_YOURS]
         }
-        ("GET", "/pupils/{pupil}/plan" | "/pupils/{pupil}/due") => ada,
+        ("GET", "/pupils/{pupil}/plan" | "/pupils/{pupil}/due" | "/pupils/{pupil}/glide") => ada,
         ("POST", "/pupils/{pupil}/plan" | "/pupils/{pupil}/due") => ada.map(|yes| if yes == OK { GO_ON } else { yes }),
         // A form that does not say what it was based on; whose it is, is decided before that.
         ("POST", "/pupils/{pupil}/plan/aims" | "/pupils/{pupil}/plan/week") => {
@@ -113,6 +114,7 @@ async fn without_signing_in_only_the_doors_answer() {
             let told = format!("{who}: {} {} → {status}", route.method, route.path);
             let location = answer.headers().get("location").map(|to| to.to_str().unwrap().to_owned()).unwrap_or_default();
             match (route.access, route.method.as_str()) {
+                (Access::Public, "GET") if route.path.contains("{key}") => assert_eq!(status, StatusCode::NOT_FOUND, "{told}"),
                 (Access::Public, "GET") => assert_eq!(status, StatusCode::OK, "{told}"),
                 (Access::Public, _) => assert!(status.is_client_error(), "{told}: an empty form opens nothing"),
                 (Access::SignedIn(_), "GET") => {

@@ -10,7 +10,7 @@ use protocol::Minutes;
 
 use super::Stated;
 use super::refusal::Refusal;
-use crate::attendance::{Account, Length};
+use crate::attendance::{Account, AttendanceMinutes, Length};
 use crate::policy::{Code, Pack};
 use crate::words::Words;
 
@@ -55,16 +55,17 @@ pub struct EngagementBeside {
 }
 
 impl EngagementBeside {
-    /// Of a week's account. A corrected length counts in place of the measured one.
+    /// Of a week's accounts, day by day. A corrected length counts in place of the measured one. Rounded down once, at the end.
     #[must_use]
-    pub fn of(account: &Account) -> Self {
-        let sum =
-            |part: fn(&crate::attendance::AttendanceMinutes) -> Length| Length::of_disjoint(account.lessons.iter().map(part));
-        Self {
-            expected: sum(|lesson| lesson.expected).minutes(),
-            in_lessons: sum(crate::attendance::AttendanceMinutes::counted).minutes(),
-            social: account.social_corrected.map_or(account.social, |corrected| corrected.length).minutes(),
+    pub fn of<'a>(days: impl IntoIterator<Item = &'a Account>) -> Self {
+        let (mut expected, mut in_lessons, mut social) = (Vec::new(), Vec::new(), Vec::new());
+        for day in days {
+            expected.push(day.in_lessons(|lesson| lesson.expected));
+            in_lessons.push(day.in_lessons(AttendanceMinutes::counted));
+            social.push(day.social_counted());
         }
+        let sum = |lengths: Vec<Length>| Length::of_disjoint(lengths).minutes();
+        Self { expected: sum(expected), in_lessons: sum(in_lessons), social: sum(social) }
     }
 }
 

@@ -334,7 +334,7 @@ fn h_29_a_week_is_looked_back_upon_with_its_own_questions() {
 fn engagement_stands_beside_as_minutes_of_its_own() {
     let account =
         crate::attendance::Account { social: crate::attendance::Length::of_ms(12 * 60_000 + 59_000), ..Default::default() };
-    let beside = EngagementBeside::of(&account);
+    let beside = EngagementBeside::of([&account]);
     assert_eq!((beside.in_lessons.get(), beside.social.get()), (0, 12), "rounded down once");
     assert!(ENGAGEMENT_LABEL.contains("not the register"));
 }

@@ -140,7 +140,8 @@ CREATE INDEX contact_placement ON contact (placement_id, day);
 CREATE TABLE sheet (
     sheet_id        uuid NOT NULL,
     revision        bigint NOT NULL CHECK (revision >= 1),
-    kind            text NOT NULL CHECK (kind IN ('goal', 'assessment', 'profile', 'scale', 'costs', 'part_time')),
+    -- Kinds are the program's: a new one needs no migration.
+    kind            text NOT NULL,
     -- Of a pupil's placement, or of an organisation.
     placement_id    uuid REFERENCES placement (placement_id),
     organisation_id uuid REFERENCES organisation (organisation_id),
@@ -172,3 +173,14 @@ CREATE TRIGGER sheet_no_truncate BEFORE TRUNCATE ON sheet
 -- The school's own number of a pupil, for files that do not name the UPN.
 ALTER TABLE pupil ADD COLUMN local_number text;
 CREATE UNIQUE INDEX pupil_local_number ON pupil (organisation_id, local_number) WHERE local_number IS NOT NULL;
+
+-- A calendar feed of what is due for one person. Its address holds a secret, of which the hash is here; a new one replaces it, and
+-- taking it away switches the feed off.
+CREATE TABLE due_feed (
+    staff_id        uuid NOT NULL PRIMARY KEY REFERENCES staff (staff_id),
+    token_sha256    bytea NOT NULL,
+    made_at         timestamptz NOT NULL,
+    -- Noted once a day: who reads it is a calendar program.
+    read_at         timestamptz,
+    CONSTRAINT due_feed_token UNIQUE (token_sha256)
+);

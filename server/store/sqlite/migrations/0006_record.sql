@@ -131,7 +131,8 @@ CREATE INDEX contact_placement ON contact (placement_id, day);
 CREATE TABLE sheet (
     sheet_id        BLOB NOT NULL,
     revision        INTEGER NOT NULL CHECK (revision >= 1),
-    kind            TEXT NOT NULL CHECK (kind IN ('goal', 'assessment', 'profile', 'scale', 'costs', 'part_time')),
+    -- Kinds are the program's: a new one needs no migration.
+    kind            TEXT NOT NULL,
     -- Of a pupil's placement, or of an organisation.
     placement_id    BLOB REFERENCES placement (placement_id),
     organisation_id BLOB REFERENCES organisation (organisation_id),
@@ -154,3 +155,14 @@ BEGIN SELECT RAISE(ABORT, 'revisions of a sheet are never removed'); END;
 -- The school's own number of a pupil, for files that do not name the UPN.
 ALTER TABLE pupil ADD COLUMN local_number TEXT;
 CREATE UNIQUE INDEX pupil_local_number ON pupil (organisation_id, local_number) WHERE local_number IS NOT NULL;
+
+-- A calendar feed of what is due for one person. Its address holds a secret, of which the hash is here; a new one replaces it, and
+-- taking it away switches the feed off.
+CREATE TABLE due_feed (
+    staff_id        BLOB NOT NULL PRIMARY KEY REFERENCES staff (staff_id),
+    token_sha256    BLOB NOT NULL,
+    made_at         TEXT NOT NULL,
+    -- Noted once a day: who reads it is a calendar program.
+    read_at         TEXT,
+    CONSTRAINT due_feed_token UNIQUE (token_sha256)
+) STRICT;

@@ -30,6 +30,7 @@ on_each_engine!(
     a_person_has_a_part_on_its_days_and_is_found_by_it,
     the_last_word_about_an_event_and_a_deadline_counts,
     contacts_come_back_as_they_were_written,
+    a_feed_is_found_by_its_latest_token_until_it_is_taken_away_or_the_account_is,
     every_kind_of_sheet_comes_back_as_it_was,
     of_many_who_save_one_sheet_at_once_one_gets_through_each_time_and_all_revisions_stay,
     a_file_of_marks_reaches_the_pupils_of_its_school_alone_and_an_older_file_changes_nothing
@@ -179,6 +180,28 @@ async fn contacts_come_back_as_they_were_written(store: Fresh) {
     assert_eq!(read("2026-11-01", "2026-11-30").await, all);
     assert_eq!(read("2026-11-03", "2026-11-05").await, all.drain(1..4).collect::<Vec<_>>(), "both days included");
     assert_eq!(audited(&store).await, 6);
+}
+
+async fn a_feed_is_found_by_its_latest_token_until_it_is_taken_away_or_the_account_is(store: Fresh) {
+    begun(&store).await;
+    assert_eq!(store.due_feed(&[1; 32]).await.unwrap(), None);
+    store.set_due_feed(STAFF, Some(&[1; 32]), audit(), now()).await.unwrap();
+    let feed = store.due_feed(&[1; 32]).await.unwrap().unwrap();
+    assert_eq!((feed.staff_id, feed.made_at, feed.read_at), (STAFF, now(), None));
+    let later = now() + TimeDelta::hours(1);
+    store.note_feed_read(STAFF, audit(), later).await.unwrap();
+    assert_eq!(store.due_feed_of(STAFF).await.unwrap().unwrap().read_at, Some(later));
+    store.set_due_feed(STAFF, Some(&[2; 32]), audit(), later).await.unwrap();
+    assert_eq!(store.due_feed(&[1; 32]).await.unwrap(), None, "a new address replaces the old one");
+    let feed = store.due_feed(&[2; 32]).await.unwrap().unwrap();
+    assert_eq!((feed.made_at, feed.read_at), (later, None));
+    store.set_due_feed(STAFF, None, audit(), later).await.unwrap();
+    assert_eq!(store.due_feed(&[2; 32]).await.unwrap(), None);
+    assert_eq!(store.due_feed_of(STAFF).await.unwrap(), None);
+    store.set_due_feed(STAFF, Some(&[3; 32]), audit(), later).await.unwrap();
+    store.disable_staff(STAFF, later).await.unwrap();
+    assert_eq!(store.due_feed(&[3; 32]).await.unwrap(), None, "who may not sign in has no feed");
+    assert_eq!(audited(&store).await, 5);
 }
 
 fn goal() -> Goal {
