@@ -11,6 +11,7 @@ mod due;
 mod feed;
 mod fleet;
 mod glide;
+mod growth;
 mod home;
 mod live;
 mod mine;
@@ -40,6 +41,8 @@ use crate::api::{ANY_STAFF, Access, ApiError, Route};
 
 const SEES_ROBOTS: Access = Access::SignedIn(&[Role::Coordinator, Role::SchoolLead, Role::ClassroomStaff]);
 const CORRECTS_MINUTES: Access = Access::SignedIn(&[Role::Coordinator, Role::KeyWorker]);
+/// Who runs the robots of an authority does not see how a child is assessed.
+const LOOKS_AT_GROWTH: Access = Access::SignedIn(&[Role::KeyWorker, Role::SchoolLead]);
 const READS_RECORDS: Access = Access::SignedIn(&[Role::Coordinator, Role::KeyWorker, Role::SchoolLead]);
 
 /// Every page of staff, and what pages are made of.
@@ -70,6 +73,12 @@ pub fn routes() -> Vec<Route> {
         Route::post("/pupils/{pupil}/plan/aims", READS_RECORDS, plan::save_aims),
         Route::post("/pupils/{pupil}/plan/week", READS_RECORDS, plan::save_week),
         Route::get("/pupils/{pupil}/glide", READS_RECORDS, glide::show),
+        Route::get("/pupils/{pupil}/growth", LOOKS_AT_GROWTH, growth::show),
+        Route::get("/pupils/{pupil}/growth/look", LOOKS_AT_GROWTH, growth::look::show),
+        Route::post("/pupils/{pupil}/growth/look", LOOKS_AT_GROWTH, growth::look::add),
+        Route::get("/pupils/{pupil}/growth/profile", LOOKS_AT_GROWTH, growth::profile::edit),
+        Route::post("/pupils/{pupil}/growth/profile", LOOKS_AT_GROWTH, growth::profile::save),
+        Route::get("/pupils/{pupil}/growth/shared", LOOKS_AT_GROWTH, growth::profile::shared),
         Route::get("/due", READS_RECORDS, mine::show),
         Route::post("/due/feed", READS_RECORDS, feed::make),
         Route::post("/due/feed/off", READS_RECORDS, feed::switch_off),

@@ -120,6 +120,16 @@ impl Scale {
         Ok(Self { key, title: title.trim().to_owned(), steps })
     }
 
+    /// A plain scale for those who have none of their own yet.
+    ///
+    /// # Panics
+    /// Never: its steps are words.
+    #[must_use]
+    pub fn plain() -> Self {
+        let key = ScaleKey { id: Code::new("plain").expect("that is a code"), version: 1 };
+        Self::new(key, "Four plain steps", &["Just starting", "With help", "Mostly alone", "Settled"]).expect("four words")
+    }
+
     /// Which.
     #[must_use]
     pub fn key(&self) -> &ScaleKey {

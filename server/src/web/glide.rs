@@ -122,7 +122,10 @@ pub async fn of(
     let facts =
         cases::facts(&state.store, pack, &row.plan, placement.placement_id, scope.parent_of(placement.school_id)).await?;
     let Some(start) = facts.events.get(&clock.starts).copied() else {
-        return Ok(Err(format!("The weeks are counted from this day: {}. Say it on the page of what is due.", clock.starts.words())));
+        return Ok(Err(format!(
+            "The weeks are counted from this day: {}. Say it on the page of what is due.",
+            clock.starts.words()
+        )));
     };
     let schools = cases::Schools::of(&state.store, placement).await?;
     let days = schools.calendars().of(clock.calendar);
@@ -288,10 +291,8 @@ mod tests {
 
     #[test]
     fn a_week_that_has_begun_shows_what_was_beside_its_plan_and_one_to_come_its_plan_alone() {
-        let weeks = [
-            week(1, WeekState::ThisWeek, [0, 6, 2, 2], Some([2, 3, 2, 0])),
-            week(2, WeekState::Planned, [4, 4, 1, 1], None),
-        ];
+        let weeks =
+            [week(1, WeekState::ThisWeek, [0, 6, 2, 2], Some([2, 3, 2, 0])), week(2, WeekState::Planned, [4, 4, 1, 1], None)];
         let view = draw("Provider week", &weeks, "Alder Road School");
         assert_eq!(view.about, "Provider week 1 of 2");
         let classes = |column: &Column| column.segments.iter().map(|one| one.class).collect::<Vec<_>>();

@@ -11,6 +11,7 @@ const GO_ON: u16 = 303;
 const LOST: u16 = 400;
 const NOT_YOURS: u16 = 403;
 const NOT_THERE: u16 = 404;
+const INCOMPLETE: u16 = 422;
 const AWAY: u16 = 503;
 
 /// Expected answers about Ada and Robin, in the order of [`PEOPLE`]: coordinator, key worker, other key worker, lead of their school,
@@ -20,6 +21,7 @@ fn expected(method: &Method, path: &str) -> [u16; 8] {
     let robin = |yes: u16| [yes, NOT_YOURS, NOT_YOURS, yes, NOT_THERE, yes, NOT_THERE, NOT_YOURS];
     let coordinator = |yes: u16| [yes, NOT_YOURS, NOT_YOURS, NOT_YOURS, NOT_YOURS, NOT_YOURS, NOT_YOURS, NOT_YOURS];
     let ada = [OK, OK, NOT_THERE, OK, NOT_THERE, NOT_YOURS, NOT_YOURS, NOT_YOURS];
+    let growth = |yes: u16| [NOT_YOURS, yes, NOT_THERE, yes, NOT_THERE, NOT_YOURS, NOT_YOURS, NOT_YOURS];
     match (method.as_str(), path) {
         ("GET", "/") => [OK, GO_ON, GO_ON, GO_ON, GO_ON, GO_ON, GO_ON, GO_ON],
         ("GET", "/robots" | "/robots/live" | "/moves" | "/api/robots") => robots,
@@ -48,6 +50,10 @@ fn expected(method: &Method, path: &str) -> [u16; 8] {
         ("POST", "/pupils/{pupil}/plan/aims" | "/pupils/{pupil}/plan/week") => {
             ada.map(|yes| if yes == OK { LOST } else { yes })
         }
+        // Who runs the robots does not see how a child is assessed.
+        ("GET", path) if path.starts_with("/pupils/{pupil}/growth") => growth(OK),
+        ("POST", "/pupils/{pupil}/growth/look") => growth(INCOMPLETE),
+        ("POST", "/pupils/{pupil}/growth/profile") => growth(LOST),
         ("GET", "/schools") => [OK, NOT_YOURS, NOT_YOURS, NOT_YOURS, NOT_YOURS, NOT_YOURS, NOT_YOURS, NOT_YOURS],
         ("GET", "/audit") => [NOT_YOURS, NOT_YOURS, NOT_YOURS, NOT_YOURS, NOT_YOURS, NOT_YOURS, NOT_YOURS, OK],
         ("POST", "/sign-out") => [GO_ON; 8],
