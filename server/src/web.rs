@@ -6,8 +6,11 @@ mod account;
 mod assets;
 mod audit;
 mod camera;
+mod contacts;
 mod correction;
+mod costs;
 mod due;
+mod export;
 mod feed;
 mod fleet;
 mod glide;
@@ -16,9 +19,11 @@ mod home;
 mod live;
 mod mine;
 mod moves;
+mod people;
 mod plan;
 mod pupils;
 mod record;
+mod register;
 mod robots;
 mod schools;
 pub mod sign_in;
@@ -70,8 +75,7 @@ pub fn routes() -> Vec<Route> {
         Route::post("/pupils/{pupil}/tablet/off", READS_RECORDS, tablet::switch_off),
         Route::get("/pupils/{pupil}/plan", READS_RECORDS, plan::show),
         Route::post("/pupils/{pupil}/plan", READS_RECORDS, plan::begin),
-        Route::post("/pupils/{pupil}/plan/aims", READS_RECORDS, plan::save_aims),
-        Route::post("/pupils/{pupil}/plan/week", READS_RECORDS, plan::save_week),
+        Route::post("/pupils/{pupil}/plan/{part}", READS_RECORDS, plan::save),
         Route::get("/pupils/{pupil}/glide", READS_RECORDS, glide::show),
         Route::get("/pupils/{pupil}/growth", LOOKS_AT_GROWTH, growth::show),
         Route::get("/pupils/{pupil}/growth/look", LOOKS_AT_GROWTH, growth::look::show),
@@ -79,6 +83,18 @@ pub fn routes() -> Vec<Route> {
         Route::get("/pupils/{pupil}/growth/profile", LOOKS_AT_GROWTH, growth::profile::edit),
         Route::post("/pupils/{pupil}/growth/profile", LOOKS_AT_GROWTH, growth::profile::save),
         Route::get("/pupils/{pupil}/growth/shared", LOOKS_AT_GROWTH, growth::profile::shared),
+        Route::get("/pupils/{pupil}/people", READS_RECORDS, people::show),
+        Route::post("/pupils/{pupil}/people", READS_RECORDS, people::change),
+        Route::get("/pupils/{pupil}/contacts", READS_RECORDS, contacts::show),
+        Route::post("/pupils/{pupil}/contacts", READS_RECORDS, contacts::write),
+        Route::get("/pupils/{pupil}/register", READS_RECORDS, register::show),
+        Route::post("/pupils/{pupil}/register", READS_RECORDS, register::say_place),
+        // A school's own register, brought in by the school.
+        Route::get("/register", Access::SignedIn(&[Role::SchoolLead]), register::show_import),
+        Route::post("/register", Access::SignedIn(&[Role::SchoolLead]), register::bring_in).taking(register::MOST_BYTES),
+        Route::get("/costs", Access::SignedIn(&[Role::Coordinator]), costs::show),
+        Route::post("/costs", Access::SignedIn(&[Role::Coordinator]), costs::save),
+        Route::get("/pupils/{pupil}/export/{file}", READS_RECORDS, export::get),
         Route::get("/due", READS_RECORDS, mine::show),
         Route::post("/due/feed", READS_RECORDS, feed::make),
         Route::post("/due/feed/off", READS_RECORDS, feed::switch_off),
@@ -106,6 +122,8 @@ pub struct Frame {
     who: String,
     csrf: String,
     nav: Vec<NavLink>,
+    /// Whether pages about a pupil lead to looks at the framework.
+    sees_growth: bool,
     foot: String,
 }
 
@@ -126,7 +144,9 @@ impl Frame {
             ("/robots", "Robots", sees_robots),
             ("/pupils", "Pupils", reads),
             ("/due", "Due", reads),
+            ("/register", "Register", caller.is(Role::SchoolLead)),
             ("/moves", "Moves", sees_robots),
+            ("/costs", "Costs", scope.may_somewhere(Action::ReadCosts)),
             ("/system", "Bridges", scope.may_everywhere(Action::SeeSystem)),
             ("/audit", "Audit log", caller.is(Role::Auditor)),
         ];
@@ -139,13 +159,22 @@ impl Frame {
             who: caller.name.clone(),
             csrf: caller.csrf.clone(),
             nav: nav.collect(),
+            sees_growth: caller.is(Role::KeyWorker) || caller.is(Role::SchoolLead),
             foot: format!("{}. Data to {}, {}.", scope.own_name(), view::day(now, zone), view::clock(now, zone)),
         }
     }
 
     /// The frame where nobody is signed in.
     fn bare(title: impl Into<String>, csrf: String) -> Self {
-        Self { title: title.into(), body_class: "", who: String::new(), csrf, nav: Vec::new(), foot: String::new() }
+        Self {
+            title: title.into(),
+            body_class: "",
+            who: String::new(),
+            csrf,
+            nav: Vec::new(),
+            sees_growth: false,
+            foot: String::new(),
+        }
     }
 }
 

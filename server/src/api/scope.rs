@@ -69,6 +69,11 @@ impl Scope {
         self.organisations.iter().all(|row| self.may(action, &Subject::Organisation(row.organisation_id)))
     }
 
+    /// Every organisation with its name.
+    pub fn organisation_names(&self) -> impl Iterator<Item = (Uuid, String)> {
+        self.organisations.iter().map(|row| (row.organisation_id, row.name.clone()))
+    }
+
     /// The authority above an organisation.
     #[must_use]
     pub fn parent_of(&self, organisation: Uuid) -> Option<Uuid> {

@@ -44,43 +44,43 @@ struct GlidePage {
 /// What the picture and its table are drawn from.
 pub struct GlideView {
     /// The clock and where it stands.
-    pub about: String,
-    summary: String,
-    columns: Vec<Column>,
-    rows: Vec<Row>,
-    site: String,
+    pub(super) about: String,
+    pub(super) summary: String,
+    pub(super) columns: Vec<Column>,
+    pub(super) rows: Vec<Row>,
+    pub(super) site: String,
     /// The facts behind the question.
-    pub because: String,
+    pub(super) because: String,
     /// The question for the review.
-    pub ask: String,
+    pub(super) ask: String,
 }
 
-struct Column {
-    mid_x: String,
-    band_x: String,
-    band_width: String,
-    is_now: bool,
-    segments: Vec<Segment>,
-    number: u16,
-    day: String,
+pub(super) struct Column {
+    pub(super) mid_x: String,
+    pub(super) band_x: String,
+    pub(super) band_width: String,
+    pub(super) is_now: bool,
+    pub(super) segments: Vec<Segment>,
+    pub(super) number: u16,
+    pub(super) day: String,
 }
 
-struct Segment {
-    class: &'static str,
-    x: String,
-    y: String,
-    width: String,
-    height: String,
-    label: Option<(String, u16)>,
+pub(super) struct Segment {
+    pub(super) class: &'static str,
+    pub(super) x: String,
+    pub(super) y: String,
+    pub(super) width: String,
+    pub(super) height: String,
+    pub(super) label: Option<(String, u16)>,
 }
 
-struct Row {
-    week: String,
-    state: &'static str,
-    planned: String,
-    actual: String,
-    minutes: String,
-    stated: String,
+pub(super) struct Row {
+    pub(super) week: String,
+    pub(super) state: &'static str,
+    pub(super) planned: String,
+    pub(super) actual: String,
+    pub(super) minutes: String,
+    pub(super) stated: String,
 }
 
 /// `GET /pupils/{pupil}/glide`
@@ -102,7 +102,7 @@ pub async fn show(State(state): State<AppState>, caller: Caller, Path(pupil): Pa
     })
 }
 
-/// The glide path of a placement's latest plan, or in words what it waits for.
+/// The glide path of a placement's latest plan, drawn, or in words what it waits for.
 ///
 /// # Errors
 /// The database does not answer, or holds what this program cannot read.
@@ -112,6 +112,20 @@ pub async fn of(
     placement: &PlacementRow,
     now: DateTime<Utc>,
 ) -> Result<Result<GlideView, String>, ApiError> {
+    let weeks = weeks_of(state, scope, placement, now).await?;
+    Ok(weeks.map(|(clock, weeks)| draw(&clock, &weeks, &placement.school_name)))
+}
+
+/// The same as numbers: what the weeks are called, and the weeks.
+///
+/// # Errors
+/// The database does not answer, or holds what this program cannot read.
+pub async fn weeks_of(
+    state: &AppState,
+    scope: &Scope,
+    placement: &PlacementRow,
+    now: DateTime<Utc>,
+) -> Result<Result<(String, Vec<GlideWeek>), String>, ApiError> {
     let Some(row) = state.store.plans_of(placement.placement_id).await?.into_iter().next() else {
         return Ok(Err("There is no plan yet, so there is no path.".to_owned()));
     };
@@ -146,7 +160,7 @@ pub async fn of(
     let on_site = on_site(&marks, &table);
     let facts = GlideFacts { on_site: &on_site, by_robot: &by_robot, rested: &rested };
     let weeks = glide::glide(start, clock.weeks, days, |week| row.plan.week(week), facts, today);
-    Ok(Ok(draw(&clock.title, &weeks, &placement.school_name)))
+    Ok(Ok((clock.title.clone(), weeks)))
 }
 
 fn draw(clock: &str, weeks: &[GlideWeek], school: &str) -> GlideView {

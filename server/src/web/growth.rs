@@ -158,6 +158,34 @@ pub async fn show(
     })
 }
 
+/// A look in words, for files.
+pub(super) struct Told {
+    pub(super) on: NaiveDate,
+    pub(super) voice: &'static str,
+    pub(super) scale: String,
+    /// Area, step, note.
+    pub(super) steps: Vec<(Area, String, String)>,
+}
+
+/// Every look at a pupil in words, by day.
+pub(super) async fn every_look(state: &AppState, scope: &Scope, placement: &PlacementRow) -> Result<Vec<Told>, ApiError> {
+    let scales = scales(state, scope, placement).await?;
+    let told = |look: &Assessment| {
+        let scale = scales.iter().find(|scale| scale.key() == look.scale())?;
+        let step = |area: Area| {
+            let words = scale.words(look.level(area)?)?.to_owned();
+            Some((area, words, look.note(area).map(|note| note.expose().to_owned()).unwrap_or_default()))
+        };
+        Some(Told {
+            on: look.on,
+            voice: look.voice.words(),
+            scale: format!("{}, version {}", scale.title(), scale.key().version),
+            steps: look.areas().filter_map(step).collect(),
+        })
+    };
+    Ok(looks(state, placement, &scales).await?.iter().filter_map(told).collect())
+}
+
 /// The scales of the authority and the provider, and the plain one that everybody has.
 ///
 /// # Errors

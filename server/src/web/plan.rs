@@ -9,11 +9,13 @@ use askama::Template;
 use axum::extract::{Form, Path, State};
 use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Redirect, Response};
+use chrono::NaiveDate;
 use server_core::access::Action;
+use server_core::deadline::{Schedule, schedule};
 use server_core::party::{OrganisationId, Party, PersonId};
-use server_core::plan::{Basis, Change, EndGoal, PlanState, ReintegrationPlan, Revision, WeekPattern};
+use server_core::plan::{Basis, Change, EndGoal, EngagementBeside, PlanState, Refusal, ReintegrationPlan, Revision};
 use server_core::policy::{Code, Pack, Route, for_day};
-use server_core::words::Words;
+use server_core::words::{Words, WordsError};
 use store::audit::{Actor, NewAudit, Subject};
 use store::placements::PlacementRow;
 use store::plans::{Changed, MOST_CHANGES, PlanChangeRow, PlanRow};
@@ -21,16 +23,22 @@ use store::record::PartyRow;
 use uuid::Uuid;
 
 use self::fields::FieldView;
+pub(super) use self::told::{Names, title};
 use self::week::WeekView;
 use super::view::{self, Chip};
 use super::{Frame, page};
-use crate::AppState;
 use crate::api::ApiError;
 use crate::api::auth::Caller;
 use crate::api::scope::{self, Scope};
 use crate::cases::{pack_of, packs};
+use crate::{AppState, cases};
 
+mod ending;
 mod fields;
+mod lookback;
+mod meeting;
+mod opening;
+mod told;
 mod week;
 
 /// Changes that the page lists.
@@ -58,8 +66,12 @@ struct PlanView {
     revision: u64,
     state: Chip,
     stages: Vec<StageLink>,
+    opening: opening::OpeningView,
     fields: Vec<FieldView>,
     week: WeekView,
+    meeting: meeting::MeetingView,
+    lookback: lookback::LookbackView,
+    ending: ending::EndingView,
     history: Vec<Line>,
     facts: Vec<(&'static str, String)>,
 }
@@ -142,68 +154,120 @@ async fn name_key_worker(
     Ok(state.store.set_party(&row, audit, state.clock.now().utc).await?)
 }
 
-/// `POST /pupils/{pupil}/plan/aims`: stage 1.
-pub async fn save_aims(
-    State(state): State<AppState>,
-    caller: Caller,
-    Path(pupil): Path<Uuid>,
-    Form(sent): Form<Sent>,
-) -> Result<Response, ApiError> {
-    save(&state, &caller, pupil, &sent, "s1", fields::changes).await
+/// A part of the page that has a form of its own.
+struct Part {
+    /// Its word in the address.
+    name: &'static str,
+    /// Where the page goes on after it.
+    anchor: &'static str,
+    /// What the form changes of the plan as it is now, or what is wrong with it.
+    read: fn(&Case<'_>, &Sent) -> Result<Vec<Change>, String>,
+    /// The beginning of the paths that it writes. If nobody else wrote one of these meanwhile, there is nothing to choose. Empty: the
+    /// form compares field by field itself.
+    touches: fn(&Sent) -> String,
 }
 
-/// `POST /pupils/{pupil}/plan/week`: the pattern of one week.
-pub async fn save_week(
-    State(state): State<AppState>,
-    caller: Caller,
-    Path(pupil): Path<Uuid>,
-    Form(sent): Form<Sent>,
-) -> Result<Response, ApiError> {
-    save(&state, &caller, pupil, &sent, "s2", week::changes).await
+/// What a form is read against.
+pub(super) struct Case<'a> {
+    pack: &'a Pack,
+    plan: &'a ReintegrationPlan,
+    today: NaiveDate,
+    me: PersonId,
+    /// Of the week that is looked back upon.
+    engagement: Option<EngagementBeside>,
 }
 
-/// What the form changes of the plan as it is now, or what is wrong with it.
-type Read = fn(&Pack, &ReintegrationPlan, &Sent) -> Result<Vec<Change>, String>;
+const PARTS: [Part; 15] = [
+    Part {
+        name: "aims",
+        anchor: "s1",
+        read: |case, sent| fields::changes(case.pack, case.plan, sent),
+        touches: |_| String::new(),
+    },
+    Part {
+        name: "week",
+        anchor: "s2",
+        read: |case, sent| week::changes(case.pack, case.plan, sent),
+        touches: |_| String::new(),
+    },
+    Part { name: "consent", anchor: "s0", read: opening::consent, touches: |_| "consent.".to_owned() },
+    Part { name: "withdraw", anchor: "s0", read: opening::withdraw, touches: |_| "consent.".to_owned() },
+    Part { name: "open", anchor: "s0", read: opening::open, touches: |_| "state".to_owned() },
+    Part { name: "barriers", anchor: "s1", read: opening::barriers, touches: |_| "barrier.".to_owned() },
+    Part { name: "meeting", anchor: "s3", read: meeting::held, touches: |_| "meeting.".to_owned() },
+    Part { name: "list", anchor: "s3", read: meeting::ticks, touches: |sent| path("tick", sent, "list") },
+    Part { name: "action", anchor: "s3", read: meeting::action, touches: |sent| path("action", sent, "action") },
+    Part { name: "begin", anchor: "s3", read: ending::begin_return, touches: |_| "state".to_owned() },
+    Part { name: "look-back", anchor: "s4", read: lookback::evaluate, touches: |sent| path("evaluation", sent, "of") },
+    Part { name: "setback", anchor: "end", read: ending::setback, touches: |_| "setback.".to_owned() },
+    Part { name: "review", anchor: "end", read: ending::review, touches: |_| "review.".to_owned() },
+    Part { name: "agree", anchor: "end", read: ending::agree, touches: |_| "sign-off.".to_owned() },
+    Part { name: "close", anchor: "end", read: ending::close, touches: |_| "state".to_owned() },
+];
 
-async fn save(
-    state: &AppState,
-    caller: &Caller,
-    pupil: Uuid,
-    sent: &Sent,
-    part: &str,
-    read: Read,
+/// `action.uniform.`, if the form says that it is about `uniform`.
+fn path(kind: &str, sent: &Sent, of: &str) -> String {
+    format!("{kind}.{}.", sent.get(of).map_or("", String::as_str))
+}
+
+/// `POST /pupils/{pupil}/plan/{part}`
+pub async fn save(
+    State(state): State<AppState>,
+    caller: Caller,
+    Path((pupil, part)): Path<(Uuid, String)>,
+    Form(sent): Form<Sent>,
 ) -> Result<Response, ApiError> {
-    let (placement, scope) = scope::pupil(state, caller, pupil, Action::EditPlan).await?;
-    let seen = seen(sent).ok_or(ApiError::BadRequest("Open the plan again: the form has lost what it was based on."))?;
+    let (placement, scope) = scope::pupil(&state, &caller, pupil, Action::EditPlan).await?;
+    let part = PARTS.iter().find(|one| one.name == part).ok_or(ApiError::NotFound)?;
+    let seen = seen(&sent).ok_or(ApiError::BadRequest("Open the plan again: the form has lost what it was based on."))?;
     let plans = state.store.plans_of(placement.placement_id).await?;
-    let row = plans.into_iter().find(|row| Some(row.plan_id) == plan_id(sent)).ok_or(ApiError::NotFound)?;
-    let again = async |status, drawn: Drawn<'_>| -> Result<Response, ApiError> {
-        Ok((status, draw(state, caller, &scope, &placement, &drawn).await?).into_response())
+    let row = plans.into_iter().find(|row| Some(row.plan_id) == plan_id(&sent)).ok_or(ApiError::NotFound)?;
+    let again = async |status, wrong: String| -> Result<Response, ApiError> {
+        let drawn = Drawn { part: part.name, sent: Some(&sent), wrong };
+        Ok((status, draw(&state, &caller, &scope, &placement, &drawn).await?).into_response())
     };
-    if row.plan.revision() != seen {
-        return again(StatusCode::CONFLICT, Drawn { sent: Some(sent), ..Drawn::default() }).await;
-    }
-    let changes = match read(pack_of(&row.plan)?, &row.plan, sent) {
-        Ok(changes) => changes,
-        Err(wrong) => {
-            return again(StatusCode::UNPROCESSABLE_ENTITY, Drawn { sent: Some(sent), wrong }).await;
+    let based_on = row.plan.revision();
+    if based_on != seen {
+        let touched = (part.touches)(&sent);
+        let changes = state.store.plan_changes_since(row.plan_id, seen).await?;
+        if touched.is_empty() || changes.iter().any(|change| format!("{}.", change.field).starts_with(&touched)) {
+            return again(StatusCode::CONFLICT, String::new()).await;
         }
+    }
+    let (pack, now) = (pack_of(&row.plan)?, state.clock.now().utc);
+    let today = now.with_timezone(&scope.zone(placement.school_id)).date_naive();
+    let engagement = match part.name {
+        "look-back" => lookback::engagement(&state, &scope, &placement, &row.plan, &sent).await?,
+        _ => None,
+    };
+    let case = Case { pack, plan: &row.plan, today, me: PersonId(caller.staff_id()), engagement };
+    let changes = match (part.read)(&case, &sent) {
+        Ok(changes) => changes,
+        Err(wrong) => return again(StatusCode::UNPROCESSABLE_ENTITY, wrong).await,
     };
     if !changes.is_empty() {
-        let (pack, now) = (pack_of(&row.plan)?, state.clock.now().utc);
-        match state.store.change_plan(row.plan_id, seen, pack, changes, audit(caller, pupil, "change plan"), now).await? {
+        match state.store.change_plan(row.plan_id, based_on, pack, changes, audit(&caller, pupil, "change plan"), now).await? {
             Changed::Made(_) => {}
-            Changed::Meanwhile { .. } => {
-                return again(StatusCode::CONFLICT, Drawn { sent: Some(sent), ..Drawn::default() }).await;
-            }
+            Changed::Meanwhile { .. } => return again(StatusCode::CONFLICT, String::new()).await,
             Changed::Refused(refusal) => {
-                let drawn = Drawn { sent: Some(sent), wrong: view::sentence(&refusal.to_string()) };
-                return again(StatusCode::UNPROCESSABLE_ENTITY, drawn).await;
+                return again(StatusCode::UNPROCESSABLE_ENTITY, refused(&refusal, pack)).await;
             }
             Changed::NoPlan => return Err(ApiError::NotFound),
         }
     }
-    Ok(Redirect::to(&format!("/pupils/{pupil}/plan#{part}")).into_response())
+    Ok(Redirect::to(&format!("/pupils/{pupil}/plan#{}", part.anchor)).into_response())
+}
+
+/// A refusal with what it is about.
+fn refused(refusal: &Refusal, pack: &Pack) -> String {
+    let words = view::sentence(&refusal.to_string());
+    match refusal {
+        Refusal::GatesOpen(gates) => {
+            let open: Vec<_> = gates.iter().map(|gate| gate.words(pack)).collect();
+            format!("{words} {}", open.join(" "))
+        }
+        _ => words,
+    }
 }
 
 /// What the audit log says of something done with a plan.
@@ -243,8 +307,64 @@ const GOALS: [(&str, EndGoal, &str); 4] = [
 /// What a page shows beside the plan itself.
 #[derive(Default)]
 struct Drawn<'a> {
+    part: &'static str,
     sent: Option<&'a Sent>,
     wrong: String,
+}
+
+/// What somebody typed into one form of the page, and was not saved; nothing if it was another form.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Typed<'a>(Option<&'a Sent>);
+
+impl Typed<'_> {
+    fn is_any(self) -> bool {
+        self.0.is_some()
+    }
+
+    fn get(self, name: &str) -> String {
+        self.0.and_then(|sent| sent.get(name)).cloned().unwrap_or_default()
+    }
+
+    fn or(self, name: &str, otherwise: impl ToString) -> String {
+        self.0.and_then(|sent| sent.get(name)).cloned().unwrap_or_else(|| otherwise.to_string())
+    }
+
+    fn has(self, name: &str) -> bool {
+        self.0.is_some_and(|sent| sent.contains_key(name))
+    }
+}
+
+/// Words that may be left out. `name`: how the form calls the field; `label`: how a person does.
+pub(super) fn optional_words(sent: &Sent, name: &str, label: &str) -> Result<Option<Words>, String> {
+    match Words::new(sent.get(name).map_or("", String::as_str)) {
+        Ok(words) => Ok(Some(words)),
+        Err(WordsError::Empty) => Ok(None),
+        Err(error) => Err(format!("{label}: {error}.")),
+    }
+}
+
+/// Words that must be there.
+pub(super) fn words(sent: &Sent, name: &str, label: &str) -> Result<Words, String> {
+    Words::new(sent.get(name).map_or("", String::as_str)).map_err(|error| format!("{label}: {error}."))
+}
+
+/// A day that may be left out.
+pub(super) fn optional_day(sent: &Sent, name: &str, label: &str) -> Result<Option<NaiveDate>, String> {
+    match sent.get(name).map_or("", |day| day.trim()) {
+        "" => Ok(None),
+        day => day.parse().map(Some).map_err(|_| format!("{label}: choose a day.")),
+    }
+}
+
+/// A day that must be there and has come.
+pub(super) fn past_day(case: &Case<'_>, sent: &Sent, name: &str, label: &str) -> Result<NaiveDate, String> {
+    let day = optional_day(sent, name, label)?.ok_or_else(|| format!("{label}: choose a day."))?;
+    if day > case.today { Err(format!("{label}: that day has not come yet.")) } else { Ok(day) }
+}
+
+/// A code of one of the pack's lists.
+pub(super) fn code(sent: &Sent, name: &str, label: &str) -> Result<Code, String> {
+    sent.get(name).and_then(|code| Code::new(code)).ok_or_else(|| format!("{label}: choose one."))
 }
 
 /// What changed since the form that somebody sent was opened, and the revision that a form drawn now is based on.
@@ -278,10 +398,8 @@ async fn draw(
 ) -> Result<Html<String>, ApiError> {
     let now = state.clock.now().utc;
     let zone = scope.zone(placement.school_id);
+    let today = now.with_timezone(&zone).date_naive();
     let row = state.store.plans_of(placement.placement_id).await?.into_iter().next();
-    let lines = |rows: &[PlanChangeRow], pack: &Pack| -> Vec<Line> {
-        rows.iter().map(|row| line(row, pack, &view::moment(row.at, now, zone))).collect()
-    };
     let (mut about, mut meanwhile, mut plan) = ("There is no plan yet.".to_owned(), Vec::new(), None);
     if let Some(row) = &row {
         let PlanRow { plan_id: id, plan: kept, .. } = row;
@@ -289,18 +407,35 @@ async fn draw(
         // What was typed into the form of another plan is not this one's.
         let sent = drawn.sent.filter(|sent| plan_id(sent) == Some(*id));
         let (changes, revision) = since(state, row, sent).await?;
+        let names = told::Names::of(state, scope, placement).await?;
+        let lines = |rows: &[PlanChangeRow]| -> Vec<Line> {
+            rows.iter().map(|row| names.line(row, pack, &view::moment(row.at, now, zone))).collect()
+        };
+        let typed = |part: &str| Typed(sent.filter(|_| drawn.part == part));
+        let schools = cases::Schools::of(&state.store, placement).await?;
+        let authority = scope.parent_of(placement.school_id);
+        let facts = cases::facts(&state.store, pack, kept, placement.placement_id, authority).await?;
+        let due = schedule(pack, &facts, &schools.calendars());
         about = format!("{} Policy: {}.", route_words(pack, kept), pack.title);
-        meanwhile = lines(&changes, pack);
+        if let Some(clock) = lookback::week_now(pack, &facts, &schools.calendars(), today) {
+            about = format!("{about} {clock}.");
+        }
+        meanwhile = lines(&changes);
         let history = state.store.plan_history(*id, None, None, SHOWN_CHANGES).await?;
+        let of = Shown { pack, plan: kept, names: &names, today, due: &due };
         plan = Some(PlanView {
             plan_id: *id,
             revision: revision.0,
             state: state_chip(kept.state()),
             stages: stages(pack, kept),
-            fields: fields::views(pack, kept, sent, &changes),
-            week: week::view(pack, kept, sent, &changes),
-            history: lines(&history, pack),
-            facts: facts(pack, kept, placement),
+            opening: opening::view(&of, typed),
+            fields: fields::views(pack, kept, sent.filter(|_| drawn.part == "aims"), &changes),
+            week: week::view(pack, kept, sent.filter(|_| drawn.part == "week"), &changes),
+            meeting: meeting::view(&of, typed),
+            lookback: lookback::view(state, &of, placement, (&facts, &schools.calendars()), typed("look-back")).await?,
+            ending: ending::view(&of, typed),
+            history: lines(&history),
+            facts: overview(pack, kept, placement),
         });
     }
     let is_closed = row.as_ref().is_some_and(|row| matches!(row.plan.state(), PlanState::Closed(_)));
@@ -313,45 +448,26 @@ async fn draw(
         may_edit: may_edit && !is_closed,
         wrong: drawn.wrong.clone(),
         meanwhile,
-        begin: if may_edit && (row.is_none() || is_closed) {
-            begin_choices(now.with_timezone(&zone).date_naive())?
-        } else {
-            vec![]
-        },
+        begin: if may_edit && (row.is_none() || is_closed) { begin_choices(today)? } else { vec![] },
         plan,
     })
 }
 
-fn line(row: &PlanChangeRow, pack: &Pack, at: &str) -> Line {
-    let title = title(pack, &row.field);
-    let [from, to] = [&row.from_text, &row.to_text].map(|text| text.as_deref().map(|text| value_words(&row.field, text)));
-    let what = match (from, to) {
-        (None, Some(to)) => format!("{title}: “{to}”"),
-        (Some(from), Some(to)) => format!("{title}: “{from}” became “{to}”"),
-        (Some(from), None) => format!("{title}: “{from}” was taken away"),
-        (None, None) => title,
-    };
-    let who =
-        row.actor_name.clone().unwrap_or_else(|| if row.actor_kind == "tablet" { "The pupil" } else { "Windowseat" }.into());
-    Line { what, who: format!("{who}, {at}") }
+/// What every part of the page is drawn from.
+pub(super) struct Shown<'a> {
+    pack: &'a Pack,
+    plan: &'a ReintegrationPlan,
+    names: &'a told::Names,
+    today: NaiveDate,
+    due: &'a Schedule,
 }
 
-/// A value as the history keeps it, in words.
-fn value_words(path: &str, text: &str) -> String {
-    let pattern = text.parse::<WeekPattern>().ok().filter(|_| path.starts_with("week."));
-    pattern.map_or_else(|| text.to_owned(), |pattern| pattern.sentence())
-}
+/// A choice of a select or of buttons: code, words, whether it is the one.
+pub(super) type Choice = (String, String, bool);
 
-/// The words of a path such as `answer.aims`.
-fn title(pack: &Pack, path: &str) -> String {
-    let (kind, rest) = path.split_once('.').unwrap_or((path, ""));
-    match kind {
-        "answer" => {
-            pack.fields.iter().find(|field| field.id.as_str() == rest).map_or(rest, |field| field.label.as_str()).to_owned()
-        }
-        "week" => format!("Pattern of week {}", rest.trim_start_matches('0')),
-        _ => path.replace(['.', '-'], " "),
-    }
+/// The items of a list of the pack as choices.
+pub(super) fn choices(pack: &Pack, list: &str, chosen: &str) -> Vec<Choice> {
+    pack.list(list).iter().map(|(code, words)| (code.to_string(), words.clone(), code.as_str() == chosen)).collect()
 }
 
 fn route_words(pack: &Pack, plan: &ReintegrationPlan) -> String {
@@ -391,7 +507,7 @@ fn stages(pack: &Pack, plan: &ReintegrationPlan) -> Vec<StageLink> {
     STAGES.into_iter().map(link).collect()
 }
 
-fn facts(pack: &Pack, plan: &ReintegrationPlan, placement: &PlacementRow) -> Vec<(&'static str, String)> {
+fn overview(pack: &Pack, plan: &ReintegrationPlan, placement: &PlacementRow) -> Vec<(&'static str, String)> {
     let goal = GOALS.iter().find(|(_, goal, _)| *goal == plan.basis().end_goal).map_or("", |(.., words)| words);
     let length = format!("{} school weeks", plan.planned_weeks(pack));
     let now_at = placement.provider_name.clone().unwrap_or_else(|| "At home".to_owned());
@@ -401,7 +517,7 @@ fn facts(pack: &Pack, plan: &ReintegrationPlan, placement: &PlacementRow) -> Vec
     all
 }
 
-fn begin_choices(today: chrono::NaiveDate) -> Result<Vec<Choices>, ApiError> {
+fn begin_choices(today: NaiveDate) -> Result<Vec<Choices>, ApiError> {
     let packs = packs()?;
     let mut usable: Vec<&Pack> = packs.iter().filter_map(|pack| for_day(packs, &pack.key.id, today)).collect();
     usable.dedup_by(|a, b| a.key == b.key);

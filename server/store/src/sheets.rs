@@ -25,6 +25,8 @@ pub enum SheetKind {
     Costs,
     /// A part-time arrangement.
     PartTime,
+    /// Where a pupil is during lessons by robot, as somebody said.
+    Place,
 }
 
 impl SheetKind {
@@ -38,6 +40,7 @@ impl SheetKind {
             Self::Scale => "scale",
             Self::Costs => "costs",
             Self::PartTime => "part_time",
+            Self::Place => "place",
         }
     }
 }

@@ -37,7 +37,8 @@ fn expected(method: &Method, path: &str) -> [u16; 8] {
         ("GET", "/pupils/{pupil}" | "/pupils/{pupil}/live" | "/api/pupils/{pupil}/attendance") => ada,
         ("GET" | "POST", "/pupils/{pupil}/tablet") => ada,
         ("POST", "/pupils/{pupil}/tablet/off") => ada.map(|yes| if yes == OK { GO_ON } else { yes }),
-        ("GET", "/system") => coordinator(OK),
+        ("GET", "/system" | "/costs") => coordinator(OK),
+        ("POST", "/costs") => coordinator(INCOMPLETE),
         ("POST", "/system/messages/retry" | "/system/messages/{message}/retry") => coordinator(GO_ON),
         // A school lead reads the record and does not correct it.
         ("GET", "/pupils/{pupil}/correction") => [OK, OK, NOT_THERE, NOT_YOURS, NOT_YOURS, NOT_YOURS, NOT_YOURS, NOT_YOURS],
@@ -45,15 +46,21 @@ fn expected(method: &Method, path: &str) -> [u16; 8] {
             [GO_ON, GO_ON, NOT_THERE, NOT_YOURS, NOT_YOURS, NOT_YOURS, NOT_YOURS, NOT_YOURS]
         }
         ("GET", "/pupils/{pupil}/plan" | "/pupils/{pupil}/due" | "/pupils/{pupil}/glide") => ada,
+        ("GET", "/pupils/{pupil}/people" | "/pupils/{pupil}/contacts" | "/pupils/{pupil}/register") => ada,
+        ("GET", "/register") => [NOT_YOURS, NOT_YOURS, NOT_YOURS, OK, OK, NOT_YOURS, NOT_YOURS, NOT_YOURS],
+        ("POST", "/register") => [NOT_YOURS, NOT_YOURS, NOT_YOURS, INCOMPLETE, INCOMPLETE, NOT_YOURS, NOT_YOURS, NOT_YOURS],
+        ("POST", "/pupils/{pupil}/people" | "/pupils/{pupil}/contacts" | "/pupils/{pupil}/register") => {
+            ada.map(|yes| if yes == OK { INCOMPLETE } else { yes })
+        }
         ("POST", "/pupils/{pupil}/plan" | "/pupils/{pupil}/due") => ada.map(|yes| if yes == OK { GO_ON } else { yes }),
         // A form that does not say what it was based on; whose it is, is decided before that.
-        ("POST", "/pupils/{pupil}/plan/aims" | "/pupils/{pupil}/plan/week") => {
-            ada.map(|yes| if yes == OK { LOST } else { yes })
-        }
+        ("POST", "/pupils/{pupil}/plan/{part}") => ada.map(|yes| if yes == OK { LOST } else { yes }),
         // Who runs the robots does not see how a child is assessed.
         ("GET", path) if path.starts_with("/pupils/{pupil}/growth") => growth(OK),
         ("POST", "/pupils/{pupil}/growth/look") => growth(INCOMPLETE),
         ("POST", "/pupils/{pupil}/growth/profile") => growth(LOST),
+        // The first who may has begun a plan by a route before this one.
+        ("GET", "/pupils/{pupil}/export/{file}") => ada,
         ("GET", "/schools") => [OK, NOT_YOURS, NOT_YOURS, NOT_YOURS, NOT_YOURS, NOT_YOURS, NOT_YOURS, NOT_YOURS],
         ("GET", "/audit") => [NOT_YOURS, NOT_YOURS, NOT_YOURS, NOT_YOURS, NOT_YOURS, NOT_YOURS, NOT_YOURS, OK],
         ("POST", "/sign-out") => [GO_ON; 8],
@@ -64,6 +71,8 @@ fn expected(method: &Method, path: &str) -> [u16; 8] {
 fn concrete(path: &str) -> String {
     path.replace("{robot}", &ids::ROBIN.to_string())
         .replace("{pupil}", &ids::ADA.to_string())
+        .replace("{part}", "aims")
+        .replace("{file}", "plan.json")
         .replace("{*path}", "tokens.css")
         .replace("{message}", "00000000-0000-0000-0000-000000000404")
 }

@@ -4,16 +4,18 @@
 
 use std::collections::BTreeMap;
 
+use chrono::NaiveDate;
 use serde_json::Value;
 use server_core::cost::{CostLine, CostTable, Pence, Ratio};
 use server_core::framework::{Area, Assessment, Intervention, Note, Profile, Scale, ScaleKey, Trait, Voice};
 use server_core::goal::{Acknowledgement, Became, Goal, GoalParts, Wording};
 use server_core::plan::{PartTime, PartTimeReason};
+use server_core::register::PupilPlace;
 use server_core::words::Words;
 
 use super::{Kept, kept, kept_as, kept_by_code, read_text};
 
-kept_by_code!(Area, Became, PartTimeReason);
+kept_by_code!(Area, Became, PartTimeReason, PupilPlace);
 kept_as!(Voice { Pupil = "pupil", Staff = "staff", Parent = "parent" });
 kept_as!(Trait {
     Strength = "strength",
@@ -98,6 +100,18 @@ pub fn written_part_time(arrangement: &PartTime) -> String {
 #[must_use]
 pub fn read_part_time(text: &str) -> Option<PartTime> {
     read_text(text).filter(|arrangement: &PartTime| arrangement.check().is_ok())
+}
+
+/// A declared place, from a day on, as the store keeps it.
+#[must_use]
+pub fn written_place(place: PupilPlace, from: NaiveDate) -> String {
+    (place, from).keep().to_string()
+}
+
+/// The same read back.
+#[must_use]
+pub fn read_place(text: &str) -> Option<(PupilPlace, NaiveDate)> {
+    read_text(text)
 }
 
 /// A scale as the store keeps it.

@@ -12,7 +12,7 @@ use server_core::goal::{Acknowledgement, Became, Family, Goal, Wording};
 use server_core::party::{Party, PersonId};
 use server_core::plan::{PartTime, PartTimeReason};
 use server_core::policy::{Code, Event, Instead, Override, Series};
-use server_core::register::{HalfDay, Source, System, import};
+use server_core::register::{HalfDay, PupilPlace, Source, System, import};
 use server_core::words::{Reason, Words};
 use store::audit::{Actor, NewAudit, Subject};
 use store::kept;
@@ -271,6 +271,7 @@ async fn every_kind_of_sheet_comes_back_as_it_was(store: Fresh) {
         (SheetKind::PartTime, pupil, kept::written_part_time(&part_time)),
         (SheetKind::Scale, school, kept::written_scale(&scale)),
         (SheetKind::Costs, school, kept::written_costs(&costs)),
+        (SheetKind::Place, pupil, kept::written_place(PupilPlace::Home, day("2026-11-02"))),
     ];
     let mut read = Vec::new();
     for (n, (kind, owner, body)) in (1..).zip(&bodies) {
@@ -294,6 +295,7 @@ async fn every_kind_of_sheet_comes_back_as_it_was(store: Fresh) {
     assert_eq!(kept::read_part_time(&read[3]), Some(part_time));
     assert_eq!(kept::read_scale(&read[4]), Some(scale));
     assert_eq!(kept::read_costs(&read[5]), Some(costs));
+    assert_eq!(kept::read_place(&read[6]), Some((PupilPlace::Home, day("2026-11-02"))));
     assert_eq!(store.sheets(school, SheetKind::Goal).await.unwrap(), []);
     assert_eq!(kept::read_goal(&read[4]), None, "one kind is not read as another");
     assert_eq!(audited(&store).await, bodies.len());
