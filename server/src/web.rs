@@ -14,6 +14,7 @@ mod export;
 mod feed;
 mod fleet;
 mod glide;
+mod goals;
 mod growth;
 mod home;
 mod live;
@@ -83,6 +84,9 @@ pub fn routes() -> Vec<Route> {
         Route::get("/pupils/{pupil}/growth/profile", LOOKS_AT_GROWTH, growth::profile::edit),
         Route::post("/pupils/{pupil}/growth/profile", LOOKS_AT_GROWTH, growth::profile::save),
         Route::get("/pupils/{pupil}/growth/shared", LOOKS_AT_GROWTH, growth::profile::shared),
+        Route::post("/pupils/{pupil}/due/word", READS_RECORDS, due::word),
+        Route::get("/pupils/{pupil}/goals", READS_RECORDS, goals::show),
+        Route::post("/pupils/{pupil}/goals", READS_RECORDS, goals::change),
         Route::get("/pupils/{pupil}/people", READS_RECORDS, people::show),
         Route::post("/pupils/{pupil}/people", READS_RECORDS, people::change),
         Route::get("/pupils/{pupil}/contacts", READS_RECORDS, contacts::show),

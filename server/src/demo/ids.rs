@@ -91,3 +91,8 @@ pub(super) const fn party(n: u128) -> Uuid {
 pub(super) const fn contact(n: u128) -> Uuid {
     id(23, n)
 }
+
+/// Sheets of Ada's record: looks at growth from 1 on, goals from 11 on.
+pub(super) const fn sheet(n: u128) -> Uuid {
+    id(24, n)
+}

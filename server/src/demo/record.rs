@@ -8,6 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use anyhow::Context as _;
 use chrono::{DateTime, Days, NaiveDate, TimeDelta, Utc};
 use server_core::contact::{By, CheckOutcome, Contact};
+use server_core::framework::{Area, Assessment, Intervention, Note, Profile, Scale, Trait, Voice};
+use server_core::goal::{Acknowledgement, Family, Goal, Wording};
 use server_core::party::{OrganisationId, Party, PersonId};
 use server_core::plan::{
     ActionEntry, Answer, Barrier, Basis, Change, Consent, EndGoal, EngagementBeside, Evaluation, How, Meeting,
@@ -17,9 +19,11 @@ use server_core::policy::{Code, Event, Pack, Route, for_day};
 use server_core::words::Words;
 use store::Store;
 use store::audit::{Actor, NewAudit, Subject};
+use store::kept;
 use store::placements::PlacementRow;
 use store::plans::Changed;
 use store::record::{PartyRow, PersonRow};
+use store::sheets::{NewSheet, Owner, SheetKind};
 
 use super::ids;
 use crate::{cases, lessons};
@@ -42,7 +46,9 @@ pub async fn seed_record(store: &Store, now: DateTime<Utc>) -> anyhow::Result<()
     case.people().await?;
     case.plan().await?;
     case.days().await?;
-    case.contacts().await
+    case.contacts().await?;
+    case.growth().await?;
+    case.goals().await
 }
 
 struct Case<'a> {
@@ -310,6 +316,84 @@ impl Case<'_> {
             };
             let entry = audit("write contact");
             self.store.add_contact(ids::contact(n), ids::ADA_PLACEMENT.0, &contact, entry, self.at(on)).await?;
+        }
+        Ok(())
+    }
+
+    /// Three looks at what was looked at, one of them the pupil's own, and what helps.
+    async fn growth(&self) -> anyhow::Result<()> {
+        let scale = Scale::plain();
+        let owner = Owner::Placement(ids::ADA_PLACEMENT.0);
+        let (first, then, now) = (self.day(1, 1), self.day(3, 1), self.day(4, 3));
+        let looks: [(NaiveDate, Voice, [u8; 18]); 4] = [
+            (first, Voice::Staff, [0, 1, 0, 0, 2, 0, 0, 1, 0, 1, 0, 2, 2, 1, 0, 1, 2, 1]),
+            (then, Voice::Staff, [1, 1, 0, 1, 2, 0, 1, 1, 1, 1, 0, 2, 2, 2, 1, 1, 2, 1]),
+            (now, Voice::Staff, [1, 2, 1, 0, 2, 1, 1, 2, 2, 2, 0, 2, 2, 3, 1, 1, 2, 1]),
+            (now, Voice::Pupil, [1, 2, 1, 1, 3, 1, 0, 2, 2, 2, 1, 3, 2, 3, 1, 2, 2, 2]),
+        ];
+        for (n, (on, voice, steps)) in (1..).zip(looks) {
+            let words = |step: u8| scale.steps().get(usize::from(step)).and_then(|words| scale.level(words));
+            let levels = Area::ALL.iter().zip(steps).filter_map(|(area, step)| Some((*area, words(step)?))).collect();
+            let look = Assessment::new(on, voice, KEY_WORKER, &scale, levels, BTreeMap::new())?;
+            let body = kept::written_assessment(&look, &scale).context("the look is on that scale")?;
+            let (kind, sheet_id) = (SheetKind::Assessment, ids::sheet(n));
+            let sheet = NewSheet { sheet_id, based_on: 0, kind, owner, day: Some(on), body: &body };
+            self.store.save_sheet(&sheet, audit("add look"), self.at(on)).await?;
+        }
+        let notes = [
+            (Trait::Strength, "Asks good questions. Draws.", true),
+            (Trait::Need, "A quiet start, and one instruction at a time", true),
+            (Trait::Trigger, "Noise after lunch", true),
+            (Trait::Trigger, "Being asked why I was away", false),
+            (Trait::Coping, "Five minutes by the door, then back", true),
+            (Trait::Adjustment, "May leave the lesson with the card, without a word", true),
+        ];
+        let note = |(about, text, is_shared): (Trait, &str, bool)| {
+            anyhow::Ok(Note { about, words: words(text)?, shared_on: is_shared.then_some(now) })
+        };
+        let quiet = Intervention::new(
+            words("Breathing with the mentor, Tuesdays")?,
+            [Area::Resilience, Area::EmotionalIntelligence].into(),
+            Party::ProviderLead,
+            first,
+            None,
+        )?;
+        let profile = Profile { notes: notes.into_iter().map(note).collect::<Result<_, _>>()?, interventions: vec![quiet] };
+        let body = kept::written_profile(&profile);
+        let (kind, sheet_id) = (SheetKind::Profile, ids::ADA_PLACEMENT.0);
+        let sheet = NewSheet { sheet_id, based_on: 0, kind, owner, day: None, body: &body };
+        self.store.save_sheet(&sheet, audit("change profile"), self.at(now)).await?;
+        Ok(())
+    }
+
+    async fn goals(&self) -> anyhow::Result<()> {
+        let on = self.day(1, 0);
+        let all = [
+            (Family::Attendance, "Two days on site by week 8", "Mondays with my friends", self.day(8, 1)),
+            (Family::Academic, "Science topic 3, with the class", "I want to see the volcano", self.day(5, 4)),
+        ];
+        for (n, (family, text, own, review)) in (11..).zip(all) {
+            let wording = Wording {
+                words: words(text)?,
+                pupil_words: Some(words(own)?),
+                authors: [Party::Pupil, Party::KeyWorker].into(),
+                on,
+            };
+            let mut goal = Goal::new(family, wording)?;
+            goal.review_on = Some(review);
+            for (party, who) in [(Party::Pupil, PersonId(ids::ADA)), (Party::Parent, PARENT), (Party::KeyWorker, KEY_WORKER)] {
+                goal.acknowledge(party, Acknowledgement { who, on, wording: 1 })?;
+            }
+            let body = kept::written_goal(&goal);
+            let sheet = NewSheet {
+                sheet_id: ids::sheet(n),
+                based_on: 0,
+                kind: SheetKind::Goal,
+                owner: Owner::Placement(ids::ADA_PLACEMENT.0),
+                day: goal.review_on,
+                body: &body,
+            };
+            self.store.save_sheet(&sheet, audit("change goal"), self.at(on)).await?;
         }
         Ok(())
     }

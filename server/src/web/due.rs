@@ -9,11 +9,13 @@ use axum::response::{Html, IntoResponse, Redirect, Response};
 use chrono::{DateTime, NaiveDate, Utc};
 use server_core::access::Action;
 use server_core::deadline::{Calendars, Due, Urgency, schedule};
-use server_core::party::listed;
-use server_core::policy::{Event, Pack};
+use server_core::party::{PersonId, listed};
+use server_core::policy::{Code, Event, Instead, Override, Pack};
 use server_core::school_days::day_words;
+use server_core::words::Reason;
 use store::audit::NewAudit;
 use store::placements::PlacementRow;
+use store::record::DeadlineWord;
 use uuid::Uuid;
 
 use super::plan::{self, Sent};
@@ -54,6 +56,9 @@ pub(super) struct DueView {
     pub(super) lines: Vec<String>,
     pub(super) reason: String,
     pub(super) row: String,
+    /// The rule, and its week if it has several.
+    pub(super) rule: String,
+    pub(super) week: String,
 }
 
 struct EventView {
@@ -88,6 +93,50 @@ pub async fn say(
     let audit = NewAudit { detail: Some(event.code()), ..plan::audit(&caller, pupil, "say event") };
     state.store.say_event(placement.placement_id, event, day, audit, state.clock.now().utc).await?;
     Ok(Redirect::to(&format!("/pupils/{pupil}/due")).into_response())
+}
+
+/// `POST /pupils/{pupil}/due/word`: a limit was kept, or something else holds in this case, with the reason.
+pub async fn word(
+    State(state): State<AppState>,
+    caller: Caller,
+    Path(pupil): Path<Uuid>,
+    Form(sent): Form<Sent>,
+) -> Result<Response, ApiError> {
+    let (placement, scope) = scope::pupil(&state, &caller, pupil, Action::EditPlan).await?;
+    let now = state.clock.now().utc;
+    let today = now.with_timezone(&scope.zone(placement.school_id)).date_naive();
+    let row = state.store.plans_of(placement.placement_id).await?.into_iter().next().ok_or(ApiError::NotFound)?;
+    let pack = cases::pack_of(&row.plan)?;
+    let word = match read_word(&sent, pack, PersonId(caller.staff_id()), today) {
+        Ok(word) => word,
+        Err(wrong) => {
+            let html = draw(&state, &caller, &scope, &placement, wrong).await?;
+            return Ok((StatusCode::UNPROCESSABLE_ENTITY, html).into_response());
+        }
+    };
+    let audit = NewAudit { detail: Some("limit"), ..plan::audit(&caller, pupil, "say limit") };
+    state.store.say_deadline(placement.placement_id, &word, audit, now).await?;
+    Ok(Redirect::to(&format!("/pupils/{pupil}/due")).into_response())
+}
+
+fn read_word(sent: &Sent, pack: &Pack, by: PersonId, on: NaiveDate) -> Result<DeadlineWord, &'static str> {
+    let rule = sent.get("rule").and_then(|code| Code::new(code)).filter(|rule| pack.deadline(rule).is_some());
+    let rule = rule.ok_or("That limit is not one of the policy.")?;
+    let week = sent.get("week").and_then(|week| week.parse().ok());
+    let day: Option<NaiveDate> = sent.get("day").and_then(|day| day.trim().parse().ok());
+    let instead = match (sent.get("what").map(String::as_str), day) {
+        (Some("kept"), Some(day)) if day <= on => return Ok(DeadlineWord::Kept { rule, week, day: Some(day), by, on }),
+        (Some("kept"), _) => return Err("Choose the day on which it was done: today, or one before."),
+        (Some("day"), Some(day)) => Instead::Day(day),
+        (Some("day"), None) => return Err("Choose the day that holds in its place."),
+        (Some("not"), _) => Instead::DoesNotApply,
+        _ => return Err("Choose what holds."),
+    };
+    let reason = Reason::new(sent.get("reason").map_or("", String::as_str));
+    let reason = reason.map_err(|_| "Say why something else holds here: one sentence of your own is enough.")?;
+    let own = Override { rule, week, instead, reason, by, on };
+    own.check(pack).map_err(|_| "This limit cannot be set aside in that way.")?;
+    Ok(DeadlineWord::Instead(own))
 }
 
 async fn draw(
@@ -158,5 +207,7 @@ pub(super) fn due_view(due: &Due, calendars: &Calendars<'_>, now: DateTime<Utc>)
         lines: due.arithmetic.lines().collect(),
         reason: due.overridden.as_ref().map(|own| own.reason.expose().to_owned()).unwrap_or_default(),
         row: due.row.clone(),
+        rule: due.rule.to_string(),
+        week: due.week.map_or_else(String::new, |week| week.to_string()),
     }
 }

@@ -177,7 +177,7 @@ pub(super) struct Case<'a> {
     engagement: Option<EngagementBeside>,
 }
 
-const PARTS: [Part; 15] = [
+const PARTS: [Part; 16] = [
     Part {
         name: "aims",
         anchor: "s1",
@@ -201,6 +201,7 @@ const PARTS: [Part; 15] = [
     Part { name: "look-back", anchor: "s4", read: lookback::evaluate, touches: |sent| path("evaluation", sent, "of") },
     Part { name: "setback", anchor: "end", read: ending::setback, touches: |_| "setback.".to_owned() },
     Part { name: "review", anchor: "end", read: ending::review, touches: |_| "review.".to_owned() },
+    Part { name: "longer", anchor: "end", read: ending::longer, touches: |_| "longer.".to_owned() },
     Part { name: "agree", anchor: "end", read: ending::agree, touches: |_| "sign-off.".to_owned() },
     Part { name: "close", anchor: "end", read: ending::close, touches: |_| "state".to_owned() },
 ];

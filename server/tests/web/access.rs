@@ -46,6 +46,10 @@ fn expected(method: &Method, path: &str) -> [u16; 8] {
             [GO_ON, GO_ON, NOT_THERE, NOT_YOURS, NOT_YOURS, NOT_YOURS, NOT_YOURS, NOT_YOURS]
         }
         ("GET", "/pupils/{pupil}/plan" | "/pupils/{pupil}/due" | "/pupils/{pupil}/glide") => ada,
+        ("GET", "/pupils/{pupil}/goals") => ada,
+        ("POST", "/pupils/{pupil}/goals" | "/pupils/{pupil}/due/word") => {
+            ada.map(|yes| if yes == OK { INCOMPLETE } else { yes })
+        }
         ("GET", "/pupils/{pupil}/people" | "/pupils/{pupil}/contacts" | "/pupils/{pupil}/register") => ada,
         ("GET", "/register") => [NOT_YOURS, NOT_YOURS, NOT_YOURS, OK, OK, NOT_YOURS, NOT_YOURS, NOT_YOURS],
         ("POST", "/register") => [NOT_YOURS, NOT_YOURS, NOT_YOURS, INCOMPLETE, INCOMPLETE, NOT_YOURS, NOT_YOURS, NOT_YOURS],

@@ -108,3 +108,25 @@ async fn a_feed_ends_with_the_account_and_shows_no_more_than_its_person_may_read
     assert_eq!(world.nobody().get(&of_lead).await.status(), StatusCode::NOT_FOUND);
     world.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn r_h1_a_limit_is_set_aside_only_with_a_reason_and_kept_on_a_day_that_has_come() {
+    let world = World::start().await;
+    let browser = world.browser("key worker").await;
+    begun(&browser).await;
+    let word = async |fields: &[(&str, &str)]| {
+        let mut all = vec![("rule", "planning-meeting"), ("week", "")];
+        all.extend_from_slice(fields);
+        browser.post(&format!("{}/word", due()), &all).await.status()
+    };
+    assert_eq!(word(&[("what", "day"), ("day", "2026-12-04")]).await, StatusCode::UNPROCESSABLE_ENTITY, "no reason");
+    assert_eq!(word(&[("what", "kept"), ("day", "2026-12-04")]).await, StatusCode::UNPROCESSABLE_ENTITY, "to come");
+    let why = ("reason", "The ward is closed to visitors until then");
+    assert_eq!(word(&[("what", "day"), ("day", "2026-12-04"), why]).await, StatusCode::SEE_OTHER);
+    let page = browser.page(&due()).await;
+    assert!(page.contains("By Friday 4 December") && page.contains("Not as the policy says it: The ward is closed"), "{page}");
+    assert_eq!(word(&[("what", "kept"), ("day", "2026-11-20")]).await, StatusCode::SEE_OTHER);
+    let page = browser.page(&due()).await;
+    assert!(page.split("id=\"dn\"").nth(1).unwrap().contains("Planning meeting held"), "{page}");
+    world.stop().await;
+}

@@ -160,3 +160,64 @@ async fn files_say_that_they_are_the_engagement_record_and_name_nobody_in_their_
     assert_eq!(browser.get(&address("/export/register.csv")).await.status(), StatusCode::NOT_FOUND);
     world.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn r_a11_a_13_a_goal_has_its_authors_the_pupils_words_and_those_who_stand_by_these_words() {
+    let world = World::start().await;
+    let browser = world.browser("key worker").await;
+    let goal = [
+        ("what", "new"),
+        ("family", "attendance"),
+        ("words", "Two days on site by week 8"),
+        ("pupil-words", "Mondays with my friends"),
+        ("author-pupil", "on"),
+        ("author-key-worker", "on"),
+        ("review", "2026-11-20"),
+    ];
+    let nobody: Vec<_> = goal.iter().copied().filter(|(name, _)| !name.starts_with("author")).collect();
+    assert_eq!(browser.post(&address("/goals"), &nobody).await.status(), WRONG, "somebody wrote it");
+    assert_eq!(browser.post(&address("/goals"), &goal).await.status(), DONE);
+    let page = browser.page(&address("/goals")).await;
+    assert!(page.contains("“Mondays with my friends”") && page.contains("Written by the pupil and the key worker"), "{page}");
+    assert!(page.contains("Look at it again"), "its day has passed");
+    let id = crate::harness::hidden(&page, "goal");
+    let who = ids::ADA.to_string();
+    let stand = [
+        ("what", "stand"),
+        ("goal", id.as_str()),
+        ("revision", "1"),
+        ("wording", "1"),
+        ("party", "pupil"),
+        ("who", who.as_str()),
+    ];
+    assert_eq!(browser.post(&address("/goals"), &stand).await.status(), DONE);
+    assert_eq!(browser.page(&address("/goals")).await.matches("class=\"chip live\"").count(), 1);
+    assert_eq!(browser.post(&address("/goals"), &stand).await.status(), StatusCode::CONFLICT, "an older page");
+    let anew = [
+        ("what", "reword"),
+        ("goal", id.as_str()),
+        ("revision", "2"),
+        ("words", "Mondays and Tuesdays on site"),
+        ("author-key-worker", "on"),
+    ];
+    assert_eq!(browser.post(&address("/goals"), &anew).await.status(), DONE);
+    let page = browser.page(&address("/goals")).await;
+    assert!(!page.contains("class=\"chip live\""), "other words: everybody is asked again. {page}");
+    assert!(page.contains("Earlier words") && page.contains("Two days on site by week 8"), "{page}");
+    let old = [
+        ("what", "stand"),
+        ("goal", id.as_str()),
+        ("revision", "3"),
+        ("wording", "1"),
+        ("party", "pupil"),
+        ("who", who.as_str()),
+    ];
+    let refused = browser.post(&address("/goals"), &old).await;
+    assert_eq!(refused.status(), WRONG);
+    assert!(refused.text().await.unwrap().contains("The words have changed"));
+    let end =
+        [("what", "finish"), ("goal", id.as_str()), ("revision", "3"), ("became", "reached"), ("how", "Since 16 November")];
+    assert_eq!(browser.post(&address("/goals"), &end).await.status(), DONE);
+    assert!(browser.page(&address("/goals")).await.contains("Reached on 23 November 2026: Since 16 November"));
+    world.stop().await;
+}

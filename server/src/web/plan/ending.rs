@@ -34,6 +34,9 @@ const FOLLOW_UPS: usize = 3;
 pub struct EndingView {
     pub setbacks: Vec<(String, String)>,
     pub setback: SetbackForm,
+    pub longer: Vec<String>,
+    pub longer_weeks: String,
+    pub longer_reason: String,
     pub reviews: Vec<ReviewView>,
     pub review: ReviewForm,
     pub may_review: bool,
@@ -107,6 +110,11 @@ pub fn view<'a>(of: &Shown<'_>, typed: impl Fn(&str) -> Typed<'a>) -> EndingView
             what: setback.get("what"),
             helps: setback.get("helps"),
         },
+        longer: (plan.parts().longer.iter())
+            .map(|(weeks, reason)| format!("{weeks} weeks more: {}", reason.expose()))
+            .collect(),
+        longer_weeks: typed("longer").get("weeks"),
+        longer_reason: typed("longer").get("reason"),
         reviews: plan.reviews().iter().rev().map(|one| review_view(of, one)).collect(),
         review: review_form(of, typed("review")),
         may_review: matches!(plan.state(), PlanState::Open | PlanState::Returning { .. }),
@@ -298,6 +306,14 @@ pub fn review(case: &Case<'_>, sent: &Sent) -> Result<Vec<Change>, String> {
         why: optional_words(sent, "why", "Why")?,
         next_on: optional_day(sent, "next", "The next review")?,
     })])
+}
+
+/// The plan takes longer.
+pub fn longer(_: &Case<'_>, sent: &Sent) -> Result<Vec<Change>, String> {
+    let weeks = sent.get("weeks").and_then(|weeks| weeks.trim().parse().ok()).filter(|weeks| (1..=52).contains(weeks));
+    let weeks: u16 = weeks.ok_or("Write how many weeks more, from 1 to 52.")?;
+    let reason = Reason::new(sent.get("reason").map_or("", String::as_str));
+    Ok(vec![Change::Longer { weeks, reason: reason.map_err(|error| format!("The reason: {error}."))? }])
 }
 
 /// A party agrees that the return succeeded.
