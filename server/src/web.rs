@@ -5,6 +5,7 @@
 mod account;
 mod assets;
 mod audit;
+mod breakdown;
 mod camera;
 mod contacts;
 mod correction;
@@ -87,6 +88,8 @@ pub fn routes() -> Vec<Route> {
         Route::post("/pupils/{pupil}/due/word", READS_RECORDS, due::word),
         Route::get("/pupils/{pupil}/goals", READS_RECORDS, goals::show),
         Route::post("/pupils/{pupil}/goals", READS_RECORDS, goals::change),
+        Route::get("/pupils/{pupil}/breakdown", READS_RECORDS, breakdown::show),
+        Route::post("/pupils/{pupil}/breakdown", READS_RECORDS, breakdown::change),
         Route::get("/pupils/{pupil}/people", READS_RECORDS, people::show),
         Route::post("/pupils/{pupil}/people", READS_RECORDS, people::change),
         Route::get("/pupils/{pupil}/contacts", READS_RECORDS, contacts::show),

@@ -16,12 +16,11 @@ use server_core::access::Action;
 use server_core::contact::{By, CheckOutcome, Contact, cadences, counts};
 use server_core::party::{Party, PersonId, listed};
 use server_core::policy::Pack;
-use server_core::words::{Words, WordsError};
 use store::placements::PlacementRow;
 use uuid::Uuid;
 
 use super::due::{DueView, due_view};
-use super::plan::{self, Sent};
+use super::plan::{self, Sent, optional_words};
 use super::{Frame, page, view};
 use crate::api::ApiError;
 use crate::api::auth::Caller;
@@ -152,11 +151,7 @@ fn read(sent: &Sent, me: PersonId, today: NaiveDate, visits: &[(SessionId, DateT
         return Err("Choose who took part, or who was tried.".to_owned());
     }
     let outcome = sent.get("found").and_then(|code| CheckOutcome::from_code(code));
-    let notes = match Words::new(sent.get("notes").map_or("", String::as_str)) {
-        Ok(words) => Some(words),
-        Err(WordsError::Empty) => None,
-        Err(error) => return Err(format!("What was said: {error}.")),
-    };
+    let notes = optional_words(sent, "notes", "What was said")?;
     let on = on.ok_or("Choose the day: today, or one before.")?;
     Ok(Contact { on, by, with, written_by: me, outcome, notes })
 }

@@ -3,8 +3,6 @@
 //! Works without scripts. Two people may have it open: who saves second is shown what the first wrote and chooses, field by field;
 //! nothing is saved until then, and nothing of either is lost (see `fields.rs`). Every read is put in the audit log first.
 
-use std::collections::BTreeMap;
-
 use askama::Template;
 use axum::extract::{Form, Path, State};
 use axum::http::StatusCode;
@@ -23,6 +21,8 @@ use store::record::PartyRow;
 use uuid::Uuid;
 
 use self::fields::FieldView;
+use self::sent::Typed;
+pub(super) use self::sent::{Choice, Sent, choices, code, optional_day, optional_words, past_day, words};
 pub(super) use self::told::{Names, title};
 use self::week::WeekView;
 use super::view::{self, Chip};
@@ -38,14 +38,12 @@ mod fields;
 mod lookback;
 mod meeting;
 mod opening;
+mod sent;
 mod told;
 mod week;
 
 /// Changes that the page lists.
 const SHOWN_CHANGES: i64 = 12;
-
-/// What a form sent: name → value. Names that a page does not know are passed over.
-pub(super) type Sent = BTreeMap<String, String>;
 
 #[derive(Template)]
 #[template(path = "staff/plan.html")]
@@ -279,9 +277,9 @@ pub(super) fn audit(caller: &Caller, pupil: Uuid, action: &'static str) -> NewAu
 /// What was agreed before the plan begins, from the form.
 fn basis(placement: &PlacementRow, sent: &Sent) -> Option<(Code, Basis)> {
     let school = OrganisationId(placement.school_id);
-    let in_their_words = match sent.get("words").map(|text| Words::new(text)) {
+    let in_their_words = match sent.get("words").map(|text| Words::new(&text.replace("\r\n", "\n"))) {
         Some(Ok(words)) => Some(words),
-        None | Some(Err(server_core::words::WordsError::Empty)) => None,
+        None | Some(Err(WordsError::Empty)) => None,
         Some(Err(_)) => return None,
     };
     let basis = Basis {
@@ -311,61 +309,6 @@ struct Drawn<'a> {
     part: &'static str,
     sent: Option<&'a Sent>,
     wrong: String,
-}
-
-/// What somebody typed into one form of the page, and was not saved; nothing if it was another form.
-#[derive(Clone, Copy, Default)]
-pub(super) struct Typed<'a>(Option<&'a Sent>);
-
-impl Typed<'_> {
-    fn is_any(self) -> bool {
-        self.0.is_some()
-    }
-
-    fn get(self, name: &str) -> String {
-        self.0.and_then(|sent| sent.get(name)).cloned().unwrap_or_default()
-    }
-
-    fn or(self, name: &str, otherwise: impl ToString) -> String {
-        self.0.and_then(|sent| sent.get(name)).cloned().unwrap_or_else(|| otherwise.to_string())
-    }
-
-    fn has(self, name: &str) -> bool {
-        self.0.is_some_and(|sent| sent.contains_key(name))
-    }
-}
-
-/// Words that may be left out. `name`: how the form calls the field; `label`: how a person does.
-pub(super) fn optional_words(sent: &Sent, name: &str, label: &str) -> Result<Option<Words>, String> {
-    match Words::new(sent.get(name).map_or("", String::as_str)) {
-        Ok(words) => Ok(Some(words)),
-        Err(WordsError::Empty) => Ok(None),
-        Err(error) => Err(format!("{label}: {error}.")),
-    }
-}
-
-/// Words that must be there.
-pub(super) fn words(sent: &Sent, name: &str, label: &str) -> Result<Words, String> {
-    Words::new(sent.get(name).map_or("", String::as_str)).map_err(|error| format!("{label}: {error}."))
-}
-
-/// A day that may be left out.
-pub(super) fn optional_day(sent: &Sent, name: &str, label: &str) -> Result<Option<NaiveDate>, String> {
-    match sent.get(name).map_or("", |day| day.trim()) {
-        "" => Ok(None),
-        day => day.parse().map(Some).map_err(|_| format!("{label}: choose a day.")),
-    }
-}
-
-/// A day that must be there and has come.
-pub(super) fn past_day(case: &Case<'_>, sent: &Sent, name: &str, label: &str) -> Result<NaiveDate, String> {
-    let day = optional_day(sent, name, label)?.ok_or_else(|| format!("{label}: choose a day."))?;
-    if day > case.today { Err(format!("{label}: that day has not come yet.")) } else { Ok(day) }
-}
-
-/// A code of one of the pack's lists.
-pub(super) fn code(sent: &Sent, name: &str, label: &str) -> Result<Code, String> {
-    sent.get(name).and_then(|code| Code::new(code)).ok_or_else(|| format!("{label}: choose one."))
 }
 
 /// What changed since the form that somebody sent was opened, and the revision that a form drawn now is based on.
@@ -461,14 +404,6 @@ pub(super) struct Shown<'a> {
     names: &'a told::Names,
     today: NaiveDate,
     due: &'a Schedule,
-}
-
-/// A choice of a select or of buttons: code, words, whether it is the one.
-pub(super) type Choice = (String, String, bool);
-
-/// The items of a list of the pack as choices.
-pub(super) fn choices(pack: &Pack, list: &str, chosen: &str) -> Vec<Choice> {
-    pack.list(list).iter().map(|(code, words)| (code.to_string(), words.clone(), code.as_str() == chosen)).collect()
 }
 
 fn route_words(pack: &Pack, plan: &ReintegrationPlan) -> String {

@@ -27,6 +27,8 @@ pub enum SheetKind {
     PartTime,
     /// Where a pupil is during lessons by robot, as somebody said.
     Place,
+    /// A serious breakdown, and who was told.
+    Breakdown,
 }
 
 impl SheetKind {
@@ -41,6 +43,7 @@ impl SheetKind {
             Self::Costs => "costs",
             Self::PartTime => "part_time",
             Self::Place => "place",
+            Self::Breakdown => "breakdown",
         }
     }
 }

@@ -46,8 +46,8 @@ fn expected(method: &Method, path: &str) -> [u16; 8] {
             [GO_ON, GO_ON, NOT_THERE, NOT_YOURS, NOT_YOURS, NOT_YOURS, NOT_YOURS, NOT_YOURS]
         }
         ("GET", "/pupils/{pupil}/plan" | "/pupils/{pupil}/due" | "/pupils/{pupil}/glide") => ada,
-        ("GET", "/pupils/{pupil}/goals") => ada,
-        ("POST", "/pupils/{pupil}/goals" | "/pupils/{pupil}/due/word") => {
+        ("GET", "/pupils/{pupil}/goals" | "/pupils/{pupil}/breakdown") => ada,
+        ("POST", "/pupils/{pupil}/goals" | "/pupils/{pupil}/breakdown" | "/pupils/{pupil}/due/word") => {
             ada.map(|yes| if yes == OK { INCOMPLETE } else { yes })
         }
         ("GET", "/pupils/{pupil}/people" | "/pupils/{pupil}/contacts" | "/pupils/{pupil}/register") => ada,

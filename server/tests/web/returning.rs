@@ -323,3 +323,31 @@ async fn two_people_who_write_into_different_parts_both_get_through_and_into_one
     assert_eq!(send(&jo, &plan_id, &revision, "action", &same).await.status(), DONE);
     world.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn r_h19_h_21_a_breakdown_ends_nothing_by_itself_and_lists_who_is_owed_a_word() {
+    let (world, browser) = opened().await;
+    let address = address("/breakdown");
+    let nothing = [("what-for", "write"), ("on", "2026-11-20"), ("what", "At the gate")];
+    assert_eq!(browser.post(&address, &nothing).await.status(), WRONG, "which kind?");
+    let mut one = nothing.to_vec();
+    one.push(("kind-threats", "on"));
+    assert_eq!(browser.post(&address, &one).await.status(), DONE);
+    assert_eq!(*plan(&world).await.state(), PlanState::Open, "it ends nothing");
+    let page = browser.page(&address).await;
+    assert!(page.contains("Threats of violence") && page.matches("Owed a word since 20 Nov").count() == 3, "{page}");
+    let id = hidden(&page, "breakdown");
+    let told = [("what-for", "told"), ("breakdown", id.as_str()), ("party", "parent")];
+    assert_eq!(browser.post(&address, &told).await.status(), DONE);
+    let page = browser.page(&address).await;
+    assert!(page.contains("Told on 23 Nov") && page.matches("Owed a word").count() == 2, "{page}");
+    let end = [("what-for", "end"), ("breakdown", id.as_str()), ("outcome", "success"), ("well", "Two good weeks")];
+    let refused = browser.post(&address, &end).await;
+    assert_eq!(refused.status(), WRONG);
+    let mut end = end.to_vec();
+    end[2] = ("outcome", "back-to-provider");
+    assert_eq!(browser.post(&address, &end).await.status(), DONE);
+    assert!(matches!(plan(&world).await.state(), PlanState::Closed(_)));
+    assert!(browser.page(&address).await.matches("Owed a word").count() == 2, "what is owed stays owed");
+    world.stop().await;
+}

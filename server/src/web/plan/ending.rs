@@ -269,7 +269,7 @@ pub fn begin_return(case: &Case<'_>, sent: &Sent) -> Result<Vec<Change>, String>
 /// A hiccup.
 pub fn setback(case: &Case<'_>, sent: &Sent) -> Result<Vec<Change>, String> {
     Ok(vec![Change::Setback(Setback {
-        on: past_day(case, sent, "on", "The day")?,
+        on: past_day(case.today, sent, "on", "The day")?,
         code: code(sent, "code", "What it was")?,
         what: optional_words(sent, "what", "What happened")?,
         what_helps: optional_words(sent, "helps", "What helps")?,
@@ -294,7 +294,7 @@ pub fn review(case: &Case<'_>, sent: &Sent) -> Result<Vec<Change>, String> {
     let supported = sent.get("supported").and_then(|went| WENT.iter().find(|(code, ..)| code == went));
     let outcome = sent.get("outcome").and_then(|code| ReviewOutcome::from_code(code));
     Ok(vec![Change::Review(Review {
-        on: past_day(case, sent, "on", "The day of the review")?,
+        on: past_day(case.today, sent, "on", "The day of the review")?,
         asked_by,
         present,
         targets,
@@ -330,7 +330,7 @@ pub fn close(case: &Case<'_>, sent: &Sent) -> Result<Vec<Change>, String> {
         follow_up.extend(optional_day(sent, &format!("follow-{n}"), "A day to ask how it goes")?);
     }
     Ok(vec![Change::Close(Closure {
-        on: past_day(case, sent, "on", "The day of the end")?,
+        on: past_day(case.today, sent, "on", "The day of the end")?,
         outcome: code(sent, "outcome", "How it ended")?,
         went_well: words(sent, "well", "What went well")?,
         could_be_better: optional_words(sent, "better", "What could be better")?,

@@ -229,7 +229,7 @@ pub fn held(case: &Case<'_>, sent: &Sent) -> Result<Vec<Change>, String> {
     }
     let outcomes = case.pack.list("meeting-outcomes").iter().map(|(code, _)| code);
     Ok(vec![Change::Meeting(Meeting {
-        on: past_day(case, sent, "on", "The day of the meeting")?,
+        on: past_day(case.today, sent, "on", "The day of the meeting")?,
         convenor,
         venue: code(sent, "venue", "Where it was")?,
         present,

@@ -122,7 +122,7 @@ fn head(of: &Shown<'_>) -> Vec<(String, String)> {
 pub fn consent(case: &Case<'_>, sent: &Sent) -> Result<Vec<Change>, String> {
     let (who, party) = person(sent).ok_or("Choose who consents.")?;
     let how = words(sent, "how", "How they consented")?;
-    let on = past_day(case, sent, "on", "The day of the consent")?;
+    let on = past_day(case.today, sent, "on", "The day of the consent")?;
     Ok(vec![Change::Consent(Consent { party, who, how, on, withdrawn: None })])
 }
 

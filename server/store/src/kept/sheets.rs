@@ -9,7 +9,7 @@ use serde_json::Value;
 use server_core::cost::{CostLine, CostTable, Pence, Ratio};
 use server_core::framework::{Area, Assessment, Intervention, Note, Profile, Scale, ScaleKey, Trait, Voice};
 use server_core::goal::{Acknowledgement, Became, Goal, GoalParts, Wording};
-use server_core::plan::{PartTime, PartTimeReason};
+use server_core::plan::{Breakdown, PartTime, PartTimeReason};
 use server_core::register::PupilPlace;
 use server_core::words::Words;
 
@@ -31,6 +31,7 @@ kept!(ScaleKey { id, version });
 kept!(Note { about, words, shared_on });
 kept!(Profile { notes, interventions });
 kept!(PartTime { from, until, reasons, agreed_by, reviews });
+kept!(Breakdown { on, categories, what, decided_by, told });
 kept!(Ratio { adults, pupils });
 kept!(CostLine { line, setting, current, ratio, transition, mainstream });
 
@@ -100,6 +101,18 @@ pub fn written_part_time(arrangement: &PartTime) -> String {
 #[must_use]
 pub fn read_part_time(text: &str) -> Option<PartTime> {
     read_text(text).filter(|arrangement: &PartTime| arrangement.check().is_ok())
+}
+
+/// A serious breakdown as the store keeps it.
+#[must_use]
+pub fn written_breakdown(breakdown: &Breakdown) -> String {
+    breakdown.keep().to_string()
+}
+
+/// The same read back.
+#[must_use]
+pub fn read_breakdown(text: &str) -> Option<Breakdown> {
+    read_text(text)
 }
 
 /// A declared place, from a day on, as the store keeps it.

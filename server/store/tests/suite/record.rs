@@ -10,7 +10,7 @@ use server_core::cost::{CostLine, CostTable, Pence, Ratio};
 use server_core::framework::{Area, Assessment, Intervention, Note, Profile, Scale, ScaleKey, Trait, Voice};
 use server_core::goal::{Acknowledgement, Became, Family, Goal, Wording};
 use server_core::party::{Party, PersonId};
-use server_core::plan::{PartTime, PartTimeReason};
+use server_core::plan::{Breakdown, PartTime, PartTimeReason};
 use server_core::policy::{Code, Event, Instead, Override, Series};
 use server_core::register::{HalfDay, PupilPlace, Source, System, import};
 use server_core::words::{Reason, Words};
@@ -261,6 +261,13 @@ async fn every_kind_of_sheet_comes_back_as_it_was(store: Fresh) {
         agreed_by: who(3),
         reviews: vec![day("2027-01-08")],
     };
+    let breakdown = Breakdown {
+        on: day("2026-11-17"),
+        categories: [code("threats"), code("weapon")].into(),
+        what: words("At the gate"),
+        decided_by: who(3),
+        told: vec![(Party::Parent, who(3), day("2026-11-17"))],
+    };
     let scale = scale();
     let looked = look(&scale);
     let (pupil, school) = (Owner::Placement(PLACEMENT), Owner::Organisation(SCHOOL));
@@ -271,6 +278,7 @@ async fn every_kind_of_sheet_comes_back_as_it_was(store: Fresh) {
         (SheetKind::PartTime, pupil, kept::written_part_time(&part_time)),
         (SheetKind::Scale, school, kept::written_scale(&scale)),
         (SheetKind::Costs, school, kept::written_costs(&costs)),
+        (SheetKind::Breakdown, pupil, kept::written_breakdown(&breakdown)),
         (SheetKind::Place, pupil, kept::written_place(PupilPlace::Home, day("2026-11-02"))),
     ];
     let mut read = Vec::new();
@@ -295,7 +303,8 @@ async fn every_kind_of_sheet_comes_back_as_it_was(store: Fresh) {
     assert_eq!(kept::read_part_time(&read[3]), Some(part_time));
     assert_eq!(kept::read_scale(&read[4]), Some(scale));
     assert_eq!(kept::read_costs(&read[5]), Some(costs));
-    assert_eq!(kept::read_place(&read[6]), Some((PupilPlace::Home, day("2026-11-02"))));
+    assert_eq!(kept::read_breakdown(&read[6]), Some(breakdown));
+    assert_eq!(kept::read_place(&read[7]), Some((PupilPlace::Home, day("2026-11-02"))));
     assert_eq!(store.sheets(school, SheetKind::Goal).await.unwrap(), []);
     assert_eq!(kept::read_goal(&read[4]), None, "one kind is not read as another");
     assert_eq!(audited(&store).await, bodies.len());
