@@ -131,7 +131,7 @@ pub async fn comment(
     Form(sent): Form<Comment>,
 ) -> Result<Redirect, ApiError> {
     let placement = state.store.placement(tablet.placement_id).await?.ok_or(ApiError::NotFound)?;
-    let words = match Words::new(&sent.words.replace("\r\n", "\n")) {
+    let words = match Words::new(&sent.words) {
         Ok(words) => words,
         Err(WordsError::Empty) => return Ok(Redirect::to("/my-plan")),
         Err(_) => return Ok(Redirect::to("/my-plan?said=long")),

@@ -277,7 +277,7 @@ pub(super) fn audit(caller: &Caller, pupil: Uuid, action: &'static str) -> NewAu
 /// What was agreed before the plan begins, from the form.
 fn basis(placement: &PlacementRow, sent: &Sent) -> Option<(Code, Basis)> {
     let school = OrganisationId(placement.school_id);
-    let in_their_words = match sent.get("words").map(|text| Words::new(&text.replace("\r\n", "\n"))) {
+    let in_their_words = match sent.get("words").map(|text| Words::new(text)) {
         Some(Ok(words)) => Some(words),
         None | Some(Err(WordsError::Empty)) => None,
         Some(Err(_)) => return None,

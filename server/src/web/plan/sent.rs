@@ -31,14 +31,9 @@ impl Typed<'_> {
     }
 }
 
-/// A text as a person typed it: browsers send line breaks as CR LF.
-fn typed(sent: &Sent, name: &str) -> String {
-    sent.get(name).map_or_else(String::new, |text| text.replace("\r\n", "\n"))
-}
-
 /// Words that may be left out. `name`: how the form calls the field; `label`: how a person does.
 pub fn optional_words(sent: &Sent, name: &str, label: &str) -> Result<Option<Words>, String> {
-    match Words::new(&typed(sent, name)) {
+    match Words::new(sent.get(name).map_or("", String::as_str)) {
         Ok(words) => Ok(Some(words)),
         Err(WordsError::Empty) => Ok(None),
         Err(error) => Err(format!("{label}: {error}.")),
@@ -47,7 +42,7 @@ pub fn optional_words(sent: &Sent, name: &str, label: &str) -> Result<Option<Wor
 
 /// Words that must be there.
 pub fn words(sent: &Sent, name: &str, label: &str) -> Result<Words, String> {
-    Words::new(&typed(sent, name)).map_err(|error| format!("{label}: {error}."))
+    Words::new(sent.get(name).map_or("", String::as_str)).map_err(|error| format!("{label}: {error}."))
 }
 
 /// A day that may be left out.
