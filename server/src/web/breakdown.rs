@@ -48,7 +48,6 @@ struct BreakdownPage {
 
 struct KeptView {
     id: Uuid,
-    revision: i64,
     title: String,
     kinds: Vec<String>,
     what: String,
@@ -245,7 +244,7 @@ async fn draw(
     })
 }
 
-fn kept_view((id, revision, breakdown): &Known, pack: &Pack, names: &plan::Names) -> KeptView {
+fn kept_view((id, _, breakdown): &Known, pack: &Pack, names: &plan::Names) -> KeptView {
     let list = pack.list("breakdown").iter();
     let owed = owed(pack, breakdown).into_iter().map(|one| OwedView {
         party: one.to.code(),
@@ -258,7 +257,6 @@ fn kept_view((id, revision, breakdown): &Known, pack: &Pack, names: &plan::Names
     });
     KeptView {
         id: *id,
-        revision: *revision,
         title: view::full_date(breakdown.on),
         kinds: list.filter(|(code, _)| breakdown.categories.contains(code)).map(|(_, words)| words.clone()).collect(),
         what: breakdown.what.expose().to_owned(),
