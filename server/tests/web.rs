@@ -22,3 +22,5 @@ mod returning;
 mod sessions;
 #[path = "web/system.rs"]
 mod system;
+#[path = "web/look.rs"]
+mod look;
