@@ -94,6 +94,9 @@ fn fields(path: &str) -> Vec<(&'static str, String)> {
                 .map(|(name, value)| (name, value.to_owned()))
                 .to_vec()
         }
+        "/pupils/{pupil}/due" => {
+            [("event", "panel-hearing"), ("day", "2026-11-05")].map(|(name, value)| (name, value.to_owned())).to_vec()
+        }
         _ => Vec::new(),
     }
 }

@@ -119,7 +119,7 @@ async fn r_h25_a_24_the_glide_path_shows_plan_and_fact_and_ends_in_a_question() 
     let page = browser.page(&address("/glide")).await;
     assert!(page.contains("Provider week 5 of 12."), "{page}");
     let rows = page.split("The same as a table").nth(1).unwrap();
-    assert!(rows.contains("On site 4, by robot 5, elsewhere 1") && rows.contains("this week"), "{rows}");
+    assert!(rows.contains("On site 4, by robot 4, elsewhere 1, rest 1") && rows.contains("this week"), "{rows}");
     let question = page.split("A question for the review").nth(1).unwrap();
     assert!(question.split("</section>").next().unwrap().contains("?</b>"), "{question}");
     assert!(!page.contains('%'), "no share of anything");
