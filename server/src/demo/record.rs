@@ -15,14 +15,14 @@ use server_core::plan::{
     ActionEntry, Answer, Barrier, Basis, Change, Consent, EndGoal, EngagementBeside, Evaluation, How, Meeting,
     ReintegrationPlan, Reply, Revision, Setback, Stated, StatedSource, Went,
 };
-use server_core::policy::{Code, Event, Pack, Route, for_day};
-use server_core::words::Words;
+use server_core::policy::{Code, Event, Instead, Override, Pack, Route, for_day};
+use server_core::words::{Reason, Words};
 use store::Store;
 use store::audit::{Actor, NewAudit, Subject};
 use store::kept;
 use store::placements::PlacementRow;
 use store::plans::Changed;
-use store::record::{PartyRow, PersonRow};
+use store::record::{DeadlineWord, PartyRow, PersonRow};
 use store::sheets::{NewSheet, Owner, SheetKind};
 
 use super::ids;
@@ -288,16 +288,28 @@ impl Case<'_> {
     }
 
     async fn days(&self) -> anyhow::Result<()> {
-        for (event, day) in [(Event::PanelHearing, self.day(3, 1)), (Event::PartTimeEnd, self.day(12, 4))] {
+        let said = self.at(self.day(3, 4));
+        for (event, day) in
+            [(Event::PanelHearing, self.day(3, 1)), (Event::StageOne, self.day(3, 3)), (Event::PartTimeEnd, self.day(12, 4))]
+        {
             let entry = NewAudit { detail: Some(event.code()), ..audit("say event") };
-            self.store.say_event(ids::ADA_PLACEMENT.0, event, Some(day), entry, self.at(self.day(3, 2))).await?;
+            self.store.say_event(ids::ADA_PLACEMENT.0, event, Some(day), entry, said).await?;
         }
-        Ok(())
+        let later = Override {
+            rule: code("start-after-panel")?,
+            week: None,
+            instead: Instead::Day(self.day(8, 0)),
+            reason: Reason::new("The hospital asks that school begins only after the last treatment")?,
+            by: KEY_WORKER,
+            on: self.day(3, 4),
+        };
+        let entry = audit("say limit");
+        Ok(self.store.say_deadline(ids::ADA_PLACEMENT.0, &DeadlineWord::Instead(later), entry, said).await?)
     }
 
     async fn contacts(&self) -> anyhow::Result<()> {
         use Party::{HomeSchool, KeyWorker, Parent, ProviderLead, Pupil};
-        let all: [(NaiveDate, By, &[Party], Option<CheckOutcome>, &str); 6] = [
+        let all: [Entry<'_>; 6] = [
             (self.day(1, 1), By::Visit, &[Pupil, ProviderLead, HomeSchool], None, "First hour together at school"),
             (self.day(1, 3), By::Call, &[Parent, KeyWorker], None, "How the first days went"),
             (self.day(2, 2), By::Call, &[Pupil, HomeSchool], None, "The form tutor rang; Ada told of the ward"),
@@ -398,6 +410,9 @@ impl Case<'_> {
         Ok(())
     }
 }
+
+/// A contact: when, how, with whom, what a check found, what was said.
+type Entry<'a> = (NaiveDate, By, &'a [Party], Option<CheckOutcome>, &'a str);
 
 fn audit(action: &'static str) -> NewAudit<'static> {
     NewAudit { actor: Actor::Staff(ids::KEY_WORKER), action, subject: Subject::Pupil(ids::ADA), detail: None }

@@ -55,6 +55,9 @@ struct GoalsPage {
     review: String,
 }
 
+/// A party: code, words, whether it stands by the goal, who may say so.
+type Stand = (&'static str, String, bool, Vec<(String, String)>);
+
 struct GoalView {
     id: Uuid,
     revision: i64,
@@ -65,7 +68,7 @@ struct GoalView {
     by: String,
     review: String,
     chip: Option<Chip>,
-    stands: Vec<(&'static str, String, bool, Vec<(String, String)>)>,
+    stands: Vec<Stand>,
     older: Vec<String>,
     became: String,
 }

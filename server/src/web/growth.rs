@@ -60,10 +60,13 @@ struct GrowthPage {
     legend: Option<Legend>,
     domains: Vec<DomainView>,
     table: Option<Table>,
-    helps: Vec<(&'static str, Vec<String>)>,
+    helps: Vec<Lines>,
     interventions: Vec<String>,
     shared: String,
 }
+
+/// A title with its lines or cells.
+type Lines = (&'static str, Vec<String>);
 
 struct VoiceLink {
     href: String,
@@ -102,7 +105,7 @@ struct AreaView {
 struct Table {
     scale: String,
     days: Vec<String>,
-    domains: Vec<(&'static str, usize, Vec<(&'static str, Vec<String>)>)>,
+    domains: Vec<(&'static str, usize, Vec<Lines>)>,
 }
 
 /// In which voice.
@@ -343,7 +346,7 @@ fn table(looks: &[&Assessment], scale: &Scale) -> Table {
     }
 }
 
-fn helps(profile: &Profile) -> Vec<(&'static str, Vec<String>)> {
+fn helps(profile: &Profile) -> Vec<Lines> {
     let lines = |about: Trait| {
         profile.notes.iter().filter(|note| note.about == about).map(|note| note.words.expose().to_owned()).collect::<Vec<_>>()
     };

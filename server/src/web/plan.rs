@@ -4,10 +4,11 @@
 //! nothing is saved until then, and nothing of either is lost (see `fields.rs`). Every read is put in the audit log first.
 
 use askama::Template;
-use axum::extract::{Form, Path, State};
+use axum::extract::{Form, Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use chrono::NaiveDate;
+use serde::Deserialize;
 use server_core::access::Action;
 use server_core::deadline::{Schedule, schedule};
 use server_core::party::{OrganisationId, Party, PersonId};
@@ -93,11 +94,23 @@ struct Choices {
     items: Vec<(String, String)>,
 }
 
+/// Which week's pattern is asked for.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Asked {
+    week: Option<u16>,
+}
+
 /// `GET /pupils/{pupil}/plan`
-pub async fn show(State(state): State<AppState>, caller: Caller, Path(pupil): Path<Uuid>) -> Result<Html<String>, ApiError> {
+pub async fn show(
+    State(state): State<AppState>,
+    caller: Caller,
+    Path(pupil): Path<Uuid>,
+    Query(asked): Query<Asked>,
+) -> Result<Html<String>, ApiError> {
     let (placement, scope) = scope::pupil(&state, &caller, pupil, Action::ReadPlan).await?;
     state.store.append_audit(audit(&caller, pupil, "read plan"), state.clock.now().utc).await?;
-    draw(&state, &caller, &scope, &placement, &Drawn::default()).await
+    draw(&state, &caller, &scope, &placement, &Drawn { week: asked.week, ..Drawn::default() }).await
 }
 
 /// `POST /pupils/{pupil}/plan`: a plan begins, as a draft.
@@ -222,7 +235,7 @@ pub async fn save(
     let plans = state.store.plans_of(placement.placement_id).await?;
     let row = plans.into_iter().find(|row| Some(row.plan_id) == plan_id(&sent)).ok_or(ApiError::NotFound)?;
     let again = async |status, wrong: String| -> Result<Response, ApiError> {
-        let drawn = Drawn { part: part.name, sent: Some(&sent), wrong };
+        let drawn = Drawn { part: part.name, sent: Some(&sent), wrong, ..Drawn::default() };
         Ok((status, draw(&state, &caller, &scope, &placement, &drawn).await?).into_response())
     };
     let based_on = row.plan.revision();
@@ -306,6 +319,7 @@ const GOALS: [(&str, EndGoal, &str); 4] = [
 /// What a page shows beside the plan itself.
 #[derive(Default)]
 struct Drawn<'a> {
+    week: Option<u16>,
     part: &'static str,
     sent: Option<&'a Sent>,
     wrong: String,
@@ -361,9 +375,13 @@ async fn draw(
         let facts = cases::facts(&state.store, pack, kept, placement.placement_id, authority).await?;
         let due = schedule(pack, &facts, &schools.calendars());
         about = format!("{} Policy: {}.", route_words(pack, kept), pack.title);
-        if let Some(clock) = lookback::week_now(pack, &facts, &schools.calendars(), today) {
+        let week_now = lookback::week_now(pack, &facts, &schools.calendars(), today);
+        if let Some((clock, _)) = &week_now {
             about = format!("{about} {clock}.");
         }
+        // The pattern is that of the first clock's weeks: this one, unless another is asked for.
+        let week = lookback::number_now(pack.clocks.first(), &facts, &schools.calendars(), today).unwrap_or(1);
+        let week = drawn.week.filter(|week| (1..=week::weeks(pack)).contains(week)).unwrap_or(week);
         meanwhile = lines(&changes);
         let history = state.store.plan_history(*id, None, None, SHOWN_CHANGES).await?;
         let of = Shown { pack, plan: kept, names: &names, today, due: &due };
@@ -374,11 +392,12 @@ async fn draw(
             stages: stages(pack, kept),
             opening: opening::view(&of, typed),
             fields: fields::views(pack, kept, sent.filter(|_| drawn.part == "aims"), &changes),
-            week: week::view(pack, kept, sent.filter(|_| drawn.part == "week"), &changes),
+            week: week::view(pack, kept, sent.filter(|_| drawn.part == "week"), &changes, week),
             meeting: meeting::view(&of, typed),
             lookback: lookback::view(state, &of, placement, (&facts, &schools.calendars()), typed("look-back")).await?,
             ending: ending::view(&of, typed),
-            history: lines(&history),
+            // That something began empty is no news.
+            history: lines(&history.into_iter().filter(told::is_news).collect::<Vec<_>>()),
             facts: overview(pack, kept, placement),
         });
     }

@@ -214,7 +214,7 @@ impl Record for Engine {
         sqlx::query!("DELETE FROM series_day WHERE organisation_id = $1 AND series = $2", organisation_id, series)
             .execute(&mut *tx)
             .await?;
-        for day in days.iter().copied() {
+        for day in days {
             sqlx::query!(
                 "INSERT INTO series_day (organisation_id, series, day) VALUES ($1, $2, $3)",
                 organisation_id,

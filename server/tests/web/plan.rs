@@ -146,6 +146,8 @@ fn week<'a>(number: &'a str, monday: &'a str) -> Vec<(&'a str, &'a str)> {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_pattern_of_a_week_is_one_choice_between_two_writers() {
     let (world, jo, sam) = begun().await;
+    let other = jo.page(&address("?week=8")).await;
+    assert!(other.contains("name=\"week\" min=\"1\" max=\"12\" value=\"8\""), "any week can be looked at: {other}");
     let (of_jo, of_sam) = (Open::by(&jo).await, Open::by(&sam).await);
     assert_eq!(of_jo.save(&jo, "/week", &week("8", "s")).await.status(), StatusCode::SEE_OTHER);
     assert_eq!(plan(&world).await.week(8).unwrap().to_string(), "ss rr o- r- ss");

@@ -17,7 +17,7 @@ use store::placements::PlacementRow;
 use store::sheets::{NewSheet, Owner, Saved, SheetKind, SheetRow};
 use uuid::Uuid;
 
-use super::{TRAITS, helps, intervention_words, read_profile};
+use super::{Lines, TRAITS, helps, intervention_words, read_profile};
 use crate::AppState;
 use crate::api::ApiError;
 use crate::api::auth::Caller;
@@ -36,7 +36,7 @@ struct ProfilePage {
     pupil_name: String,
     revision: i64,
     wrong: String,
-    meanwhile: Option<(String, Vec<(&'static str, Vec<String>)>)>,
+    meanwhile: Option<(String, Vec<Lines>)>,
     groups: Vec<Group>,
 }
 
@@ -59,7 +59,7 @@ struct SharedPage {
     pupil_id: Uuid,
     pupil_name: String,
     about: String,
-    groups: Vec<(&'static str, Vec<String>)>,
+    groups: Vec<Lines>,
     interventions: Vec<String>,
 }
 

@@ -54,16 +54,18 @@ pub struct QuestionView {
     pub action: String,
 }
 
-/// `Provider week 4 of 12`, of the first clock that runs today.
-pub fn week_now(pack: &Pack, facts: &Facts, calendars: &Calendars<'_>, today: NaiveDate) -> Option<String> {
+/// `Provider week 4 of 12`, of the last clock that runs today, with the number.
+pub fn week_now(pack: &Pack, facts: &Facts, calendars: &Calendars<'_>, today: NaiveDate) -> Option<(String, u16)> {
     let of = |clock: &Clock| {
-        let week = number_now(clock, facts, calendars, today)?;
-        Some(format!("{} {week} of {}", clock.title, clock.weeks))
+        let week = number_now(Some(clock), facts, calendars, today)?;
+        Some((format!("{} {week} of {}", clock.title, clock.weeks), week))
     };
     pack.clocks.iter().rev().find_map(of)
 }
 
-fn number_now(clock: &Clock, facts: &Facts, calendars: &Calendars<'_>, today: NaiveDate) -> Option<u16> {
+/// The week of a clock today, if it runs.
+pub fn number_now(clock: Option<&Clock>, facts: &Facts, calendars: &Calendars<'_>, today: NaiveDate) -> Option<u16> {
+    let clock = clock?;
     let start = facts.events.get(&clock.starts)?;
     calendars.of(clock.calendar).week_number(*start, today).filter(|week| *week <= clock.weeks)
 }

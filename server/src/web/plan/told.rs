@@ -128,6 +128,11 @@ fn code_words(pack: &Pack, path: &str, text: &str) -> Option<String> {
     pack.list(list).iter().find(|(known, _)| *known == code).map(|(_, words)| words.clone())
 }
 
+/// Whether a change says something: that a field began as nothing, or as "no", does not.
+pub fn is_news(row: &PlanChangeRow) -> bool {
+    row.from_text.is_some() || row.to_text.as_deref().is_some_and(|text| !matches!(text, "" | "no"))
+}
+
 /// The words of a path such as `answer.aims`.
 pub fn title(pack: &Pack, path: &str) -> String {
     let (kind, rest) = path.split_once('.').unwrap_or((path, ""));

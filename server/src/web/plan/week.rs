@@ -22,6 +22,8 @@ pub struct WeekView {
     pub question: String,
     pub by: String,
     pub theirs: Option<String>,
+    /// All weeks; whether each has a pattern of its own.
+    pub all: Vec<(u16, bool)>,
 }
 
 /// One half-day.
@@ -35,7 +37,8 @@ fn name(day: usize, half: &str) -> String {
     format!("at-{}-{half}", DAYS[day].to_lowercase())
 }
 
-fn weeks(pack: &Pack) -> u16 {
+/// Weeks of the clock whose patterns a plan has.
+pub fn weeks(pack: &Pack) -> u16 {
     pack.clocks.first().map_or(0, |clock| clock.weeks)
 }
 
@@ -49,10 +52,9 @@ fn typed(sent: &Sent) -> Option<WeekPattern> {
     (0..DAYS.len()).map(day).collect::<Option<Vec<_>>>()?.join(" ").parse().ok()
 }
 
-/// The week that is shown: the one just sent, or the first with a pattern of its own, or the first.
-pub fn view(pack: &Pack, plan: &ReintegrationPlan, sent: Option<&Sent>, changes: &[PlanChangeRow]) -> WeekView {
-    let first = plan.parts().weeks.keys().next().copied().unwrap_or(1);
-    let week = sent.and_then(asked).unwrap_or(first);
+/// The week that is shown: the one just sent, or the one that was asked for.
+pub fn view(pack: &Pack, plan: &ReintegrationPlan, sent: Option<&Sent>, changes: &[PlanChangeRow], asked_for: u16) -> WeekView {
+    let week = sent.and_then(asked).unwrap_or(asked_for);
     let now = plan.week(week).copied().unwrap_or(WeekPattern::all(Place::Rest));
     let path = format!("week.{week:02}");
     let (mut pattern, mut theirs) = (now, None);
@@ -83,6 +85,7 @@ pub fn view(pack: &Pack, plan: &ReintegrationPlan, sent: Option<&Sent>, changes:
         question: ideal.and_then(|days| pattern.beside_ideal(days)).unwrap_or_default(),
         by: by(changes, &path),
         theirs,
+        all: (1..=weeks(pack)).map(|week| (week, plan.parts().weeks.contains_key(&week))).collect(),
     }
 }
 
