@@ -10,6 +10,8 @@ mod due;
 mod growth;
 #[path = "web/harness.rs"]
 mod harness;
+#[path = "web/look.rs"]
+mod look;
 #[path = "web/pages.rs"]
 mod pages;
 #[path = "web/plan.rs"]
@@ -22,5 +24,3 @@ mod returning;
 mod sessions;
 #[path = "web/system.rs"]
 mod system;
-#[path = "web/look.rs"]
-mod look;
