@@ -86,6 +86,7 @@ pub async fn open(state: &AppState, folder: &Path, devices: &Path) -> anyhow::Re
     for (member, sign_in) in STAFF.iter().zip(&sign_ins) {
         add(state, member, sign_in).await.context("cannot add the people of the demo authority")?;
     }
+    demo::seed_record(&state.store, now).await.context("cannot add the demonstration's plan")?;
     let keyword = server::pupil::new_keyword(&state.store, ids::ADA_PLACEMENT, now, None).await?;
     Ok(Tour { sign_ins, pairing_path: server::pupil::pairing_path(&keyword) })
 }

@@ -24,7 +24,7 @@ pub use error::ApiError;
 
 use crate::AppState;
 
-/// A request body larger than this is refused with 413.
+/// A request body larger than this is refused with 413, unless its route takes more.
 pub const MAX_BODY_BYTES: usize = 64 * 1024;
 
 /// A handler that has not begun to answer by then is given up with 503. Streams are not cut once they have begun.
@@ -54,6 +54,8 @@ pub struct Route {
     pub path: &'static str,
     /// Who may call it.
     pub access: Access,
+    /// A larger body is refused with 413.
+    pub most_bytes: usize,
     /// What answers.
     pub handler: MethodRouter<AppState>,
 }
@@ -65,7 +67,7 @@ impl Route {
         H: Handler<T, AppState>,
         T: 'static,
     {
-        Self { method: Method::GET, path, access, handler: on(MethodFilter::GET, handler) }
+        Self { method: Method::GET, path, access, most_bytes: MAX_BODY_BYTES, handler: on(MethodFilter::GET, handler) }
     }
 
     /// A route that changes something.
@@ -74,7 +76,13 @@ impl Route {
         H: Handler<T, AppState>,
         T: 'static,
     {
-        Self { method: Method::POST, path, access, handler: on(MethodFilter::POST, handler) }
+        Self { method: Method::POST, path, access, most_bytes: MAX_BODY_BYTES, handler: on(MethodFilter::POST, handler) }
+    }
+
+    /// The same, for bodies larger than others'.
+    #[must_use]
+    pub fn taking(self, most_bytes: usize) -> Self {
+        Self { most_bytes, ..self }
     }
 }
 
@@ -90,12 +98,12 @@ pub fn routes() -> Vec<Route> {
 pub fn router(state: AppState) -> Router {
     let mut router = Router::new();
     for route in routes() {
-        let gate = from_fn_with_state((state.clone(), route.access), guard::check);
-        router = router.route(route.path, route.handler.route_layer(gate));
+        let gate = from_fn_with_state((state.clone(), route.access, route.most_bytes), guard::check);
+        let handler = route.handler.route_layer(gate).route_layer(DefaultBodyLimit::max(route.most_bytes));
+        router = router.route(route.path, handler);
     }
     router
         .fallback(guard::no_such_page)
-        .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
         .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, ANSWER_WITHIN))
         .layer(CatchPanicLayer::new())
         .layer(from_fn_with_state(state.clone(), guard::headers))

@@ -5,6 +5,7 @@
 
 mod history;
 pub mod ids;
+mod record;
 mod timetable;
 
 use std::path::Path;
@@ -23,6 +24,7 @@ use store::{Store, StoreError};
 use uuid::Uuid;
 
 pub use ids::BRIDGE;
+pub use record::seed_record;
 
 use crate::{ingest, lessons};
 use timetable::Class;

@@ -10,6 +10,7 @@
 //! serves [`Running::router`].
 
 pub mod api;
+mod cases;
 mod clock;
 pub mod config;
 pub mod database;

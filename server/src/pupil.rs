@@ -4,6 +4,7 @@
 //! pair.rs     keyword → tablet → PIN          secrets.rs  drawing and hashing; stores nothing
 //! tablet.rs   who is calling                   day.rs      the day in words; pure
 //! today.rs    the day, "not now, I'm resting"  class.rs    the class page, join and leave
+//! plan.rs     the plan in a child's words, with a comment on each stage
 //! ```
 //!
 //! The pages name no pupil: whoever holds the tablet knows who they are. No name, no code and no PIN stands in an address. Nothing here
@@ -12,6 +13,7 @@
 mod class;
 mod day;
 pub mod pair;
+mod plan;
 pub mod secrets;
 mod tablet;
 mod today;
@@ -40,6 +42,8 @@ pub fn routes() -> Vec<Route> {
         Route::get("/today", Access::PupilDevice, today::page),
         Route::get("/today/parts", Access::PupilDevice, today::parts),
         Route::post("/today/rest", Access::PupilDevice, today::rest),
+        Route::get("/my-plan", Access::PupilDevice, plan::page),
+        Route::post("/my-plan", Access::PupilDevice, plan::comment),
         Route::get("/class", Access::PupilDevice, class::page),
         Route::post("/class/join", Access::PupilDevice, class::join),
         Route::post("/class/leave", Access::PupilDevice, class::leave),

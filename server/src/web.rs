@@ -5,14 +5,27 @@
 mod account;
 mod assets;
 mod audit;
+mod breakdown;
 mod camera;
+mod contacts;
 mod correction;
+mod costs;
+mod due;
+mod export;
+mod feed;
 mod fleet;
+mod glide;
+mod goals;
+mod growth;
 mod home;
 mod live;
+mod mine;
 mod moves;
+mod people;
+mod plan;
 mod pupils;
 mod record;
+mod register;
 mod robots;
 mod schools;
 pub mod sign_in;
@@ -35,6 +48,8 @@ use crate::api::{ANY_STAFF, Access, ApiError, Route};
 
 const SEES_ROBOTS: Access = Access::SignedIn(&[Role::Coordinator, Role::SchoolLead, Role::ClassroomStaff]);
 const CORRECTS_MINUTES: Access = Access::SignedIn(&[Role::Coordinator, Role::KeyWorker]);
+/// Who runs the robots of an authority does not see how a child is assessed.
+const LOOKS_AT_GROWTH: Access = Access::SignedIn(&[Role::KeyWorker, Role::SchoolLead]);
 const READS_RECORDS: Access = Access::SignedIn(&[Role::Coordinator, Role::KeyWorker, Role::SchoolLead]);
 
 /// Every page of staff, and what pages are made of.
@@ -60,6 +75,40 @@ pub fn routes() -> Vec<Route> {
         Route::get("/pupils/{pupil}/tablet", READS_RECORDS, tablet::show),
         Route::post("/pupils/{pupil}/tablet", READS_RECORDS, tablet::new_code),
         Route::post("/pupils/{pupil}/tablet/off", READS_RECORDS, tablet::switch_off),
+        Route::get("/pupils/{pupil}/plan", READS_RECORDS, plan::show),
+        Route::post("/pupils/{pupil}/plan", READS_RECORDS, plan::begin),
+        Route::post("/pupils/{pupil}/plan/{part}", READS_RECORDS, plan::save),
+        Route::get("/pupils/{pupil}/glide", READS_RECORDS, glide::show),
+        Route::get("/pupils/{pupil}/growth", LOOKS_AT_GROWTH, growth::show),
+        Route::get("/pupils/{pupil}/growth/look", LOOKS_AT_GROWTH, growth::look::show),
+        Route::post("/pupils/{pupil}/growth/look", LOOKS_AT_GROWTH, growth::look::add),
+        Route::get("/pupils/{pupil}/growth/profile", LOOKS_AT_GROWTH, growth::profile::edit),
+        Route::post("/pupils/{pupil}/growth/profile", LOOKS_AT_GROWTH, growth::profile::save),
+        Route::get("/pupils/{pupil}/growth/shared", LOOKS_AT_GROWTH, growth::profile::shared),
+        Route::post("/pupils/{pupil}/due/word", READS_RECORDS, due::word),
+        Route::get("/pupils/{pupil}/goals", READS_RECORDS, goals::show),
+        Route::post("/pupils/{pupil}/goals", READS_RECORDS, goals::change),
+        Route::get("/pupils/{pupil}/breakdown", READS_RECORDS, breakdown::show),
+        Route::post("/pupils/{pupil}/breakdown", READS_RECORDS, breakdown::change),
+        Route::get("/pupils/{pupil}/people", READS_RECORDS, people::show),
+        Route::post("/pupils/{pupil}/people", READS_RECORDS, people::change),
+        Route::get("/pupils/{pupil}/contacts", READS_RECORDS, contacts::show),
+        Route::post("/pupils/{pupil}/contacts", READS_RECORDS, contacts::write),
+        Route::get("/pupils/{pupil}/register", READS_RECORDS, register::show),
+        Route::post("/pupils/{pupil}/register", READS_RECORDS, register::say_place),
+        // A school's own register, brought in by the school.
+        Route::get("/register", Access::SignedIn(&[Role::SchoolLead]), register::show_import),
+        Route::post("/register", Access::SignedIn(&[Role::SchoolLead]), register::bring_in).taking(register::MOST_BYTES),
+        Route::get("/costs", Access::SignedIn(&[Role::Coordinator]), costs::show),
+        Route::post("/costs", Access::SignedIn(&[Role::Coordinator]), costs::save),
+        Route::get("/pupils/{pupil}/export/{file}", READS_RECORDS, export::get),
+        Route::get("/due", READS_RECORDS, mine::show),
+        Route::post("/due/feed", READS_RECORDS, feed::make),
+        Route::post("/due/feed/off", READS_RECORDS, feed::switch_off),
+        // The key in the address stands for the person.
+        Route::get("/feeds/{key}/due.ics", Access::Public, feed::get),
+        Route::get("/pupils/{pupil}/due", READS_RECORDS, due::show),
+        Route::post("/pupils/{pupil}/due", READS_RECORDS, due::say),
         Route::get("/moves", SEES_ROBOTS, moves::show),
         Route::post("/moves/{robot}/carry", SEES_ROBOTS, moves::carry),
         Route::post("/moves/{robot}/room", SEES_ROBOTS, moves::put_down),
@@ -80,6 +129,8 @@ pub struct Frame {
     who: String,
     csrf: String,
     nav: Vec<NavLink>,
+    /// Whether pages about a pupil lead to looks at the framework.
+    sees_growth: bool,
     foot: String,
 }
 
@@ -99,7 +150,10 @@ impl Frame {
             ("/schools", "Schools", scope.may_somewhere(Action::SeeFleet)),
             ("/robots", "Robots", sees_robots),
             ("/pupils", "Pupils", reads),
+            ("/due", "Due", reads),
+            ("/register", "Register", caller.is(Role::SchoolLead)),
             ("/moves", "Moves", sees_robots),
+            ("/costs", "Costs", scope.may_somewhere(Action::ReadCosts)),
             ("/system", "Bridges", scope.may_everywhere(Action::SeeSystem)),
             ("/audit", "Audit log", caller.is(Role::Auditor)),
         ];
@@ -112,13 +166,22 @@ impl Frame {
             who: caller.name.clone(),
             csrf: caller.csrf.clone(),
             nav: nav.collect(),
+            sees_growth: caller.is(Role::KeyWorker) || caller.is(Role::SchoolLead),
             foot: format!("{}. Data to {}, {}.", scope.own_name(), view::day(now, zone), view::clock(now, zone)),
         }
     }
 
     /// The frame where nobody is signed in.
     fn bare(title: impl Into<String>, csrf: String) -> Self {
-        Self { title: title.into(), body_class: "", who: String::new(), csrf, nav: Vec::new(), foot: String::new() }
+        Self {
+            title: title.into(),
+            body_class: "",
+            who: String::new(),
+            csrf,
+            nav: Vec::new(),
+            sees_growth: false,
+            foot: String::new(),
+        }
     }
 }
 

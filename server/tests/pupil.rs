@@ -486,3 +486,36 @@ async fn the_pages_have_no_inline_style_or_script() {
         }
     }
 }
+
+#[tokio::test]
+async fn r_a12_the_pupil_reads_the_plan_in_plain_words_and_comments_on_every_stage() {
+    let world = World::new().await;
+    let mut tablet = world.opened().await;
+    assert!(!tablet.get("/today").await.body.contains("/my-plan"), "there is no plan yet");
+    assert!(tablet.get("/my-plan").await.body.contains("There is no plan yet."));
+    demo::seed_record(&world.state.store, world.clock.now().utc).await.unwrap();
+    assert!(tablet.get("/today").await.body.contains("/my-plan"));
+    let page = tablet.get("/my-plan").await;
+    assert_eq!(page.status, StatusCode::OK);
+    for words in ["Keep up with science.", "Monday, today", "With Robin", "The meeting about you", "Week 5 of 12."] {
+        assert!(page.body.contains(words), "{words}: {}", page.body);
+    }
+    // What adults wrote about barriers, and names, are not the pupil's page's.
+    for words in ["Ada", "Mr Q.", "Mornings are hard after treatment", "barrier"] {
+        assert!(!page.body.contains(words), "{words}");
+    }
+    for stage in 1..=4_u16 {
+        let said = format!("I say {stage}");
+        let answer = tablet.post("/my-plan", &[("stage", &stage.to_string()), ("words", &said)]).await;
+        assert_eq!(answer.location, "/my-plan?said=kept", "{}", answer.body);
+    }
+    let row = world.state.store.plans_of(ids::ADA_PLACEMENT.0).await.unwrap().remove(0);
+    for stage in 1..=4 {
+        assert_eq!(row.plan.pupil_says(stage).unwrap().expose(), format!("I say {stage}"));
+    }
+    let history = world.state.store.plan_history(row.plan_id, Some("pupil-says.4"), None, 5).await.unwrap();
+    assert_eq!(history[0].actor_kind, "tablet", "the history says that it was the pupil");
+    assert_eq!(tablet.post("/my-plan", &[("stage", "5"), ("words", "x")]).await.status, StatusCode::BAD_REQUEST);
+    assert_eq!(tablet.post("/my-plan", &[("stage", "1"), ("words", "  ")]).await.location, "/my-plan");
+    assert!(tablet.get("/my-plan?said=kept").await.body.contains("Your words are in the plan now."));
+}

@@ -2,10 +2,24 @@
 
 #[path = "web/access.rs"]
 mod access;
+#[path = "web/costs.rs"]
+mod costs;
+#[path = "web/due.rs"]
+mod due;
+#[path = "web/growth.rs"]
+mod growth;
 #[path = "web/harness.rs"]
 mod harness;
+#[path = "web/look.rs"]
+mod look;
 #[path = "web/pages.rs"]
 mod pages;
+#[path = "web/plan.rs"]
+mod plan;
+#[path = "web/register.rs"]
+mod register;
+#[path = "web/returning.rs"]
+mod returning;
 #[path = "web/sessions.rs"]
 mod sessions;
 #[path = "web/system.rs"]

@@ -84,9 +84,9 @@ describe('every page at every size, light and dark', () => {
   });
 
   for (const [role, pages] of Object.entries({
-    coordinator: ['/', '/robots', '/pupils', '/schools', '/system'],
-    'key worker': ['/', '/pupils'],
-    'school lead': ['/', '/robots', '/pupils'],
+    coordinator: ['/', '/robots', '/pupils', '/schools', '/costs', '/system'],
+    'key worker': ['/', '/pupils', '/due'],
+    'school lead': ['/', '/robots', '/pupils', '/register'],
     'classroom staff': ['/', '/moves', '/robots'],
     auditor: ['/', '/audit'],
   })) {
@@ -111,6 +111,25 @@ describe('every page at every size, light and dark', () => {
     await page.getByRole('button', { name: /camera/i }).click();
     await page.locator('#whip-url').waitFor();
     await inspect(page, 'camera');
+    await context.close();
+  });
+
+  test('the record around a plan', async () => {
+    const { page, context, errors } = await staff('key worker');
+    await page.goto(`${product.url}/pupils`);
+    await page.getByRole('link', { name: 'Ada Q.' }).click();
+    await page.getByRole('heading', { level: 1 }).waitFor();
+    const record = page.url();
+    for (const part of ['plan', 'due', 'goals', 'glide', 'growth', 'growth/look', 'growth/profile', 'growth/shared', 'contacts', 'people', 'register']) {
+      const answer = await page.goto(`${record}/${part}`);
+      assert.equal(answer?.status(), 200, part);
+      await inspect(page, `record-${part.replace('/', '-')}`);
+    }
+    await page.goto(`${product.url}/due`);
+    await page.getByRole('button', { name: 'Make an address' }).click();
+    await page.getByLabel('Address of your feed').waitFor();
+    await inspect(page, 'due-feed');
+    assert.deepEqual(errors, []);
     await context.close();
   });
 

@@ -85,6 +85,26 @@ pub enum Action {
     SeeFleet,
     /// Read a pupil's record: minutes, plan, imported register.
     ReadRecord,
+    /// Read a pupil's plan, its history and what is due.
+    ReadPlan,
+    /// Change a pupil's plan, the people and days of its case, and its goals.
+    EditPlan,
+    /// Write a comment on a stage of one's own plan, and stand by one's own goals.
+    CommentPlan,
+    /// Read looks at the framework, strengths, needs and what is done.
+    ReadFramework,
+    /// Add a look, or change the profile.
+    EditFramework,
+    /// Read the log of contacts and checks.
+    ReadContacts,
+    /// Write into that log.
+    WriteContact,
+    /// Read what returns cost.
+    ReadCosts,
+    /// Change a table of costs.
+    EditCosts,
+    /// Bring a school's own file of its register in.
+    ImportRegister,
     /// Say how long a pupil took part where the measured minutes are wrong.
     CorrectMinutes,
     /// Make a pairing keyword, unpair a tablet, reset its PIN.
@@ -176,28 +196,49 @@ fn allows(id: Uuid, holding: &Holding, action: Action, subject: &Subject, tree: 
             };
             by_role && reaches(school)
         }
-        Subject::Pupil { pupil, school, provider, key_worker } => match (holding.role, action) {
-            (Role::Pupil, Action::JoinClass) => id == pupil && reaches(school),
+        Subject::Pupil { pupil, school, provider, key_worker } => match holding.role {
+            Role::Pupil => {
+                matches!(action, Action::JoinClass | Action::ReadPlan | Action::CommentPlan) && id == pupil && reaches(school)
+            }
             // A key worker reads only the pupils named to them, and only where they work.
-            (Role::KeyWorker, Action::ReadRecord | Action::CorrectMinutes | Action::PairTablet | Action::SeePupilName) => {
-                key_worker == Some(id) && (reaches(school) || provider.is_some_and(reaches))
+            Role::KeyWorker => {
+                (is_staffs(action) || is_of_plan(action) || is_of_framework(action) || action == Action::CorrectMinutes)
+                    && key_worker == Some(id)
+                    && (reaches(school) || provider.is_some_and(reaches))
             }
-            (Role::SchoolLead, Action::ReadRecord | Action::PairTablet | Action::SeePupilName) => reaches(school),
-            (Role::ClassroomStaff, Action::SeePupilName) => reaches(school),
-            (Role::Coordinator, Action::ReadRecord | Action::CorrectMinutes | Action::PairTablet | Action::SeePupilName) => {
-                reaches(school)
+            Role::SchoolLead => (is_staffs(action) || is_of_plan(action) || is_of_framework(action)) && reaches(school),
+            // Who runs the robots of an authority sees that returns go on, and not how a child is assessed.
+            Role::Coordinator => {
+                (is_staffs(action) || is_of_plan(action) || action == Action::CorrectMinutes) && reaches(school)
             }
-            _ => false,
+            Role::ClassroomStaff => action == Action::SeePupilName && reaches(school),
+            Role::Parent | Role::Auditor => false,
         },
         Subject::Organisation(organisation) => {
             let by_role = match action {
                 Action::SeeFleet | Action::SeeSystem => matches!(holding.role, Role::Coordinator),
                 Action::ReadAudit => matches!(holding.role, Role::Auditor),
+                Action::ReadCosts | Action::EditCosts => matches!(holding.role, Role::Coordinator),
+                // A school's own register, brought in by the school.
+                Action::ImportRegister => matches!(holding.role, Role::SchoolLead),
                 _ => false,
             };
             by_role && reaches(organisation)
         }
     }
+}
+
+/// What staff do for a pupil, whoever they are.
+fn is_staffs(action: Action) -> bool {
+    matches!(action, Action::ReadRecord | Action::PairTablet | Action::SeePupilName)
+}
+
+fn is_of_plan(action: Action) -> bool {
+    matches!(action, Action::ReadPlan | Action::EditPlan | Action::ReadContacts | Action::WriteContact)
+}
+
+fn is_of_framework(action: Action) -> bool {
+    matches!(action, Action::ReadFramework | Action::EditFramework)
 }
 
 #[cfg(test)]

@@ -2,6 +2,28 @@
 //!
 //! Names and numbers of children stay on the server: never in a log, a topic or a URL. So [`Upn`] has no `Display`, and its
 //! `Debug` says nothing. [`Upn::expose`] is for the store and for an export that needs it.
+//!
+//! The rule is that of the UPN data standard (`DOMAIN.md` (e2), row "UPN"): the sum of each of the characters 2 to 13 times its
+//! place, modulo 23, is the check letter's value. A temporary number ends in a letter, which has its value in the same alphabet.
+//!
+//! It cannot be written into a sentence:
+//!
+//! ```compile_fail
+//! let upn: server_core::pupil::Upn = "B801200005001".parse().unwrap();
+//! println!("{upn}");
+//! ```
+//!
+//! … nor turned into a text by accident:
+//!
+//! ```compile_fail
+//! let upn: server_core::pupil::Upn = "B801200005001".parse().unwrap();
+//! let text: String = upn.to_string();
+//! ```
+//!
+//! ```compile_fail
+//! let upn: server_core::pupil::Upn = "B801200005001".parse().unwrap();
+//! let text: String = upn.into();
+//! ```
 
 use std::fmt;
 use std::str::FromStr;
@@ -88,9 +110,29 @@ mod tests {
     }
 
     #[test]
+    fn a_temporary_number_ends_in_a_letter_that_counts() {
+        // 8·2 + 0·3 + 1·4 + 2·5 + 0·6 + 0·7 + 0·8 + 0·9 + 5·10 + 0·11 + 0·12 = 80; P is 13, and 80 + 13·13 = 249 = 10·23 + 19: W.
+        assert!("W80120000500P".parse::<Upn>().unwrap().is_temporary());
+        assert_eq!("P80120000500P".parse::<Upn>(), Err(UpnError::Check));
+        for last in ["I", "O", "S"] {
+            assert_eq!(format!("W80120000500{last}").parse::<Upn>(), Err(UpnError::Character), "{last} is not used");
+        }
+        assert!(!"B801200005001".parse::<Upn>().unwrap().is_temporary());
+    }
+
+    #[test]
+    fn an_error_does_not_repeat_the_number() {
+        for text in ["A801200005001", "B80120000500", "B8012000X5001"] {
+            let said = format!("{0} {0:?}", text.parse::<Upn>().unwrap_err());
+            assert!(!said.contains("8012"), "{said}");
+        }
+    }
+
+    #[test]
     fn debug_shows_no_character_of_it() {
         let upn: Upn = "b801200005001".parse().unwrap();
         assert_eq!(format!("{upn:?}"), "Upn(hidden)");
+        assert_eq!(format!("{:#?}", Some(vec![&upn])).matches("Upn(hidden)").count(), 1, "nor inside of something");
         assert_eq!(upn.expose(), "B801200005001");
     }
 

@@ -129,12 +129,20 @@ pub async fn caller(state: &AppState, headers: &HeaderMap) -> Result<Option<Call
     if now - row.seen_at > TOUCH_EVERY {
         state.store.touch_web_session(&session_sha256, now).await?;
     }
+    let person = person(state, row.staff_id).await?;
+    Ok(Some(Caller { name: row.name, person, csrf: csrf_of(&token), session_sha256 }))
+}
+
+/// Somebody with all their roles.
+///
+/// # Errors
+/// The database does not answer.
+pub async fn person(state: &AppState, staff_id: Uuid) -> Result<Person, ApiError> {
     let mut holdings = Vec::new();
-    for held in state.store.staff_roles(row.staff_id).await? {
+    for held in state.store.staff_roles(staff_id).await? {
         holdings.extend(Role::from_word(&held.role).map(|role| Holding { role, organisation: held.organisation_id }));
     }
-    let person = Person { id: row.staff_id, holdings };
-    Ok(Some(Caller { name: row.name, person, csrf: csrf_of(&token), session_sha256 }))
+    Ok(Person { id: staff_id, holdings })
 }
 
 /// Whether that session is still open. Streams ask this again and again.

@@ -12,19 +12,23 @@ use axum::middleware::Next;
 use axum::response::{Html, IntoResponse, Redirect, Response};
 
 use super::error::Problem;
-use super::{Access, ApiError, MAX_BODY_BYTES, auth};
+use super::{Access, ApiError, auth};
 use crate::AppState;
 use crate::web::ErrorPage;
 
 /// Lets a request through to its handler, or answers it.
-pub async fn check(State((state, access)): State<(AppState, Access)>, request: Request, next: Next) -> Response {
-    match admit(&state, access, request).await {
+pub async fn check(
+    State((state, access, most_bytes)): State<(AppState, Access, usize)>,
+    request: Request,
+    next: Next,
+) -> Response {
+    match admit(&state, access, most_bytes, request).await {
         Ok(request) => next.run(request).await,
         Err(response) => response,
     }
 }
 
-async fn admit(state: &AppState, access: Access, mut request: Request) -> Result<Request, Response> {
+async fn admit(state: &AppState, access: Access, most_bytes: usize, mut request: Request) -> Result<Request, Response> {
     let is_safe = request.method().is_safe();
     if !is_safe && !is_same_site(request.headers()) {
         return Err(
@@ -45,7 +49,7 @@ async fn admit(state: &AppState, access: Access, mut request: Request) -> Result
         );
     }
     if !is_safe {
-        let (given, whole) = form_token(request).await?;
+        let (given, whole) = form_token(request, most_bytes).await?;
         request = whole;
         if !auth::same_token(&given, &caller.csrf) {
             return Err(ApiError::Forbidden("This form is too old. Open the page again and repeat it.").into_response());
@@ -56,12 +60,12 @@ async fn admit(state: &AppState, access: Access, mut request: Request) -> Result
 }
 
 /// The token of a form (field `csrf`) or a script (header `x-csrf`), and the request as it was.
-async fn form_token(request: Request) -> Result<(String, Request), Response> {
+async fn form_token(request: Request, most_bytes: usize) -> Result<(String, Request), Response> {
     if let Some(token) = request.headers().get("x-csrf").and_then(|token| token.to_str().ok()) {
         return Ok((token.to_owned(), request));
     }
     let (parts, body) = request.into_parts();
-    let Ok(bytes) = to_bytes(body, MAX_BODY_BYTES).await else { return Err(StatusCode::PAYLOAD_TOO_LARGE.into_response()) };
+    let Ok(bytes) = to_bytes(body, most_bytes).await else { return Err(StatusCode::PAYLOAD_TOO_LARGE.into_response()) };
     let copy = Request::from_parts(parts.clone(), Body::from(bytes.clone()));
     let token = match Form::<Vec<(String, String)>>::from_request(copy, &()).await {
         Ok(Form(fields)) => fields.into_iter().find(|(name, _)| name == "csrf").map(|(_, value)| value),

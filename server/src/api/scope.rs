@@ -26,9 +26,17 @@ impl Scope {
     /// # Errors
     /// The database does not answer.
     pub async fn of(state: &AppState, caller: &Caller) -> Result<Self, ApiError> {
+        Self::of_person(state, caller.person.clone()).await
+    }
+
+    /// The same of somebody who did not sign in: a calendar program asks for them.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn of_person(state: &AppState, person: Person) -> Result<Self, ApiError> {
         let organisations = state.store.organisations().await?;
         let tree = Tree::new(organisations.iter().map(|row| (row.organisation_id, row.parent_id)));
-        Ok(Self { person: caller.person.clone(), tree, organisations })
+        Ok(Self { person, tree, organisations })
     }
 
     /// Whether they may.
@@ -59,6 +67,17 @@ impl Scope {
     #[must_use]
     pub fn may_everywhere(&self, action: Action) -> bool {
         self.organisations.iter().all(|row| self.may(action, &Subject::Organisation(row.organisation_id)))
+    }
+
+    /// Every organisation with its name.
+    pub fn organisation_names(&self) -> impl Iterator<Item = (Uuid, String)> {
+        self.organisations.iter().map(|row| (row.organisation_id, row.name.clone()))
+    }
+
+    /// The authority above an organisation.
+    #[must_use]
+    pub fn parent_of(&self, organisation: Uuid) -> Option<Uuid> {
+        self.organisations.iter().find(|row| row.organisation_id == organisation)?.parent_id
     }
 
     /// The time zone of an organisation. What is unknown or unreadable is taken as London.

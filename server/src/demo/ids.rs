@@ -76,3 +76,23 @@ pub(super) fn slot(class_group: Uuid, week: i64, weekday: i64, start_min: i64) -
 pub(super) fn session(n: u128) -> SessionId {
     SessionId(id(10, n))
 }
+
+/// Ada's plan.
+pub const ADA_PLAN: Uuid = id(20, 1);
+/// Ada's father, who has a part and no account.
+pub const ADA_PARENT: Uuid = id(21, 1);
+
+/// Parts in Ada's plan.
+pub(super) const fn party(n: u128) -> Uuid {
+    id(22, n)
+}
+
+/// Entries of Ada's log of contacts.
+pub(super) const fn contact(n: u128) -> Uuid {
+    id(23, n)
+}
+
+/// Sheets of Ada's record: looks at growth from 1 on, goals from 11 on.
+pub(super) const fn sheet(n: u128) -> Uuid {
+    id(24, n)
+}

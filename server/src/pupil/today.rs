@@ -10,6 +10,7 @@ use store::robots::RobotRow;
 use uuid::Uuid;
 
 use super::day::{DayLesson, DayView, RobotFacts, day_view, lesson_now};
+use super::plan;
 use super::tablet::Opened;
 use crate::AppState;
 use crate::api::ApiError;
@@ -22,6 +23,7 @@ struct TodayPage {
     view: DayView,
     zone: String,
     said: Option<&'static str>,
+    has_plan: bool,
 }
 
 #[derive(Template)]
@@ -58,7 +60,8 @@ pub async fn page(
         Some("resting") => Some("Have a good rest. Your seat is kept."),
         _ => None,
     };
-    Ok(Html(TodayPage { view, zone, said }.render()?))
+    let has_plan = plan::is_there(&state, tablet.placement_id).await?;
+    Ok(Html(TodayPage { view, zone, said, has_plan }.render()?))
 }
 
 /// `GET /today/parts`: what changes by itself on that page.

@@ -19,6 +19,7 @@ use uuid::Uuid;
 
 use super::account::{self, School};
 use super::correction::{self, Line};
+use super::glide::{self, GlideView};
 use super::view::{self, Chip, Told};
 use super::weeks::{self, Weeks};
 use super::{Frame, live as streams, page};
@@ -27,6 +28,8 @@ use crate::api::auth::Caller;
 use crate::api::scope;
 use crate::lessons::SchoolDay;
 use crate::{AppState, Change};
+
+mod standing;
 
 /// The register is shown for so many days back.
 const REGISTER_DAYS: u64 = 9;
@@ -45,6 +48,7 @@ struct RecordPage {
     stages: Vec<StageView>,
     today: TodayView,
     weeks: Weeks,
+    glide: Option<GlideView>,
     due: Vec<Due>,
     register: Register,
 }
@@ -90,6 +94,8 @@ struct Due {
     title: String,
     by: String,
     chip: Chip,
+    /// How it is counted, if a policy counts it.
+    sum: String,
 }
 
 struct Register {
@@ -136,7 +142,13 @@ pub async fn show(State(state): State<AppState>, caller: Caller, Path(pupil): Pa
     let now = state.clock.now().utc;
     let school = School::of(&state, &placement).await?;
     let today = school.calendar.day(now);
-    let stages = state.store.plan_stages(placement.placement_id).await?;
+    let (stages, due) = match standing::of(&state, &scope, &placement, now).await? {
+        Some(standing) => standing,
+        None => {
+            let stages = state.store.plan_stages(placement.placement_id).await?;
+            (stage_views(&stages), due(&stages, &school, today))
+        }
+    };
     let from = today.checked_sub_days(Days::new(REGISTER_DAYS)).unwrap_or(today);
     let marks = state.store.register_marks(pupil, from, today).await?;
     page(&RecordPage {
@@ -146,8 +158,9 @@ pub async fn show(State(state): State<AppState>, caller: Caller, Path(pupil): Pa
         about: about(&placement),
         may_pair: scope.may_pupil(Action::PairTablet, &placement),
         may_correct: scope.may_pupil(Action::CorrectMinutes, &placement),
-        due: due(&stages, &school, today),
-        stages: stage_views(&stages),
+        due,
+        stages,
+        glide: glide::of(&state, &scope, &placement, now).await?.ok(),
         today: today_view(&state, &placement, &school, now).await?,
         weeks: weeks::two_weeks(&state, &placement, &school, now).await?,
         register: register(&placement, &marks, now, scope.zone(placement.school_id)),
@@ -399,7 +412,7 @@ fn due(stages: &[PlanStageRow], school: &School, today: NaiveDate) -> Vec<Due> {
             n @ 2..=3 => Chip::new("look", "clock", format!("{n} school days")),
             n => Chip::new("line", "cal", format!("{n} school days")),
         };
-        Due { title, by: format!("By {}", day.format("%A %-d %B")), chip }
+        Due { title, by: format!("By {}", day.format("%A %-d %B")), chip, sum: String::new() }
     })
     .collect()
 }

@@ -122,6 +122,15 @@ pub fn moment(at: DateTime<Utc>, now: DateTime<Utc>, zone: Tz) -> String {
     format!("{date}, {}", clock(at, zone))
 }
 
+/// A sentence of the core as pages show it: with a capital letter and a full stop.
+#[must_use]
+pub fn sentence(text: &str) -> String {
+    let mut letters = text.chars();
+    let first: String = letters.next().map(|first| first.to_uppercase().collect()).unwrap_or_default();
+    let end = if text.ends_with(['.', '?', '!']) { "" } else { "." };
+    format!("{first}{}{end}", letters.as_str())
+}
+
 /// `1 minute`, `12 minutes`
 #[must_use]
 pub fn minutes(count: i64) -> String {

@@ -53,11 +53,7 @@ pub(crate) async fn append(
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
     let id = Uuid::now_v7();
-    let (actor_kind, actor_id) = match entry.actor {
-        Actor::Staff(id) => ("staff", Some(id)),
-        Actor::Tablet(id) => ("tablet", Some(id)),
-        Actor::Program => ("program", None),
-    };
+    let (actor_kind, actor_id) = actor(entry.actor);
     let (subject_kind, subject_id) = match entry.subject {
         Subject::Pupil(id) => ("pupil", Some(id)),
         Subject::Robot(id) => ("robot", Some(id)),
@@ -80,4 +76,13 @@ pub(crate) async fn append(
     .execute(&mut **tx)
     .await?;
     Ok(())
+}
+
+/// An actor as rows name them.
+pub(crate) fn actor(actor: Actor) -> (&'static str, Option<Uuid>) {
+    match actor {
+        Actor::Staff(id) => ("staff", Some(id)),
+        Actor::Tablet(id) => ("tablet", Some(id)),
+        Actor::Program => ("program", None),
+    }
 }

@@ -13,14 +13,19 @@ use chrono::{DateTime, Utc};
 pub mod audit;
 pub mod events;
 pub mod inbox;
+pub mod kept;
 pub mod lessons;
+pub mod marks;
 pub mod minutes;
 pub mod organisations;
 pub mod pages;
 pub mod placements;
 pub mod placing;
+pub mod plans;
 pub mod presence;
+pub mod record;
 pub mod robots;
+pub mod sheets;
 pub mod staff;
 pub mod tablets;
 pub mod telemetry;
@@ -39,13 +44,17 @@ pub trait Database:
     + events::Events
     + inbox::Inbox
     + lessons::Timetable
+    + marks::Marks
     + minutes::Minutes
     + organisations::Organisations
     + pages::Pages
     + placements::Placements
     + placing::Placing
+    + plans::Plans
     + presence::Presence
+    + record::Record
     + robots::Robots
+    + sheets::Sheets
     + staff::Staff
     + tablets::Tablets
     + telemetry::Telemetry

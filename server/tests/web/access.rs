@@ -8,8 +8,10 @@ use crate::harness::{Browser, PEOPLE, World};
 
 const OK: u16 = 200;
 const GO_ON: u16 = 303;
+const LOST: u16 = 400;
 const NOT_YOURS: u16 = 403;
 const NOT_THERE: u16 = 404;
+const INCOMPLETE: u16 = 422;
 const AWAY: u16 = 503;
 
 /// Expected answers about Ada and Robin, in the order of [`PEOPLE`]: coordinator, key worker, other key worker, lead of their school,
@@ -19,6 +21,7 @@ fn expected(method: &Method, path: &str) -> [u16; 8] {
     let robin = |yes: u16| [yes, NOT_YOURS, NOT_YOURS, yes, NOT_THERE, yes, NOT_THERE, NOT_YOURS];
     let coordinator = |yes: u16| [yes, NOT_YOURS, NOT_YOURS, NOT_YOURS, NOT_YOURS, NOT_YOURS, NOT_YOURS, NOT_YOURS];
     let ada = [OK, OK, NOT_THERE, OK, NOT_THERE, NOT_YOURS, NOT_YOURS, NOT_YOURS];
+    let growth = |yes: u16| [NOT_YOURS, yes, NOT_THERE, yes, NOT_THERE, NOT_YOURS, NOT_YOURS, NOT_YOURS];
     match (method.as_str(), path) {
         ("GET", "/") => [OK, GO_ON, GO_ON, GO_ON, GO_ON, GO_ON, GO_ON, GO_ON],
         ("GET", "/robots" | "/robots/live" | "/moves" | "/api/robots") => robots,
@@ -28,17 +31,40 @@ fn expected(method: &Method, path: &str) -> [u16; 8] {
         ("POST", "/robots/{robot}/camera") => {
             [AWAY, NOT_YOURS, NOT_YOURS, NOT_YOURS, NOT_YOURS, NOT_YOURS, NOT_YOURS, NOT_YOURS]
         }
+        ("GET", "/due") | ("POST", "/due/feed") => [OK, OK, OK, OK, OK, NOT_YOURS, NOT_YOURS, NOT_YOURS],
+        ("POST", "/due/feed/off") => [GO_ON, GO_ON, GO_ON, GO_ON, GO_ON, NOT_YOURS, NOT_YOURS, NOT_YOURS],
         ("GET", "/pupils") => [OK, OK, OK, OK, OK, NOT_YOURS, NOT_YOURS, NOT_YOURS],
         ("GET", "/pupils/{pupil}" | "/pupils/{pupil}/live" | "/api/pupils/{pupil}/attendance") => ada,
         ("GET" | "POST", "/pupils/{pupil}/tablet") => ada,
         ("POST", "/pupils/{pupil}/tablet/off") => ada.map(|yes| if yes == OK { GO_ON } else { yes }),
-        ("GET", "/system") => coordinator(OK),
+        ("GET", "/system" | "/costs") => coordinator(OK),
+        ("POST", "/costs") => coordinator(INCOMPLETE),
         ("POST", "/system/messages/retry" | "/system/messages/{message}/retry") => coordinator(GO_ON),
         // A school lead reads the record and does not correct it.
         ("GET", "/pupils/{pupil}/correction") => [OK, OK, NOT_THERE, NOT_YOURS, NOT_YOURS, NOT_YOURS, NOT_YOURS, NOT_YOURS],
         ("POST", "/pupils/{pupil}/correction") => {
             [GO_ON, GO_ON, NOT_THERE, NOT_YOURS, NOT_YOURS, NOT_YOURS, NOT_YOURS, NOT_YOURS]
         }
+        ("GET", "/pupils/{pupil}/plan" | "/pupils/{pupil}/due" | "/pupils/{pupil}/glide") => ada,
+        ("GET", "/pupils/{pupil}/goals" | "/pupils/{pupil}/breakdown") => ada,
+        ("POST", "/pupils/{pupil}/goals" | "/pupils/{pupil}/breakdown" | "/pupils/{pupil}/due/word") => {
+            ada.map(|yes| if yes == OK { INCOMPLETE } else { yes })
+        }
+        ("GET", "/pupils/{pupil}/people" | "/pupils/{pupil}/contacts" | "/pupils/{pupil}/register") => ada,
+        ("GET", "/register") => [NOT_YOURS, NOT_YOURS, NOT_YOURS, OK, OK, NOT_YOURS, NOT_YOURS, NOT_YOURS],
+        ("POST", "/register") => [NOT_YOURS, NOT_YOURS, NOT_YOURS, INCOMPLETE, INCOMPLETE, NOT_YOURS, NOT_YOURS, NOT_YOURS],
+        ("POST", "/pupils/{pupil}/people" | "/pupils/{pupil}/contacts" | "/pupils/{pupil}/register") => {
+            ada.map(|yes| if yes == OK { INCOMPLETE } else { yes })
+        }
+        ("POST", "/pupils/{pupil}/plan" | "/pupils/{pupil}/due") => ada.map(|yes| if yes == OK { GO_ON } else { yes }),
+        // A form that does not say what it was based on; whose it is, is decided before that.
+        ("POST", "/pupils/{pupil}/plan/{part}") => ada.map(|yes| if yes == OK { LOST } else { yes }),
+        // Who runs the robots does not see how a child is assessed.
+        ("GET", path) if path.starts_with("/pupils/{pupil}/growth") => growth(OK),
+        ("POST", "/pupils/{pupil}/growth/look") => growth(INCOMPLETE),
+        ("POST", "/pupils/{pupil}/growth/profile") => growth(LOST),
+        // The first who may has begun a plan by a route before this one.
+        ("GET", "/pupils/{pupil}/export/{file}") => ada,
         ("GET", "/schools") => [OK, NOT_YOURS, NOT_YOURS, NOT_YOURS, NOT_YOURS, NOT_YOURS, NOT_YOURS, NOT_YOURS],
         ("GET", "/audit") => [NOT_YOURS, NOT_YOURS, NOT_YOURS, NOT_YOURS, NOT_YOURS, NOT_YOURS, NOT_YOURS, OK],
         ("POST", "/sign-out") => [GO_ON; 8],
@@ -49,6 +75,8 @@ fn expected(method: &Method, path: &str) -> [u16; 8] {
 fn concrete(path: &str) -> String {
     path.replace("{robot}", &ids::ROBIN.to_string())
         .replace("{pupil}", &ids::ADA.to_string())
+        .replace("{part}", "aims")
+        .replace("{file}", "plan.json")
         .replace("{*path}", "tokens.css")
         .replace("{message}", "00000000-0000-0000-0000-000000000404")
 }
@@ -60,6 +88,14 @@ fn fields(path: &str) -> Vec<(&'static str, String)> {
         "/moves/{robot}/undo" => vec![("back", ids::ALDER_ROOMS[3].to_string())],
         "/pupils/{pupil}/correction" => {
             vec![("what", "social".to_owned()), ("minutes", "5".to_owned()), ("reason", "The tablet was shared".to_owned())]
+        }
+        "/pupils/{pupil}/plan" => {
+            [("policy", "havering"), ("route", "medical"), ("length", "phased-return"), ("goal", "home-school")]
+                .map(|(name, value)| (name, value.to_owned()))
+                .to_vec()
+        }
+        "/pupils/{pupil}/due" => {
+            [("event", "panel-hearing"), ("day", "2026-11-05")].map(|(name, value)| (name, value.to_owned())).to_vec()
         }
         _ => Vec::new(),
     }
@@ -100,6 +136,7 @@ async fn without_signing_in_only_the_doors_answer() {
             let told = format!("{who}: {} {} → {status}", route.method, route.path);
             let location = answer.headers().get("location").map(|to| to.to_str().unwrap().to_owned()).unwrap_or_default();
             match (route.access, route.method.as_str()) {
+                (Access::Public, "GET") if route.path.contains("{key}") => assert_eq!(status, StatusCode::NOT_FOUND, "{told}"),
                 (Access::Public, "GET") => assert_eq!(status, StatusCode::OK, "{told}"),
                 (Access::Public, _) => assert!(status.is_client_error(), "{told}: an empty form opens nothing"),
                 (Access::SignedIn(_), "GET") => {

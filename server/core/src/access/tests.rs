@@ -10,13 +10,23 @@ const PUPIL: Uuid = Uuid::from_u128(5);
 const ME: Uuid = Uuid::from_u128(6);
 const OTHER: Uuid = Uuid::from_u128(7);
 
-const ACTIONS: [Action; 12] = [
+const ACTIONS: [Action; 22] = [
     Action::SeeRobot,
     Action::MoveRobot,
     Action::ControlRobot,
     Action::ConnectCamera,
     Action::SeeFleet,
     Action::ReadRecord,
+    Action::ReadPlan,
+    Action::EditPlan,
+    Action::CommentPlan,
+    Action::ReadFramework,
+    Action::EditFramework,
+    Action::ReadContacts,
+    Action::WriteContact,
+    Action::ReadCosts,
+    Action::EditCosts,
+    Action::ImportRegister,
     Action::CorrectMinutes,
     Action::PairTablet,
     Action::SeePupilName,
@@ -46,21 +56,53 @@ fn allowed(person: &Person, subject: &Subject) -> Vec<Action> {
 
 #[test]
 fn what_each_role_may_do_with_a_pupil() {
-    use Action::{CorrectMinutes, JoinClass, PairTablet, ReadRecord, SeePupilName};
+    use Action::{
+        CommentPlan, CorrectMinutes, EditFramework, EditPlan, JoinClass, PairTablet, ReadContacts, ReadFramework, ReadPlan,
+        ReadRecord, SeePupilName, WriteContact,
+    };
     let check = |who: Person, expected: &[Action]| assert_eq!(allowed(&who, &ada()), expected, "{who:?}");
-    check(person(OTHER, Role::Coordinator, AUTHORITY), &[ReadRecord, CorrectMinutes, PairTablet, SeePupilName]);
-    check(person(ME, Role::KeyWorker, HOSPITAL), &[ReadRecord, CorrectMinutes, PairTablet, SeePupilName]);
-    check(person(ME, Role::KeyWorker, ALDER), &[ReadRecord, CorrectMinutes, PairTablet, SeePupilName]);
+    let coordinator = [ReadRecord, ReadPlan, EditPlan, ReadContacts, WriteContact, CorrectMinutes, PairTablet, SeePupilName];
+    check(person(OTHER, Role::Coordinator, AUTHORITY), &coordinator);
+    let key_worker = [
+        ReadRecord,
+        ReadPlan,
+        EditPlan,
+        ReadFramework,
+        EditFramework,
+        ReadContacts,
+        WriteContact,
+        CorrectMinutes,
+        PairTablet,
+        SeePupilName,
+    ];
+    check(person(ME, Role::KeyWorker, HOSPITAL), &key_worker);
+    check(person(ME, Role::KeyWorker, ALDER), &key_worker);
     check(person(OTHER, Role::KeyWorker, HOSPITAL), &[]);
     check(person(ME, Role::KeyWorker, MARSH), &[]);
-    check(person(OTHER, Role::SchoolLead, ALDER), &[ReadRecord, PairTablet, SeePupilName]);
+    let school_lead: Vec<_> = key_worker.into_iter().filter(|action| *action != CorrectMinutes).collect();
+    check(person(OTHER, Role::SchoolLead, ALDER), &school_lead);
     check(person(OTHER, Role::SchoolLead, MARSH), &[]);
     check(person(OTHER, Role::ClassroomStaff, ALDER), &[SeePupilName]);
     check(person(OTHER, Role::ClassroomStaff, MARSH), &[]);
-    check(person(PUPIL, Role::Pupil, ALDER), &[JoinClass]);
+    check(person(PUPIL, Role::Pupil, ALDER), &[ReadPlan, CommentPlan, JoinClass]);
     check(person(OTHER, Role::Pupil, ALDER), &[]);
     check(person(OTHER, Role::Parent, ALDER), &[]);
     check(person(OTHER, Role::Auditor, AUTHORITY), &[]);
+}
+
+#[test]
+fn what_each_role_may_do_with_an_organisation() {
+    use Action::{EditCosts, ImportRegister, ReadAudit, ReadCosts, SeeFleet, SeeSystem};
+    let check = |role, at, expected: &[Action]| {
+        assert_eq!(allowed(&person(OTHER, role, at), &Subject::Organisation(ALDER)), expected, "{role:?} at {at}");
+    };
+    check(Role::Coordinator, AUTHORITY, &[SeeFleet, ReadCosts, EditCosts, SeeSystem]);
+    check(Role::SchoolLead, ALDER, &[ImportRegister]);
+    check(Role::SchoolLead, MARSH, &[]);
+    check(Role::Auditor, AUTHORITY, &[ReadAudit]);
+    for role in [Role::KeyWorker, Role::ClassroomStaff, Role::Pupil, Role::Parent] {
+        check(role, ALDER, &[]);
+    }
 }
 
 #[test]

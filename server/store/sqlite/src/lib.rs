@@ -25,13 +25,17 @@ mod queries {
     mod events;
     pub(crate) mod inbox;
     mod lessons;
+    mod marks;
     mod minutes;
     mod organisations;
     mod pages;
     mod placements;
     mod placing;
+    mod plans;
     pub(crate) mod presence;
+    mod record;
     mod robots;
+    mod sheets;
     mod staff;
     mod tablets;
     mod telemetry;

@@ -1,0 +1,71 @@
+//! The question that a review begins with: is the robot a bridge, or has it become the place?
+//!
+//! A text that ends in a question mark and the facts behind it, both made of the numbers on the page. It cannot be made in another
+//! way, and it has no kind, grade or colour.
+
+use super::{GlideWeek, WeekState};
+
+/// How many complete weeks a question looks back upon.
+const LOOK_BACK: usize = 4;
+
+/// A question for people.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReviewQuestion {
+    because: String,
+    ask: String,
+}
+
+impl ReviewQuestion {
+    /// The facts, as a sentence.
+    #[must_use]
+    pub fn because(&self) -> &str {
+        &self.because
+    }
+
+    /// The question.
+    #[must_use]
+    pub fn ask(&self) -> &str {
+        &self.ask
+    }
+
+    /// From the weeks of a glide path.
+    #[must_use]
+    pub fn of(weeks: &[GlideWeek]) -> Self {
+        let done: Vec<_> = weeks.iter().filter(|week| week.state == WeekState::Done).collect();
+        let recent = &done[done.len().saturating_sub(LOOK_BACK)..];
+        let new = |because: String, ask: &str| Self { because, ask: ask.to_owned() };
+        let (Some(first), Some(last), true) = (recent.first(), recent.last(), recent.len() > 1) else {
+            return new("Fewer than two weeks are complete.".to_owned(), "What would make the next step possible?");
+        };
+        let span = format!("in weeks {} to {}", first.number, last.number);
+        if recent.iter().all(|week| week.stated == 0 && week.planned.on_site > 0) {
+            let because = format!("The school has said nothing about half-days on site {span}.");
+            return new(because, "Was the pupil at school, and who can say so?");
+        }
+        let actual = |week: &GlideWeek| week.actual.unwrap_or_default();
+        let (from, to) = (actual(first), actual(last));
+        let facts = format!(
+            "Half-days on site went from {} of {} to {} of {}, by robot from {} to {}, {span}.",
+            from.on_site,
+            from.of(),
+            to.on_site,
+            to.of(),
+            from.by_robot,
+            to.by_robot
+        );
+        // Weeks differ in length, so shares are compared, crosswise and exactly.
+        let has_grown = u32::from(to.on_site) * u32::from(from.of()) > u32::from(from.on_site) * u32::from(to.of());
+        let uses_robot = recent.iter().any(|week| actual(week).by_robot > 0);
+        let later = weeks.iter().find(|week| week.state != WeekState::Done && week.planned.on_site > 0);
+        let none_planned_yet = recent.iter().all(|week| week.planned.on_site == 0 && actual(week).on_site == 0);
+        match (has_grown, uses_robot, none_planned_yet.then_some(later).flatten()) {
+            (true, _, _) => new(facts, "What made this possible, and what does the next step need?"),
+            (false, true, Some(later)) => {
+                let because = format!("{facts} The plan has the first half-days on site in week {}.", later.number);
+                new(because, "Does that still fit, and what has to be ready by then?")
+            }
+            (false, true, None) => new(facts, "Is the robot a bridge back to school, or has it become the place?"),
+            (false, false, _) => new(facts, "Is the robot still of use here, and if not, what would help instead?"),
+        }
+    }
+}

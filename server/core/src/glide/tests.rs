@@ -1,0 +1,220 @@
+//! The picture of the design page, and what holds for any facts.
+
+use proptest::prelude::*;
+use uuid::Uuid;
+
+use super::*;
+use crate::attendance::AttendanceMinutes;
+use crate::school_days::DayOff;
+use crate::school_days::tests::{day, school};
+
+const START: &str = "2026-10-19";
+
+fn on_site(at: &str, half: HalfDay, was_there: bool) -> OnSite {
+    OnSite { half: (day(at), half), was_there, source: OnSiteSource::Typed { by: PersonId(Uuid::nil()), on: day(at) } }
+}
+
+fn robot(at: &str, half: HalfDay, minutes: u64) -> RobotHalf {
+    RobotHalf { half: (day(at), half), live: Length::of_ms(minutes * 60_000) }
+}
+
+fn run(pattern: &str, on_site: &[OnSite], by_robot: &[RobotHalf], rested: &[Half], today: &str) -> Vec<GlideWeek> {
+    let pattern: WeekPattern = pattern.parse().unwrap();
+    let rested = rested.iter().copied().collect();
+    let facts = GlideFacts { on_site, by_robot, rested: &rested };
+    glide(day(START), 12, &school(), |_| Some(&pattern), facts, day(today))
+}
+
+#[test]
+fn weeks_are_school_weeks_and_have_their_school_half_days() {
+    let weeks = run("ss rr -o rr ss", &[], &[], &[], "2026-11-17");
+    let mondays: Vec<_> = weeks.iter().map(|week| week.monday.to_string()).collect();
+    assert_eq!(mondays[..4], ["2026-10-19", "2026-11-02", "2026-11-09", "2026-11-16"], "half-term has no number");
+    assert_eq!(mondays[8], "2027-01-04", "nor has Christmas");
+    let states: Vec<_> = weeks.iter().map(|week| week.state).collect();
+    assert_eq!(states[2..5], [WeekState::Done, WeekState::ThisWeek, WeekState::Planned]);
+    let planned = |n: usize| weeks[n].planned;
+    assert_eq!(planned(0), HalfDays { on_site: 4, by_robot: 4, rest: 1, elsewhere: 1, not_known: 0 });
+    assert_eq!((planned(4).of(), planned(4).on_site), (8, 2), "Friday 27 November is INSET");
+    assert!(weeks[4].actual.is_none());
+}
+
+#[test]
+fn a_half_day_is_in_one_place_and_minutes_stand_beside() {
+    let weeks = run(
+        "ss rr -o rr ss",
+        &[
+            on_site("2026-11-09", HalfDay::Am, true),
+            on_site("2026-11-09", HalfDay::Pm, false),
+            on_site("2026-11-13", HalfDay::Am, true),
+        ],
+        &[
+            robot("2026-11-10", HalfDay::Am, 46),
+            robot("2026-11-10", HalfDay::Am, 30),
+            robot("2026-11-12", HalfDay::Pm, 0),
+            robot("2026-11-13", HalfDay::Am, 20),
+        ],
+        &[(day("2026-11-12"), HalfDay::Am)],
+        "2026-11-17",
+    );
+    let week = &weeks[2];
+    assert_eq!(week.actual, Some(HalfDays { on_site: 2, by_robot: 1, rest: 2, elsewhere: 1, not_known: 4 }));
+    assert_eq!(week.by_robot.get(), 96, "twenty of them in a quiet room at school: on site, and live");
+    assert_eq!(week.stated, 3);
+}
+
+#[test]
+fn of_two_words_about_one_half_day_the_last_holds_and_tomorrow_is_not_counted() {
+    let facts = [
+        on_site("2026-11-16", HalfDay::Am, true),
+        on_site("2026-11-16", HalfDay::Am, false),
+        on_site("2026-11-19", HalfDay::Am, true),
+    ];
+    let weeks = run("ss ss ss ss ss", &facts, &[], &[], "2026-11-17");
+    assert_eq!(weeks[3].actual.map(|actual| (actual.on_site, actual.of())), Some((0, 4)), "two days of it are over or on");
+}
+
+#[test]
+fn lessons_belong_to_the_half_day_in_which_they_begin_where_the_school_is() {
+    let lesson = |start: &str, minutes: u64| AttendanceMinutes {
+        slot: Uuid::nil(),
+        start: start.parse().unwrap(),
+        expected: Length::default(),
+        connected: Length::of_ms(minutes * 60_000),
+        video: Length::default(),
+        stills: Length::default(),
+        audio: Length::default(),
+        active: protocol::Active::default(),
+        corrected: None,
+        anomalies: vec![],
+    };
+    // In June, 11:30 UTC is half past twelve in London.
+    let account = Account {
+        lessons: vec![
+            lesson("2026-06-22T10:59:00Z", 40),
+            lesson("2026-06-22T11:30:00Z", 50),
+            lesson("2026-11-23T11:30:00Z", 9),
+        ],
+        ..Account::default()
+    };
+    let calendar = Calendar::new("Europe/London", None, []).unwrap();
+    let halves: Vec<_> =
+        robot_halves(&account, &calendar).iter().map(|half| (half.half.1, half.live.minutes().get())).collect();
+    assert_eq!(halves, [(HalfDay::Am, 40), (HalfDay::Pm, 50), (HalfDay::Am, 9)]);
+}
+
+/// Weeks with so many half-days on site and by robot, all done but the last ones.
+fn question(actual: &[(u16, u16)], planned_on_site: &[u16]) -> ReviewQuestion {
+    let weeks: Vec<_> = planned_on_site
+        .iter()
+        .enumerate()
+        .map(|(n, on_site)| {
+            let fact = actual.get(n).map(|(on_site, by_robot)| HalfDays {
+                on_site: *on_site,
+                by_robot: *by_robot,
+                rest: 10 - on_site - by_robot,
+                ..HalfDays::default()
+            });
+            GlideWeek {
+                number: u16::try_from(n).unwrap() + 1,
+                monday: day(START),
+                state: if fact.is_some() { WeekState::Done } else { WeekState::Planned },
+                planned: HalfDays { on_site: *on_site, rest: 10 - on_site, ..HalfDays::default() },
+                actual: fact,
+                by_robot: Minutes::floor_of_seconds(0),
+                stated: fact.map_or(0, |fact| fact.on_site),
+            }
+        })
+        .collect();
+    ReviewQuestion::of(&weeks)
+}
+
+#[test]
+fn x_7_the_review_gets_a_question_with_its_facts() {
+    let check = |actual: &[(u16, u16)], planned: &[u16], ask: &str, because: &str| {
+        let question = question(actual, planned);
+        assert_eq!((question.ask(), question.because()), (ask, because));
+    };
+    check(&[(0, 2)], &[0, 2], "What would make the next step possible?", "Fewer than two weeks are complete.");
+    check(
+        &[(1, 5), (2, 5), (4, 4)],
+        &[1, 2, 4, 6],
+        "What made this possible, and what does the next step need?",
+        "Half-days on site went from 1 of 10 to 4 of 10, by robot from 5 to 4, in weeks 1 to 3.",
+    );
+    check(
+        &[(0, 2), (0, 2), (0, 4), (0, 4)],
+        &[0, 0, 0, 0, 0, 1],
+        "Does that still fit, and what has to be ready by then?",
+        "Half-days on site went from 0 of 10 to 0 of 10, by robot from 2 to 4, in weeks 1 to 4. \
+         The plan has the first half-days on site in week 6.",
+    );
+    check(
+        &[(2, 4), (2, 4), (2, 5), (2, 6), (1, 6)],
+        &[2, 2, 4, 4, 6, 8],
+        "Is the robot a bridge back to school, or has it become the place?",
+        "Half-days on site went from 2 of 10 to 1 of 10, by robot from 4 to 6, in weeks 2 to 5.",
+    );
+    check(
+        &[(2, 0), (2, 0)],
+        &[2, 2],
+        "Is the robot still of use here, and if not, what would help instead?",
+        "Half-days on site went from 2 of 10 to 2 of 10, by robot from 0 to 0, in weeks 1 to 2.",
+    );
+    check(
+        &[(0, 3), (0, 3)],
+        &[2, 4],
+        "Was the pupil at school, and who can say so?",
+        "The school has said nothing about half-days on site in weeks 1 to 2.",
+    );
+}
+
+#[test]
+fn a_short_week_is_not_a_step_back() {
+    // Eight half-days because of INSET: 4 of 8 is more than 4 of 10.
+    let mut weeks = run("ss ss -- -- --", &[], &[], &[], "2026-12-07");
+    for week in &mut weeks[..6] {
+        let of = week.planned.of();
+        week.stated = of;
+        week.actual = Some(HalfDays { on_site: 4, rest: of - 4, ..HalfDays::default() });
+    }
+    assert_eq!(weeks[4].planned.of(), 8);
+    assert_eq!(ReviewQuestion::of(&weeks[..5]).ask(), "What made this possible, and what does the next step need?");
+}
+
+proptest! {
+    #[test]
+    fn the_places_of_a_week_are_its_school_half_days_and_a_question_is_a_question(
+        pattern in proptest::collection::vec("[sro-]{2}", 5),
+        there in proptest::collection::vec((0_u64..90, any::<bool>(), any::<bool>()), 0..60),
+        live in proptest::collection::vec((0_u64..90, any::<bool>(), 0_u64..200), 0..60),
+        closed in proptest::collection::btree_set(0_u64..90, 0..30),
+        now in 0_u64..120,
+    ) {
+        let at = |n: u64| day(START) + chrono::Days::new(n);
+        let half = |pm: bool| if pm { HalfDay::Pm } else { HalfDay::Am };
+        let days = SchoolDays::new(school().calendar().clone(), closed.iter().map(|n| (at(*n), DayOff::Closure)));
+        let on_site: Vec<_> = there.iter().map(|(n, pm, was)| on_site(&at(*n).to_string(), half(*pm), *was)).collect();
+        let robots: Vec<_> = live.iter().map(|(n, pm, minutes)| robot(&at(*n).to_string(), half(*pm), *minutes)).collect();
+        let pattern: WeekPattern = pattern.join(" ").parse().unwrap();
+        let rested = BTreeSet::new();
+        let facts = GlideFacts { on_site: &on_site, by_robot: &robots, rested: &rested };
+        let weeks = glide(day(START), 12, &days, |_| Some(&pattern), facts, at(now));
+        prop_assert_eq!(weeks.len(), 12);
+        for week in &weeks {
+            prop_assert_eq!(week.planned.not_known, 0);
+            prop_assert!(week.planned.of() > 0 && week.planned.of() <= 10 && week.planned.of() % 2 == 0);
+            if let Some(actual) = week.actual {
+                prop_assert!(actual.of() <= week.planned.of());
+                prop_assert!(week.state != WeekState::Done || actual.of() == week.planned.of());
+                prop_assert!(actual.on_site <= week.stated);
+                // More robot time never is more time on site.
+                let without = GlideFacts { by_robot: &[], ..facts };
+                let same = glide(day(START), 12, &days, |_| Some(&pattern), without, at(now));
+                let other = same[usize::from(week.number) - 1].actual.unwrap();
+                prop_assert_eq!(other.on_site, actual.on_site);
+            }
+        }
+        prop_assert!(ReviewQuestion::of(&weeks).ask().ends_with('?'));
+    }
+}

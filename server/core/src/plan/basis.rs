@@ -1,0 +1,120 @@
+//! What is agreed before a plan begins, and everything that a plan holds: for the store to keep, and to give back.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::NaiveDate;
+
+use super::{ActionEntry, Answer, Barrier, Closure, Evaluation, Gate, Meeting, Review, Setback, SignOff, WeekPattern};
+use crate::party::{OrganisationId, Party, PersonId};
+use crate::policy::{Code, PackKey, Route};
+use crate::words::{Reason, Words};
+
+/// What a plan is to lead to (A-4, L-1, L-9).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum EndGoal {
+    /// Back to the home school.
+    HomeSchool,
+    /// A fresh start at another school.
+    NewSchool,
+    /// A long-term place.
+    LongTermPlace,
+    /// None is planned, in the last years of school; reviews go on (L-9).
+    NoReturnPlanned,
+}
+
+/// What is agreed before a plan begins (L-2, H-23). There is no plan without a length and a goal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Basis {
+    /// How the pupil came to be where they are.
+    pub route: Route,
+    /// Whose pupil the child is and remains.
+    pub home_school: OrganisationId,
+    /// Where the pupil is now.
+    pub provider: OrganisationId,
+    /// Where the pupil will be.
+    pub receiving_school: OrganisationId,
+    /// Who answers for the pupil until success is agreed (H-13).
+    pub responsible: OrganisationId,
+    /// One of the pack's lengths.
+    pub planned_length: Code,
+    /// What it is to lead to.
+    pub end_goal: EndGoal,
+    /// The same in the pupil's or parent's words.
+    pub in_their_words: Option<Words>,
+}
+
+/// Somebody with a right to say it agreed (H-8). A consent that is withdrawn stays, with its day.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Consent {
+    /// [`Party::Parent`], or [`Party::Pupil`] where the pupil decides.
+    pub party: Party,
+    /// Who.
+    pub who: PersonId,
+    /// How, as it happened: on paper, in a meeting, by telephone.
+    pub how: Words,
+    /// When.
+    pub on: NaiveDate,
+    /// Until when it held.
+    pub withdrawn: Option<NaiveDate>,
+}
+
+/// How many changes a plan has seen. A change says on which state it was based.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Revision(pub u64);
+
+/// Where a plan stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PlanState {
+    /// It is being written.
+    Draft,
+    /// It is being worked with; the pupil is at the provider, at home or in hospital.
+    Open,
+    /// The pupil has begun at school.
+    Returning {
+        /// First day at school: the school's clock starts.
+        since: NaiveDate,
+    },
+    /// It has ended. What was written can be read, and nothing more be changed.
+    Closed(Closure),
+}
+
+/// Everything that a plan holds. The store keeps it; only [`ReintegrationPlan::apply`](super::ReintegrationPlan::apply) changes it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Parts {
+    /// The rules it was begun with.
+    pub pack: PackKey,
+    /// What was agreed before it began.
+    pub basis: Basis,
+    /// Where it stands.
+    pub state: PlanState,
+    /// How many changes it has seen.
+    pub revision: Revision,
+    /// Who agreed, and who no longer does.
+    pub consents: Vec<Consent>,
+    /// Fields of the form.
+    pub answers: BTreeMap<Code, Answer>,
+    /// What stands in the way.
+    pub barriers: Vec<Barrier>,
+    /// Week patterns, by week of the pack's first clock.
+    pub weeks: BTreeMap<u16, WeekPattern>,
+    /// Planning meetings, whether they count or not.
+    pub meetings: Vec<Meeting>,
+    /// Ticked items, by list.
+    pub ticked: BTreeMap<Code, BTreeSet<Code>>,
+    /// Actions before the transition.
+    pub actions: BTreeMap<Code, ActionEntry>,
+    /// Weeks looked back upon, by clock and week.
+    pub evaluations: BTreeMap<(Code, u16), Evaluation>,
+    /// Reviews.
+    pub reviews: Vec<Review>,
+    /// Hiccups.
+    pub setbacks: Vec<Setback>,
+    /// Who agreed that it succeeded.
+    pub sign_offs: Vec<SignOff>,
+    /// Gates that were not passed, with the reasons.
+    pub despite: Vec<(Gate, Reason)>,
+    /// Weeks that were added, with the reasons.
+    pub longer: Vec<(u16, Reason)>,
+    /// The pupil's comment on each stage.
+    pub pupil_says: BTreeMap<u16, Words>,
+}

@@ -1,0 +1,181 @@
+//! What the limits of a case are counted from: the days that a plan itself tells, what people said, and the schools' calendars.
+//!
+//! Nothing is decided here: `server_core::deadline` counts. A day that somebody said stands before one that follows from the plan.
+
+use std::sync::LazyLock;
+
+use chrono::NaiveDate;
+use server_core::access::Action;
+use server_core::calendar::Calendar;
+use server_core::deadline::{Calendars, Due, Facts, Part, Schedule, for_person, schedule};
+use server_core::party::PersonId;
+use server_core::plan::{Answer, PlanState, ReintegrationPlan};
+use server_core::policy::{Code, Event, Pack, PolicyError, Series};
+use server_core::school_days::{DayOff, SchoolDays};
+use server_core::timetable::Days;
+use store::Store;
+use store::placements::PlacementRow;
+use store::record::PartyRow;
+use uuid::Uuid;
+
+use crate::AppState;
+use crate::api::ApiError;
+use crate::api::scope::Scope;
+
+/// Cases that are read for one person. Nobody is key worker of so many.
+const MOST_CASES: usize = 100;
+
+/// The packs in the binary, read once.
+static PACKS: LazyLock<Result<Vec<Pack>, PolicyError>> = LazyLock::new(Pack::built_in);
+
+/// The packs in the binary.
+///
+/// # Errors
+/// One of them is not readable; a test makes sure that they are.
+pub fn packs() -> Result<&'static [Pack], ApiError> {
+    match &*PACKS {
+        Ok(packs) => Ok(packs),
+        Err(error) => Err(anyhow::anyhow!("{error}").into()),
+    }
+}
+
+/// The pack that a plan was begun with.
+///
+/// # Errors
+/// This program does not have it.
+pub fn pack_of(plan: &ReintegrationPlan) -> Result<&'static Pack, ApiError> {
+    let known = packs()?.iter().find(|pack| pack.key == plan.parts().pack);
+    Ok(known.ok_or_else(|| anyhow::anyhow!("a plan was begun with a policy that this program does not have"))?)
+}
+
+/// A case in which somebody has a part today.
+pub struct MyCase {
+    /// Which.
+    pub placement: PlacementRow,
+    /// The calendars that its limits are counted in.
+    pub schools: Schools,
+    schedule: Schedule,
+    parts: Vec<Part>,
+}
+
+impl MyCase {
+    /// What is theirs to do.
+    pub fn due_of(&self, person: PersonId, today: NaiveDate) -> impl Iterator<Item = &Due> {
+        for_person(&self.schedule, &self.parts, person, today)
+    }
+}
+
+/// The cases with a plan in which somebody has a part on `today` and that they may read, at most [`MOST_CASES`].
+///
+/// # Errors
+/// The database does not answer, or holds what this program cannot read.
+pub async fn of_person(state: &AppState, scope: &Scope, person: PersonId, today: NaiveDate) -> Result<Vec<MyCase>, ApiError> {
+    let mut all = Vec::new();
+    for placement_id in state.store.placements_with(person.0, today).await?.into_iter().take(MOST_CASES) {
+        let row = state.store.placement(placement_id).await?.filter(|row| scope.may_pupil(Action::ReadPlan, row));
+        let Some(placement) = row else { continue };
+        let Some(held) = state.store.plans_of(placement_id).await?.into_iter().next() else { continue };
+        let schools = Schools::of(&state.store, &placement).await?;
+        let pack = pack_of(&held.plan)?;
+        let authority = scope.parent_of(placement.school_id);
+        let facts = facts(&state.store, pack, &held.plan, placement_id, authority).await?;
+        let schedule = schedule(pack, &facts, &schools.calendars());
+        let part = |row: PartyRow| Part {
+            person: row.person,
+            party: row.party,
+            days: Days { from: row.from_day, until: row.until_day },
+        };
+        let parts = state.store.parties(placement_id).await?.into_iter().map(part).collect();
+        all.push(MyCase { placement, schools, schedule, parts });
+    }
+    Ok(all)
+}
+
+/// The calendars of the two places of a case.
+pub struct Schools {
+    school: SchoolDays,
+    provider: Option<SchoolDays>,
+}
+
+impl Schools {
+    /// Of a placement. A provider without a calendar of its own is taken to be open when the school is; [`Self::assumes`] says so.
+    ///
+    /// # Errors
+    /// The database does not answer, or the school has no calendar.
+    pub async fn of(store: &Store, placement: &PlacementRow) -> Result<Self, ApiError> {
+        let provider = match placement.provider_id {
+            Some(provider) => school_days(store, provider).await?,
+            None => None,
+        };
+        Ok(Self { school: school_days(store, placement.school_id).await?.ok_or(ApiError::NotFound)?, provider })
+    }
+
+    /// Whether the provider's days are those of the school, for want of its own.
+    #[must_use]
+    pub fn assumes(&self) -> bool {
+        self.provider.is_none()
+    }
+
+    /// As limits count in them. The home school is the receiving school, as long as a placement knows one school.
+    #[must_use]
+    pub fn calendars(&self) -> Calendars<'_> {
+        Calendars {
+            home_school: &self.school,
+            provider: self.provider.as_ref().unwrap_or(&self.school),
+            receiving_school: &self.school,
+        }
+    }
+}
+
+async fn school_days(store: &Store, organisation: Uuid) -> Result<Option<SchoolDays>, ApiError> {
+    let Some(row) = store.calendar(organisation).await? else { return Ok(None) };
+    let off: Vec<_> = row.closures.iter().map(|(day, words)| (*day, DayOff::of_words(words))).collect();
+    let closed = row.closures.iter().map(|(day, _)| *day);
+    let calendar = Calendar::new(&row.time_zone, row.week_ones, closed).map_err(anyhow::Error::from)?;
+    Ok(Some(SchoolDays::new(calendar, off)))
+}
+
+/// Everything that the limits of a case are counted from. `series_of`: the organisation that publishes dates.
+///
+/// # Errors
+/// The database does not answer, or holds what this program cannot read.
+pub async fn facts(
+    store: &Store,
+    pack: &Pack,
+    plan: &ReintegrationPlan,
+    placement_id: Uuid,
+    series_of: Option<Uuid>,
+) -> Result<Facts, ApiError> {
+    let rows = store.case_rows(placement_id).await?;
+    let mut facts = Facts { route: Some(plan.basis().route), overrides: rows.overrides, ..Facts::default() };
+    facts.events = plan_events(pack, plan).chain(rows.events).collect();
+    facts.done = plan_done(plan).chain(rows.kept).collect();
+    if let Some(organisation) = series_of {
+        facts.series.insert(Series::Panel, store.series(organisation, Series::Panel).await?);
+    }
+    Ok(facts)
+}
+
+/// Events whose day a plan tells by itself.
+fn plan_events(pack: &Pack, plan: &ReintegrationPlan) -> impl Iterator<Item = (Event, NaiveDate)> {
+    let start = match Code::new("provider-start").and_then(|field| plan.answer(&field)) {
+        Some(Answer::Day(day)) => Some((Event::ProviderStart, *day)),
+        _ => None,
+    };
+    let counts = plan.meetings().iter().filter(|meeting| meeting.missing(&pack.meeting).is_empty());
+    let meeting = counts.map(|meeting| (Event::PlanningMeeting, meeting.on)).max_by_key(|(_, on)| *on);
+    let back = match plan.state() {
+        PlanState::Returning { since } => Some((Event::SchoolStart, *since)),
+        PlanState::Draft | PlanState::Open | PlanState::Closed(_) => None,
+    };
+    let signed: Option<Vec<NaiveDate>> = (pack.closure.sign_off.iter())
+        .map(|party| plan.sign_offs().iter().find(|one| one.party == *party).map(|one| one.on))
+        .collect();
+    let agreed = signed.and_then(|days| days.into_iter().max()).map(|day| (Event::SuccessAgreed, day));
+    [start, meeting, back, agreed].into_iter().flatten()
+}
+
+/// Rules that a review of the plan has kept.
+fn plan_done(plan: &ReintegrationPlan) -> impl Iterator<Item = ((Code, Option<u16>), NaiveDate)> {
+    plan.reviews().iter().filter_map(|review| Some((review.asked_by.clone()?, review.on)))
+}

@@ -1,0 +1,263 @@
+//! The log of contacts and checks, and which of them are owed.
+//!
+//! A connection alone is not contact: a visit by robot counts only if somebody is named who spoke with the pupil, and an attempt that
+//! nobody answered is worth writing down and counts for nothing (see `server_core::contact`). Each entry says whether it counts, and
+//! if not, what is missing. A row is never changed.
+
+use std::collections::BTreeSet;
+
+use askama::Template;
+use axum::extract::{Form, Path, State};
+use axum::http::StatusCode;
+use axum::response::{Html, IntoResponse, Redirect, Response};
+use chrono::{DateTime, Days, NaiveDate, Utc};
+use protocol::SessionId;
+use server_core::access::Action;
+use server_core::contact::{By, CheckOutcome, Contact, cadences, counts};
+use server_core::party::{Party, PersonId, listed};
+use server_core::policy::Pack;
+use store::placements::PlacementRow;
+use uuid::Uuid;
+
+use super::due::{DueView, due_view};
+use super::plan::{self, Sent, optional_words};
+use super::{Frame, page, view};
+use crate::api::ApiError;
+use crate::api::auth::Caller;
+use crate::api::scope::{self, Scope};
+use crate::{AppState, cases};
+
+/// Visits by robot of so many days may be chosen.
+const VISIT_DAYS: u64 = 14;
+/// Periods of a rule that the page lists, the latest.
+const SHOWN_PERIODS: usize = 4;
+/// How a contact came about, with its words.
+const KINDS: [(&str, &str); 5] = [
+    ("call", "By telephone or video call"),
+    ("visit", "In person"),
+    ("message", "By letter or message, and they answered"),
+    ("attempt", "Tried, and nobody answered"),
+    ("robot", "A visit to class by robot"),
+];
+/// What a check found, with its words.
+const FOUND: [(CheckOutcome, &str); 4] = [
+    (CheckOutcome::InUse, "Used as planned"),
+    (CheckOutcome::Less, "Used less than planned"),
+    (CheckOutcome::NotUsed, "Not used"),
+    (CheckOutcome::BackInClass, "Back in class"),
+];
+/// Who may have been part of a contact.
+const WITH: [Party; 7] =
+    [Party::Pupil, Party::Parent, Party::HomeSchool, Party::KeyWorker, Party::ProviderLead, Party::Advocate, Party::Health];
+
+#[derive(Template)]
+#[template(path = "staff/contacts.html")]
+struct ContactsPage {
+    frame: Frame,
+    pupil_id: Uuid,
+    pupil_name: String,
+    wrong: String,
+    may_write: bool,
+    has_plan: bool,
+    rules: Vec<RuleView>,
+    log: Vec<EntryView>,
+    today: NaiveDate,
+    on: String,
+    kinds: Vec<(&'static str, &'static str, bool)>,
+    with: Vec<(&'static str, String, bool)>,
+    visits: Vec<(String, String, bool)>,
+    spoke: Vec<(String, String, bool)>,
+    found: Vec<(&'static str, &'static str, bool)>,
+    notes: String,
+}
+
+struct RuleView {
+    title: String,
+    last: String,
+    due: Vec<DueView>,
+}
+
+struct EntryView {
+    day: String,
+    words: String,
+    notes: String,
+    counts: Vec<String>,
+    not: Vec<String>,
+}
+
+/// `GET /pupils/{pupil}/contacts`
+pub async fn show(State(state): State<AppState>, caller: Caller, Path(pupil): Path<Uuid>) -> Result<Html<String>, ApiError> {
+    let (placement, scope) = scope::pupil(&state, &caller, pupil, Action::ReadContacts).await?;
+    state.store.append_audit(plan::audit(&caller, pupil, "read contacts"), state.clock.now().utc).await?;
+    draw(&state, &caller, &scope, &placement, &Sent::new(), String::new()).await
+}
+
+/// `POST /pupils/{pupil}/contacts`
+pub async fn write(
+    State(state): State<AppState>,
+    caller: Caller,
+    Path(pupil): Path<Uuid>,
+    Form(sent): Form<Sent>,
+) -> Result<Response, ApiError> {
+    let (placement, scope) = scope::pupil(&state, &caller, pupil, Action::WriteContact).await?;
+    let now = state.clock.now().utc;
+    let today = now.with_timezone(&scope.zone(placement.school_id)).date_naive();
+    let visits = visits(&state, &placement, now).await?;
+    let contact = match read(&sent, PersonId(caller.staff_id()), today, &visits) {
+        Ok(contact) => contact,
+        Err(wrong) => {
+            let html = draw(&state, &caller, &scope, &placement, &sent, wrong).await?;
+            return Ok((StatusCode::UNPROCESSABLE_ENTITY, html).into_response());
+        }
+    };
+    let audit = plan::audit(&caller, pupil, "write contact");
+    state.store.add_contact(Uuid::now_v7(), placement.placement_id, &contact, audit, now).await?;
+    Ok(Redirect::to(&format!("/pupils/{pupil}/contacts")).into_response())
+}
+
+/// Visits by robot that a contact may be about: which, and when they ended.
+async fn visits(
+    state: &AppState,
+    placement: &PlacementRow,
+    now: DateTime<Utc>,
+) -> Result<Vec<(SessionId, DateTime<Utc>)>, ApiError> {
+    let rows = state.store.ended_visits(placement.pupil_id, now - Days::new(VISIT_DAYS), now).await?;
+    let mut all: Vec<_> = rows
+        .into_iter()
+        .filter_map(|row| Some((SessionId(row.session_id), DateTime::from_timestamp_millis(row.at_ms)?)))
+        .collect();
+    all.sort_by_key(|(_, at)| std::cmp::Reverse(*at));
+    Ok(all)
+}
+
+fn read(sent: &Sent, me: PersonId, today: NaiveDate, visits: &[(SessionId, DateTime<Utc>)]) -> Result<Contact, String> {
+    let on = sent.get("on").and_then(|day| day.trim().parse().ok()).filter(|on: &NaiveDate| *on <= today);
+    let by = match sent.get("by").map(String::as_str) {
+        Some("visit") => By::Visit,
+        Some("call") => By::Call,
+        Some("message") => By::Message,
+        Some("attempt") => By::Attempt,
+        Some("robot") => {
+            let id: Option<Uuid> = sent.get("visit").and_then(|id| id.parse().ok());
+            let visit = visits.iter().find(|(session, _)| Some(session.0) == id);
+            let (session, _) = visit.ok_or("Choose which visit by robot it was.")?;
+            let spoke = sent.get("spoke").and_then(|id| id.parse().ok()).map(PersonId);
+            By::Robot { session: *session, spoke }
+        }
+        _ => return Err("Choose how it came about.".to_owned()),
+    };
+    let with: BTreeSet<Party> = WITH.into_iter().filter(|party| sent.contains_key(&format!("with-{}", party.code()))).collect();
+    if with.is_empty() {
+        return Err("Choose who took part, or who was tried.".to_owned());
+    }
+    let outcome = sent.get("found").and_then(|code| CheckOutcome::from_code(code));
+    let notes = optional_words(sent, "notes", "What was said")?;
+    let on = on.ok_or("Choose the day: today, or one before.")?;
+    Ok(Contact { on, by, with, written_by: me, outcome, notes })
+}
+
+async fn draw(
+    state: &AppState,
+    caller: &Caller,
+    scope: &Scope,
+    placement: &PlacementRow,
+    sent: &Sent,
+    wrong: String,
+) -> Result<Html<String>, ApiError> {
+    let now = state.clock.now().utc;
+    let zone = scope.zone(placement.school_id);
+    let today = now.with_timezone(&zone).date_naive();
+    let names = plan::Names::of(state, scope, placement).await?;
+    let log: Vec<Contact> = (state.store.contacts(placement.placement_id, placement.from_day, today).await?.into_iter())
+        .map(|(_, contact)| contact)
+        .collect();
+    let row = state.store.plans_of(placement.placement_id).await?.into_iter().next();
+    let (mut rules, mut pack): (Vec<RuleView>, Option<&Pack>) = (Vec::new(), None);
+    if let Some(row) = &row {
+        let its = cases::pack_of(&row.plan)?;
+        pack = Some(its);
+        let schools = cases::Schools::of(&state.store, placement).await?;
+        let calendars = schools.calendars();
+        let said = state.store.case_rows(placement.placement_id).await?;
+        let route = row.plan.basis().route;
+        let all = cadences(its, route, &log, &said.overrides, &calendars, placement.from_day, today);
+        for cadence in all {
+            let Some(title) = cadence.due.first().map(|due| due.title.clone()) else { continue };
+            let last = cadence.last.map_or_else(|| "Not yet.".to_owned(), |day| format!("Last: {}.", view::full_date(day)));
+            let shown = cadence.due.iter().rev().take(SHOWN_PERIODS);
+            rules.push(RuleView { title, last, due: shown.map(|due| due_view(due, &calendars, now)).collect() });
+        }
+    }
+    let typed = |name: &str| sent.get(name).cloned().unwrap_or_default();
+    let spoke = names.with(&[Party::HomeSchool, Party::ReceivingSchool, Party::KeyWorker, Party::ProviderLead], today);
+    let me = (PersonId(caller.staff_id()), caller.name.clone());
+    let spoke = spoke.into_iter().chain((!names.has(me.0, today)).then_some(me));
+    let capital = |party: Party| view::sentence(party.words()).trim_end_matches('.').to_owned();
+    page(&ContactsPage {
+        frame: Frame::of(caller, scope, format!("Contacts of {}", placement.pupil_name), "/pupils", now),
+        pupil_id: placement.pupil_id,
+        pupil_name: placement.pupil_name.clone(),
+        wrong,
+        may_write: scope.may_pupil(Action::WriteContact, placement),
+        has_plan: row.is_some(),
+        rules,
+        log: log.iter().rev().map(|contact| entry(contact, pack, &names)).collect(),
+        today,
+        on: sent.get("on").cloned().unwrap_or_else(|| today.to_string()),
+        kinds: KINDS.map(|(code, words)| (code, words, typed("by") == code)).to_vec(),
+        with: WITH.map(|party| (party.code(), capital(party), sent.contains_key(&format!("with-{}", party.code())))).to_vec(),
+        visits: (visits(state, placement, now).await?.into_iter())
+            .map(|(session, at)| {
+                let id = session.0.to_string();
+                let is = typed("visit") == id;
+                (id, format!("Until {}", view::moment(at, now, zone)), is)
+            })
+            .collect(),
+        spoke: spoke
+            .map(|(person, name)| {
+                let id = person.0.to_string();
+                let is = typed("spoke") == id;
+                (id, name, is)
+            })
+            .collect(),
+        found: FOUND.map(|(found, words)| (found.code(), words, typed("found") == found.code())).to_vec(),
+        notes: typed("notes"),
+    })
+}
+
+fn entry(contact: &Contact, pack: Option<&Pack>, names: &plan::Names) -> EntryView {
+    let by = match contact.by {
+        By::Visit => "in person".to_owned(),
+        By::Call => "by call".to_owned(),
+        By::Message => "by message".to_owned(),
+        By::Attempt => "tried, nobody answered".to_owned(),
+        By::Robot { spoke: None, .. } => "by robot, nobody is named who spoke".to_owned(),
+        By::Robot { spoke: Some(person), .. } => format!("by robot, {} spoke with the pupil", names.name(person)),
+    };
+    let with: Vec<Party> = contact.with.iter().copied().collect();
+    let found = contact.outcome.and_then(|outcome| FOUND.iter().find(|(known, _)| *known == outcome)).map(|(_, words)| words);
+    let (mut yes, mut not) = (Vec::new(), Vec::new());
+    for rule in pack.map(|pack| pack.contacts.as_slice()).unwrap_or_default() {
+        // Rules about others say nothing of this entry.
+        let is_about = rule.with.iter().any(|party| contact.with.contains(party));
+        match counts(rule, contact) {
+            Ok(()) => yes.push(rule.title.clone()),
+            Err(server_core::contact::NotCounted::Without(_) | server_core::contact::NotCounted::NoOutcome) => {}
+            Err(why) if is_about => not.push(view::sentence(&why.to_string())),
+            Err(_) => {}
+        }
+    }
+    not.dedup();
+    EntryView {
+        day: view::full_date(contact.on),
+        words: view::sentence(&format!("{}: {by}", listed(&with))),
+        notes: match (found, &contact.notes) {
+            (Some(found), Some(notes)) => format!("{found}. {}", notes.expose()),
+            (Some(found), None) => format!("{found}."),
+            (None, Some(notes)) => notes.expose().to_owned(),
+            (None, None) => String::new(),
+        },
+        counts: yes,
+        not,
+    }
+}

@@ -1,0 +1,204 @@
+//! The record as files for other programs: weeks as CSV, a plan and its history as CSV or JSON, growth as CSV.
+//!
+//! Each file says at its head that it is the engagement record and not the register, holds what the person who asks may read on pages,
+//! and has a sign for the case in its name instead of the pupil's. Texts that a spreadsheet would run as a formula are marked as texts.
+//! A level of growth leaves as words: it is no number here either.
+
+use axum::extract::{Path, State};
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use protocol::PlacementId;
+use serde_json::json;
+use server_core::access::Action;
+use server_core::deadline::ical::CaseRef;
+use server_core::framework::Area;
+use server_core::glide::{GlideWeek, HalfDays};
+use server_core::plan::{ENGAGEMENT_LABEL, ReintegrationPlan, changes};
+use store::placements::PlacementRow;
+use store::plans::PlanRow;
+use uuid::Uuid;
+
+use super::{glide, growth, plan};
+use crate::api::ApiError;
+use crate::api::auth::Caller;
+use crate::api::scope::{self, Scope};
+use crate::{AppState, cases};
+
+/// Rows of a history file.
+const MOST_ROWS: i64 = 5_000;
+
+/// `GET /pupils/{pupil}/export/{file}`
+pub async fn get(
+    State(state): State<AppState>,
+    caller: Caller,
+    Path((pupil, file)): Path<(Uuid, String)>,
+) -> Result<Response, ApiError> {
+    let needs = if file == "growth.csv" { Action::ReadFramework } else { Action::ReadPlan };
+    let (placement, scope) = scope::pupil(&state, &caller, pupil, needs).await?;
+    let now = state.clock.now().utc;
+    let (action, kind) = match file.as_str() {
+        "weeks.csv" => ("export weeks", CSV),
+        "history.csv" => ("export history", CSV),
+        "growth.csv" => ("export growth", CSV),
+        "plan.json" => ("export plan", JSON),
+        _ => return Err(ApiError::NotFound),
+    };
+    state.store.append_audit(plan::audit(&caller, pupil, action), now).await?;
+    let body = match file.as_str() {
+        "weeks.csv" => match glide::weeks_of(&state, &scope, &placement, now).await? {
+            Ok((clock, weeks)) => weeks_csv(&clock, &weeks),
+            Err(_) => return Err(ApiError::Conflict("The weeks are not counted yet: say on which day they begin.")),
+        },
+        "growth.csv" => growth_csv(&growth::every_look(&state, &scope, &placement).await?),
+        _ => {
+            let row = state.store.plans_of(placement.placement_id).await?.into_iter().next().ok_or(ApiError::NotFound)?;
+            if file == "plan.json" {
+                plan_json(&state, &scope, &placement, &row).await?
+            } else {
+                history_csv(&state, &scope, &placement, &row).await?
+            }
+        }
+    };
+    let case = CaseRef::of(PlacementId(placement.placement_id));
+    let name = format!("attachment; filename=\"windowseat-{case}-{file}\"");
+    Ok(([(header::CONTENT_TYPE, kind.to_owned()), (header::CONTENT_DISPOSITION, name)], body).into_response())
+}
+
+const CSV: &str = "text/csv; charset=utf-8";
+const JSON: &str = "application/json";
+
+/// One row. A cell that a spreadsheet would take for a formula gets an apostrophe in front of it.
+fn row(out: &mut String, cells: &[String]) {
+    for (n, cell) in cells.iter().enumerate() {
+        if n > 0 {
+            out.push(',');
+        }
+        let text = if cell.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{cell}") } else { cell.clone() };
+        if text.contains([',', '"', '\n', '\r']) {
+            out.push('"');
+            out.push_str(&text.replace('"', "\"\""));
+            out.push('"');
+        } else {
+            out.push_str(&text);
+        }
+    }
+    out.push_str("\r\n");
+}
+
+fn texts<const N: usize>(cells: [&str; N]) -> Vec<String> {
+    cells.map(str::to_owned).to_vec()
+}
+
+fn headed() -> String {
+    let mut out = String::new();
+    row(&mut out, &texts([ENGAGEMENT_LABEL]));
+    out
+}
+
+fn weeks_csv(clock: &str, weeks: &[GlideWeek]) -> String {
+    let mut out = headed();
+    let parts = ["on site", "by robot", "elsewhere", "rest", "not known"];
+    let mut head = texts([clock, "From"]);
+    for of in ["planned", "as it was"] {
+        head.extend(parts.iter().map(|part| format!("Half-days {part}, {of}")));
+    }
+    head.extend(texts(["Minutes live in lessons by robot", "Half-days the school told of"]));
+    row(&mut out, &head);
+    let counts = |half_days: &HalfDays| {
+        let HalfDays { on_site, by_robot, rest, elsewhere, not_known } = half_days;
+        [on_site, by_robot, elsewhere, rest, not_known].map(u16::to_string)
+    };
+    for week in weeks {
+        let mut cells = vec![week.number.to_string(), week.monday.to_string()];
+        cells.extend(counts(&week.planned));
+        match &week.actual {
+            Some(actual) => {
+                cells.extend(counts(actual));
+                cells.extend([week.by_robot.get().to_string(), week.stated.to_string()]);
+            }
+            None => cells.extend(std::iter::repeat_n(String::new(), parts.len() + 2)),
+        }
+        row(&mut out, &cells);
+    }
+    out
+}
+
+fn growth_csv(looks: &[growth::Told]) -> String {
+    let mut out = headed();
+    row(&mut out, &texts(["Day", "Voice", "Scale", "Domain", "Area", "Step", "Note"]));
+    for look in looks {
+        for (area, step, note) in &look.steps {
+            let area: &Area = area;
+            let cells = [
+                look.on.to_string(),
+                look.voice.to_owned(),
+                look.scale.clone(),
+                area.domain().words().to_owned(),
+                area.words().to_owned(),
+                step.clone(),
+                note.clone(),
+            ];
+            row(&mut out, &cells);
+        }
+    }
+    out
+}
+
+async fn history_csv(state: &AppState, scope: &Scope, placement: &PlacementRow, kept: &PlanRow) -> Result<String, ApiError> {
+    let names = plan::Names::of(state, scope, placement).await?;
+    let pack = cases::pack_of(&kept.plan)?;
+    let mut out = headed();
+    row(&mut out, &texts(["When", "Who", "Field", "What", "From", "To"]));
+    for change in state.store.plan_history(kept.plan_id, None, None, MOST_ROWS).await? {
+        let told =
+            |text: &Option<String>| text.as_deref().map_or_else(String::new, |text| names.value(pack, &change.field, text));
+        let who = change.actor_name.clone().unwrap_or_else(|| change.actor_kind.clone());
+        let title = plan::title(pack, &change.field);
+        let cells = [change.at.to_rfc3339(), who, change.field.clone(), title, told(&change.from_text), told(&change.to_text)];
+        row(&mut out, &cells);
+    }
+    Ok(out)
+}
+
+async fn plan_json(state: &AppState, scope: &Scope, placement: &PlacementRow, kept: &PlanRow) -> Result<String, ApiError> {
+    let names = plan::Names::of(state, scope, placement).await?;
+    let pack = cases::pack_of(&kept.plan)?;
+    let basis = kept.plan.basis();
+    // Everything in which the plan differs from an empty one with the same beginning: so no field can be left out.
+    let empty = ReintegrationPlan::draft(pack, basis.clone()).map_err(|error| anyhow::anyhow!("{error}"))?;
+    let fields: Vec<_> = changes(empty.parts(), kept.plan.parts())
+        .into_iter()
+        .filter_map(|change| {
+            let text = change.to?;
+            Some(json!({
+                "field": change.field,
+                "title": plan::title(pack, &change.field),
+                "value": names.value(pack, &change.field, text.expose()),
+            }))
+        })
+        .collect();
+    let body = json!({
+        "ledger": ENGAGEMENT_LABEL,
+        "case": CaseRef::of(PlacementId(placement.placement_id)).to_string(),
+        "made_at": state.clock.now().utc,
+        "policy": { "id": pack.key.id.as_str(), "version": pack.key.version, "title": pack.title },
+        "route": basis.route.code(),
+        "planned_weeks": kept.plan.planned_weeks(pack),
+        "revision": kept.plan.revision().0,
+        "in_their_words": basis.in_their_words.as_ref().map(|words| words.expose()),
+        "fields": fields,
+    });
+    Ok(serde_json::to_string_pretty(&body).map_err(anyhow::Error::from)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cells_are_quoted_and_no_cell_is_a_formula() {
+        let mut out = String::new();
+        row(&mut out, &texts(["=1+1", "a,b", "say \"hi\"", "two\nlines", "plain", "-5"]));
+        assert_eq!(out, "'=1+1,\"a,b\",\"say \"\"hi\"\"\",\"two\nlines\",plain,'-5\r\n");
+    }
+}

@@ -1,0 +1,421 @@
+//! Growth in the eighteen areas of the AP Framework: looks over time in one voice, as pictures and as a table; and what helps.
+//!
+//! There is no total and no order of areas by how well they go: the core has no way to make one (see `server_core::framework`). A
+//! step back is drawn like a step on. What is noted about the pupil is shown to those who may read the framework; what another
+//! school is shown is the page of `growth/profile.rs`, made from what was shared alone.
+
+use askama::Template;
+use axum::extract::{Path, Query, State};
+use axum::response::Html;
+use chrono::NaiveDate;
+use serde::Deserialize;
+use server_core::access::Action;
+use server_core::framework::{Area, Assessment, Domain, Level, Profile, Scale, Series, Trait, Voice};
+use store::kept;
+use store::placements::PlacementRow;
+use store::sheets::{Owner, SheetKind, SheetRow};
+use uuid::Uuid;
+
+use super::{Frame, page, plan, view};
+use crate::AppState;
+use crate::api::ApiError;
+use crate::api::auth::Caller;
+use crate::api::scope::{self, Scope};
+
+pub mod look;
+pub mod profile;
+
+/// Looks that the table shows; the picture has the first, the last and what lies between.
+const SHOWN_LOOKS: usize = 4;
+/// Left and right end of an area's line.
+const LEFT: f32 = 188.0;
+const RIGHT: f32 = 332.0;
+/// Between one area's line and the next.
+const PITCH: u16 = 46;
+/// A longer name is broken into two lines.
+const NAME_CHARS: usize = 19;
+
+/// Voices with their words in addresses.
+const VOICES: [(&str, Voice, &str); 3] =
+    [("staff", Voice::Staff, "Staff"), ("pupil", Voice::Pupil, "The pupil"), ("parent", Voice::Parent, "A parent or carer")];
+
+/// What notes are about, in the order of the page.
+const TRAITS: [(Trait, &str, &str); 5] = [
+    (Trait::Strength, "strength", "Strengths"),
+    (Trait::Need, "need", "Needs"),
+    (Trait::Trigger, "trigger", "Harder moments"),
+    (Trait::Coping, "coping", "What helps then"),
+    (Trait::Adjustment, "adjustment", "What everybody who teaches the pupil does"),
+];
+
+#[derive(Template)]
+#[template(path = "staff/growth.html")]
+struct GrowthPage {
+    frame: Frame,
+    pupil_id: Uuid,
+    pupil_name: String,
+    about: String,
+    may_edit: bool,
+    voices: Vec<VoiceLink>,
+    legend: Option<Legend>,
+    domains: Vec<DomainView>,
+    table: Option<Table>,
+    helps: Vec<Lines>,
+    interventions: Vec<String>,
+    shared: String,
+}
+
+/// A title with its lines or cells.
+type Lines = (&'static str, Vec<String>);
+
+struct VoiceLink {
+    href: String,
+    words: &'static str,
+    here: bool,
+}
+
+struct Legend {
+    first: String,
+    between: String,
+    last: String,
+    steps: String,
+}
+
+struct DomainView {
+    id: &'static str,
+    name: &'static str,
+    height: u16,
+    from: String,
+    to: String,
+    told: String,
+    areas: Vec<AreaView>,
+}
+
+/// One area's line. All lengths are the picture's units.
+struct AreaView {
+    name: Vec<(String, u16)>,
+    y: u16,
+    ticks: Vec<String>,
+    line: Option<(String, String)>,
+    first: Option<String>,
+    between: Vec<String>,
+    last: Option<(String, bool)>,
+}
+
+struct Table {
+    scale: String,
+    days: Vec<String>,
+    domains: Vec<(&'static str, usize, Vec<Lines>)>,
+}
+
+/// In which voice.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Asked {
+    voice: String,
+}
+
+/// `GET /pupils/{pupil}/growth`
+pub async fn show(
+    State(state): State<AppState>,
+    caller: Caller,
+    Path(pupil): Path<Uuid>,
+    Query(asked): Query<Asked>,
+) -> Result<Html<String>, ApiError> {
+    let (placement, scope) = scope::pupil(&state, &caller, pupil, Action::ReadFramework).await?;
+    let now = state.clock.now().utc;
+    state.store.append_audit(plan::audit(&caller, pupil, "read framework"), now).await?;
+    let today = now.with_timezone(&scope.zone(placement.school_id)).date_naive();
+    let scales = scales(&state, &scope, &placement).await?;
+    let looks = looks(&state, &placement, &scales).await?;
+    let profile = read_profile(&state, &placement).await?.map(|(_, profile)| profile).unwrap_or_default();
+    let asked = VOICES.iter().find(|(code, ..)| *code == asked.voice).unwrap_or(&VOICES[0]);
+    let voice = asked.1;
+    let of_voice: Vec<Assessment> = looks.iter().filter(|look| look.voice == voice).cloned().collect();
+    // Steps of two scales have no common line: the picture is of the latest one's.
+    let scale = of_voice.last().and_then(|look| scales.iter().find(|scale| scale.key() == look.scale()));
+    let drawn: Vec<&Assessment> =
+        of_voice.iter().filter(|look| scale.is_some_and(|scale| look.scale() == scale.key())).collect();
+    page(&GrowthPage {
+        frame: Frame::of(&caller, &scope, format!("Growth of {}", placement.pupil_name), "/pupils", now),
+        pupil_id: pupil,
+        pupil_name: placement.pupil_name.clone(),
+        about: about(&of_voice, voice),
+        may_edit: scope.may_pupil(Action::EditFramework, &placement),
+        voices: VOICES
+            .iter()
+            .map(|(code, one, words)| VoiceLink {
+                href: format!("/pupils/{pupil}/growth?voice={code}"),
+                words,
+                here: *one == voice,
+            })
+            .collect(),
+        legend: scale.and_then(|scale| legend(&drawn, scale)),
+        domains: scale.map_or_else(Vec::new, |scale| {
+            Domain::ALL.iter().map(|domain| domain_view(*domain, &of_voice, voice, scale)).collect()
+        }),
+        table: scale.map(|scale| table(&drawn, scale)),
+        helps: helps(&profile),
+        interventions: profile.interventions.iter().filter(|one| one.is_on(today)).map(intervention_words).collect(),
+        shared: shared_words(&profile),
+    })
+}
+
+/// A look in words, for files.
+pub(super) struct Told {
+    pub(super) on: NaiveDate,
+    pub(super) voice: &'static str,
+    pub(super) scale: String,
+    /// Area, step, note.
+    pub(super) steps: Vec<(Area, String, String)>,
+}
+
+/// Every look at a pupil in words, by day.
+pub(super) async fn every_look(state: &AppState, scope: &Scope, placement: &PlacementRow) -> Result<Vec<Told>, ApiError> {
+    let scales = scales(state, scope, placement).await?;
+    let told = |look: &Assessment| {
+        let scale = scales.iter().find(|scale| scale.key() == look.scale())?;
+        let step = |area: Area| {
+            let words = scale.words(look.level(area)?)?.to_owned();
+            Some((area, words, look.note(area).map(|note| note.expose().to_owned()).unwrap_or_default()))
+        };
+        Some(Told {
+            on: look.on,
+            voice: look.voice.words(),
+            scale: format!("{}, version {}", scale.title(), scale.key().version),
+            steps: look.areas().filter_map(step).collect(),
+        })
+    };
+    Ok(looks(state, placement, &scales).await?.iter().filter_map(told).collect())
+}
+
+/// The scales of the authority and the provider, and the plain one that everybody has.
+///
+/// # Errors
+/// The database does not answer, or holds an unreadable scale.
+async fn scales(state: &AppState, scope: &Scope, placement: &PlacementRow) -> Result<Vec<Scale>, ApiError> {
+    let mut all = vec![Scale::plain()];
+    let owners = [scope.parent_of(placement.school_id), placement.provider_id, Some(placement.school_id)];
+    for owner in owners.into_iter().flatten() {
+        for row in state.store.sheets(Owner::Organisation(owner), SheetKind::Scale).await? {
+            all.push(kept::read_scale(&row.body).ok_or_else(|| anyhow::anyhow!("a scale is not readable"))?);
+        }
+    }
+    Ok(all)
+}
+
+/// Every look at a pupil, by day and then as they were written.
+async fn looks(state: &AppState, placement: &PlacementRow, scales: &[Scale]) -> Result<Vec<Assessment>, ApiError> {
+    let mut rows = state.store.sheets(Owner::Placement(placement.placement_id), SheetKind::Assessment).await?;
+    rows.sort_by_key(|row| (row.day, row.at));
+    let read = |row: &SheetRow| kept::read_assessment(&row.body, scales);
+    let all: Option<Vec<_>> = rows.iter().map(read).collect();
+    Ok(all.ok_or_else(|| anyhow::anyhow!("a look at the framework is not readable"))?)
+}
+
+/// What is noted about a pupil, with its revision. A placement has one such sheet, under its own id.
+async fn read_profile(state: &AppState, placement: &PlacementRow) -> Result<Option<(i64, Profile)>, ApiError> {
+    let rows = state.store.sheets(Owner::Placement(placement.placement_id), SheetKind::Profile).await?;
+    let Some(row) = rows.into_iter().find(|row| row.sheet_id == placement.placement_id) else { return Ok(None) };
+    let profile = kept::read_profile(&row.body).ok_or_else(|| anyhow::anyhow!("a profile is not readable"))?;
+    Ok(Some((row.revision, profile)))
+}
+
+fn about(looks: &[Assessment], voice: Voice) -> String {
+    let words = match looks.len() {
+        0 => format!("Nobody has looked in the voice of {} yet.", voice.words()),
+        1 => format!("One look, in the voice of {}.", voice.words()),
+        count => format!("{count} looks, in the voice of {}.", voice.words()),
+    };
+    format!("{words} There is no total, by design.")
+}
+
+fn legend(looks: &[&Assessment], scale: &Scale) -> Option<Legend> {
+    let last = looks.last()?;
+    let first = looks.first().filter(|first| first.on != last.on);
+    Some(Legend {
+        first: first.map_or_else(String::new, |look| view::short_date(look.on)),
+        between: if looks.len() > 2 { "Between, where it differs".to_owned() } else { String::new() },
+        last: view::short_date(last.on),
+        steps: format!("Steps: {}. A step back is news, not a fault.", scale.steps().join(", ").to_lowercase()),
+    })
+}
+
+fn domain_view(domain: Domain, looks: &[Assessment], voice: Voice, scale: &Scale) -> DomainView {
+    let mut told = Vec::new();
+    let mut areas = Vec::new();
+    for (n, area) in (0_u16..).zip(domain.areas()) {
+        let series = Series::of(looks, area, voice).into_iter().find(|series| series.scale == *scale.key());
+        if let Some(series) = &series {
+            told.push(tell(area, series, scale));
+        }
+        areas.push(area_view(area, n * PITCH + 22, series.as_ref(), scale));
+    }
+    let short = |n: Option<&String>| n.map_or_else(String::new, |words| short_step(words));
+    DomainView {
+        id: domain.code(),
+        name: domain.words(),
+        height: u16::try_from(areas.len()).unwrap_or(1) * PITCH + 36,
+        from: short(scale.steps().first()),
+        to: short(scale.steps().last()),
+        told: if told.is_empty() { format!("{}: not looked at yet.", domain.words()) } else { told.join(" ") },
+        areas,
+    }
+}
+
+/// The last word of a step, for the ends of the axis: "just starting" → "starting".
+fn short_step(words: &str) -> String {
+    words.split_whitespace().next_back().unwrap_or_default().to_lowercase()
+}
+
+/// `Self-awareness: with help on 14 Sep, mostly alone on 10 Nov, a step on.`
+fn tell(area: Area, series: &Series, scale: &Scale) -> String {
+    let said = |on: NaiveDate, level: &Level| {
+        format!("{} on {}", scale.words(level).unwrap_or_default().to_lowercase(), view::short_date(on))
+    };
+    match (series.points.first(), series.points.last()) {
+        (Some(first), Some(last)) if first.on != last.on => {
+            format!("{}: {}, {}.", area.words(), said(first.on, &first.level), said(last.on, &last.level))
+        }
+        (_, Some(last)) => format!("{}: {}.", area.words(), said(last.on, &last.level)),
+        _ => String::new(),
+    }
+}
+
+fn area_view(area: Area, y: u16, series: Option<&Series>, scale: &Scale) -> AreaView {
+    let at = |level: &Level| level.along(scale, LEFT, RIGHT).unwrap_or(LEFT);
+    let count = scale.steps().len().saturating_sub(1).max(1);
+    let tick = |n: usize| {
+        let share = f32::from(u16::try_from(n).unwrap_or(0)) / f32::from(u16::try_from(count).unwrap_or(1));
+        px(LEFT + (RIGHT - LEFT) * share)
+    };
+    let points: Vec<f32> =
+        series.map(|series| series.points.iter().map(|point| at(&point.level)).collect()).unwrap_or_default();
+    let (first, last) = (points.first().copied(), points.last().copied());
+    let same = |a: f32, b: f32| (a - b).abs() < 0.5;
+    let ends = first.zip(last);
+    let (low, high) = points.iter().fold((f32::MAX, f32::MIN), |(low, high), point| (low.min(*point), high.max(*point)));
+    AreaView {
+        name: name_lines(area.words(), y),
+        y,
+        ticks: (0..=count).map(tick).collect(),
+        line: (points.len() > 1 && !same(low, high)).then(|| (px(low), px(high))),
+        first: ends.filter(|(first, last)| points.len() > 1 && !same(*first, *last)).map(|(first, _)| px(first)),
+        between: points
+            .iter()
+            .filter(|point| ends.is_some_and(|(first, last)| !same(**point, first) && !same(**point, last)))
+            .map(|point| px(*point))
+            .collect(),
+        last: ends.map(|(first, last)| (px(last), points.len() > 1 && same(first, last))),
+    }
+}
+
+/// A name in one line, or in two.
+fn name_lines(name: &str, y: u16) -> Vec<(String, u16)> {
+    if name.chars().count() <= NAME_CHARS {
+        return vec![(name.to_owned(), y + 5)];
+    }
+    let (mut first, mut second) = (String::new(), String::new());
+    for word in name.split(' ') {
+        let line = if second.is_empty() && first.chars().count() + word.chars().count() < NAME_CHARS {
+            &mut first
+        } else {
+            &mut second
+        };
+        if !line.is_empty() {
+            line.push(' ');
+        }
+        line.push_str(word);
+    }
+    vec![(first, y.saturating_sub(3)), (second, y + 13)]
+}
+
+fn table(looks: &[&Assessment], scale: &Scale) -> Table {
+    let shown = &looks[looks.len().saturating_sub(SHOWN_LOOKS)..];
+    let step = |look: &Assessment, area: Area| {
+        look.level(area).and_then(|level| scale.words(level)).unwrap_or("Not looked at").to_owned()
+    };
+    let cells = |area: Area| (area.words(), shown.iter().map(|look| step(look, area)).collect());
+    Table {
+        scale: format!("Scale: {}, version {}. The framework itself sets no scale.", scale.title(), scale.key().version),
+        days: shown.iter().map(|look| view::full_date(look.on)).collect(),
+        domains: Domain::ALL
+            .iter()
+            .map(|domain| (domain.words(), domain.areas().count(), domain.areas().map(cells).collect()))
+            .collect(),
+    }
+}
+
+fn helps(profile: &Profile) -> Vec<Lines> {
+    let lines = |about: Trait| {
+        profile.notes.iter().filter(|note| note.about == about).map(|note| note.words.expose().to_owned()).collect::<Vec<_>>()
+    };
+    TRAITS.iter().map(|(about, _, words)| (*words, lines(*about))).filter(|(_, lines)| !lines.is_empty()).collect()
+}
+
+fn intervention_words(one: &server_core::framework::Intervention) -> String {
+    let areas: Vec<_> = one.areas().iter().map(|area| area.words().to_lowercase()).collect();
+    format!("{} (for {})", one.what.expose(), areas.join(", "))
+}
+
+fn shared_words(profile: &Profile) -> String {
+    let shared: Vec<NaiveDate> = profile.notes.iter().filter_map(|note| note.shared_on).collect();
+    match (shared.iter().max(), profile.notes.len()) {
+        (_, 0) => "Nothing is noted yet.".to_owned(),
+        (None, _) => "Nothing of it is shared yet.".to_owned(),
+        (Some(day), all) => {
+            format!("{} of {all} lines are shared by choice of the pupil, last on {}.", shared.len(), view::short_date(*day))
+        }
+    }
+}
+
+/// A coordinate with one decimal.
+fn px(value: f32) -> String {
+    format!("{value:.1}")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use server_core::party::PersonId;
+
+    use super::*;
+
+    fn look(on: &str, words: &str) -> Assessment {
+        let scale = Scale::plain();
+        let looks = BTreeMap::from([(Area::Resilience, scale.level(words).unwrap())]);
+        Assessment::new(on.parse().unwrap(), Voice::Staff, PersonId(Uuid::nil()), &scale, looks, BTreeMap::new()).unwrap()
+    }
+
+    fn drawn(looks: &[Assessment]) -> AreaView {
+        let scale = Scale::plain();
+        let series = Series::of(looks, Area::Resilience, Voice::Staff).into_iter().next();
+        area_view(Area::Resilience, 22, series.as_ref(), &scale)
+    }
+
+    #[test]
+    fn a_line_goes_from_the_first_look_to_the_last_whichever_way_it_went() {
+        let on = drawn(&[look("2026-09-14", "Just starting"), look("2026-11-10", "Mostly alone")]);
+        let back = drawn(&[look("2026-09-14", "Mostly alone"), look("2026-11-10", "Just starting")]);
+        assert_eq!(on.line, back.line, "a step back is drawn like a step on");
+        assert_eq!((on.first.as_deref(), on.last.unwrap().0.as_str()), (Some("188.0"), "284.0"));
+        assert_eq!(back.last.unwrap().0, "188.0");
+    }
+
+    #[test]
+    fn the_same_step_again_is_ringed_and_an_area_nobody_looked_at_is_an_empty_line() {
+        let same = drawn(&[look("2026-09-14", "With help"), look("2026-10-12", "Settled"), look("2026-11-10", "With help")]);
+        assert_eq!((same.first.is_none(), same.last.unwrap()), (true, ("236.0".to_owned(), true)));
+        assert_eq!(same.between, ["332.0"]);
+        let none = drawn(&[]);
+        assert!(none.line.is_none() && none.last.is_none());
+        assert_eq!(none.ticks, ["188.0", "236.0", "284.0", "332.0"]);
+    }
+
+    #[test]
+    fn long_names_are_broken_between_words() {
+        let lines: Vec<_> = name_lines("Adaptability and flexibility", 22).into_iter().map(|(line, _)| line).collect();
+        assert_eq!(lines, ["Adaptability and", "flexibility"]);
+    }
+}

@@ -1,0 +1,211 @@
+//! Who has a part in a pupil's return, and since when; somebody without an account is named here.
+//!
+//! A part is no permission: what people may see follows from their roles (`server_core::access`). A name is written once, stays in this
+//! database, and is in no address.
+
+use askama::Template;
+use axum::extract::{Form, Path, State};
+use axum::http::StatusCode;
+use axum::response::{Html, IntoResponse, Redirect, Response};
+use chrono::NaiveDate;
+use server_core::access::Action;
+use server_core::party::{Party, PersonId};
+use store::placements::PlacementRow;
+use store::record::{PartyRow, PersonRow};
+use uuid::Uuid;
+
+use super::plan::{self, Sent};
+use super::{Frame, page, view};
+use crate::AppState;
+use crate::api::ApiError;
+use crate::api::auth::Caller;
+use crate::api::scope::{self, Scope};
+
+/// A name is not longer than this, in characters.
+const MAX_NAME: usize = 100;
+/// A way to be reached is not longer than this, in characters.
+const MAX_REACH: usize = 200;
+
+#[derive(Template)]
+#[template(path = "staff/people.html")]
+struct PeoplePage {
+    frame: Frame,
+    pupil_id: Uuid,
+    pupil_name: String,
+    wrong: &'static str,
+    may_edit: bool,
+    now: Vec<PartView>,
+    before: Vec<PartView>,
+    parties: Vec<(&'static str, String)>,
+    name: String,
+    reach: String,
+    party: String,
+}
+
+struct PartView {
+    id: Uuid,
+    name: String,
+    party: String,
+    days: String,
+    reach: String,
+}
+
+/// `GET /pupils/{pupil}/people`
+pub async fn show(State(state): State<AppState>, caller: Caller, Path(pupil): Path<Uuid>) -> Result<Html<String>, ApiError> {
+    let (placement, scope) = scope::pupil(&state, &caller, pupil, Action::ReadPlan).await?;
+    state.store.append_audit(plan::audit(&caller, pupil, "read plan"), state.clock.now().utc).await?;
+    draw(&state, &caller, &scope, &placement, &Sent::new(), "").await
+}
+
+/// `POST /pupils/{pupil}/people`: somebody is named, takes a part, or their part ends.
+pub async fn change(
+    State(state): State<AppState>,
+    caller: Caller,
+    Path(pupil): Path<Uuid>,
+    Form(sent): Form<Sent>,
+) -> Result<Response, ApiError> {
+    let (placement, scope) = scope::pupil(&state, &caller, pupil, Action::EditPlan).await?;
+    let now = state.clock.now().utc;
+    let today = now.with_timezone(&scope.zone(placement.school_id)).date_naive();
+    let done = match sent.get("what").map(String::as_str) {
+        Some("name") => name(&state, &caller, &placement, &sent, today).await?,
+        Some("take") => take(&state, &caller, &placement, &sent, today).await?,
+        Some("end") => end(&state, &caller, &placement, &sent, today).await?,
+        _ => Err("Choose what to do."),
+    };
+    match done {
+        Ok(()) => Ok(Redirect::to(&format!("/pupils/{pupil}/people")).into_response()),
+        Err(wrong) => {
+            let html = draw(&state, &caller, &scope, &placement, &sent, wrong).await?;
+            Ok((StatusCode::UNPROCESSABLE_ENTITY, html).into_response())
+        }
+    }
+}
+
+/// Parts that pages give. The pupil has their own by being the pupil.
+fn party(sent: &Sent) -> Option<Party> {
+    sent.get("party").and_then(|code| Party::from_code(code)).filter(|party| *party != Party::Pupil)
+}
+
+fn part(placement: &PlacementRow, party: Party, person: PersonId, today: NaiveDate) -> PartyRow {
+    PartyRow {
+        placement_party_id: Uuid::now_v7(),
+        placement_id: placement.placement_id,
+        party,
+        person,
+        name: None,
+        from_day: Some(today),
+        until_day: None,
+    }
+}
+
+async fn name(
+    state: &AppState,
+    caller: &Caller,
+    placement: &PlacementRow,
+    sent: &Sent,
+    today: NaiveDate,
+) -> Result<Result<(), &'static str>, ApiError> {
+    let text = |name: &str| sent.get(name).map(|text| text.trim().to_owned()).unwrap_or_default();
+    let (name, reach) = (text("name"), text("reach"));
+    let is_plain = |text: &str, most: usize| text.chars().count() <= most && !text.chars().any(char::is_control);
+    if name.is_empty() || !is_plain(&name, MAX_NAME) || !is_plain(&reach, MAX_REACH) {
+        return Ok(Err("Write a name, and how to reach them in one short line."));
+    }
+    let Some(party) = party(sent) else { return Ok(Err("Choose which part they have.")) };
+    let now = state.clock.now().utc;
+    let person = PersonRow {
+        person_id: Uuid::now_v7(),
+        pupil_id: placement.pupil_id,
+        name,
+        reach: (!reach.is_empty()).then_some(reach),
+    };
+    state.store.add_person(&person, plan::audit(caller, placement.pupil_id, "add person"), now).await?;
+    let row = part(placement, party, PersonId(person.person_id), today);
+    state.store.set_party(&row, plan::audit(caller, placement.pupil_id, "name person"), now).await?;
+    Ok(Ok(()))
+}
+
+async fn take(
+    state: &AppState,
+    caller: &Caller,
+    placement: &PlacementRow,
+    sent: &Sent,
+    today: NaiveDate,
+) -> Result<Result<(), &'static str>, ApiError> {
+    let Some(party) = party(sent) else { return Ok(Err("Choose which part you take.")) };
+    let me = PersonId(caller.staff_id());
+    let known = state.store.parties(placement.placement_id).await?;
+    if known.iter().any(|row| row.person == me && row.party == party && row.until_day.is_none()) {
+        return Ok(Ok(()));
+    }
+    let row = part(placement, party, me, today);
+    let audit = plan::audit(caller, placement.pupil_id, "take part");
+    state.store.set_party(&row, audit, state.clock.now().utc).await?;
+    Ok(Ok(()))
+}
+
+async fn end(
+    state: &AppState,
+    caller: &Caller,
+    placement: &PlacementRow,
+    sent: &Sent,
+    today: NaiveDate,
+) -> Result<Result<(), &'static str>, ApiError> {
+    let id: Option<Uuid> = sent.get("part").and_then(|id| id.parse().ok());
+    let known = state.store.parties(placement.placement_id).await?;
+    let Some(row) = known.into_iter().find(|row| Some(row.placement_party_id) == id) else {
+        return Ok(Err("That part is not there."));
+    };
+    let row = PartyRow { until_day: Some(row.from_day.map_or(today, |from| from.max(today))), ..row };
+    let audit = plan::audit(caller, placement.pupil_id, "end part");
+    state.store.set_party(&row, audit, state.clock.now().utc).await?;
+    Ok(Ok(()))
+}
+
+async fn draw(
+    state: &AppState,
+    caller: &Caller,
+    scope: &Scope,
+    placement: &PlacementRow,
+    sent: &Sent,
+    wrong: &'static str,
+) -> Result<Html<String>, ApiError> {
+    let now = state.clock.now().utc;
+    let today = now.with_timezone(&scope.zone(placement.school_id)).date_naive();
+    let persons = state.store.persons_of(placement.pupil_id).await?;
+    let capital = |party: Party| view::sentence(party.words()).trim_end_matches('.').to_owned();
+    let view = |row: PartyRow| {
+        let reach = persons.iter().find(|person| person.person_id == row.person.0).and_then(|person| person.reach.clone());
+        let from = row.from_day.map_or_else(|| "Always".to_owned(), |day| format!("Since {}", view::full_date(day)));
+        let until = row.until_day.map_or_else(String::new, |day| format!(", until {}", view::full_date(day)));
+        PartView {
+            id: row.placement_party_id,
+            name: row.name.unwrap_or_else(|| "Somebody whose account is gone".to_owned()),
+            party: capital(row.party),
+            days: format!("{from}{until}"),
+            reach: reach.unwrap_or_default(),
+        }
+    };
+    let rows = state.store.parties(placement.placement_id).await?;
+    let (before, current): (Vec<_>, Vec<_>) =
+        rows.into_iter().partition(|row| row.until_day.is_some_and(|until| until <= today));
+    let typed = |name: &str| sent.get(name).cloned().unwrap_or_default();
+    page(&PeoplePage {
+        frame: Frame::of(caller, scope, format!("People around {}", placement.pupil_name), "/pupils", now),
+        pupil_id: placement.pupil_id,
+        pupil_name: placement.pupil_name.clone(),
+        wrong,
+        may_edit: scope.may_pupil(Action::EditPlan, placement),
+        now: current.into_iter().map(view).collect(),
+        before: before.into_iter().map(view).collect(),
+        parties: Party::ALL
+            .iter()
+            .filter(|party| **party != Party::Pupil)
+            .map(|party| (party.code(), capital(*party)))
+            .collect(),
+        name: typed("name"),
+        reach: typed("reach"),
+        party: typed("party"),
+    })
+}

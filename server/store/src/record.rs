@@ -1,0 +1,231 @@
+//! What stands beside a plan: who has a part, what happened on which day, what people said of a deadline, the log of contacts, and
+//! the feeds by which people's calendars read it.
+//!
+//! Everything is appended and the latest row counts, so that what was said before stays to be read. Each write has its audit entry in
+//! the same transaction. Names are read here for pages and go nowhere else; no type here prints one.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use async_trait::async_trait;
+use chrono::{DateTime, NaiveDate, Utc};
+use server_core::contact::Contact;
+use server_core::party::{Party, PersonId};
+use server_core::policy::{Code, Event, Override, Series};
+use uuid::Uuid;
+
+use crate::StoreError;
+use crate::audit::NewAudit;
+
+/// Somebody with a part and without an account. No `Debug`: it holds a name.
+#[derive(Clone, PartialEq, Eq)]
+pub struct PersonRow {
+    /// Key.
+    pub person_id: Uuid,
+    /// In whose life.
+    pub pupil_id: Uuid,
+    /// As they want to be called.
+    pub name: String,
+    /// How to reach them.
+    pub reach: Option<String>,
+}
+
+/// Who has a part in a placement. `Debug` does not print the name.
+#[derive(Clone, PartialEq, Eq)]
+pub struct PartyRow {
+    /// Key.
+    pub placement_party_id: Uuid,
+    /// In which placement.
+    pub placement_id: Uuid,
+    /// As what.
+    pub party: Party,
+    /// Who.
+    pub person: PersonId,
+    /// How pages call them.
+    pub name: Option<String>,
+    /// First day; none: since ever.
+    pub from_day: Option<NaiveDate>,
+    /// Last day; none: open.
+    pub until_day: Option<NaiveDate>,
+}
+
+impl std::fmt::Debug for PartyRow {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PartyRow").field("party", &self.party).field("person", &self.person).finish_non_exhaustive()
+    }
+}
+
+/// What people said about the limits of a case, as far as it counts today.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CaseRows {
+    /// What happened, or is agreed to happen.
+    pub events: BTreeMap<Event, NaiveDate>,
+    /// Deadlines that are kept, with their week if they have one.
+    pub kept: BTreeMap<(Code, Option<u16>), NaiveDate>,
+    /// What holds in place of a rule, the oldest first.
+    pub overrides: Vec<Override>,
+}
+
+/// A word about a deadline.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DeadlineWord {
+    /// It was kept on a day; no day takes that back.
+    Kept {
+        /// Which rule.
+        rule: Code,
+        /// Which of its weeks.
+        week: Option<u16>,
+        /// When.
+        day: Option<NaiveDate>,
+        /// Who says so.
+        by: PersonId,
+        /// When they said it.
+        on: NaiveDate,
+    },
+    /// Something else holds here.
+    Instead(Override),
+}
+
+/// A person's calendar feed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FeedRow {
+    /// Whose.
+    pub staff_id: Uuid,
+    /// Since when.
+    pub made_at: DateTime<Utc>,
+    /// When it was read last, to the day.
+    pub read_at: Option<DateTime<Utc>>,
+}
+
+/// What stands beside a plan.
+#[async_trait]
+pub trait Record: Send + Sync {
+    /// Adds somebody without an account.
+    ///
+    /// # Errors
+    /// The database does not answer, or a rule of its tables is broken.
+    async fn add_person(&self, person: &PersonRow, audit: NewAudit<'_>, now: DateTime<Utc>) -> Result<(), StoreError>;
+
+    /// Everybody without an account in a pupil's life, by name.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    async fn persons_of(&self, pupil_id: Uuid) -> Result<Vec<PersonRow>, StoreError>;
+
+    /// Gives somebody a part, or changes its days; the name in `row` is not read.
+    ///
+    /// # Errors
+    /// The database does not answer, or a rule of its tables is broken.
+    async fn set_party(&self, row: &PartyRow, audit: NewAudit<'_>, now: DateTime<Utc>) -> Result<(), StoreError>;
+
+    /// Who has a part in a placement, also those who had one.
+    ///
+    /// # Errors
+    /// The database does not answer, or holds what this program cannot read.
+    async fn parties(&self, placement_id: Uuid) -> Result<Vec<PartyRow>, StoreError>;
+
+    /// Placements in which this person has a part on `day`.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    async fn placements_with(&self, person_id: Uuid, day: NaiveDate) -> Result<Vec<Uuid>, StoreError>;
+
+    /// Says on which day something happened or will; no day takes it back.
+    ///
+    /// # Errors
+    /// The database does not answer, or a rule of its tables is broken.
+    async fn say_event(
+        &self,
+        placement_id: Uuid,
+        event: Event,
+        day: Option<NaiveDate>,
+        audit: NewAudit<'_>,
+        now: DateTime<Utc>,
+    ) -> Result<(), StoreError>;
+
+    /// Says that a deadline is kept, or that something else holds.
+    ///
+    /// # Errors
+    /// The database does not answer, or a rule of its tables is broken.
+    async fn say_deadline(
+        &self,
+        placement_id: Uuid,
+        word: &DeadlineWord,
+        audit: NewAudit<'_>,
+        now: DateTime<Utc>,
+    ) -> Result<(), StoreError>;
+
+    /// What counts of all that.
+    ///
+    /// # Errors
+    /// The database does not answer, or holds what this program cannot read.
+    async fn case_rows(&self, placement_id: Uuid) -> Result<CaseRows, StoreError>;
+
+    /// The days of a series, all of them.
+    ///
+    /// # Errors
+    /// The database does not answer, or a rule of its tables is broken.
+    async fn set_series(
+        &self,
+        organisation_id: Uuid,
+        series: Series,
+        days: &BTreeSet<NaiveDate>,
+        audit: NewAudit<'_>,
+        now: DateTime<Utc>,
+    ) -> Result<(), StoreError>;
+
+    /// The days of a series.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    async fn series(&self, organisation_id: Uuid, series: Series) -> Result<BTreeSet<NaiveDate>, StoreError>;
+
+    /// Adds to the log of contacts and checks.
+    ///
+    /// # Errors
+    /// The database does not answer, or a rule of its tables is broken.
+    async fn add_contact(
+        &self,
+        contact_id: Uuid,
+        placement_id: Uuid,
+        contact: &Contact,
+        audit: NewAudit<'_>,
+        now: DateTime<Utc>,
+    ) -> Result<(), StoreError>;
+
+    /// The log from `from` to `until`, both included, by day.
+    ///
+    /// # Errors
+    /// The database does not answer, or holds what this program cannot read.
+    async fn contacts(&self, placement_id: Uuid, from: NaiveDate, until: NaiveDate)
+    -> Result<Vec<(Uuid, Contact)>, StoreError>;
+
+    /// Gives a person a calendar feed in place of any that they had; without a token they have none.
+    ///
+    /// # Errors
+    /// The database does not answer, or a rule of its tables is broken.
+    async fn set_due_feed(
+        &self,
+        staff_id: Uuid,
+        token_sha256: Option<&[u8]>,
+        audit: NewAudit<'_>,
+        now: DateTime<Utc>,
+    ) -> Result<(), StoreError>;
+
+    /// A person's feed.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    async fn due_feed_of(&self, staff_id: Uuid) -> Result<Option<FeedRow>, StoreError>;
+
+    /// The feed of a token, if its person may still sign in.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    async fn due_feed(&self, token_sha256: &[u8]) -> Result<Option<FeedRow>, StoreError>;
+
+    /// Notes that somebody's feed was read.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    async fn note_feed_read(&self, staff_id: Uuid, audit: NewAudit<'_>, now: DateTime<Utc>) -> Result<(), StoreError>;
+}

@@ -1,0 +1,132 @@
+//! What is due in one case: counted in the school's days, each with its arithmetic.
+
+use reqwest::StatusCode;
+use server::demo::ids;
+use server_core::policy::Event;
+
+use crate::harness::World;
+
+fn due() -> String {
+    format!("/pupils/{}/due", ids::ADA)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_limit_waits_until_its_event_has_a_day_and_then_shows_how_it_is_counted() {
+    let world = World::start().await;
+    let browser = world.browser("key worker").await;
+    assert!(browser.page(&due()).await.contains("There is no plan yet"), "no policy, no limits");
+    let begin = [("policy", "havering"), ("route", "medical"), ("length", "phased-return"), ("goal", "home-school")];
+    assert_eq!(browser.post(&format!("/pupils/{}/plan", ids::ADA), &begin).await.status(), StatusCode::SEE_OTHER);
+    let page = browser.page(&due()).await;
+    let waiting = page.split("Without a day yet").nth(1).unwrap();
+    assert!(waiting.contains("Planning meeting held"), "{waiting}");
+    let say = async |event: &str, day: &str| browser.post(&due(), &[("event", event), ("day", day)]).await.status();
+    assert_eq!(say("panel-hearing", "2026-11-05").await, StatusCode::SEE_OTHER);
+    let page = browser.page(&due()).await;
+    let open = page.split("Without a day yet").next().unwrap();
+    assert!(open.contains("Planning meeting held") && open.contains("10 school days"), "{open}");
+    assert!(open.contains("Was due"), "it is 23 November");
+    // It is the key worker's to do, and not the school lead's.
+    let mine = browser.page("/due").await;
+    assert!(mine.contains("Planning meeting held") && mine.contains(&due()), "{mine}");
+    let lead = world.browser("alder lead").await;
+    assert!(lead.page("/due").await.contains("Nothing of yours has a day."));
+    // Taken back, it waits again.
+    assert_eq!(say("panel-hearing", "").await, StatusCode::SEE_OTHER);
+    let page = browser.page(&due()).await;
+    assert!(page.split("Without a day yet").nth(1).unwrap().contains("Planning meeting held"));
+    for (event, day) in [("panel-hearing", "yesterday"), ("success-agreed", "2026-11-05"), ("", "2026-11-05")] {
+        assert_eq!(say(event, day).await, StatusCode::UNPROCESSABLE_ENTITY, "{event} {day}");
+    }
+    let said = world.state.store.case_rows(ids::ADA_PLACEMENT.0).await.unwrap().events;
+    assert!(!said.contains_key(&Event::PanelHearing) && !said.contains_key(&Event::SuccessAgreed));
+    let audit = world.state.store.audit_of(ids::ADA, 100).await.unwrap();
+    assert_eq!(audit.iter().filter(|row| row.action == "say event").count(), 2);
+    world.stop().await;
+}
+
+async fn begun(browser: &crate::harness::Browser) {
+    let begin = [("policy", "havering"), ("route", "medical"), ("length", "phased-return"), ("goal", "home-school")];
+    assert_eq!(browser.post(&format!("/pupils/{}/plan", ids::ADA), &begin).await.status(), StatusCode::SEE_OTHER);
+    let said = [("event", "panel-hearing"), ("day", "2026-11-12")];
+    assert_eq!(browser.post(&due(), &said).await.status(), StatusCode::SEE_OTHER);
+}
+
+/// The path of the feed's address on the page that made it.
+fn feed_path(page: &str) -> String {
+    let start = page.find("/feeds/").expect("the address is shown");
+    page[start..].split('"').next().unwrap().to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn r_h14_a_calendar_reads_what_is_due_without_a_name_and_without_signing_in_until_the_feed_is_switched_off() {
+    let world = World::start().await;
+    let browser = world.browser("key worker").await;
+    begun(&browser).await;
+    assert!(browser.page("/due").await.contains("No calendar reads this list."));
+    let made = browser.post("/due/feed", &[]).await;
+    assert_eq!(made.status(), StatusCode::OK);
+    let path = feed_path(&made.text().await.unwrap());
+    assert!(!browser.page("/due").await.contains("/feeds/"), "the address is shown once");
+    let calendar = world.nobody();
+    let answer = calendar.get(&path).await;
+    assert_eq!(answer.status(), StatusCode::OK);
+    assert!(answer.headers()["content-type"].to_str().unwrap().starts_with("text/calendar"));
+    let text = answer.text().await.unwrap().replace("\r\n ", "");
+    assert!(text.starts_with("BEGIN:VCALENDAR\r\n") && text.ends_with("END:VCALENDAR\r\n"), "{text}");
+    // Ten school days after 12 November is 26 November.
+    let event = text.split("BEGIN:VEVENT").find(|event| event.contains("SUMMARY:Planning meeting held")).expect("it is due");
+    assert!(event.contains("DTSTART;VALUE=DATE:20261126"), "{event}");
+    for secret in ["Ada", "Ms key-worker", "Alder", "Larkfield", "M801226012001", "Robin"] {
+        assert!(!text.contains(secret), "the feed says {secret}");
+    }
+    assert!(browser.page("/due").await.contains("Last read: 23 Nov."));
+    // A new address ends the old one; switched off, none works.
+    let second = feed_path(&browser.post("/due/feed", &[]).await.text().await.unwrap());
+    assert_ne!(second, path);
+    assert_eq!(calendar.get(&path).await.status(), StatusCode::NOT_FOUND);
+    assert_eq!(calendar.get(&second).await.status(), StatusCode::OK);
+    assert_eq!(browser.post("/due/feed/off", &[]).await.status(), StatusCode::SEE_OTHER);
+    assert_eq!(calendar.get(&second).await.status(), StatusCode::NOT_FOUND);
+    let audit = world.state.store.audit_of(ids::KEY_WORKER, 100).await.unwrap();
+    let count = |action: &str| audit.iter().filter(|row| row.action == action).count();
+    assert_eq!(count("make calendar feed"), 2);
+    assert_eq!(count("calendar feed is read"), 2, "once a day and address");
+    assert_eq!(count("switch calendar feed off"), 1);
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_feed_ends_with_the_account_and_shows_no_more_than_its_person_may_read() {
+    let world = World::start().await;
+    let (key_worker, lead) = (world.browser("key worker").await, world.browser("alder lead").await);
+    begun(&key_worker).await;
+    let of_lead = feed_path(&lead.post("/due/feed", &[]).await.text().await.unwrap());
+    let text = world.nobody().get(&of_lead).await.text().await.unwrap();
+    assert!(!text.contains("BEGIN:VEVENT"), "nothing is the lead's to do: {text}");
+    world.state.store.disable_staff(ids::ALDER_LEAD, world.now()).await.unwrap();
+    assert_eq!(world.nobody().get(&of_lead).await.status(), StatusCode::NOT_FOUND);
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn r_h1_a_limit_is_set_aside_only_with_a_reason_and_kept_on_a_day_that_has_come() {
+    let world = World::start().await;
+    let browser = world.browser("key worker").await;
+    begun(&browser).await;
+    let word = async |fields: &[(&str, &str)]| {
+        let mut all = vec![("rule", "planning-meeting"), ("week", "")];
+        all.extend_from_slice(fields);
+        browser.post(&format!("{}/word", due()), &all).await.status()
+    };
+    assert_eq!(word(&[("what", "day"), ("day", "2026-12-04")]).await, StatusCode::UNPROCESSABLE_ENTITY, "no reason");
+    assert_eq!(word(&[("what", "kept"), ("day", "2026-12-04")]).await, StatusCode::UNPROCESSABLE_ENTITY, "to come");
+    let why = ("reason", "The ward is closed to visitors until then");
+    assert_eq!(word(&[("what", "day"), ("day", "2026-12-04"), why]).await, StatusCode::SEE_OTHER);
+    let page = browser.page(&due()).await;
+    assert!(page.contains("By Friday 4 December") && page.contains("Not as the policy says it: The ward is closed"), "{page}");
+    assert_eq!(word(&[("what", "kept"), ("day", "2026-11-20")]).await, StatusCode::SEE_OTHER);
+    let page = browser.page(&due()).await;
+    assert!(page.split("id=\"dn\"").nth(1).unwrap().contains("Planning meeting held"), "{page}");
+    world.stop().await;
+}
