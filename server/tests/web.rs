@@ -10,8 +10,6 @@ mod due;
 mod growth;
 #[path = "web/harness.rs"]
 mod harness;
-#[path = "web/look.rs"]
-mod look;
 #[path = "web/pages.rs"]
 mod pages;
 #[path = "web/plan.rs"]
