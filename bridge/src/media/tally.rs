@@ -219,9 +219,9 @@ mod tests {
         let now = start();
         let mut tally = Tally::default();
         let mut second = |video: bool, feedback: bool| {
-            tally.sent(Slot::Audio, 100);
+            tally.sent(Slot::Audio, 0, 100);
             if video {
-                tally.sent(Slot::Video, 1000);
+                tally.sent(Slot::Video, 0, 1000);
             }
             if feedback {
                 tally.fed_back();
