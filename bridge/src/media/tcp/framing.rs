@@ -104,7 +104,7 @@ mod tests {
     #[test]
     fn a_length_that_is_no_packets_ends_it() {
         let mut reader = Frames::default();
-        assert_eq!(reader.feed(&mut *b"GET / HTTP/1.1\r\n".to_vec(), |_| panic!("no frame")), Err(TooLong));
+        assert_eq!(reader.feed(&mut b"GET / HTTP/1.1\r\n".to_vec(), |_| panic!("no frame")), Err(TooLong));
         let mut reader = Frames::default();
         reader.feed(&mut [8], |_| panic!("no frame")).unwrap();
         assert_eq!(reader.feed(&mut [1], |_| panic!("no frame")), Err(TooLong), "2049");
