@@ -7,8 +7,8 @@ use anyhow::Context as _;
 use chrono::{DateTime, TimeDelta, Utc};
 use mqtt_link::{Link, Message, PublishError};
 use protocol::{
-    Act, BridgeId, Command, CommandMessage, DeviceId, EndMessage, Envelope, Grant, GrantMessage, IceServer, Kind, PlacementId, RobotId,
-    Topic,
+    Act, BridgeId, Command, CommandMessage, DeviceId, EndMessage, Envelope, Grant, GrantMessage, IceServer, Kind, PlacementId,
+    RobotId, Topic,
 };
 use serde::Serialize;
 use server_core::placement::{self, JoinRefusal, Placement, RobotNow, VisitLimits};

@@ -11,7 +11,9 @@ use std::time::Duration;
 use firmware_sim::config::{AudioConfig, Source, VideoConfig};
 use firmware_sim::{Config, Running};
 use protocol::control::{Control, Feeling, VoiceLevel};
-use protocol::{BridgeId, Command, CommandMessage, EventKind, GrantMessage, IceServer, Kind, RobotId, SessionId, Status, SystemClock};
+use protocol::{
+    BridgeId, Command, CommandMessage, EventKind, GrantMessage, IceServer, Kind, RobotId, SessionId, Status, SystemClock,
+};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
