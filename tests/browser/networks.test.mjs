@@ -92,5 +92,6 @@ test('what the TURN server saw names nobody', async () => {
   const users = [...coturn.log().matchAll(/user <([^>]*)>/g)].map(([, user]) => user).filter(Boolean);
   assert.ok(users.length > 0, coturn.log());
   for (const user of users) assert.match(user, /^\d{10}:[0-9a-f-]{36}$/, 'until when, and which robot');
-  assert.deepEqual(pupil.errors, [], 'no error on the pupil’s pages');
+  // Networks that come and go are the point here: Chromium says so of whatever it was loading, and loads it again.
+  assert.deepEqual(pupil.errors.filter((error) => !error.includes('ERR_NETWORK_CHANGED')), [], 'no error on the pupil’s pages');
 });
