@@ -32,7 +32,8 @@ impl Pages for Engine {
         if page.look || found >= page.limit {
             return Ok(rows);
         }
-        let looked = if found > 0 { page.offset + found } else { self.robots_to_look_at(page).await? };
+        let all_found = found > 0 || page.offset == 0;
+        let looked = if all_found { page.offset + found } else { self.robots_to_look_at(page).await? };
         rows.extend(self.robots_that(page, false, page.limit - found, (page.offset - looked).max(0)).await?);
         Ok(rows)
     }
