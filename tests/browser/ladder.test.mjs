@@ -6,7 +6,7 @@ import { after, before, test } from 'node:test';
 import { launch, pair, person, received, shot, until } from './lib/browser.mjs';
 import { listen } from './lib/listen.mjs';
 import { start } from './lib/product.mjs';
-import { build } from './lib/ward.mjs';
+import { build, impossible } from './lib/ward.mjs';
 
 /** The estimate of a network takes some seconds, and a robot climbs one rung at a time. */
 const WITHIN_MS = 60_000;
@@ -26,6 +26,7 @@ let errors;
 let presence;
 
 before(async () => {
+  if (impossible) return;
   ward = build();
   ward.letThrough('everything');
   product = await start({ https: '0.0.0.0:0', extra: ['--lan', ward.outside] });
@@ -38,6 +39,7 @@ before(async () => {
 });
 
 after(async () => {
+  if (impossible) return;
   presence?.stop();
   await browser?.close();
   const code = await product?.stop();
@@ -49,13 +51,13 @@ const height = async () => (await received(page)).video?.frameHeight;
 const told = (/** @type {string} */ what) => page.locator('#class').getAttribute(`data-${what}`);
 const seen = () => page.locator('#class').innerText();
 
-test('on a good network the picture is whole, and nothing is said', async () => {
+test('on a good network the picture is whole, and nothing is said', { skip: impossible }, async () => {
   await until('the whole picture', height, (h) => h === 360);
   await until('the tier', () => told('tier'), (tier) => tier === 'video');
   assert.equal((await told('trouble')) ?? '', '');
 });
 
-test('where less comes through, the picture is smaller and moves on, and the page says whose side it is', async () => {
+test('where less comes through, the picture is smaller and moves on, and the page says whose side it is', { skip: impossible }, async () => {
   ward.narrow('250kbit');
   await until('a smaller picture', height, (h) => h === 180, WITHIN_MS);
   const { framesDecoded } = (await received(page)).video;
@@ -65,14 +67,14 @@ test('where less comes through, the picture is smaller and moves on, and the pag
   assert.equal(await told('tier'), 'video');
 });
 
-test('where still less does, there is a picture now and then', async () => {
+test('where still less does, there is a picture now and then', { skip: impossible }, async () => {
   ward.narrow('110kbit');
   await until('stills', () => told('tier'), (tier) => tier === 'stills', WITHIN_MS);
   await until('the words', seen, (text) => /Still pictures/.test(text));
   await shot(page, 'pupil-stills');
 });
 
-test('at last only sound, which goes on', async () => {
+test('at last only sound, which goes on', { skip: impossible }, async () => {
   ward.narrow('75kbit');
   await until('sound only', () => told('tier'), (tier) => tier === 'audio', WITHIN_MS);
   await until('the words', seen, (text) => /Sound only/.test(text));
@@ -80,14 +82,14 @@ test('at last only sound, which goes on', async () => {
   await until('three seconds of sound', async () => (await received(page)).audio.packetsReceived, (packets) => packets > before + 150);
 });
 
-test('on a good network again the picture comes back whole, by itself', async () => {
+test('on a good network again the picture comes back whole, by itself', { skip: impossible }, async () => {
   ward.narrow(null);
   await until('the whole picture', height, (h) => h === 360, BACK_WITHIN_MS);
   await until('the tier', () => told('tier'), (tier) => tier === 'video', WITHIN_MS);
   await until('no trouble', () => told('trouble'), (trouble) => trouble === '', WITHIN_MS);
 });
 
-test('the ledger counted each tier as it was received', async () => {
+test('the ledger counted each tier as it was received', { skip: impossible }, async () => {
   await page.getByRole('button', { name: 'Leave' }).click();
   await page.waitForURL('**/today*');
   const facts = await until('the end', async () => presence.messages.map((m) => m.payload.body), (all) => all.some((f) => f.fact === 'ended'));

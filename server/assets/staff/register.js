@@ -1,10 +1,11 @@
 // Choosing a file fills the field that the form sends. Without this module people paste the file's contents instead.
-const choose = document.querySelector("[data-choose]");
-const file = document.querySelector("#r-file");
-if (choose && file) {
+const choose = /** @type {HTMLElement | null} */ (document.querySelector("[data-choose]"));
+const input = choose?.querySelector("input");
+const file = /** @type {HTMLTextAreaElement | null} */ (document.querySelector("#r-file"));
+if (choose && input && file) {
   choose.hidden = false;
-  choose.querySelector("input").addEventListener("change", async (event) => {
-    const chosen = event.target.files[0];
+  input.addEventListener("change", async () => {
+    const chosen = input.files?.[0];
     if (!chosen) return;
     const bytes = new Uint8Array(await chosen.arrayBuffer());
     const wide = bytes[0] === 0xff && bytes[1] === 0xfe;

@@ -107,3 +107,16 @@ export function build() {
     throw new Error(`The ward's network could not be built (${error.stderr || error}): iproute2 and nftables must be installed, and root needs NET_ADMIN and SYS_ADMIN.`);
   }
 }
+
+/**
+ * Why no such network can be made here, for one in a container without rights; `false` if it can. Stories that need one are then left
+ * out, and say so.
+ */
+export const impossible = (() => {
+  try {
+    build().tearDown();
+    return false;
+  } catch (error) {
+    return String(error.message);
+  }
+})();
