@@ -2,6 +2,7 @@
 
 use std::str::FromStr;
 
+use chrono::{DateTime, NaiveDate, Utc};
 use chrono_tz::Tz;
 use server_core::access::{Action, Person, Subject, Tree, may};
 use store::organisations::OrganisationRow;
@@ -87,6 +88,12 @@ impl Scope {
         row.and_then(|row| Tz::from_str(&row.time_zone).ok()).unwrap_or(chrono_tz::Europe::London)
     }
 
+    /// The day that `now` belongs to at an organisation.
+    #[must_use]
+    pub fn today(&self, organisation: Uuid, now: DateTime<Utc>) -> NaiveDate {
+        now.with_timezone(&self.zone(organisation)).date_naive()
+    }
+
     /// The time zone at the first organisation they hold a role at.
     #[must_use]
     pub fn own_zone(&self) -> Tz {
@@ -121,7 +128,7 @@ pub async fn pupil(state: &AppState, caller: &Caller, pupil: Uuid, action: Actio
     let rows = state.store.placements_of(pupil).await?;
     let now = state.clock.now().utc;
     let runs = |row: &PlacementRow| {
-        let today = now.with_timezone(&scope.zone(row.school_id)).date_naive();
+        let today = scope.today(row.school_id, now);
         row.from_day <= today && today <= row.until_day
     };
     let latest = rows.iter().map(|row| row.until_day).max();

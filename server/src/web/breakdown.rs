@@ -80,7 +80,7 @@ pub async fn change(
 ) -> Result<Response, ApiError> {
     let (placement, scope) = scope::pupil(&state, &caller, pupil, Action::EditPlan).await?;
     let now = state.clock.now().utc;
-    let today = now.with_timezone(&scope.zone(placement.school_id)).date_naive();
+    let today = scope.today(placement.school_id, now);
     let Some(row) = state.store.plans_of(placement.placement_id).await?.into_iter().next() else {
         let wrong = "There is no plan that could break down.".to_owned();
         let html = draw(&state, &caller, &scope, &placement, &sent, wrong).await?;
@@ -205,7 +205,7 @@ async fn draw(
     wrong: String,
 ) -> Result<Html<String>, ApiError> {
     let now = state.clock.now().utc;
-    let today = now.with_timezone(&scope.zone(placement.school_id)).date_naive();
+    let today = scope.today(placement.school_id, now);
     let names = plan::Names::of(state, scope, placement).await?;
     let row = state.store.plans_of(placement.placement_id).await?.into_iter().next();
     let pack = match &row {

@@ -101,7 +101,7 @@ pub async fn write(
 ) -> Result<Response, ApiError> {
     let (placement, scope) = scope::pupil(&state, &caller, pupil, Action::WriteContact).await?;
     let now = state.clock.now().utc;
-    let today = now.with_timezone(&scope.zone(placement.school_id)).date_naive();
+    let today = scope.today(placement.school_id, now);
     let visits = visits(&state, &placement, now).await?;
     let contact = match read(&sent, PersonId(caller.staff_id()), today, &visits) {
         Ok(contact) => contact,

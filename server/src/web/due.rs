@@ -104,7 +104,7 @@ pub async fn word(
 ) -> Result<Response, ApiError> {
     let (placement, scope) = scope::pupil(&state, &caller, pupil, Action::EditPlan).await?;
     let now = state.clock.now().utc;
-    let today = now.with_timezone(&scope.zone(placement.school_id)).date_naive();
+    let today = scope.today(placement.school_id, now);
     let row = state.store.plans_of(placement.placement_id).await?.into_iter().next().ok_or(ApiError::NotFound)?;
     let pack = cases::pack_of(&row.plan)?;
     let word = match read_word(&sent, pack, PersonId(caller.staff_id()), today) {

@@ -89,7 +89,7 @@ pub async fn change(
 ) -> Result<Response, ApiError> {
     let (placement, scope) = scope::pupil(&state, &caller, pupil, Action::EditPlan).await?;
     let now = state.clock.now().utc;
-    let today = now.with_timezone(&scope.zone(placement.school_id)).date_naive();
+    let today = scope.today(placement.school_id, now);
     let id: Option<Uuid> = sent.get("goal").and_then(|id| id.parse().ok());
     let known = goals(&state, &placement).await?.into_iter().find(|(known, ..)| Some(*known) == id);
     let made = made(&sent, known, today);
@@ -179,7 +179,7 @@ async fn draw(
     wrong: String,
 ) -> Result<Html<String>, ApiError> {
     let now = state.clock.now().utc;
-    let today = now.with_timezone(&scope.zone(placement.school_id)).date_naive();
+    let today = scope.today(placement.school_id, now);
     let names = plan::Names::of(state, scope, placement).await?;
     let mut all = goals(state, placement).await?;
     // Those that go on come first.

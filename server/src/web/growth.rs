@@ -125,7 +125,7 @@ pub async fn show(
     let (placement, scope) = scope::pupil(&state, &caller, pupil, Action::ReadFramework).await?;
     let now = state.clock.now().utc;
     state.store.append_audit(plan::audit(&caller, pupil, "read framework"), now).await?;
-    let today = now.with_timezone(&scope.zone(placement.school_id)).date_naive();
+    let today = scope.today(placement.school_id, now);
     let scales = scales(&state, &scope, &placement).await?;
     let looks = looks(&state, &placement, &scales).await?;
     let profile = read_profile(&state, &placement).await?.map(|(_, profile)| profile).unwrap_or_default();

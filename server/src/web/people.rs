@@ -66,7 +66,7 @@ pub async fn change(
 ) -> Result<Response, ApiError> {
     let (placement, scope) = scope::pupil(&state, &caller, pupil, Action::EditPlan).await?;
     let now = state.clock.now().utc;
-    let today = now.with_timezone(&scope.zone(placement.school_id)).date_naive();
+    let today = scope.today(placement.school_id, now);
     let done = match sent.get("what").map(String::as_str) {
         Some("name") => name(&state, &caller, &placement, &sent, today).await?,
         Some("take") => take(&state, &caller, &placement, &sent, today).await?,
@@ -172,7 +172,7 @@ async fn draw(
     wrong: &'static str,
 ) -> Result<Html<String>, ApiError> {
     let now = state.clock.now().utc;
-    let today = now.with_timezone(&scope.zone(placement.school_id)).date_naive();
+    let today = scope.today(placement.school_id, now);
     let persons = state.store.persons_of(placement.pupil_id).await?;
     let capital = |party: Party| view::sentence(party.words()).trim_end_matches('.').to_owned();
     let view = |row: PartyRow| {

@@ -122,7 +122,7 @@ pub async fn begin(
 ) -> Result<Response, ApiError> {
     let (placement, scope) = scope::pupil(&state, &caller, pupil, Action::EditPlan).await?;
     let now = state.clock.now().utc;
-    let today = now.with_timezone(&scope.zone(placement.school_id)).date_naive();
+    let today = scope.today(placement.school_id, now);
     let made = basis(&placement, &sent).and_then(|(pack_id, basis)| {
         let pack = for_day(packs().ok()?, &pack_id, today)?;
         ReintegrationPlan::draft(pack, basis).ok()
@@ -247,7 +247,7 @@ pub async fn save(
         }
     }
     let (pack, now) = (pack_of(&row.plan)?, state.clock.now().utc);
-    let today = now.with_timezone(&scope.zone(placement.school_id)).date_naive();
+    let today = scope.today(placement.school_id, now);
     let engagement = match part.name {
         "look-back" => lookback::engagement(&state, &scope, &placement, &row.plan, &sent).await?,
         _ => None,

@@ -158,7 +158,7 @@ pub async fn say_place(
 ) -> Result<Response, ApiError> {
     let (placement, scope) = scope::pupil(&state, &caller, pupil, Action::EditPlan).await?;
     let now = state.clock.now().utc;
-    let today = now.with_timezone(&scope.zone(placement.school_id)).date_naive();
+    let today = scope.today(placement.school_id, now);
     let place = sent.get("place").and_then(|code| PupilPlace::from_code(code));
     let from = sent.get("from").and_then(|day| day.trim().parse().ok()).filter(|from: &NaiveDate| *from <= today);
     let (Some(place), Some(from)) = (place, from) else {

@@ -45,9 +45,10 @@ export function build() {
   const inside = (/** @type {string} */ space, /** @type {string[]} */ ...args) => run('ip', ['-n', space, ...args]);
   const folder = mkdtempSync(join(tmpdir(), 'windowseat-ward-'));
   const tearDown = () => {
-    for (const space of [ward, firewall]) {
+    // The link first: with its namespace alone it would go some time later, in the way of the next ward.
+    for (const gone of [['link', 'del', `wsh${id}`], ['netns', 'del', ward], ['netns', 'del', firewall]]) {
       try {
-        run('ip', ['netns', 'del', space]);
+        run('ip', gone);
       } catch {
         // It was not made.
       }
@@ -57,6 +58,8 @@ export function build() {
   try {
     for (const space of [firewall, ward]) {
       run('ip', ['netns', 'add', space]);
+      // An IPv6 address is announced about a second after its link: to Chromium a changed network, which ends every request under way.
+      run('ip', ['netns', 'exec', space, 'sh', '-c', 'for each in /proc/sys/net/ipv6/conf/*/disable_ipv6; do [ ! -e $each ] || echo 1 > $each; done']);
       inside(space, 'link', 'set', 'lo', 'up');
     }
     run('ip', ['link', 'add', `wsh${id}`, 'type', 'veth', 'peer', 'name', 'out', 'netns', firewall]);

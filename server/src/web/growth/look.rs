@@ -64,7 +64,7 @@ pub async fn add(
 ) -> Result<Response, ApiError> {
     let (placement, scope) = scope::pupil(&state, &caller, pupil, Action::EditFramework).await?;
     let now = state.clock.now().utc;
-    let today = now.with_timezone(&scope.zone(placement.school_id)).date_naive();
+    let today = scope.today(placement.school_id, now);
     let scales = scales(&state, &scope, &placement).await?;
     let scale = chosen_scale(&scales, &sent);
     let look = match read(&sent, scale, PersonId(caller.staff_id()), today) {
@@ -131,7 +131,7 @@ async fn draw(
     wrong: String,
 ) -> Result<Html<String>, ApiError> {
     let now = state.clock.now().utc;
-    let today = now.with_timezone(&scope.zone(placement.school_id)).date_naive();
+    let today = scope.today(placement.school_id, now);
     let scales = scales(state, scope, placement).await?;
     let scale = chosen_scale(&scales, sent);
     let typed = |name: String| sent.get(&name).cloned().unwrap_or_default();

@@ -80,7 +80,7 @@ pub async fn save(
 ) -> Result<Response, ApiError> {
     let (placement, scope) = scope::pupil(&state, &caller, pupil, Action::EditFramework).await?;
     let now = state.clock.now().utc;
-    let today = now.with_timezone(&scope.zone(placement.school_id)).date_naive();
+    let today = scope.today(placement.school_id, now);
     let based_on = sent.get("revision").and_then(|revision| revision.parse().ok());
     let based_on: i64 = based_on.ok_or(ApiError::BadRequest("Open the page again: the form has lost what it was based on."))?;
     let (_, before) = read_profile(&state, &placement).await?.unwrap_or_default();
@@ -115,7 +115,7 @@ pub async fn shared(State(state): State<AppState>, caller: Caller, Path(pupil): 
     let (placement, scope) = scope::pupil(&state, &caller, pupil, Action::ReadFramework).await?;
     let now = state.clock.now().utc;
     state.store.append_audit(plan::audit(&caller, pupil, "read shared profile"), now).await?;
-    let today = now.with_timezone(&scope.zone(placement.school_id)).date_naive();
+    let today = scope.today(placement.school_id, now);
     let (_, profile) = read_profile(&state, &placement).await?.unwrap_or_default();
     let shared = profile.shared(today);
     let lines = |about: Trait| shared.about(about).map(|words| words.expose().to_owned()).collect::<Vec<_>>();

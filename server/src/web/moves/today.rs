@@ -29,7 +29,7 @@ impl Today {
         let mut today = Self { lessons: HashMap::new(), rooms: HashMap::new() };
         let mut days: BTreeMap<NaiveDate, Vec<Uuid>> = BTreeMap::new();
         for row in rows {
-            days.entry(now.with_timezone(&scope.zone(row.organisation_id)).date_naive()).or_default().push(row.robot_id);
+            days.entry(scope.today(row.organisation_id, now)).or_default().push(row.robot_id);
             if let Entry::Vacant(unread) = today.rooms.entry(row.organisation_id) {
                 unread.insert(state.store.rooms(row.organisation_id).await?);
             }

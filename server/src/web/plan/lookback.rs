@@ -235,7 +235,7 @@ pub async fn engagement(
     let schools = cases::Schools::of(&state.store, placement).await?;
     let authority = scope.parent_of(placement.school_id);
     let facts = cases::facts(&state.store, pack, plan, placement.placement_id, authority).await?;
-    let today = state.clock.now().utc.with_timezone(&scope.zone(placement.school_id)).date_naive();
+    let today = scope.today(placement.school_id, state.clock.now().utc);
     let monday = rule_of(pack, sent.get("of").map_or("", String::as_str)).and_then(|rule| {
         let clock = pack.clock(&rule.clock)?;
         schools.calendars().of(clock.calendar).monday_of_week(*facts.events.get(&clock.starts)?, rule.week)
