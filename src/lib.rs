@@ -19,6 +19,10 @@ pub mod welcome;
 
 use std::path::Path;
 
+/// Takes and gives back small memory quicker than the system's, and from many threads.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// One sentence for the person at the terminal that says what is wrong and what to do. Ends the program with exit code 2.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]

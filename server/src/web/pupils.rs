@@ -60,16 +60,9 @@ pub async fn list(State(state): State<AppState>, caller: Caller, Query(asked): Q
         search: pages.search(),
         day: now.with_timezone(&scope.own_zone()).date_naive(),
         offset: pages.offset(),
-        limit: i64::try_from(PAGE).unwrap_or(0) + 1,
     };
-    let mut placements = state.store.placements_page(&question).await?;
-    let more = placements.len() > PAGE;
-    let count = match i64::try_from(placements.len()) {
-        // The first page is all there is.
-        Ok(all) if pages.offset() == 0 && !more => all,
-        _ => state.store.count_placements(&question).await?,
-    };
-    placements.truncate(PAGE);
+    let (mut placements, count) = state.store.placements_page(&question).await?;
+    let more = question.offset + (PAGE as i64) < count;
     placements.retain(|placement| scope.may_pupil(Action::ReadRecord, placement));
     let pupils = pupil_views(&state, &scope, &placements, now).await?;
     let count_line = match (count, pages.search()) {

@@ -4,7 +4,7 @@
 //! question a page instead of one a row, in a form that both engines check.
 
 use crate::Engine;
-use crate::queries::minutes::pattern;
+use crate::queries::lists::placements;
 use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, Utc};
 use store::StoreError;
@@ -16,7 +16,7 @@ use store::robots::RobotRow;
 use uuid::Uuid;
 
 /// The ids of one page, padded.
-fn padded(ids: &[Uuid]) -> [Uuid; PAGE] {
+pub(crate) fn padded(ids: &[Uuid]) -> [Uuid; PAGE] {
     let mut all = [Uuid::nil(); PAGE];
     for (place, id) in all.iter_mut().zip(ids) {
         *place = *id;
@@ -27,15 +27,7 @@ fn padded(ids: &[Uuid]) -> [Uuid; PAGE] {
 #[async_trait]
 impl Pages for Engine {
     async fn robots_page(&self, page: &RobotsPage<'_>) -> Result<Vec<RobotRow>, StoreError> {
-        let mut rows = self.robots_that(page, true, page.limit, page.offset).await?;
-        let found = i64::try_from(rows.len()).unwrap_or(page.limit);
-        if page.look || found >= page.limit {
-            return Ok(rows);
-        }
-        let all_found = found > 0 || page.offset == 0;
-        let looked = if all_found { page.offset + found } else { self.robots_to_look_at(page).await? };
-        rows.extend(self.robots_that(page, false, page.limit - found, (page.offset - looked).max(0)).await?);
-        Ok(rows)
+        self.listed_robots(page).await
     }
 
     async fn robot_groups(
@@ -93,17 +85,8 @@ impl Pages for Engine {
 
     async fn placements_of_robots(&self, robots: &[Uuid], day: NaiveDate) -> Result<Vec<PlacementRow>, StoreError> {
         let ids = padded(robots);
-        Ok(sqlx::query_as!(
-            PlacementRow,
-            r#"SELECT p.placement_id AS "placement_id!: Uuid", p.pupil_id AS "pupil_id!: Uuid", u.name AS "pupil_name!",
-                      u.year_group AS "year_group!: i64", p.robot_id AS "robot_id!: Uuid", r.name AS "robot_name!",
-                      p.school_id AS "school_id!: Uuid", s.name AS "school_name!", p.provider_id AS "provider_id?: Uuid",
-                      v.name AS "provider_name?", p.key_worker_id AS "key_worker_id?: Uuid",
-                      p.from_day AS "from_day!: NaiveDate", p.until_day AS "until_day!: NaiveDate"
-               FROM placement p JOIN pupil u ON u.pupil_id = p.pupil_id JOIN robot r ON r.robot_id = p.robot_id
-                    JOIN organisation s ON s.organisation_id = p.school_id
-                    LEFT JOIN organisation v ON v.organisation_id = p.provider_id
-               WHERE p.robot_id IN ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25)
+        Ok(placements!(
+            r#"WHERE p.robot_id IN ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25)
                  AND p.from_day <= $26 AND p.until_day >= $26
                ORDER BY s.name, u.name, p.placement_id"#,
             ids[0], ids[1], ids[2], ids[3], ids[4], ids[5], ids[6], ids[7], ids[8], ids[9], ids[10], ids[11], ids[12], ids[13], ids[14], ids[15], ids[16], ids[17], ids[18], ids[19], ids[20], ids[21], ids[22], ids[23], ids[24], day
@@ -112,76 +95,8 @@ impl Pages for Engine {
         .await?)
     }
 
-    async fn placements_page(&self, page: &PupilsPage<'_>) -> Result<Vec<PlacementRow>, StoreError> {
-        let pattern = pattern(page.search);
-        // Schools in the order of their index, then the pupils of each: nothing after the page is read, and nothing before it is joined.
-        Ok(sqlx::query_as!(
-            PlacementRow,
-            r#"SELECT p.placement_id AS "placement_id!: Uuid", p.pupil_id AS "pupil_id!: Uuid", u.name AS "pupil_name!",
-                      u.year_group AS "year_group!: i64", p.robot_id AS "robot_id!: Uuid", r.name AS "robot_name!",
-                      p.school_id AS "school_id!: Uuid", s.name AS "school_name!", p.provider_id AS "provider_id?: Uuid",
-                      v.name AS "provider_name?", p.key_worker_id AS "key_worker_id?: Uuid",
-                      p.from_day AS "from_day!: NaiveDate", p.until_day AS "until_day!: NaiveDate"
-               FROM (SELECT p.placement_id
-                     FROM organisation s CROSS JOIN placement p JOIN pupil u ON u.pupil_id = p.pupil_id
-                     WHERE p.school_id = s.organisation_id AND p.from_day <= $2 AND p.until_day >= $2
-                       AND (p.school_id IN (SELECT x.organisation_id FROM (WITH RECURSIVE led AS (
-                           SELECT organisation_id FROM staff_role WHERE staff_id = $1 AND role IN ('coordinator', 'school_lead')
-                           UNION SELECT o.organisation_id FROM organisation o JOIN led a ON o.parent_id = a.organisation_id)
-                       SELECT organisation_id FROM led) x)
-                      OR (p.key_worker_id = $1 AND (p.school_id IN (SELECT x.organisation_id FROM (WITH RECURSIVE kept AS (
-                           SELECT organisation_id FROM staff_role WHERE staff_id = $1 AND role IN ('key_worker')
-                           UNION SELECT o.organisation_id FROM organisation o JOIN kept a ON o.parent_id = a.organisation_id)
-                       SELECT organisation_id FROM kept) x)
-                                                    OR p.provider_id IN (SELECT x.organisation_id FROM (WITH RECURSIVE kept AS (
-                           SELECT organisation_id FROM staff_role WHERE staff_id = $1 AND role IN ('key_worker')
-                           UNION SELECT o.organisation_id FROM organisation o JOIN kept a ON o.parent_id = a.organisation_id)
-                       SELECT organisation_id FROM kept) x))))
-                       AND ($3 = '%%' OR lower(u.name) LIKE lower($3) ESCAPE '!' OR lower(s.name) LIKE lower($3) ESCAPE '!')
-                     ORDER BY s.name, s.organisation_id, u.name, p.placement_id LIMIT $4 OFFSET $5) x
-                    JOIN placement p ON p.placement_id = x.placement_id
-                    JOIN pupil u ON u.pupil_id = p.pupil_id JOIN robot r ON r.robot_id = p.robot_id
-                    JOIN organisation s ON s.organisation_id = p.school_id
-                    LEFT JOIN organisation v ON v.organisation_id = p.provider_id
-               ORDER BY s.name, s.organisation_id, u.name, p.placement_id"#,
-            page.staff_id,
-            page.day,
-            pattern,
-            page.limit,
-            page.offset
-        )
-        .fetch_all(&self.read)
-        .await?)
-    }
-
-    async fn count_placements(&self, page: &PupilsPage<'_>) -> Result<i64, StoreError> {
-        let pattern = pattern(page.search);
-        Ok(sqlx::query_scalar!(
-            r#"SELECT count(*) AS "count!: i64"
-               FROM placement p
-               WHERE p.from_day <= $2 AND p.until_day >= $2
-                 AND (p.school_id IN (SELECT x.organisation_id FROM (WITH RECURSIVE led AS (
-                           SELECT organisation_id FROM staff_role WHERE staff_id = $1 AND role IN ('coordinator', 'school_lead')
-                           UNION SELECT o.organisation_id FROM organisation o JOIN led a ON o.parent_id = a.organisation_id)
-                       SELECT organisation_id FROM led) x)
-                      OR (p.key_worker_id = $1 AND (p.school_id IN (SELECT x.organisation_id FROM (WITH RECURSIVE kept AS (
-                           SELECT organisation_id FROM staff_role WHERE staff_id = $1 AND role IN ('key_worker')
-                           UNION SELECT o.organisation_id FROM organisation o JOIN kept a ON o.parent_id = a.organisation_id)
-                       SELECT organisation_id FROM kept) x)
-                                                    OR p.provider_id IN (SELECT x.organisation_id FROM (WITH RECURSIVE kept AS (
-                           SELECT organisation_id FROM staff_role WHERE staff_id = $1 AND role IN ('key_worker')
-                           UNION SELECT o.organisation_id FROM organisation o JOIN kept a ON o.parent_id = a.organisation_id)
-                       SELECT organisation_id FROM kept) x))))
-                 AND ($3 = '%%' OR p.placement_id IN (
-                         SELECT n.placement_id
-                         FROM placement n JOIN pupil u ON u.pupil_id = n.pupil_id JOIN organisation s ON s.organisation_id = n.school_id
-                         WHERE lower(u.name) LIKE lower($3) ESCAPE '!' OR lower(s.name) LIKE lower($3) ESCAPE '!'))"#,
-            page.staff_id,
-            page.day,
-            pattern
-        )
-        .fetch_one(&self.read)
-        .await?)
+    async fn placements_page(&self, page: &PupilsPage<'_>) -> Result<(Vec<PlacementRow>, i64), StoreError> {
+        self.listed_placements(page).await
     }
 
     async fn slots_of_placements(&self, placements: &[Uuid], weekday: i64) -> Result<Vec<(Uuid, SlotRow)>, StoreError> {
@@ -313,17 +228,8 @@ impl Pages for Engine {
         until: NaiveDate,
         limit: i64,
     ) -> Result<Vec<PlacementRow>, StoreError> {
-        Ok(sqlx::query_as!(
-            PlacementRow,
-            r#"SELECT p.placement_id AS "placement_id!: Uuid", p.pupil_id AS "pupil_id!: Uuid", u.name AS "pupil_name!",
-                      u.year_group AS "year_group!: i64", p.robot_id AS "robot_id!: Uuid", r.name AS "robot_name!",
-                      p.school_id AS "school_id!: Uuid", s.name AS "school_name!", p.provider_id AS "provider_id?: Uuid",
-                      v.name AS "provider_name?", p.key_worker_id AS "key_worker_id?: Uuid",
-                      p.from_day AS "from_day!: NaiveDate", p.until_day AS "until_day!: NaiveDate"
-               FROM placement p JOIN pupil u ON u.pupil_id = p.pupil_id JOIN robot r ON r.robot_id = p.robot_id
-                    JOIN organisation s ON s.organisation_id = p.school_id
-                    LEFT JOIN organisation v ON v.organisation_id = p.provider_id
-               WHERE p.from_day <= $2 AND p.until_day >= $2 AND p.until_day <= $3
+        Ok(placements!(
+            r#"WHERE p.from_day <= $2 AND p.until_day >= $2 AND p.until_day <= $3
                  AND (p.school_id IN (SELECT x.organisation_id FROM (WITH RECURSIVE led AS (
                            SELECT organisation_id FROM staff_role WHERE staff_id = $1 AND role IN ('coordinator', 'school_lead')
                            UNION SELECT o.organisation_id FROM organisation o JOIN led a ON o.parent_id = a.organisation_id)
@@ -377,93 +283,10 @@ impl Pages for Engine {
 }
 
 impl Engine {
-    /// Robots that a person should look at, or the others, by school and name. Schools come in the order of their index, and so do the
-    /// robots of each: nothing after the page is read, and nothing before it is joined. (`IS TRUE` keeps SQLite from beginning with the
-    /// set of schools, in no order.) A robot that changes sides between two of these questions may show twice or not at all until the
-    /// list is drawn again.
-    async fn robots_that(
-        &self,
-        page: &RobotsPage<'_>,
-        look: bool,
-        limit: i64,
-        offset: i64,
-    ) -> Result<Vec<RobotRow>, StoreError> {
-        let pattern = pattern(page.search);
-        Ok(sqlx::query_as!(
-            RobotRow,
-            r#"SELECT r.robot_id AS "robot_id!: Uuid", r.organisation_id AS "organisation_id!: Uuid",
-                      o.name AS "organisation_name!", r.name AS "name!", r.room_id AS "room_id?: Uuid", m.name AS "room_name?",
-                      r.carried_by AS "carried_by?: Uuid", r.room_since_at AS "room_since_at?: DateTime<Utc>",
-                      r.status AS "status!", r.status_at AS "status_at?: DateTime<Utc>", r.body_state AS "body_state?",
-                      r.battery_pct AS "battery_pct?: i64", r.charging AS "charging?: bool", r.wifi_dbm AS "wifi_dbm?: i64",
-                      r.hand_up AS "hand_up?: bool", r.telemetry_at AS "telemetry_at?: DateTime<Utc>",
-                      r.bridge_id AS "bridge_id?: Uuid", r.granted_bridge_id AS "granted_bridge_id?: Uuid",
-                      r.clock_offset_ms AS "clock_offset_ms?: i64", r.live_session_id AS "live_session_id?: Uuid",
-                      r.live_tier AS "live_tier?", r.link_at AS "link_at?: DateTime<Utc>",
-                      r.last_used_at AS "last_used_at?: DateTime<Utc>"
-               FROM (SELECT r.robot_id
-                     FROM organisation o CROSS JOIN robot r
-                     WHERE r.organisation_id = o.organisation_id
-                       AND (o.organisation_id IN (SELECT x.organisation_id FROM (WITH RECURSIVE sees AS (
-                                 SELECT organisation_id FROM staff_role WHERE staff_id = $1 AND role IN ('coordinator', 'school_lead', 'classroom_staff')
-                                 UNION SELECT o.organisation_id FROM organisation o JOIN sees a ON o.parent_id = a.organisation_id)
-                             SELECT organisation_id FROM sees) x)) IS TRUE
-                       AND ($4 = '%%' OR lower(r.name) LIKE lower($4) ESCAPE '!' OR lower(o.name) LIKE lower($4) ESCAPE '!')
-                       AND (((r.status = 'gone' AND r.status_at IS NOT NULL)
-                             OR (r.status = 'here' AND (r.telemetry_at IS NULL OR r.telemetry_at < $2))
-                             OR (r.status = 'here' AND (r.charging IS NULL OR NOT r.charging) AND r.battery_pct < $3)) IS TRUE) = $5
-                     ORDER BY o.name, o.organisation_id, r.name
-                     LIMIT $6 OFFSET $7) x
-                    JOIN robot r ON r.robot_id = x.robot_id JOIN organisation o ON o.organisation_id = r.organisation_id
-                    LEFT JOIN room m ON m.room_id = r.room_id
-               ORDER BY o.name, o.organisation_id, r.name"#,
-            page.staff_id,
-            page.silent_before,
-            page.low_pct,
-            pattern,
-            look,
-            limit,
-            offset
-        )
-        .fetch_all(&self.read)
-        .await?)
-    }
-
-    async fn robots_to_look_at(&self, page: &RobotsPage<'_>) -> Result<i64, StoreError> {
-        let pattern = pattern(page.search);
-        Ok(sqlx::query_scalar!(
-            r#"SELECT count(*) AS "count!: i64"
-               FROM robot r JOIN organisation o ON o.organisation_id = r.organisation_id
-               WHERE r.organisation_id IN (SELECT x.organisation_id FROM (WITH RECURSIVE sees AS (
-                           SELECT organisation_id FROM staff_role WHERE staff_id = $1 AND role IN ('coordinator', 'school_lead', 'classroom_staff')
-                           UNION SELECT o.organisation_id FROM organisation o JOIN sees a ON o.parent_id = a.organisation_id)
-                       SELECT organisation_id FROM sees) x)
-                 AND ($4 = '%%' OR lower(r.name) LIKE lower($4) ESCAPE '!' OR lower(o.name) LIKE lower($4) ESCAPE '!')
-                 AND ((r.status = 'gone' AND r.status_at IS NOT NULL)
-                       OR (r.status = 'here' AND (r.telemetry_at IS NULL OR r.telemetry_at < $2))
-                       OR (r.status = 'here' AND (r.charging IS NULL OR NOT r.charging) AND r.battery_pct < $3))"#,
-            page.staff_id,
-            page.silent_before,
-            page.low_pct,
-            pattern
-        )
-        .fetch_one(&self.read)
-        .await?)
-    }
-
     async fn placements_by_id(&self, placements: &[Uuid]) -> Result<Vec<PlacementRow>, StoreError> {
         let ids = padded(placements);
-        Ok(sqlx::query_as!(
-            PlacementRow,
-            r#"SELECT p.placement_id AS "placement_id!: Uuid", p.pupil_id AS "pupil_id!: Uuid", u.name AS "pupil_name!",
-                      u.year_group AS "year_group!: i64", p.robot_id AS "robot_id!: Uuid", r.name AS "robot_name!",
-                      p.school_id AS "school_id!: Uuid", s.name AS "school_name!", p.provider_id AS "provider_id?: Uuid",
-                      v.name AS "provider_name?", p.key_worker_id AS "key_worker_id?: Uuid",
-                      p.from_day AS "from_day!: NaiveDate", p.until_day AS "until_day!: NaiveDate"
-               FROM placement p JOIN pupil u ON u.pupil_id = p.pupil_id JOIN robot r ON r.robot_id = p.robot_id
-                    JOIN organisation s ON s.organisation_id = p.school_id
-                    LEFT JOIN organisation v ON v.organisation_id = p.provider_id
-               WHERE p.placement_id IN ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25)"#,
+        Ok(placements!(
+            r#"WHERE p.placement_id IN ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25)"#,
             ids[0], ids[1], ids[2], ids[3], ids[4], ids[5], ids[6], ids[7], ids[8], ids[9], ids[10], ids[11], ids[12], ids[13], ids[14], ids[15], ids[16], ids[17], ids[18], ids[19], ids[20], ids[21], ids[22], ids[23], ids[24]
         )
         .fetch_all(&self.read)

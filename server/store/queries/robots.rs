@@ -27,6 +27,7 @@ macro_rules! robots {
         )
     };
 }
+pub(crate) use robots;
 
 #[async_trait]
 impl Robots for Engine {

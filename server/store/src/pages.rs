@@ -67,8 +67,6 @@ pub struct PupilsPage<'a> {
     pub day: NaiveDate,
     /// Rows left out.
     pub offset: i64,
-    /// Rows at most.
-    pub limit: i64,
 }
 
 /// The next open stage of a plan.
@@ -108,17 +106,11 @@ pub trait Pages: Send + Sync {
     /// The database does not answer.
     async fn placements_of_robots(&self, robots: &[Uuid], day: NaiveDate) -> Result<Vec<PlacementRow>, StoreError>;
 
-    /// Placements in force, by school and pupil.
+    /// Up to [`PAGE`] placements in force, by school and pupil, and how many there are on all pages.
     ///
     /// # Errors
     /// The database does not answer.
-    async fn placements_page(&self, page: &PupilsPage<'_>) -> Result<Vec<PlacementRow>, StoreError>;
-
-    /// How many placements [`Pages::placements_page`] would return without a limit.
-    ///
-    /// # Errors
-    /// The database does not answer.
-    async fn count_placements(&self, page: &PupilsPage<'_>) -> Result<i64, StoreError>;
+    async fn placements_page(&self, page: &PupilsPage<'_>) -> Result<(Vec<PlacementRow>, i64), StoreError>;
 
     /// The slots of one weekday (1 is Monday) that the plans of up to [`PAGE`] placements expect their pupils in.
     ///

@@ -25,6 +25,7 @@ mod queries {
     mod events;
     pub(crate) mod inbox;
     mod lessons;
+    mod lists;
     mod marks;
     mod minutes;
     mod organisations;

@@ -3,6 +3,7 @@
 mod audit;
 mod inbox;
 mod lessons;
+mod lists;
 mod minutes;
 mod opening;
 mod placements;
