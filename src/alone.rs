@@ -1,5 +1,6 @@
 //! One part alone, from its configuration file, against an existing broker: `windowseat server`, `bridge`, `robot`.
 
+use futures_util::future::LocalBoxFuture;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -60,7 +61,18 @@ impl Listeners {
 ///
 /// # Errors
 /// It cannot start; one sentence says what to do.
-pub async fn server(
+pub fn server<'a>(
+    config: &'a Path,
+    front: Front,
+    demo_folder: Option<&'a Path>,
+    clock: Arc<dyn Clock>,
+    stop: CancellationToken,
+) -> LocalBoxFuture<'a, anyhow::Result<()>> {
+    // Boxed here, so that all of it is compiled once and not again by each program and test that calls it.
+    Box::pin(serve_server(config, front, demo_folder, clock, stop))
+}
+
+async fn serve_server(
     config: &Path,
     front: Front,
     demo_folder: Option<&Path>,
@@ -92,7 +104,17 @@ pub async fn server(
 ///
 /// # Errors
 /// It cannot start; one sentence says what to do.
-pub async fn bridge(config: &Path, front: Front, clock: Arc<dyn Clock>, stop: CancellationToken) -> anyhow::Result<()> {
+pub fn bridge<'a>(
+    config: &'a Path,
+    front: Front,
+    clock: Arc<dyn Clock>,
+    stop: CancellationToken,
+) -> LocalBoxFuture<'a, anyhow::Result<()>> {
+    // Boxed here, so that all of it is compiled once and not again by each program and test that calls it.
+    Box::pin(serve_bridge(config, front, clock, stop))
+}
+
+async fn serve_bridge(config: &Path, front: Front, clock: Arc<dyn Clock>, stop: CancellationToken) -> anyhow::Result<()> {
     let file = config;
     let config: bridge::Config = files::load(file)?;
     config.validate().map_err(|advice| in_file(file, &advice))?;
@@ -120,7 +142,17 @@ pub struct Sources {
 ///
 /// # Errors
 /// It cannot start; one sentence says what to do.
-pub async fn robot(config: &Path, sources: Sources, clock: Arc<dyn Clock>, stop: CancellationToken) -> anyhow::Result<()> {
+pub fn robot<'a>(
+    config: &'a Path,
+    sources: Sources,
+    clock: Arc<dyn Clock>,
+    stop: CancellationToken,
+) -> LocalBoxFuture<'a, anyhow::Result<()>> {
+    // Boxed here, so that all of it is compiled once and not again by each program and test that calls it.
+    Box::pin(serve_robot(config, sources, clock, stop))
+}
+
+async fn serve_robot(config: &Path, sources: Sources, clock: Arc<dyn Clock>, stop: CancellationToken) -> anyhow::Result<()> {
     let file = config;
     let mut config: firmware_sim::Config = files::load(file)?;
     if let Some(video) = sources.video {

@@ -3,6 +3,7 @@
 //! The parts talk exactly as they do apart: by MQTT through the broker, by HTTP through the listener. Only the settings are handed
 //! over in memory. A first start makes keys, secrets and the demo authority; a later one goes on with what is there.
 
+use futures_util::future::LocalBoxFuture;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -84,7 +85,12 @@ struct Parts {
 ///
 /// # Errors
 /// A port, a folder or a file cannot be used; one sentence says what to do.
-pub async fn start(settings: Settings, clock: Arc<dyn Clock>) -> anyhow::Result<Up> {
+pub fn start(settings: Settings, clock: Arc<dyn Clock>) -> LocalBoxFuture<'static, anyhow::Result<Up>> {
+    // Boxed here, so that all of it is compiled once and not again by each program and test that calls it.
+    Box::pin(starting(settings, clock))
+}
+
+async fn starting(settings: Settings, clock: Arc<dyn Clock>) -> anyhow::Result<Up> {
     let data = &settings.data;
     std::fs::create_dir_all(data.join("keys")).map_err(|error| Advice::unwritable(data, &error))?;
     // Everything that can be refused is tried before anything starts.

@@ -7,6 +7,7 @@
 //!
 //! Each step of the stop has its own bound; together they stay under four seconds.
 
+use futures_util::future::BoxFuture;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -47,7 +48,16 @@ pub struct Running {
 ///
 /// # Errors
 /// The configuration is wrong, a file cannot be read or a port is taken: the text says what to do.
-pub async fn start(config: Config, clock: Arc<dyn Clock>, shutdown: CancellationToken) -> anyhow::Result<Running> {
+pub fn start(
+    config: Config,
+    clock: Arc<dyn Clock>,
+    shutdown: CancellationToken,
+) -> BoxFuture<'static, anyhow::Result<Running>> {
+    // Boxed here, so that all of it is compiled once and not again by each program and test that calls it.
+    Box::pin(starting(config, clock, shutdown))
+}
+
+async fn starting(config: Config, clock: Arc<dyn Clock>, shutdown: CancellationToken) -> anyhow::Result<Running> {
     config.validate().map_err(anyhow::Error::msg)?;
     tracing::info!(?config, "the bridge starts");
     let key_path = config.grant_public_key.display();

@@ -22,6 +22,7 @@ mod radio;
 pub mod robot;
 pub mod sound;
 
+use futures_util::future::BoxFuture;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -51,7 +52,16 @@ pub struct Running {
 ///
 /// # Errors
 /// The configuration is not usable, a file cannot be played, or an address is taken: the message says what to change.
-pub async fn start(config: Config, clock: Arc<dyn Clock>, shutdown: CancellationToken) -> anyhow::Result<Running> {
+pub fn start(
+    config: Config,
+    clock: Arc<dyn Clock>,
+    shutdown: CancellationToken,
+) -> BoxFuture<'static, anyhow::Result<Running>> {
+    // Boxed here, so that all of it is compiled once and not again by each program and test that calls it.
+    Box::pin(starting(config, clock, shutdown))
+}
+
+async fn starting(config: Config, clock: Arc<dyn Clock>, shutdown: CancellationToken) -> anyhow::Result<Running> {
     config.validate().map_err(anyhow::Error::msg)?;
     let sources = radio::Sources::open(&config)?;
     radio::check(&config)?;

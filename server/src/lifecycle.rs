@@ -1,5 +1,6 @@
 //! Start, run, drain. Order at start: database, key, broker, tasks, router. At shutdown: no new work, then the database closes.
 
+use futures_util::future::LocalBoxFuture;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -33,7 +34,16 @@ pub struct Running {
 ///
 /// # Errors
 /// The configuration, the database or the key cannot be used. A broker that is away is not an error: it is tried again.
-pub async fn start(config: Config, machine: Arc<dyn Clock>, shutdown: CancellationToken) -> anyhow::Result<Running> {
+pub fn start(
+    config: Config,
+    machine: Arc<dyn Clock>,
+    shutdown: CancellationToken,
+) -> LocalBoxFuture<'static, anyhow::Result<Running>> {
+    // Boxed here, so that all of it is compiled once and not again by each program and test that calls it.
+    Box::pin(starting(config, machine, shutdown))
+}
+
+async fn starting(config: Config, machine: Arc<dyn Clock>, shutdown: CancellationToken) -> anyhow::Result<Running> {
     config.validate().map_err(anyhow::Error::msg)?;
     tracing::info!(config = ?config, "the server starts");
     let store = database::reached(&shutdown, async || database::open(&config).await).await?;
