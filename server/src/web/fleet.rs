@@ -320,21 +320,28 @@ pub fn wifi_of(row: &RobotRow) -> Told {
 /// The database does not answer.
 pub async fn overview(state: &AppState, caller: &Caller, scope: &Scope, now: DateTime<Utc>) -> Result<Fleet, ApiError> {
     let today = now.with_timezone(&scope.own_zone()).date_naive();
-    let (rows, _) = rows(state, caller, &Asked::default(), 0, WINDOWS, now).await?;
+    let soon = today + TimeDelta::days(SOON_DAYS);
+    let limit = i64::try_from(TODO_SHOWN).unwrap_or(0) + 1;
+    let all = Asked::default();
+    // Side by side: none needs another's answer, and this is the page that everybody opens first.
+    let ((rows, _), counts, stages, loans) = tokio::try_join!(
+        rows(state, caller, &all, 0, WINDOWS, now),
+        counts(state, caller, now),
+        async { Ok(state.store.stages_due(caller.staff_id(), today, soon, limit).await?) },
+        async { Ok(state.store.loans_ending(caller.staff_id(), today, soon, limit).await?) },
+    )?;
     let mut robots: Vec<RobotView> =
         rows.iter().filter(|row| scope.may_robot(Action::SeeRobot, row)).map(|row| view_of(row, &[], scope, now)).collect();
     robots.sort_by(|a, b| (a.kind, &a.school, &a.name).cmp(&(b.kind, &b.school, &b.name)));
     let mut todo: Vec<Todo> = robots.iter().filter(|robot| robot.needs_look).map(robot_todo).collect();
-    let soon = today + TimeDelta::days(SOON_DAYS);
-    let limit = i64::try_from(TODO_SHOWN).unwrap_or(0) + 1;
-    for (placement, stage) in state.store.stages_due(caller.staff_id(), today, soon, limit).await? {
+    for (placement, stage) in stages {
         todo.extend(
             scope
                 .may_pupil(Action::ReadRecord, &placement)
                 .then(|| stage_todo(&placement, (stage.due_day, stage.title), today)),
         );
     }
-    for placement in state.store.loans_ending(caller.staff_id(), today, soon, limit).await? {
+    for placement in loans {
         todo.extend(scope.may_pupil(Action::ReadRecord, &placement).then(|| loan_todo(&placement)));
     }
     let count = todo.len();
@@ -345,7 +352,6 @@ pub async fn overview(state: &AppState, caller: &Caller, scope: &Scope, now: Dat
         n if n > TODO_SHOWN => format!("More than {TODO_SHOWN} things. The first {TODO_SHOWN} are here."),
         n => format!("{} things.", in_words(n)),
     };
-    let counts = counts(state, caller, now).await?;
     let groups = counts.iter().map(|(kind, count)| Group {
         kind: kind.word(),
         title: kind.title(),

@@ -70,7 +70,7 @@ pub async fn list(State(state): State<AppState>, caller: Caller, Query(asked): Q
         offset: pages.offset(),
         limit: i64::try_from(PAGE).unwrap_or(0) + 1,
     };
-    let mut rows = state.store.minutes_by_school(&question).await?;
+    let (mut rows, dirty) = tokio::try_join!(state.store.minutes_by_school(&question), state.store.count_dirty_days())?;
     let more = rows.len() > PAGE;
     rows.truncate(PAGE);
     let zone = scope.own_zone();
@@ -85,7 +85,7 @@ pub async fn list(State(state): State<AppState>, caller: Caller, Query(asked): Q
         odd: row.anomalies,
         name: row.name,
     };
-    let waiting = match state.store.count_dirty_days().await? {
+    let waiting = match dirty {
         0 => String::new(),
         1 => "One day is still being added up.".to_owned(),
         n => format!("{} days are still being added up.", view::number(n)),
