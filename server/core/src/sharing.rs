@@ -348,7 +348,9 @@ impl Section {
                 P::Advocate,
                 P::Health,
             ],
-            Self::Growth => &[P::Pupil, P::Parent, P::KeyWorker, P::ProviderLead, P::HomeSchool, P::ReceivingSchool],
+            Self::Growth | Self::People => {
+                &[P::Pupil, P::Parent, P::KeyWorker, P::ProviderLead, P::HomeSchool, P::ReceivingSchool]
+            }
             Self::SharedProfile => {
                 &[P::Pupil, P::Parent, P::KeyWorker, P::ProviderLead, P::HomeSchool, P::ReceivingSchool, P::Advocate, P::Health]
             }
@@ -366,7 +368,6 @@ impl Section {
                 P::InclusionsOfficer,
                 P::Panel,
             ],
-            Self::People => &[P::Pupil, P::Parent, P::KeyWorker, P::ProviderLead, P::HomeSchool, P::ReceivingSchool],
             Self::Reach | Self::History => &[],
         }
     }

@@ -126,11 +126,12 @@ async fn closure(
     };
     let now = state.clock.now().utc;
     let today = scope.today(of, now);
+    let from = first.to_string();
     let audit = NewAudit {
         actor: Actor::Staff(caller.staff_id()),
         action: if is_closed { "close days" } else { "open days" },
         subject: Subject::None,
-        detail: Some(&first.to_string()),
+        detail: Some(&from),
     };
     state.store.append_audit(audit, now).await?;
     for day in first.iter_days().take_while(|day| *day <= last) {
@@ -174,12 +175,11 @@ async fn draw(
     let now = state.clock.now().utc;
     let today = scope.today(of, now);
     let calendar = state.store.calendar(of).await?.ok_or(ApiError::NotFound)?;
-    let panel = match scope.parent_of(of) {
-        Some(_) => None,
-        None => {
-            let days = state.store.series(of, Series::Panel).await?;
-            Some(days.into_iter().filter(|day| *day >= today).map(|day| (day, view::full_date(day))).collect())
-        }
+    let panel = if scope.parent_of(of).is_some() {
+        None
+    } else {
+        let days = state.store.series(of, Series::Panel).await?;
+        Some(days.into_iter().filter(|day| *day >= today).map(|day| (day, view::full_date(day))).collect())
     };
     let typed = |name: &str| sent.get(name).cloned().unwrap_or_default();
     page(&DaysPage {

@@ -120,7 +120,8 @@ async fn met(state: &AppState, placement: &PlacementRow, now: DateTime<Utc>) -> 
     let today = timetable.calendar.day(now);
     let from = placement.from_day.max(today - Days::new(MET_DAYS));
     let days = lessons::school_days(&state.store, placement, from, today).await?;
-    let all: Vec<_> = days.iter().flat_map(|day| day.lessons.iter().filter(|lesson| lesson.start <= now).cloned()).collect();
+    let all: Vec<_> =
+        days.iter().flat_map(|day| day.lessons.iter().filter(move |lesson| lesson.start <= now).cloned()).collect();
     let minutes: Vec<_> = days.iter().flat_map(|day| day.account.lessons.iter().cloned()).collect();
     let view = |one: server_core::continuity::Continuity| MetView {
         who: format!("{}, {}", one.teacher, one.subject),

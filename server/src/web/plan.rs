@@ -491,9 +491,10 @@ fn overview(pack: &Pack, plan: &ReintegrationPlan, placement: &PlacementRow) -> 
     let length = format!("{} school weeks", plan.planned_weeks(pack));
     let now_at = placement.provider_name.clone().unwrap_or_else(|| "At home".to_owned());
     let responsible = plan.basis().responsible;
-    let answers = match responsible.0 == placement.school_id {
-        true => placement.school_name.clone(),
-        false => placement.provider_name.clone().unwrap_or_else(|| "Another setting".to_owned()),
+    let answers = if responsible.0 == placement.school_id {
+        placement.school_name.clone()
+    } else {
+        placement.provider_name.clone().unwrap_or_else(|| "Another setting".to_owned())
     };
     let mut all = vec![
         ("Answers for the pupil", answers),
