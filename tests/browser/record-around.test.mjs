@@ -47,6 +47,8 @@ async function open(page, part) {
   const answer = await page.goto(`${ada}${part}`);
   assert.equal(answer?.status(), 200, part);
 }
+/** The form of stage 1. @param {Page} page */
+const stage = (page) => page.locator('form[action$="/plan/aims"]');
 /** The item of a list that has this title. @param {Page} page @param {string} title */
 const item = (page, title) => page.locator('main li', { has: page.getByText(title, { exact: true }) }).first();
 /** @param {import('playwright-core').Locator} within @param {string} summary */
@@ -54,9 +56,17 @@ async function unfold(within, summary) {
   const fold = within.locator('details', { has: within.page().locator('summary', { hasText: summary }) }).last();
   if (!(await fold.evaluate((element) => element.hasAttribute('open')))) await fold.locator('summary').first().click();
 }
+/** Presses a button and waits for the page that comes. @param {Page} page @param {import('playwright-core').Locator} pressed */
+async function send(page, pressed) {
+  const loaded = page.waitForEvent('load');
+  // Whatever keeps the button from being pressed is the message, not the page that does not come.
+  loaded.catch(() => {});
+  await pressed.click({ timeout: 10_000 });
+  await loaded;
+}
 /** Presses a button, and the page that comes does not refuse it. @param {Page} page @param {import('playwright-core').Locator} button */
 async function save(page, button) {
-  await Promise.all([page.waitForEvent('load'), button.click()]);
+  await send(page, button);
   const refused = page.getByText(/^Not (saved|made)\.$/);
   assert.equal(await refused.count(), 0, await page.locator('main').innerText());
 }
@@ -65,7 +75,7 @@ test('H-12 H-14 L-11: a limit shows its arithmetic in school days, and a day tha
   await open(jo, '/due');
   assert.match(await item(jo, 'Return begins').innerText(), /Not as the policy says it: The hospital asks that school begins only after the last treatment/);
   await jo.getByLabel('Start at the school', { exact: true }).fill('2026-11-30');
-  await save(jo, jo.getByRole('button', { name: 'Save Start at the school', exact: true }));
+  await save(jo, jo.getByRole('button', { name: /^Save +Start at the school$/ }));
   assert.match(await item(jo, 'Weekly review with pupil and parent').innerText(), /By Friday 4 December 2026/);
   await lead.goto(`${product.url}/days`);
   await lead.getByLabel('First day').fill('2026-12-04');
@@ -90,7 +100,7 @@ test('H-1 H-23: a limit and a contact are set aside only with a reason, which st
   await rule.getByRole('radio', { name: 'Another rhythm' }).check();
   await rule.getByLabel('Every how many school weeks').fill('3');
   await rule.getByLabel('Why').fill(' ');
-  await Promise.all([jo.waitForEvent('load'), rule.getByRole('button', { name: /Save/ }).click()]);
+  await send(jo, rule.getByRole('button', { name: /Save/ }));
   await jo.getByRole('alert').getByText(/Say why it is kept otherwise here/).waitFor();
   const again = item(jo, 'A parent is heard');
   await unfold(again, 'It is kept otherwise here');
@@ -110,7 +120,7 @@ test('D4 H-20: a part-time arrangement ends on a day that is a limit, and the pa
   await jo.getByRole('checkbox', { name: 'Behaviour, beside another reason' }).check();
   await jo.getByLabel('Agreed by').selectOption({ label: 'Mr Q.' });
   await jo.getByLabel('Day 1 on which it is looked at').fill('2026-12-08');
-  await Promise.all([jo.waitForEvent('load'), jo.getByRole('button', { name: 'Save the arrangement' }).click()]);
+  await send(jo, jo.getByRole('button', { name: 'Save the arrangement' }));
   await jo.getByRole('alert').getByText(/behaviour alone is no reason/i).waitFor();
   await jo.getByRole('checkbox', { name: 'A step of the return' }).check();
   await jo.getByRole('checkbox', { name: 'Behaviour, beside another reason' }).uncheck();
@@ -154,7 +164,7 @@ test('A-11 A-13: a goal has authors, the pupil’s own words, everybody’s word
   await save(jo, form.getByRole('button', { name: 'Add this goal' }));
   const goal = () => jo.locator('section.card', { has: jo.getByRole('heading', { name: 'One lunch a week with the old table' }) });
   assert.match(await goal().innerText(), /“Lunch with Cara”/);
-  await save(jo, goal().getByRole('button', { name: 'Stands by it: the pupil' }).or(goal().getByRole('button', { name: /Stands by it: The pupil/ })).first());
+  await save(jo, goal().getByRole('button', { name: /Stands by it ?: the pupil/i }));
   assert.match(await goal().innerText(), /Stands by it/);
   await unfold(goal(), 'Say it anew');
   await goal().getByLabel('The goal').fill('Two lunches a week with the old table');
@@ -228,13 +238,13 @@ test('F-2 F-3 F-6 A-17 L-7 A-22: what helps is shared line by line, and whoever 
 test('A-6 H-10: who reads a document decides what is in it, and what was given is written down', async () => {
   await open(jo, '/share');
   await jo.getByLabel('Somebody who is named in this case').selectOption('receiving-school');
-  await Promise.all([jo.waitForEvent('load'), jo.getByRole('button', { name: 'See what they would get' }).click()]);
+  await send(jo, jo.getByRole('button', { name: 'See what they would get' }));
   assert.match(await item(jo, 'The plan').innerText(), /With: .*Handovers for special needs and health.*Minutes by robot/);
   assert.match(await item(jo, 'The plan').innerText(), /Left out: Consents/);
   assert.match(await item(jo, 'The history of the plan').innerText(), /Not for them/);
   await shot(jo, 'story-share');
   const take = async () => {
-    const [file] = await Promise.all([jo.waitForEvent('download'), jo.getByRole('button', { name: /Make it: The plan for/ }).click()]);
+    const [file] = await Promise.all([jo.waitForEvent('download'), jo.getByRole('button', { name: /Make it ?: The plan for/ }).click()]);
     return { name: file.suggestedFilename(), body: JSON.parse(await readFile(await file.path(), 'utf8')) };
   };
   const school = await take();
@@ -261,7 +271,7 @@ test('A-12 A-14: the pupil reads the plan in plain words and comments on each st
   await tablet.goto(`${product.url}/my-plan`);
   assert.equal(await tablet.getByRole('button', { name: /Put it in the plan/ }).count(), 4, 'a comment on every stage');
   await tablet.getByLabel('What I say about it').nth(2).fill('I want Cara at the meeting');
-  await Promise.all([tablet.waitForEvent('load'), tablet.getByRole('button', { name: /Put it in the plan/ }).nth(2).click()]);
+  await send(tablet, tablet.getByRole('button', { name: /Put it in the plan/ }).nth(2));
   await tablet.getByText('Your words are in the plan now.').waitFor();
   await shot(tablet, 'story-my-plan');
   await context.close();
@@ -298,23 +308,23 @@ test('A-2 A-20: one fleet for many schools, and whoever carries a robot says so'
 
 test('two people write into one plan: nothing is lost, the choice is clear, and the history says who, when, from and to', async () => {
   await Promise.all([open(jo, '/plan'), open(lead, '/plan')]);
-  await lead.getByLabel('Academic target').fill('Science topic 4, with the class');
-  await lead.getByLabel('Behaviour target').fill('Shows the card before it is too much');
+  await stage(lead).getByLabel('Academic target').fill('Science topic 4, with the class');
+  await stage(lead).getByLabel('Behaviour target').fill('Shows the card before it is too much');
   await save(lead, lead.getByRole('button', { name: 'Save stage 1' }));
-  await jo.getByLabel('Academic target').fill('Science topics 3 and 4');
-  await jo.getByLabel('Attendance target').fill('Three days on site by week 10');
-  await Promise.all([jo.waitForEvent('load'), jo.getByRole('button', { name: 'Save stage 1' }).click()]);
+  await stage(jo).getByLabel('Academic target').fill('Science topics 3 and 4');
+  await stage(jo).getByLabel('Attendance target').fill('Three days on site by week 10');
+  await send(jo, jo.getByRole('button', { name: 'Save stage 1' }));
   await jo.getByRole('heading', { name: 'Somebody else saved this plan while you wrote' }).waitFor();
-  assert.equal(await jo.getByLabel('Behaviour target').inputValue(), 'Shows the card before it is too much', 'what only the other changed is there');
-  assert.equal(await jo.getByLabel('Attendance target').inputValue(), 'Three days on site by week 10', 'what was typed is there');
+  assert.equal(await stage(jo).getByLabel('Behaviour target').inputValue(), 'Shows the card before it is too much', 'what only the other changed is there');
+  assert.equal(await stage(jo).getByLabel('Attendance target').inputValue(), 'Three days on site by week 10', 'what was typed is there');
   const both = jo.getByRole('group', { name: /You and Mr A\. both changed “Academic target”/ });
   assert.match(await both.innerText(), /Mr A\. wrote: “Science topic 4, with the class”/);
   await both.scrollIntoViewIfNeeded();
   await shot(jo, 'story-two-people');
   await both.getByRole('radio', { name: 'Keep what Mr A. wrote' }).check();
   await save(jo, jo.getByRole('button', { name: 'Save stage 1' }));
-  assert.equal(await jo.getByLabel('Academic target').inputValue(), 'Science topic 4, with the class');
-  assert.equal(await jo.getByLabel('Attendance target').inputValue(), 'Three days on site by week 10');
+  assert.equal(await stage(jo).getByLabel('Academic target').inputValue(), 'Science topic 4, with the class');
+  assert.equal(await stage(jo).getByLabel('Attendance target').inputValue(), 'Three days on site by week 10');
   const history = await jo.locator('section', { has: jo.locator('#hy') }).innerText();
   assert.match(history, /Academic target: “Science topic 3, with the class” became “Science topic 4, with the class”\s+Mr A\., today/);
   assert.match(history, /Attendance target: “Two days on site by week 8” became “Three days on site by week 10”\s+Ms J\., today/);

@@ -30,6 +30,7 @@ after(async () => {
 });
 
 const main = () => page.locator('main');
+const stage = () => page.locator('form[action$="/plan/aims"]');
 const button = (/** @type {string|RegExp} */ name) => page.getByRole('button', { name });
 /** Opens a fold of the page, if it is closed. @param {string} summary */
 async function unfold(summary) {
@@ -40,9 +41,17 @@ async function unfold(summary) {
 async function says(text) {
   await main().getByText(text).first().waitFor();
 }
+/** Presses a button and waits for the page that comes. @param {import('playwright-core').Locator} pressed */
+async function send(pressed) {
+  const loaded = page.waitForEvent('load');
+  // Whatever keeps the button from being pressed is the message, not the page that does not come.
+  loaded.catch(() => {});
+  await pressed.click({ timeout: 10_000 });
+  await loaded;
+}
 /** A form is sent, and the page that comes does not refuse it. @param {string|RegExp} name */
 async function save(name) {
-  await Promise.all([page.waitForEvent('load'), button(name).click()]);
+  await send(button(name));
   assert.equal(await page.getByText('Not saved.').count(), 0, `${name}: ${await main().innerText()}`);
 }
 /** @param {string} part */
@@ -124,9 +133,9 @@ test('H-24 R-1 H-3: not yet ready, with what stands in the way and its weeks, an
   await open('/plan#s1');
   await page.getByLabel('What this time is meant to achieve for the pupil').fill('Back in maths and in the band by the end of January');
   await page.getByRole('radio', { name: 'Not yet' }).check();
-  await page.getByLabel('Academic target').fill('Fractions, with the class');
-  await page.getByLabel('Behaviour target').fill('Asks for a break before it is too much');
-  await page.getByLabel('Attendance target').fill('Two days on site by week 8');
+  await stage().getByLabel('Academic target').fill('Fractions, with the class');
+  await stage().getByLabel('Behaviour target').fill('Asks for a break before it is too much');
+  await stage().getByLabel('Attendance target').fill('Two days on site by week 8');
   await save('Save stage 1');
   await page.getByLabel('What', { exact: true }).selectOption({ label: 'Wants to stay with friends and staff here' });
   await page.getByLabel('Why', { exact: true }).first().fill('Knows everybody on the ward');
@@ -134,7 +143,7 @@ test('H-24 R-1 H-3: not yet ready, with what stands in the way and its weeks, an
   await page.getByLabel('Weeks', { exact: true }).first().fill('3');
   await save('Save what stands in the way');
   await says('The longest is thought to take 3 weeks.');
-  assert.equal(await page.getByLabel('Attendance target').inputValue(), 'Two days on site by week 8');
+  assert.equal(await stage().getByLabel('Attendance target').inputValue(), 'Two days on site by week 8');
   await shot(page, 'story-barriers');
 });
 
@@ -174,11 +183,11 @@ test('H-26 H-14 H-27: a meeting without the pupil is held again; eleven actions 
   const handover = page.locator('#a-medical-handover');
   await handover.getByLabel('Details').fill('The inhaler is with the first-aid room');
   for (const box of await handover.getByRole('checkbox').all()) await box.check();
-  await save(/Save: Medical handover/);
+  await save(/^Save ?: Medical handover/);
   assert.match(await page.locator('#a-medical-handover').innerText(), /Settled/i);
   await page.locator('#a-start-date summary').click();
   await page.locator('#a-start-date').getByLabel('Day').fill('2026-11-23');
-  await save(/Save: Date on which/);
+  await save(/^Save ?: Date on which/);
   await shot(page, 'story-meeting');
 });
 
@@ -186,22 +195,22 @@ test('H-4 H-12: the first day needs its gates, or for each a reason', async () =
   await open('/plan');
   const gate = page.locator('section', { has: page.getByRole('heading', { name: 'Before the first day at school' }) });
   for (const box of await gate.getByRole('checkbox').all()) await box.check();
-  await save('Save: Before the first day at school');
+  await save(/^Save ?: Before the first day/);
   const ready = page.locator('section', { has: page.getByRole('heading', { name: 'What shows that the pupil is ready' }) });
   for (const box of await ready.getByRole('checkbox').all()) await box.check();
-  await save('Save: What shows that the pupil is ready');
+  await save(/^Save ?: What shows/);
   await page.getByRole('radio', { name: 'Yes', exact: true }).first().check();
   await save('Save stage 1');
   await unfold('The pupil begins at school');
-  await page.getByLabel('First day at school').fill('2026-11-23');
-  await Promise.all([page.waitForEvent('load'), button('Begin the return').click()]);
+  await page.locator('#bg-on').fill('2026-11-23');
+  await send(button('Begin the return'));
   await page.getByRole('alert').getByText(/still open/).waitFor();
   await unfold('The pupil begins at school');
   const reasons = page.locator('#begin input[type="text"]');
   const count = await reasons.count();
   assert.ok(count > 0 && count < 10, `${count} gates are open, not those that were passed`);
   for (const field of await reasons.all()) await field.fill('Settled by telephone, papers follow');
-  await page.getByLabel('First day at school').fill('2026-11-23');
+  await page.locator('#bg-on').fill('2026-11-23');
   await shot(page, 'story-gates');
   await save('Begin the return');
   await says('At school since 23 November 2026');
@@ -248,13 +257,13 @@ test('H-16 H-13 L-1 A-16 H-30: more time has a reason, both schools sign before 
     await form.getByLabel('The provider withdrew on').fill('2026-11-24');
     await form.getByLabel('Support goes on until').fill('2027-03-26');
     await form.getByLabel('Day 1', { exact: true }).fill('2027-01-11');
-    await Promise.all([page.waitForEvent('load'), button('Close the plan').click()]);
+    await send(button('Close the plan'));
   };
   await close();
   await page.getByRole('alert').getByText(/Success needs the word of/).waitFor();
   await says('The home school keeps the pupil on its roll until both sides have agreed success');
   await open('/plan#end');
-  for (let signed = 0; signed < 2; signed += 1) await Promise.all([page.waitForEvent('load'), button('Agrees that the return holds').first().click()]);
+  for (let signed = 0; signed < 2; signed += 1) await send(button('Agrees that the return holds').first());
   await shot(page, 'story-agreed');
   await close();
   await says('Closed on 24 November 2026');
