@@ -11,7 +11,7 @@ mod timetable;
 use std::path::Path;
 
 use anyhow::Context as _;
-use chrono::{DateTime, Days, NaiveDate, TimeDelta, Utc};
+use chrono::{DateTime, Datelike, Days, NaiveDate, TimeDelta, Utc};
 use protocol::{PlacementId, RobotId};
 use server_core::calendar::{Calendar, monday_of};
 use server_core::pupil::Upn;
@@ -61,7 +61,7 @@ pub fn robots(now: DateTime<Utc>) -> Vec<DemoRobot> {
             let mut slots = class.two_weeks();
             slots.push(class.around(&calendar, &slots, now));
             let week = if calendar.week(day) == server_core::calendar::Week::One { 1 } else { 2 };
-            let weekday = i64::from(chrono::Datelike::weekday(&day).number_from_monday());
+            let weekday = i64::from(day.weekday().number_from_monday());
             let minutes = |minutes: i64| calendar.instant(day, u16::try_from(minutes).unwrap_or(0));
             let mut board: Vec<_> = slots
                 .into_iter()
@@ -80,6 +80,8 @@ fn calendar() -> Calendar {
     Calendar::new(ZONE, Some(week_one()), []).expect("the zone is an IANA name")
 }
 
+const CHRISTMAS: &str = "Christmas holidays";
+
 fn week_one() -> NaiveDate {
     NaiveDate::from_ymd_opt(2026, 9, 7).expect("that day exists")
 }
@@ -91,6 +93,7 @@ fn week_one() -> NaiveDate {
 /// The database does not answer.
 pub async fn seed_store(store: &Store, devices: &Path, now: DateTime<Utc>) -> anyhow::Result<()> {
     organisations(store).await?;
+    holidays(store, calendar().day(now)).await?;
     machines(store, devices).await?;
     people(store, calendar().day(now)).await?;
     for (placement_id, robot, class) in
@@ -127,6 +130,30 @@ async fn organisations(store: &Store) -> Result<(), StoreError> {
     }
     store.add_class_group(ids::CLASS_9A, ids::ALDER_ROAD, "9A").await?;
     store.add_class_group(ids::CLASS_8M, ids::MARSH_LANE, "8M").await
+}
+
+/// The weekdays of the Christmas holidays after this week: the week of Christmas Day and the next.
+fn christmas(today: NaiveDate) -> Vec<NaiveDate> {
+    let next_week = monday_of(today) + Days::new(7);
+    let starts = [today.year(), today.year() + 1].map(|year| NaiveDate::from_ymd_opt(year, 12, 25).map(monday_of));
+    let first = starts.into_iter().flatten().find(|monday| *monday >= next_week);
+    let days = first.into_iter().flat_map(|monday| monday.iter_days().take(14));
+    days.filter(|day| day.weekday().number_from_monday() <= 5).collect()
+}
+
+/// Everybody is closed over Christmas. This week is always open: whoever tries the demonstration wants a lesson.
+async fn holidays(store: &Store, today: NaiveDate) -> Result<(), StoreError> {
+    let this_week = monday_of(today);
+    for school in [ids::HOSPITAL_SCHOOL, ids::ALDER_ROAD, ids::MARSH_LANE] {
+        let known = store.calendar(school).await?.map(|row| row.closures).unwrap_or_default();
+        for (day, _) in known.iter().filter(|(day, reason)| reason == CHRISTMAS && monday_of(*day) == this_week) {
+            store.set_closure(school, *day, None, today).await?;
+        }
+        for day in christmas(today).into_iter().filter(|day| !known.iter().any(|(known, _)| known == day)) {
+            store.set_closure(school, day, Some(CHRISTMAS), today).await?;
+        }
+    }
+    Ok(())
 }
 
 /// Robots and bridge. `secrets`: the file with the secrets of MQTT users; without it nobody can sign in as them.

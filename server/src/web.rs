@@ -10,6 +10,7 @@ mod camera;
 mod contacts;
 mod correction;
 mod costs;
+mod days;
 mod due;
 mod export;
 mod feed;
@@ -21,13 +22,16 @@ mod home;
 mod live;
 mod mine;
 mod moves;
+mod part_time;
 mod people;
 mod plan;
 mod pupils;
 mod record;
 mod register;
 mod robots;
+mod scales;
 mod schools;
+mod share;
 pub mod sign_in;
 mod system;
 mod tablet;
@@ -50,6 +54,8 @@ const SEES_ROBOTS: Access = Access::SignedIn(&[Role::Coordinator, Role::SchoolLe
 const CORRECTS_MINUTES: Access = Access::SignedIn(&[Role::Coordinator, Role::KeyWorker]);
 /// Who runs the robots of an authority does not see how a child is assessed.
 const LOOKS_AT_GROWTH: Access = Access::SignedIn(&[Role::KeyWorker, Role::SchoolLead]);
+/// Days of schools and of the panel, and scales, are entered by those who answer for a school or an authority.
+const SETS_DAYS: Access = Access::SignedIn(&[Role::Coordinator, Role::SchoolLead]);
 const READS_RECORDS: Access = Access::SignedIn(&[Role::Coordinator, Role::KeyWorker, Role::SchoolLead]);
 
 /// Every page of staff, and what pages are made of.
@@ -84,21 +90,31 @@ pub fn routes() -> Vec<Route> {
         Route::post("/pupils/{pupil}/growth/look", LOOKS_AT_GROWTH, growth::look::add),
         Route::get("/pupils/{pupil}/growth/profile", LOOKS_AT_GROWTH, growth::profile::edit),
         Route::post("/pupils/{pupil}/growth/profile", LOOKS_AT_GROWTH, growth::profile::save),
+        Route::post("/pupils/{pupil}/growth/doing", LOOKS_AT_GROWTH, growth::doing::change),
         Route::get("/pupils/{pupil}/growth/shared", LOOKS_AT_GROWTH, growth::profile::shared),
         Route::post("/pupils/{pupil}/due/word", READS_RECORDS, due::word),
         Route::get("/pupils/{pupil}/goals", READS_RECORDS, goals::show),
         Route::post("/pupils/{pupil}/goals", READS_RECORDS, goals::change),
+        Route::get("/pupils/{pupil}/share", READS_RECORDS, share::show),
+        Route::post("/pupils/{pupil}/share", READS_RECORDS, share::give),
+        Route::get("/pupils/{pupil}/part-time", READS_RECORDS, part_time::show),
+        Route::post("/pupils/{pupil}/part-time", READS_RECORDS, part_time::save),
         Route::get("/pupils/{pupil}/breakdown", READS_RECORDS, breakdown::show),
         Route::post("/pupils/{pupil}/breakdown", READS_RECORDS, breakdown::change),
         Route::get("/pupils/{pupil}/people", READS_RECORDS, people::show),
         Route::post("/pupils/{pupil}/people", READS_RECORDS, people::change),
         Route::get("/pupils/{pupil}/contacts", READS_RECORDS, contacts::show),
         Route::post("/pupils/{pupil}/contacts", READS_RECORDS, contacts::write),
+        Route::post("/pupils/{pupil}/contacts/instead", READS_RECORDS, contacts::instead),
         Route::get("/pupils/{pupil}/register", READS_RECORDS, register::show),
         Route::post("/pupils/{pupil}/register", READS_RECORDS, register::say_place),
         // A school's own register, brought in by the school.
         Route::get("/register", Access::SignedIn(&[Role::SchoolLead]), register::show_import),
         Route::post("/register", Access::SignedIn(&[Role::SchoolLead]), register::bring_in).taking(register::MOST_BYTES),
+        Route::get("/days", SETS_DAYS, days::show),
+        Route::post("/days", SETS_DAYS, days::save),
+        Route::get("/scales", SETS_DAYS, scales::show),
+        Route::post("/scales", SETS_DAYS, scales::save),
         Route::get("/costs", Access::SignedIn(&[Role::Coordinator]), costs::show),
         Route::post("/costs", Access::SignedIn(&[Role::Coordinator]), costs::save),
         Route::get("/pupils/{pupil}/export/{file}", READS_RECORDS, export::get),
@@ -153,6 +169,7 @@ impl Frame {
             ("/due", "Due", reads),
             ("/register", "Register", caller.is(Role::SchoolLead)),
             ("/moves", "Moves", sees_robots),
+            ("/days", "Days", scope.may_somewhere(Action::SetDays)),
             ("/costs", "Costs", scope.may_somewhere(Action::ReadCosts)),
             ("/system", "Bridges", scope.may_everywhere(Action::SeeSystem)),
             ("/audit", "Audit log", caller.is(Role::Auditor)),

@@ -84,9 +84,9 @@ describe('every page at every size, light and dark', () => {
   });
 
   for (const [role, pages] of Object.entries({
-    coordinator: ['/', '/robots', '/pupils', '/schools', '/costs', '/system'],
+    coordinator: ['/', '/robots', '/pupils', '/schools', '/days', '/scales', '/costs', '/system'],
     'key worker': ['/', '/pupils', '/due'],
-    'school lead': ['/', '/robots', '/pupils', '/register'],
+    'school lead': ['/', '/robots', '/pupils', '/register', '/days', '/scales'],
     'classroom staff': ['/', '/moves', '/robots'],
     auditor: ['/', '/audit'],
   })) {
@@ -120,10 +120,10 @@ describe('every page at every size, light and dark', () => {
     await page.getByRole('link', { name: 'Ada Q.' }).click();
     await page.getByRole('heading', { level: 1 }).waitFor();
     const record = page.url();
-    for (const part of ['plan', 'due', 'goals', 'glide', 'growth', 'growth/look', 'growth/profile', 'growth/shared', 'contacts', 'people', 'register']) {
+    for (const part of ['plan', 'due', 'goals', 'glide', 'growth', 'growth/look', 'growth/profile', 'growth/shared', 'contacts', 'people', 'register', 'breakdown', 'part-time', 'share?to=receiving-school']) {
       const answer = await page.goto(`${record}/${part}`);
       assert.equal(answer?.status(), 200, part);
-      await inspect(page, `record-${part.replace('/', '-')}`);
+      await inspect(page, `record-${part.replace('/', '-').split('?')[0]}`);
     }
     await page.goto(`${product.url}/due`);
     await page.getByRole('button', { name: 'Make an address' }).click();
@@ -173,6 +173,10 @@ describe('every page at every size, light and dark', () => {
     await page.getByRole('button', { name: 'Use this PIN' }).click();
     await page.waitForURL('**/today');
     await inspect(page, 'today');
+    await page.getByRole('link', { name: 'My plan' }).click();
+    await page.getByRole('heading', { name: 'My plan' }).waitFor();
+    await inspect(page, 'my-plan');
+    await page.goto(`${product.url}/today`);
     await page.getByRole('link', { name: 'Go to class' }).click();
     await page.locator('#class[data-state="live"]').waitFor();
     await inspect(page, 'class-live');

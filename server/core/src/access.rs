@@ -105,6 +105,10 @@ pub enum Action {
     EditCosts,
     /// Bring a school's own file of its register in.
     ImportRegister,
+    /// Enter an organisation's days: closures, and dates of its panel.
+    SetDays,
+    /// Write an organisation's own scale.
+    SetScales,
     /// Say how long a pupil took part where the measured minutes are wrong.
     CorrectMinutes,
     /// Make a pairing keyword, unpair a tablet, reset its PIN.
@@ -219,6 +223,7 @@ fn allows(id: Uuid, holding: &Holding, action: Action, subject: &Subject, tree: 
                 Action::SeeFleet | Action::SeeSystem => matches!(holding.role, Role::Coordinator),
                 Action::ReadAudit => matches!(holding.role, Role::Auditor),
                 Action::ReadCosts | Action::EditCosts => matches!(holding.role, Role::Coordinator),
+                Action::SetDays | Action::SetScales => matches!(holding.role, Role::Coordinator | Role::SchoolLead),
                 // A school's own register, brought in by the school.
                 Action::ImportRegister => matches!(holding.role, Role::SchoolLead),
                 _ => false,

@@ -51,6 +51,10 @@ pub async fn seed_record(store: &Store, now: DateTime<Utc>) -> anyhow::Result<()
     case.goals().await
 }
 
+fn calendar_day(now: DateTime<Utc>) -> NaiveDate {
+    super::calendar().day(now)
+}
+
 struct Case<'a> {
     store: &'a Store,
     pack: &'static Pack,
@@ -59,9 +63,12 @@ struct Case<'a> {
 }
 
 impl Case<'_> {
-    /// Day `weekday` (Monday: 0) of week `week` (from 1) at the provider.
+    /// Day `weekday` (Monday: 0) of week `week` (from 1) at the provider. Weeks of the holidays have no number.
     fn day(&self, week: u64, weekday: u64) -> NaiveDate {
-        self.placement.from_day + Days::new((week - 1) * 7 + weekday)
+        let closed = super::christmas(calendar_day(self.now));
+        let mut open = self.placement.from_day.iter_weeks().filter(|monday| !closed.contains(monday));
+        let monday = open.nth(usize::try_from(week - 1).unwrap_or(0)).unwrap_or(self.placement.from_day);
+        monday + Days::new(weekday)
     }
 
     /// Late in the morning of that day, or a minute ago if that is still to come.

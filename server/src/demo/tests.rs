@@ -79,3 +79,18 @@ async fn the_authority_has_schools_robots_pupils_and_a_plan() {
     let marks = store.register_marks(ids::ADA, now.date_naive() - Days::new(7), now.date_naive()).await.unwrap();
     assert_eq!(marks.len(), 10, "five school days of two half-days");
 }
+
+#[tokio::test]
+async fn christmas_lies_ahead_and_whoever_tries_it_in_the_holidays_has_a_lesson() {
+    let (dir, store, _) = seeded("2026-11-23T09:00:00Z").await;
+    let closed = async || store.calendar(ids::ALDER_ROAD).await.unwrap().unwrap().closures;
+    let ahead = closed().await;
+    assert_eq!(ahead.len(), 10, "two weeks: {ahead:?}");
+    assert_eq!((ahead[0].0.to_string(), ahead[9].0.to_string()), ("2026-12-21".to_owned(), "2027-01-01".to_owned()));
+    let now: DateTime<Utc> = "2026-12-23T10:00:00Z".parse().unwrap();
+    seed_store(&store, &dir.path().join("devices.toml"), now).await.unwrap();
+    assert!(closed().await.iter().all(|(day, _)| monday_of(*day) > now.date_naive()), "this week is open");
+    let placement = store.placement(ids::ADA_PLACEMENT.0).await.unwrap().unwrap();
+    let today = lessons::timetable(&store, &placement).await.unwrap().on(now.date_naive());
+    assert!(today.iter().any(|lesson| lesson.is_at(now)));
+}

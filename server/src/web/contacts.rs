@@ -2,7 +2,8 @@
 //!
 //! A connection alone is not contact: a visit by robot counts only if somebody is named who spoke with the pupil, and an attempt that
 //! nobody answered is worth writing down and counts for nothing (see `server_core::contact`). Each entry says whether it counts, and
-//! if not, what is missing. A row is never changed.
+//! if not, what is missing. A row is never changed. In one case a rule may be kept in another rhythm, on another day or not at all, with a
+//! reason that stays beside it (H-1).
 
 use std::collections::BTreeSet;
 
@@ -15,8 +16,11 @@ use protocol::SessionId;
 use server_core::access::Action;
 use server_core::contact::{By, CheckOutcome, Contact, cadences, counts};
 use server_core::party::{Party, PersonId, listed};
-use server_core::policy::Pack;
+use server_core::policy::{Code, ContactRule, Instead, Override, Pack, Unit};
+use server_core::words::Reason;
+use store::audit::NewAudit;
 use store::placements::PlacementRow;
+use store::record::DeadlineWord;
 use uuid::Uuid;
 
 use super::due::{DueView, due_view};
@@ -58,6 +62,7 @@ struct ContactsPage {
     pupil_name: String,
     wrong: String,
     may_write: bool,
+    may_edit: bool,
     has_plan: bool,
     rules: Vec<RuleView>,
     log: Vec<EntryView>,
@@ -72,9 +77,16 @@ struct ContactsPage {
 }
 
 struct RuleView {
+    id: String,
     title: String,
     last: String,
     due: Vec<DueView>,
+    /// In what it is counted: "school weeks".
+    unit: &'static str,
+    /// The period that another day may hold for, if the rule has several.
+    period: String,
+    /// What holds in its place, and why.
+    instead: String,
 }
 
 struct EntryView {
@@ -90,6 +102,78 @@ pub async fn show(State(state): State<AppState>, caller: Caller, Path(pupil): Pa
     let (placement, scope) = scope::pupil(&state, &caller, pupil, Action::ReadContacts).await?;
     state.store.append_audit(plan::audit(&caller, pupil, "read contacts"), state.clock.now().utc).await?;
     draw(&state, &caller, &scope, &placement, &Sent::new(), String::new()).await
+}
+
+/// `POST /pupils/{pupil}/contacts/instead`: in this case a rule is kept otherwise, with the reason.
+pub async fn instead(
+    State(state): State<AppState>,
+    caller: Caller,
+    Path(pupil): Path<Uuid>,
+    Form(sent): Form<Sent>,
+) -> Result<Response, ApiError> {
+    let (placement, scope) = scope::pupil(&state, &caller, pupil, Action::EditPlan).await?;
+    let now = state.clock.now().utc;
+    let today = scope.today(placement.school_id, now);
+    let row = state.store.plans_of(placement.placement_id).await?.into_iter().next().ok_or(ApiError::NotFound)?;
+    let own = match read_instead(&sent, cases::pack_of(&row.plan)?, PersonId(caller.staff_id()), today) {
+        Ok(own) => own,
+        Err(wrong) => {
+            let html = draw(&state, &caller, &scope, &placement, &Sent::new(), wrong).await?;
+            return Ok((StatusCode::UNPROCESSABLE_ENTITY, html).into_response());
+        }
+    };
+    let audit = NewAudit { detail: Some("contact"), ..plan::audit(&caller, pupil, "say limit") };
+    state.store.say_deadline(placement.placement_id, &DeadlineWord::Instead(own), audit, now).await?;
+    Ok(Redirect::to(&format!("/pupils/{pupil}/contacts")).into_response())
+}
+
+fn read_instead(sent: &Sent, pack: &Pack, by: PersonId, on: NaiveDate) -> Result<Override, String> {
+    let rule = sent.get("rule").and_then(|code| Code::new(code));
+    let known = pack.contacts.iter().find(|known| Some(&known.id) == rule.as_ref());
+    let known = known.ok_or("That contact is not one of the policy.")?;
+    let (week, instead) = match sent.get("what").map(String::as_str) {
+        Some("count") => {
+            let every = sent.get("every").and_then(|every| every.trim().parse().ok());
+            (None, Instead::Count(every.ok_or("Write a whole number.")?))
+        }
+        Some("day") => {
+            let day =
+                sent.get("day").and_then(|day| day.trim().parse().ok()).ok_or("Choose the day that holds in its place.")?;
+            let period = sent.get("period").and_then(|period| period.parse().ok());
+            (period.filter(|_| !known.once), Instead::Day(day))
+        }
+        Some("not") => (None, Instead::DoesNotApply),
+        _ => return Err("Choose what holds.".to_owned()),
+    };
+    let reason = Reason::new(sent.get("reason").map_or("", String::as_str));
+    let reason = reason.map_err(|_| "Say why it is kept otherwise here: one sentence of your own is enough.")?;
+    let own = Override { rule: known.id.clone(), week, instead, reason, by, on };
+    own.check(pack).map_err(|error| view::sentence(&error.to_string()))?;
+    Ok(own)
+}
+
+fn unit_words(rule: &ContactRule) -> &'static str {
+    match rule.unit {
+        Unit::SchoolWeeks => "school weeks",
+        Unit::SchoolDays => "school days",
+        Unit::Weeks => "weeks",
+        Unit::CalendarDays => "days",
+    }
+}
+
+/// What holds in place of a rule, with who said so and why.
+fn instead_words(rule: &ContactRule, overrides: &[Override], pack: &Pack, names: &plan::Names) -> String {
+    let Some(own) = overrides.iter().rev().find(|own| own.rule == rule.id && own.check(pack).is_ok()) else {
+        return String::new();
+    };
+    let what = match own.instead {
+        Instead::Count(1) => format!("in each of the {}", unit_words(rule)),
+        Instead::Count(every) => format!("every {every} {}", unit_words(rule)),
+        Instead::Day(day) => format!("by {}, once", view::full_date(day)),
+        Instead::DoesNotApply => "it does not apply".to_owned(),
+    };
+    let said = format!("{}, {}", names.name(own.by), view::full_date(own.on));
+    format!("Here: {what}. {} ({said})", view::sentence(own.reason.expose()))
 }
 
 /// `POST /pupils/{pupil}/contacts`
@@ -181,11 +265,19 @@ async fn draw(
         let said = state.store.case_rows(placement.placement_id).await?;
         let route = row.plan.basis().route;
         let all = cadences(its, route, &log, &said.overrides, &calendars, placement.from_day, today);
-        for cadence in all {
-            let Some(title) = cadence.due.first().map(|due| due.title.clone()) else { continue };
+        let asked = its.contacts.iter().filter(|rule| rule.routes.is_empty() || rule.routes.contains(&route));
+        for (rule, cadence) in asked.zip(all) {
             let last = cadence.last.map_or_else(|| "Not yet.".to_owned(), |day| format!("Last: {}.", view::full_date(day)));
             let shown = cadence.due.iter().rev().take(SHOWN_PERIODS);
-            rules.push(RuleView { title, last, due: shown.map(|due| due_view(due, &calendars, now)).collect() });
+            rules.push(RuleView {
+                id: rule.id.to_string(),
+                title: rule.title.clone(),
+                last,
+                unit: unit_words(rule),
+                period: (cadence.due.last().and_then(|due| due.week)).map_or_else(String::new, |period| period.to_string()),
+                instead: instead_words(rule, &said.overrides, its, &names),
+                due: shown.map(|due| due_view(due, &calendars, now)).collect(),
+            });
         }
     }
     let typed = |name: &str| sent.get(name).cloned().unwrap_or_default();
@@ -199,6 +291,7 @@ async fn draw(
         pupil_name: placement.pupil_name.clone(),
         wrong,
         may_write: scope.may_pupil(Action::WriteContact, placement),
+        may_edit: scope.may_pupil(Action::EditPlan, placement),
         has_plan: row.is_some(),
         rules,
         log: log.iter().rev().map(|contact| entry(contact, pack, &names)).collect(),

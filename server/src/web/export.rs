@@ -1,7 +1,8 @@
 //! The record as files for other programs: weeks as CSV, a plan and its history as CSV or JSON, growth as CSV.
 //!
-//! Each file says at its head that it is the engagement record and not the register, holds what the person who asks may read on pages,
-//! and has a sign for the case in its name instead of the pupil's. Texts that a spreadsheet would run as a formula are marked as texts.
+//! Each file says at its head that it is the engagement record and not the register, holds the sections that its reader is given
+//! (`server_core::sharing`; for the person who asks: what they may read on pages), and has a sign for the case in its name instead of
+//! the pupil's. Texts that a spreadsheet would run as a formula are marked as texts.
 //! A level of growth leaves as words: it is no number here either.
 
 use axum::extract::{Path, State};
@@ -14,11 +15,12 @@ use server_core::deadline::ical::CaseRef;
 use server_core::framework::Area;
 use server_core::glide::{GlideWeek, HalfDays};
 use server_core::plan::{ENGAGEMENT_LABEL, ReintegrationPlan, changes};
+use server_core::sharing::{Document, Recipient, Section, contents};
 use store::placements::PlacementRow;
 use store::plans::PlanRow;
 use uuid::Uuid;
 
-use super::{glide, growth, plan};
+use super::{glide, growth, plan, share};
 use crate::api::ApiError;
 use crate::api::auth::Caller;
 use crate::api::scope::{self, Scope};
@@ -36,32 +38,52 @@ pub async fn get(
     let needs = if file == "growth.csv" { Action::ReadFramework } else { Action::ReadPlan };
     let (placement, scope) = scope::pupil(&state, &caller, pupil, needs).await?;
     let now = state.clock.now().utc;
-    let (action, kind) = match file.as_str() {
-        "weeks.csv" => ("export weeks", CSV),
-        "history.csv" => ("export history", CSV),
-        "growth.csv" => ("export growth", CSV),
-        "plan.json" => ("export plan", JSON),
+    let (document, action) = match file.as_str() {
+        "weeks.csv" => (Document::Weeks, "export weeks"),
+        "history.csv" => (Document::History, "export history"),
+        "growth.csv" => (Document::Growth, "export growth"),
+        "plan.json" => (Document::Plan, "export plan"),
         _ => return Err(ApiError::NotFound),
     };
     state.store.append_audit(plan::audit(&caller, pupil, action), now).await?;
-    let body = match file.as_str() {
-        "weeks.csv" => match glide::weeks_of(&state, &scope, &placement, now).await? {
-            Ok((clock, weeks)) => weeks_csv(&clock, &weeks),
-            Err(_) => return Err(ApiError::Conflict("The weeks are not counted yet: say on which day they begin.")),
+    let own = share::sharing(&scope, &placement, None, Recipient::Maker);
+    let sections = contents(document, &own).map_err(|_| ApiError::NotFound)?;
+    let (kind, body) = made(&state, &scope, &placement, &file, &sections).await?;
+    Ok(attached(&placement, &file, kind, body))
+}
+
+/// A file with the sections that its reader is given: its kind and its text.
+pub(super) async fn made(
+    state: &AppState,
+    scope: &Scope,
+    placement: &PlacementRow,
+    file: &str,
+    sections: &[Section],
+) -> Result<(&'static str, String), ApiError> {
+    let now = state.clock.now().utc;
+    match file {
+        "weeks.csv" => match glide::weeks_of(state, scope, placement, now).await? {
+            Ok((clock, weeks)) => Ok((CSV, weeks_csv(&clock, &weeks, sections))),
+            Err(_) => Err(ApiError::Conflict("The weeks are not counted yet: say on which day they begin.")),
         },
-        "growth.csv" => growth_csv(&growth::every_look(&state, &scope, &placement).await?),
-        _ => {
+        "growth.csv" => Ok((CSV, growth_csv(&growth::every_look(state, scope, placement).await?))),
+        "plan.json" | "history.csv" => {
             let row = state.store.plans_of(placement.placement_id).await?.into_iter().next().ok_or(ApiError::NotFound)?;
             if file == "plan.json" {
-                plan_json(&state, &scope, &placement, &row).await?
+                Ok((JSON, plan_json(state, scope, placement, &row, sections).await?))
             } else {
-                history_csv(&state, &scope, &placement, &row).await?
+                Ok((CSV, history_csv(state, scope, placement, &row).await?))
             }
         }
-    };
+        _ => Err(ApiError::NotFound),
+    }
+}
+
+/// The answer that a browser keeps as a file.
+pub(super) fn attached(placement: &PlacementRow, file: &str, kind: &str, body: String) -> Response {
     let case = CaseRef::of(PlacementId(placement.placement_id));
     let name = format!("attachment; filename=\"windowseat-{case}-{file}\"");
-    Ok(([(header::CONTENT_TYPE, kind.to_owned()), (header::CONTENT_DISPOSITION, name)], body).into_response())
+    ([(header::CONTENT_TYPE, kind.to_owned()), (header::CONTENT_DISPOSITION, name)], body).into_response()
 }
 
 const CSV: &str = "text/csv; charset=utf-8";
@@ -95,14 +117,18 @@ fn headed() -> String {
     out
 }
 
-fn weeks_csv(clock: &str, weeks: &[GlideWeek]) -> String {
+fn weeks_csv(clock: &str, weeks: &[GlideWeek], sections: &[Section]) -> String {
     let mut out = headed();
     let parts = ["on site", "by robot", "elsewhere", "rest", "not known"];
+    // Half-days by robot come from the same ledger as the minutes: without it, there is only the plan.
+    let with_engagement = sections.contains(&Section::Engagement);
     let mut head = texts([clock, "From"]);
-    for of in ["planned", "as it was"] {
+    for of in ["planned", "as it was"].into_iter().take(if with_engagement { 2 } else { 1 }) {
         head.extend(parts.iter().map(|part| format!("Half-days {part}, {of}")));
     }
-    head.extend(texts(["Minutes live in lessons by robot", "Half-days the school told of"]));
+    if with_engagement {
+        head.extend(texts(["Minutes live in lessons by robot", "Half-days the school told of"]));
+    }
     row(&mut out, &head);
     let counts = |half_days: &HalfDays| {
         let HalfDays { on_site, by_robot, rest, elsewhere, not_known } = half_days;
@@ -112,6 +138,7 @@ fn weeks_csv(clock: &str, weeks: &[GlideWeek]) -> String {
         let mut cells = vec![week.number.to_string(), week.monday.to_string()];
         cells.extend(counts(&week.planned));
         match &week.actual {
+            _ if !with_engagement => {}
             Some(actual) => {
                 cells.extend(counts(actual));
                 cells.extend([week.by_robot.get().to_string(), week.stated.to_string()]);
@@ -160,7 +187,13 @@ async fn history_csv(state: &AppState, scope: &Scope, placement: &PlacementRow, 
     Ok(out)
 }
 
-async fn plan_json(state: &AppState, scope: &Scope, placement: &PlacementRow, kept: &PlanRow) -> Result<String, ApiError> {
+async fn plan_json(
+    state: &AppState,
+    scope: &Scope,
+    placement: &PlacementRow,
+    kept: &PlanRow,
+    sections: &[Section],
+) -> Result<String, ApiError> {
     let names = plan::Names::of(state, scope, placement).await?;
     let pack = cases::pack_of(&kept.plan)?;
     let basis = kept.plan.basis();
@@ -168,6 +201,7 @@ async fn plan_json(state: &AppState, scope: &Scope, placement: &PlacementRow, ke
     let empty = ReintegrationPlan::draft(pack, basis.clone()).map_err(|error| anyhow::anyhow!("{error}"))?;
     let fields: Vec<_> = changes(empty.parts(), kept.plan.parts())
         .into_iter()
+        .filter(|change| sections.contains(&Section::of_field(pack, &change.field)))
         .filter_map(|change| {
             let text = change.to?;
             Some(json!({
@@ -185,7 +219,8 @@ async fn plan_json(state: &AppState, scope: &Scope, placement: &PlacementRow, ke
         "route": basis.route.code(),
         "planned_weeks": kept.plan.planned_weeks(pack),
         "revision": kept.plan.revision().0,
-        "in_their_words": basis.in_their_words.as_ref().map(|words| words.expose()),
+        "sections": sections.iter().map(|section| section.code()).collect::<Vec<_>>(),
+        "in_their_words": basis.in_their_words.as_ref().filter(|_| sections.contains(&Section::Goals)).map(|words| words.expose()),
         "fields": fields,
     });
     Ok(serde_json::to_string_pretty(&body).map_err(anyhow::Error::from)?)

@@ -9,8 +9,9 @@ use std::collections::BTreeSet;
 use askama::Template;
 use axum::extract::{Path, State};
 use axum::response::Html;
-use chrono::{DateTime, Timelike, Utc};
+use chrono::{DateTime, Days, Timelike, Utc};
 use server_core::access::Action;
+use server_core::continuity::continuity;
 use server_core::glide::{self, GlideFacts, GlideWeek, Half, HalfDays, ReviewQuestion, WeekState, robot_halves};
 use server_core::register::{CodeTable, HalfDay, on_site};
 use store::placements::PlacementRow;
@@ -30,6 +31,8 @@ const LEFT: f64 = 50.0;
 const RIGHT: f64 = 748.0;
 /// From this hour on, where the school is, a lesson belongs to the afternoon, as in `server_core::glide`.
 const NOON: u32 = 12;
+/// Meetings with teachers are counted over so many days.
+const MET_DAYS: u64 = 28;
 
 #[derive(Template)]
 #[template(path = "staff/glide.html")]
@@ -39,6 +42,14 @@ struct GlidePage {
     pupil_name: String,
     glide: Option<GlideView>,
     waits: String,
+    /// Meetings with each teacher, lately.
+    met: Vec<MetView>,
+}
+
+struct MetView {
+    who: String,
+    met: String,
+    last: String,
 }
 
 /// What the picture and its table are drawn from.
@@ -99,7 +110,25 @@ pub async fn show(State(state): State<AppState>, caller: Caller, Path(pupil): Pa
         pupil_name: placement.pupil_name.clone(),
         glide,
         waits,
+        met: met(&state, &placement, now).await?,
     })
+}
+
+/// In how many lessons of each teacher the pupil was live, over some weeks: in the order of the names, summed over nothing.
+async fn met(state: &AppState, placement: &PlacementRow, now: DateTime<Utc>) -> Result<Vec<MetView>, ApiError> {
+    let timetable = lessons::timetable(&state.store, placement).await?;
+    let today = timetable.calendar.day(now);
+    let from = placement.from_day.max(today - Days::new(MET_DAYS));
+    let days = lessons::school_days(&state.store, placement, from, today).await?;
+    let all: Vec<_> =
+        days.iter().flat_map(|day| day.lessons.iter().filter(move |lesson| lesson.start <= now).cloned()).collect();
+    let minutes: Vec<_> = days.iter().flat_map(|day| day.account.lessons.iter().cloned()).collect();
+    let view = |one: server_core::continuity::Continuity| MetView {
+        who: format!("{}, {}", one.teacher, one.subject),
+        met: format!("{} of {}", one.live, one.expected),
+        last: one.last.map_or_else(|| "Not yet".to_owned(), view::short_date),
+    };
+    Ok(continuity(&all, &minutes, &timetable.calendar).into_iter().map(view).collect())
 }
 
 /// The glide path of a placement's latest plan, drawn, or in words what it waits for.

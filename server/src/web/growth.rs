@@ -22,6 +22,7 @@ use crate::api::ApiError;
 use crate::api::auth::Caller;
 use crate::api::scope::{self, Scope};
 
+pub mod doing;
 pub mod look;
 pub mod profile;
 
@@ -219,6 +220,17 @@ async fn read_profile(state: &AppState, placement: &PlacementRow) -> Result<Opti
     let Some(row) = rows.into_iter().find(|row| row.sheet_id == placement.placement_id) else { return Ok(None) };
     let profile = kept::read_profile(&row.body).ok_or_else(|| anyhow::anyhow!("a profile is not readable"))?;
     Ok(Some((row.revision, profile)))
+}
+
+/// What everybody who teaches the pupil does (L-7), and what helps in harder moments: of it, what the pupil shares.
+///
+/// # Errors
+/// The database does not answer, or holds what this program cannot read.
+pub(super) async fn adjustments(state: &AppState, placement: &PlacementRow, today: NaiveDate) -> Result<Vec<String>, ApiError> {
+    let Some((_, profile)) = read_profile(state, placement).await? else { return Ok(Vec::new()) };
+    let shared = profile.shared(today);
+    let about = |about: Trait| shared.about(about).map(|words| words.expose().to_owned()).collect::<Vec<_>>();
+    Ok([about(Trait::Adjustment), about(Trait::Coping)].concat())
 }
 
 fn about(looks: &[Assessment], voice: Voice) -> String {

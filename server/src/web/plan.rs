@@ -13,7 +13,7 @@ use server_core::access::Action;
 use server_core::deadline::{Schedule, schedule};
 use server_core::party::{OrganisationId, Party, PersonId};
 use server_core::plan::{Basis, Change, EndGoal, EngagementBeside, PlanState, Refusal, ReintegrationPlan, Revision};
-use server_core::policy::{Code, Pack, Route, for_day};
+use server_core::policy::{Code, Pack, Route, Standing, for_day};
 use server_core::words::{Words, WordsError};
 use store::audit::{Actor, NewAudit, Subject};
 use store::placements::PlacementRow;
@@ -21,7 +21,7 @@ use store::plans::{Changed, MOST_CHANGES, PlanChangeRow, PlanRow};
 use store::record::PartyRow;
 use uuid::Uuid;
 
-use self::fields::FieldView;
+use self::fields::{FieldView, Input};
 use self::sent::Typed;
 pub(super) use self::sent::{Choice, Sent, choices, code, optional_day, optional_words, past_day, words};
 pub(super) use self::told::{Names, title};
@@ -66,6 +66,9 @@ struct PlanView {
     state: Chip,
     stages: Vec<StageLink>,
     opening: opening::OpeningView,
+    head: Vec<FieldView>,
+    /// Somebody just typed into the head, and it was not saved.
+    head_is_open: bool,
     fields: Vec<FieldView>,
     week: WeekView,
     meeting: meeting::MeetingView,
@@ -188,11 +191,17 @@ pub(super) struct Case<'a> {
     engagement: Option<EngagementBeside>,
 }
 
-const PARTS: [Part; 16] = [
+const PARTS: [Part; 17] = [
     Part {
         name: "aims",
         anchor: "s1",
-        read: |case, sent| fields::changes(case.pack, case.plan, sent),
+        read: |case, sent| fields::changes(case.pack, fields::STAGE_ONE, case.plan, sent),
+        touches: |_| String::new(),
+    },
+    Part {
+        name: "head",
+        anchor: "s0",
+        read: |case, sent| fields::changes(case.pack, fields::HEAD, case.plan, sent),
         touches: |_| String::new(),
     },
     Part {
@@ -374,7 +383,7 @@ async fn draw(
         let authority = scope.parent_of(placement.school_id);
         let facts = cases::facts(&state.store, pack, kept, placement.placement_id, authority).await?;
         let due = schedule(pack, &facts, &schools.calendars());
-        about = format!("{} Policy: {}.", route_words(pack, kept), pack.title);
+        about = format!("{} Policy: {}.{}", route_words(pack, kept), pack.title, standing_words(pack, today));
         let week_now = lookback::week_now(pack, &facts, &schools.calendars(), today);
         if let Some((clock, _)) = &week_now {
             about = format!("{about} {clock}.");
@@ -385,13 +394,19 @@ async fn draw(
         meanwhile = lines(&changes);
         let history = state.store.plan_history(*id, None, None, SHOWN_CHANGES).await?;
         let of = Shown { pack, plan: kept, names: &names, today, due: &due };
+        let mut places: Vec<_> = scope.organisation_names().filter(|(id, _)| scope.parent_of(*id).is_some()).collect();
+        places.sort_by(|a, b| a.1.cmp(&b.1));
+        let people = names.with(Party::ALL, today).into_iter().filter(|(person, _)| person.0 != placement.pupil_id).collect();
+        let offers = fields::Offers { names: &names, people, places };
         plan = Some(PlanView {
             plan_id: *id,
             revision: revision.0,
             state: state_chip(kept.state()),
             stages: stages(pack, kept),
             opening: opening::view(&of, typed),
-            fields: fields::views(pack, kept, sent.filter(|_| drawn.part == "aims"), &changes),
+            head: fields::views((pack, fields::HEAD), kept, sent.filter(|_| drawn.part == "head"), &changes, &offers),
+            head_is_open: sent.is_some() && drawn.part == "head",
+            fields: fields::views((pack, fields::STAGE_ONE), kept, sent.filter(|_| drawn.part == "aims"), &changes, &offers),
             week: week::view(pack, kept, sent.filter(|_| drawn.part == "week"), &changes, week),
             meeting: meeting::view(&of, typed),
             lookback: lookback::view(state, &of, placement, (&facts, &schools.calendars()), typed("look-back")).await?,
@@ -423,6 +438,15 @@ pub(super) struct Shown<'a> {
     names: &'a told::Names,
     today: NaiveDate,
     due: &'a Schedule,
+}
+
+/// That the authors of a policy meant to look at it again, or ended it. A plan goes on with the version it was begun with (H-1).
+fn standing_words(pack: &Pack, today: NaiveDate) -> String {
+    match pack.standing(today) {
+        Standing::PastReview { since } => format!(" Its authors meant to review it by {}.", view::full_date(since)),
+        Standing::Ended { on } => format!(" It ended on {}; this plan goes on with it.", view::full_date(on)),
+        Standing::InForce | Standing::NotYet { .. } => String::new(),
+    }
 }
 
 fn route_words(pack: &Pack, plan: &ReintegrationPlan) -> String {
@@ -466,8 +490,19 @@ fn overview(pack: &Pack, plan: &ReintegrationPlan, placement: &PlacementRow) -> 
     let goal = GOALS.iter().find(|(_, goal, _)| *goal == plan.basis().end_goal).map_or("", |(.., words)| words);
     let length = format!("{} school weeks", plan.planned_weeks(pack));
     let now_at = placement.provider_name.clone().unwrap_or_else(|| "At home".to_owned());
-    let mut all =
-        vec![("Now at", now_at), ("Going to", placement.school_name.clone()), ("Goal", goal.to_owned()), ("Planned", length)];
+    let responsible = plan.basis().responsible;
+    let answers = if responsible.0 == placement.school_id {
+        placement.school_name.clone()
+    } else {
+        placement.provider_name.clone().unwrap_or_else(|| "Another setting".to_owned())
+    };
+    let mut all = vec![
+        ("Answers for the pupil", answers),
+        ("Now at", now_at),
+        ("Going to", placement.school_name.clone()),
+        ("Goal", goal.to_owned()),
+        ("Planned", length),
+    ];
     all.extend(plan.basis().in_their_words.as_ref().map(|words| ("In their words", words.expose().to_owned())));
     all
 }

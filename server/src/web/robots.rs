@@ -55,6 +55,8 @@ struct RobotPage {
     ready: Vec<Check>,
     events: Vec<EventLine>,
     loan: Option<Loan>,
+    /// What everybody who teaches the pupil does, as far as the pupil shares it.
+    helps: Vec<String>,
 }
 
 #[derive(Template)]
@@ -156,6 +158,14 @@ pub async fn one(State(state): State<AppState>, caller: Caller, Path(robot): Pat
         Some(placement) => Some(loan_of(&state, &scope, placement).await?),
         None => None,
     };
+    let lent = seen.placements.iter().find(|placement| scope.may_pupil(Action::SeePupilName, placement));
+    let helps = match lent {
+        Some(placement) => {
+            let day = scope.today(placement.school_id, now);
+            super::growth::adjustments(&state, placement, day).await?
+        }
+        None => Vec::new(),
+    };
     page(&RobotPage {
         frame: Frame::of(&caller, &scope, row.name.clone(), "/robots", now),
         may_move: scope.may_robot(Action::MoveRobot, &row),
@@ -165,6 +175,7 @@ pub async fn one(State(state): State<AppState>, caller: Caller, Path(robot): Pat
         events: seen.events,
         robot: seen.robot,
         loan,
+        helps,
     })
 }
 

@@ -19,9 +19,9 @@ mod sheets;
 
 pub use self::plan::{PlanParts, read_parts, written_parts};
 pub use self::sheets::{
-    read_assessment, read_breakdown, read_costs, read_goal, read_part_time, read_place, read_profile, read_scale,
+    read_assessment, read_breakdown, read_costs, read_goal, read_part_time, read_place, read_profile, read_scale, read_share,
     written_assessment, written_breakdown, written_costs, written_goal, written_part_time, written_place, written_profile,
-    written_scale,
+    written_scale, written_share,
 };
 
 /// A value that can be kept as JSON.

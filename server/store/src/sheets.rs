@@ -1,4 +1,4 @@
-//! Sheets: goals, looks at the framework, profiles, scales, costs and part-time arrangements, one JSON text each (see [`crate::kept`]).
+//! Sheets: goals, looks at the framework, profiles, scales, costs, part-time arrangements and what was given to whom, one JSON text each (see [`crate::kept`]).
 //!
 //! A sheet is saved as a new revision and no revision is ever changed: triggers refuse it. Who saves says which revision they saw; if
 //! there is another one by now, they get that one, with its author, and nothing is written.
@@ -29,6 +29,8 @@ pub enum SheetKind {
     Place,
     /// A serious breakdown, and who was told.
     Breakdown,
+    /// A document that was given to somebody.
+    Share,
 }
 
 impl SheetKind {
@@ -44,6 +46,7 @@ impl SheetKind {
             Self::PartTime => "part_time",
             Self::Place => "place",
             Self::Breakdown => "breakdown",
+            Self::Share => "share",
         }
     }
 }

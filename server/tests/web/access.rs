@@ -51,6 +51,14 @@ fn expected(method: &Method, path: &str) -> [u16; 8] {
             ada.map(|yes| if yes == OK { INCOMPLETE } else { yes })
         }
         ("GET", "/pupils/{pupil}/people" | "/pupils/{pupil}/contacts" | "/pupils/{pupil}/register") => ada,
+        ("GET", "/pupils/{pupil}/share" | "/pupils/{pupil}/part-time") => ada,
+        ("POST", "/pupils/{pupil}/share" | "/pupils/{pupil}/part-time" | "/pupils/{pupil}/contacts/instead") => {
+            ada.map(|yes| if yes == OK { INCOMPLETE } else { yes })
+        }
+        ("GET", "/days" | "/scales") => [OK, NOT_YOURS, NOT_YOURS, OK, OK, NOT_YOURS, NOT_YOURS, NOT_YOURS],
+        // An empty form names no organisation.
+        ("POST", "/days") => [NOT_THERE, NOT_YOURS, NOT_YOURS, NOT_THERE, NOT_THERE, NOT_YOURS, NOT_YOURS, NOT_YOURS],
+        ("POST", "/scales") => [INCOMPLETE, NOT_YOURS, NOT_YOURS, INCOMPLETE, INCOMPLETE, NOT_YOURS, NOT_YOURS, NOT_YOURS],
         ("GET", "/register") => [NOT_YOURS, NOT_YOURS, NOT_YOURS, OK, OK, NOT_YOURS, NOT_YOURS, NOT_YOURS],
         ("POST", "/register") => [NOT_YOURS, NOT_YOURS, NOT_YOURS, INCOMPLETE, INCOMPLETE, NOT_YOURS, NOT_YOURS, NOT_YOURS],
         ("POST", "/pupils/{pupil}/people" | "/pupils/{pupil}/contacts" | "/pupils/{pupil}/register") => {
@@ -62,7 +70,7 @@ fn expected(method: &Method, path: &str) -> [u16; 8] {
         // Who runs the robots does not see how a child is assessed.
         ("GET", path) if path.starts_with("/pupils/{pupil}/growth") => growth(OK),
         ("POST", "/pupils/{pupil}/growth/look") => growth(INCOMPLETE),
-        ("POST", "/pupils/{pupil}/growth/profile") => growth(LOST),
+        ("POST", "/pupils/{pupil}/growth/profile" | "/pupils/{pupil}/growth/doing") => growth(LOST),
         // The first who may has begun a plan by a route before this one.
         ("GET", "/pupils/{pupil}/export/{file}") => ada,
         ("GET", "/schools") => [OK, NOT_YOURS, NOT_YOURS, NOT_YOURS, NOT_YOURS, NOT_YOURS, NOT_YOURS, NOT_YOURS],

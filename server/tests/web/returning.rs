@@ -351,3 +351,39 @@ async fn r_h19_h_21_a_breakdown_ends_nothing_by_itself_and_lists_who_is_owed_a_w
     assert!(browser.page(&address).await.matches("Owed a word").count() == 2, "what is owed stays owed");
     world.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn r_a6_h8_h10_who_reads_decides_what_is_given_and_a_consent_that_ends_closes_the_door() {
+    let (world, browser) = opened().await;
+    for (name, party) in [("Mr V.", "receiving-school"), ("Mrs L.", "attendance-lead")] {
+        let named = [("what", "name"), ("name", name), ("reach", ""), ("party", party)];
+        assert_eq!(browser.post(&address("/people"), &named).await.status(), DONE);
+    }
+    let share = address("/share");
+    let plan_for = |to| [("file", "plan.json"), ("to", to)];
+    let given = browser.post(&share, &plan_for("receiving-school")).await;
+    assert_eq!(given.status(), StatusCode::OK);
+    let text = given.text().await.unwrap();
+    assert!(text.contains("\"week-pattern\"") && text.contains("\"engagement\"") && !text.contains("consent.1"), "{text}");
+    let text = browser.post(&share, &plan_for("attendance-lead")).await.text().await.unwrap();
+    assert!(text.contains("\"stated\"") && !text.contains("\"engagement\""), "no minutes for the register: {text}");
+    // Nobody gives what they may not read, and nobody is given what is not for them.
+    let coordinator = world.browser("coordinator").await;
+    let looks = [("file", "growth.csv"), ("to", "receiving-school")];
+    let refused = coordinator.post(&share, &looks).await;
+    assert_eq!(refused.status(), WRONG);
+    assert!(refused.text().await.unwrap().contains("You do not see this part of the record yourself"));
+    let history = [("file", "history.csv"), ("to", "receiving-school")];
+    assert_eq!(browser.post(&share, &history).await.status(), WRONG);
+    assert_eq!(browser.post(&share, &plan_for("panel")).await.status(), WRONG, "nobody of the panel is named");
+    let parties = world.state.store.parties(ids::ADA_PLACEMENT.0).await.unwrap();
+    let parent = parties.iter().find(|row| row.party == Party::Parent).unwrap().person.0.to_string();
+    assert_eq!(fill(&browser, "withdraw", &[("who", &parent)]).await.status(), DONE);
+    let refused = browser.post(&share, &plan_for("receiving-school")).await;
+    assert_eq!(refused.status(), WRONG);
+    assert!(refused.text().await.unwrap().contains("Nobody has consented"));
+    assert_eq!(browser.post(&share, &plan_for("parent")).await.status(), StatusCode::OK, "the family keeps what is theirs");
+    let page = browser.page(&share).await;
+    assert!(page.contains("The plan for the receiving school") && page.matches("Made by Ms key-worker").count() == 3, "{page}");
+    world.stop().await;
+}

@@ -10,7 +10,7 @@ const PUPIL: Uuid = Uuid::from_u128(5);
 const ME: Uuid = Uuid::from_u128(6);
 const OTHER: Uuid = Uuid::from_u128(7);
 
-const ACTIONS: [Action; 22] = [
+const ACTIONS: [Action; 24] = [
     Action::SeeRobot,
     Action::MoveRobot,
     Action::ControlRobot,
@@ -27,6 +27,8 @@ const ACTIONS: [Action; 22] = [
     Action::ReadCosts,
     Action::EditCosts,
     Action::ImportRegister,
+    Action::SetDays,
+    Action::SetScales,
     Action::CorrectMinutes,
     Action::PairTablet,
     Action::SeePupilName,
@@ -92,12 +94,12 @@ fn what_each_role_may_do_with_a_pupil() {
 
 #[test]
 fn what_each_role_may_do_with_an_organisation() {
-    use Action::{EditCosts, ImportRegister, ReadAudit, ReadCosts, SeeFleet, SeeSystem};
+    use Action::{EditCosts, ImportRegister, ReadAudit, ReadCosts, SeeFleet, SeeSystem, SetDays, SetScales};
     let check = |role, at, expected: &[Action]| {
         assert_eq!(allowed(&person(OTHER, role, at), &Subject::Organisation(ALDER)), expected, "{role:?} at {at}");
     };
-    check(Role::Coordinator, AUTHORITY, &[SeeFleet, ReadCosts, EditCosts, SeeSystem]);
-    check(Role::SchoolLead, ALDER, &[ImportRegister]);
+    check(Role::Coordinator, AUTHORITY, &[SeeFleet, ReadCosts, EditCosts, SetDays, SetScales, SeeSystem]);
+    check(Role::SchoolLead, ALDER, &[ImportRegister, SetDays, SetScales]);
     check(Role::SchoolLead, MARSH, &[]);
     check(Role::Auditor, AUTHORITY, &[ReadAudit]);
     for role in [Role::KeyWorker, Role::ClassroomStaff, Role::Pupil, Role::Parent] {

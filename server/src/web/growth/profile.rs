@@ -10,13 +10,14 @@ use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use chrono::NaiveDate;
 use server_core::access::Action;
-use server_core::framework::{Note, Profile, Trait};
+use server_core::framework::{Area, Note, Profile, Trait};
 use server_core::words::{Words, WordsError};
 use store::kept;
 use store::placements::PlacementRow;
 use store::sheets::{NewSheet, Owner, Saved, SheetKind, SheetRow};
 use uuid::Uuid;
 
+use super::doing::OWNERS;
 use super::{Lines, TRAITS, helps, intervention_words, read_profile};
 use crate::AppState;
 use crate::api::ApiError;
@@ -38,6 +39,10 @@ struct ProfilePage {
     wrong: String,
     meanwhile: Option<(String, Vec<Lines>)>,
     groups: Vec<Group>,
+    doing: Vec<(usize, String, String)>,
+    areas: Vec<(&'static str, &'static str)>,
+    owners: Vec<(&'static str, String)>,
+    today: NaiveDate,
 }
 
 struct Group {
@@ -129,20 +134,21 @@ pub async fn shared(State(state): State<AppState>, caller: Caller, Path(pupil): 
     })
 }
 
-struct Drawn<'a> {
-    revision: i64,
-    profile: &'a Profile,
-    wrong: String,
-    meanwhile: Option<&'a SheetRow>,
+pub(super) struct Drawn<'a> {
+    pub(super) revision: i64,
+    pub(super) profile: &'a Profile,
+    pub(super) wrong: String,
+    pub(super) meanwhile: Option<&'a SheetRow>,
 }
 
-fn draw(
+pub(super) fn draw(
     state: &AppState,
     caller: &Caller,
     scope: &Scope,
     placement: &PlacementRow,
     drawn: Drawn<'_>,
 ) -> Result<Html<String>, ApiError> {
+    let today = scope.today(placement.school_id, state.clock.now().utc);
     let group = |(about, id, title): &(Trait, &'static str, &'static str)| {
         let notes = drawn.profile.notes.iter().filter(|note| note.about == *about);
         let mut lines: Vec<Line> = (0..)
@@ -166,6 +172,20 @@ fn draw(
             (row.actor_name.clone().unwrap_or_else(|| "Somebody else".to_owned()), helps(&theirs))
         }),
         groups: TRAITS.iter().map(group).collect(),
+        doing: (drawn.profile.interventions.iter().enumerate())
+            .filter(|(_, one)| one.is_on(today))
+            .map(|(n, one)| {
+                let until = one.until.map_or_else(String::new, |day| format!(", until {}", view::full_date(day)));
+                let who = view::sentence(one.owner.words());
+                (n, intervention_words(one), format!("{} Since {}{until}.", who, view::full_date(one.from)))
+            })
+            .collect(),
+        areas: Area::ALL.iter().map(|area| (area.code(), area.words())).collect(),
+        owners: OWNERS
+            .iter()
+            .map(|party| (party.code(), view::sentence(party.words()).trim_end_matches('.').to_owned()))
+            .collect(),
+        today,
     })
 }
 

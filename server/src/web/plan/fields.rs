@@ -1,18 +1,24 @@
-//! The fields of stage 1: what a form shows, what it changes, and what happens to it when somebody else saved meanwhile.
+//! The fields of the form's head (stage 0) and of stage 1: what a form shows, what it changes, and what happens to it when somebody else saved meanwhile.
 //!
 //! A form sends every field, also those that its writer did not touch. So what somebody changed is found by comparing with what they
 //! *saw*: the value before the first change since their revision. What only the other changed is shown as it is now. What both
-//! changed is shown twice, with a choice.
+//! changed is shown twice, with a choice. A figure of the register is one field of three parts: the figure, who states it, until which day;
+//! one that a file told is shown and not typed over.
 
-use server_core::plan::{Answer, Change, ReintegrationPlan};
+use server_core::party::{OrganisationId, PersonId};
+use server_core::plan::{Answer, Change, ReintegrationPlan, Stated, StatedSource};
 use server_core::policy::{Field, FieldKind, Pack};
 use server_core::words::{Words, WordsError};
 use store::plans::PlanChangeRow;
 
-use super::Sent;
+use uuid::Uuid;
 
-/// The stage whose fields these are.
-const STAGE: u16 = 1;
+use super::{Choice, Names, Sent};
+
+/// The head of the form.
+pub const HEAD: u16 = 0;
+/// Aims and readiness.
+pub const STAGE_ONE: u16 = 1;
 /// Longer than any plan.
 const MOST_WEEKS: u16 = 400;
 
@@ -20,14 +26,36 @@ const MOST_WEEKS: u16 = 400;
 pub struct FieldView {
     pub id: String,
     pub label: String,
-    pub is_yes_no: bool,
-    pub is_long: bool,
+    pub input: Input,
     pub value: String,
+    /// The value as pages say it.
+    pub told: String,
     pub required: bool,
     /// Who changed it meanwhile; empty: nobody.
     pub by: String,
     /// What they wrote, if the writer of this form changed it too.
     pub theirs: Option<String>,
+}
+
+/// How a field is typed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Input {
+    /// A line.
+    Line,
+    /// Several lines.
+    Lines,
+    YesNo,
+    Day,
+    /// One of these people or places.
+    One(Vec<Choice>),
+    /// A figure of the register, as somebody states it.
+    Stated {
+        figure: String,
+        who: Vec<Choice>,
+        on: String,
+    },
+    /// A figure that a file told.
+    Told,
 }
 
 /// What two people made of one field.
@@ -62,13 +90,14 @@ pub fn by(changes: &[PlanChangeRow], path: &str) -> String {
     last.map(|row| row.actor_name.clone().unwrap_or_else(|| "Somebody else".to_owned())).unwrap_or_default()
 }
 
-fn is_here(field: &&Field) -> bool {
-    field.stage == STAGE && matches!(field.kind, FieldKind::Words | FieldKind::YesNo | FieldKind::Weeks)
-}
-
-/// As a form sends it. Browsers send line breaks as CR LF.
+/// As a form sends it, laid out as the history has it. Browsers send line breaks as CR LF.
 fn typed(sent: &Sent, field: &Field) -> Option<String> {
-    Some(sent.get(&format!("answer-{}", field.id))?.replace("\r\n", "\n").trim().to_owned())
+    let text = sent.get(&format!("answer-{}", field.id))?.replace("\r\n", "\n").trim().to_owned();
+    if field.kind != FieldKind::Stated || text.is_empty() {
+        return Some(text);
+    }
+    let part = |name: &str| sent.get(&format!("{name}-{}", field.id)).map_or("", |text| text.trim());
+    Some(format!("{text} until {}, said by {}", part("on"), part("who")))
 }
 
 fn text(answer: Option<&Answer>) -> String {
@@ -76,12 +105,59 @@ fn text(answer: Option<&Answer>) -> String {
         Some(Answer::Words(words)) => words.expose().to_owned(),
         Some(Answer::YesNo(yes)) => if *yes { "yes" } else { "no" }.to_owned(),
         Some(Answer::Weeks(weeks)) => weeks.to_string(),
-        _ => String::new(),
+        Some(Answer::Day(day)) => day.to_string(),
+        Some(Answer::Person(person)) => person.0.to_string(),
+        Some(Answer::Organisation(organisation)) => organisation.0.to_string(),
+        Some(Answer::Stated(Stated { figure, source, on })) => match source {
+            StatedSource::Person(person) => format!("{} until {on}, said by {}", figure.expose(), person.0),
+            StatedSource::Import { system, at } => format!("{} until {on}, from {system}, read {at}", figure.expose()),
+        },
+        None => String::new(),
+    }
+}
+
+/// What a form about a field offers. `people` and `places`: who and what may be chosen.
+pub struct Offers<'a> {
+    pub names: &'a Names,
+    pub people: Vec<(PersonId, String)>,
+    pub places: Vec<(Uuid, String)>,
+}
+
+fn one_of(all: impl Iterator<Item = (Uuid, String)>, chosen: &str, offers: &Offers<'_>) -> Vec<Choice> {
+    let mut choices: Vec<Choice> = all.map(|(id, name)| (id.to_string(), name, id.to_string() == chosen)).collect();
+    // Somebody who no longer has a part stays chosen until somebody changes it.
+    if let Some(id) = chosen.parse().ok().filter(|_| !choices.iter().any(|(.., is)| *is)) {
+        choices.push((chosen.to_owned(), offers.names.name(PersonId(id)), true));
+    }
+    choices
+}
+
+fn input(field: &Field, value: &str, answer: Option<&Answer>, offers: &Offers<'_>) -> Input {
+    let people = || offers.people.iter().map(|(person, name)| (person.0, name.clone()));
+    match (field.kind, answer) {
+        (FieldKind::YesNo, _) => Input::YesNo,
+        (FieldKind::Day, _) => Input::Day,
+        (FieldKind::Person, _) => Input::One(one_of(people(), value, offers)),
+        (FieldKind::Organisation, _) => Input::One(one_of(offers.places.iter().cloned(), value, offers)),
+        (FieldKind::Stated, Some(Answer::Stated(Stated { source: StatedSource::Import { .. }, .. }))) => Input::Told,
+        (FieldKind::Stated, _) => {
+            let (figure, rest) = value.rsplit_once(" until ").unwrap_or((value, ""));
+            let (on, who) = rest.split_once(", said by ").unwrap_or((rest, ""));
+            Input::Stated { figure: figure.to_owned(), who: one_of(people(), who, offers), on: on.to_owned() }
+        }
+        (FieldKind::Words | FieldKind::Weeks, _) if field.id.as_str() == "aims" => Input::Lines,
+        (FieldKind::Words | FieldKind::Weeks, _) => Input::Line,
     }
 }
 
 /// The fields of the form, as they are or as somebody just typed them.
-pub fn views(pack: &Pack, plan: &ReintegrationPlan, sent: Option<&Sent>, changes: &[PlanChangeRow]) -> Vec<FieldView> {
+pub fn views(
+    (pack, stage): (&Pack, u16),
+    plan: &ReintegrationPlan,
+    sent: Option<&Sent>,
+    changes: &[PlanChangeRow],
+    offers: &Offers<'_>,
+) -> Vec<FieldView> {
     let view = |field: &Field| {
         let now = text(plan.answer(&field.id));
         let path = format!("answer.{}", field.id);
@@ -94,26 +170,31 @@ pub fn views(pack: &Pack, plan: &ReintegrationPlan, sent: Option<&Sent>, changes
             Some(Both::Mine(value) | Both::Theirs(value)) => (value, None),
             Some(Both::Choose(mine, theirs)) => (mine, Some(theirs)),
         };
+        let say = |text: &str| offers.names.value(pack, &path, text);
         FieldView {
             id: field.id.to_string(),
             label: field.label.clone(),
-            is_yes_no: field.kind == FieldKind::YesNo,
-            is_long: field.id.as_str() == "aims",
+            input: input(field, &value, plan.answer(&field.id), offers),
+            told: say(&value),
             value,
             required: field.required,
             by: by(changes, &path),
-            theirs,
+            theirs: theirs.map(|theirs| say(&theirs)),
         }
     };
-    pack.fields.iter().filter(is_here).map(view).collect()
+    pack.fields.iter().filter(|field| field.stage == stage).map(view).collect()
 }
 
 /// What the form changes. A field for which "theirs" was chosen, or that is not in the form, stays as it is.
-pub fn changes(pack: &Pack, plan: &ReintegrationPlan, sent: &Sent) -> Result<Vec<Change>, String> {
+pub fn changes(pack: &Pack, stage: u16, plan: &ReintegrationPlan, sent: &Sent) -> Result<Vec<Change>, String> {
     let mut changes = Vec::new();
-    for field in pack.fields.iter().filter(is_here) {
+    for field in pack.fields.iter().filter(|field| field.stage == stage) {
         let takes_theirs = sent.get(&format!("take-{}", field.id)).is_some_and(|choice| choice == "theirs");
         let Some(typed) = typed(sent, field).filter(|_| !takes_theirs) else { continue };
+        // As it is, whoever may be chosen today.
+        if typed == text(plan.answer(&field.id)) {
+            continue;
+        }
         let answer = read(field, &typed).map_err(|wrong| format!("{}: {wrong}.", field.label))?;
         if plan.answer(&field.id) != answer.as_ref() {
             changes.push(Change::Answer(field.id.clone(), answer));
@@ -132,7 +213,20 @@ fn read(field: &Field, typed: &str) -> Result<Option<Answer>, String> {
             let weeks = typed.parse().ok().filter(|weeks| *weeks <= MOST_WEEKS);
             Some(Answer::Weeks(weeks.ok_or("write a whole number of weeks")?))
         }
-        _ => match Words::new(typed) {
+        (FieldKind::Day, _) => Some(Answer::Day(typed.parse().map_err(|_| "choose a day".to_owned())?)),
+        (FieldKind::Person, _) => Some(Answer::Person(PersonId(typed.parse().map_err(|_| "choose somebody".to_owned())?))),
+        (FieldKind::Organisation, _) => {
+            Some(Answer::Organisation(OrganisationId(typed.parse().map_err(|_| "choose a place".to_owned())?)))
+        }
+        (FieldKind::Stated, _) => {
+            let who_states = "say who states the figure, and until which day it holds";
+            let (figure, rest) = typed.rsplit_once(" until ").ok_or(who_states)?;
+            let (on, who) = rest.split_once(", said by ").ok_or(who_states)?;
+            let figure = Words::new(figure).map_err(|error| error.to_string())?;
+            let source = StatedSource::Person(PersonId(who.parse().map_err(|_| who_states.to_owned())?));
+            Some(Answer::Stated(Stated { figure, source, on: on.parse().map_err(|_| who_states.to_owned())? }))
+        }
+        (FieldKind::Words, _) => match Words::new(typed) {
             Ok(words) => Some(Answer::Words(words)),
             Err(WordsError::Empty) => None,
             Err(error) => return Err(error.to_string()),

@@ -2,7 +2,6 @@
 
 use server_core::party::{Party, PersonId};
 use server_core::plan::{Barrier, Change, Consent, PlanState};
-use server_core::policy::FieldKind;
 
 use super::{Case, Choice, Sent, Shown, Typed, choices, code, past_day, words};
 use crate::web::view;
@@ -22,8 +21,6 @@ pub struct OpeningView {
     pub on: String,
     pub barriers: Vec<BarrierView>,
     pub weeks_to_ready: String,
-    /// The head of the form, as far as it is answered.
-    pub head: Vec<(String, String)>,
     pub pupil_says: Vec<String>,
 }
 
@@ -71,7 +68,6 @@ pub fn view<'a>(of: &Shown<'_>, typed: impl Fn(&str) -> Typed<'a>) -> OpeningVie
             Some(weeks) => format!("The longest is thought to take {weeks} weeks. They are cleared side by side."),
             None => String::new(),
         },
-        head: head(of),
         pupil_says: (1..=4).filter_map(|stage| plan.pupil_says(stage)).map(|words| words.expose().to_owned()).collect(),
     }
 }
@@ -99,23 +95,6 @@ fn barrier_views(of: &Shown<'_>, typed: Typed<'_>) -> Vec<BarrierView> {
     let used = all.iter().rposition(|line| line.codes.iter().any(|(.., is)| *is) || !line.why.is_empty());
     all.truncate(used.map_or(1, |last| last + 2));
     all
-}
-
-/// The fields of the form's head with their answers.
-fn head(of: &Shown<'_>) -> Vec<(String, String)> {
-    use server_core::plan::Answer;
-    let words = |answer: &Answer| match answer {
-        Answer::Words(words) => words.expose().to_owned(),
-        Answer::YesNo(yes) => if *yes { "Yes" } else { "Not yet" }.to_owned(),
-        Answer::Day(day) => view::full_date(*day),
-        Answer::Weeks(weeks) => format!("{weeks} weeks"),
-        Answer::Person(person) => of.names.name(*person),
-        Answer::Organisation(organisation) => of.names.name(PersonId(organisation.0)),
-        Answer::Stated(stated) => format!("{}, as the school states it", stated.figure.expose()),
-    };
-    let is_head = |field: &&server_core::policy::Field| field.stage == 0 && field.kind != FieldKind::YesNo;
-    let fields = of.pack.fields.iter().filter(is_head);
-    fields.filter_map(|field| Some((field.label.clone(), words(of.plan.answer(&field.id)?)))).collect()
 }
 
 /// Somebody consents.

@@ -9,13 +9,15 @@ use serde_json::Value;
 use server_core::cost::{CostLine, CostTable, Pence, Ratio};
 use server_core::framework::{Area, Assessment, Intervention, Note, Profile, Scale, ScaleKey, Trait, Voice};
 use server_core::goal::{Acknowledgement, Became, Goal, GoalParts, Wording};
+use server_core::party::Party;
 use server_core::plan::{Breakdown, PartTime, PartTimeReason};
 use server_core::register::PupilPlace;
+use server_core::sharing::{Document, Section};
 use server_core::words::Words;
 
 use super::{Kept, kept, kept_as, kept_by_code, read_text};
 
-kept_by_code!(Area, Became, PartTimeReason, PupilPlace);
+kept_by_code!(Area, Became, Document, PartTimeReason, PupilPlace, Section);
 kept_as!(Voice { Pupil = "pupil", Staff = "staff", Parent = "parent" });
 kept_as!(Trait {
     Strength = "strength",
@@ -124,6 +126,18 @@ pub fn written_place(place: PupilPlace, from: NaiveDate) -> String {
 /// The same read back.
 #[must_use]
 pub fn read_place(text: &str) -> Option<(PupilPlace, NaiveDate)> {
+    read_text(text)
+}
+
+/// What was given to whom, with what in it, as the store keeps it.
+#[must_use]
+pub fn written_share(document: Document, to: Party, sections: &[Section]) -> String {
+    (document, to, sections.to_vec()).keep().to_string()
+}
+
+/// The same read back.
+#[must_use]
+pub fn read_share(text: &str) -> Option<(Document, Party, Vec<Section>)> {
     read_text(text)
 }
 

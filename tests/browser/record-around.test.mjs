@@ -1,0 +1,331 @@
+// What stands around a plan, as people live it: limits and their arithmetic, contacts, goals, growth, sharing, the pupil's own page, the
+// fleet, and two people who write at once. Each test is named with the rows of the sources that it answers for (the table is in
+// server/README.md); the way of a plan itself is in record.test.mjs. Ada's plan is in its fifth week.
+
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { after, before, test } from 'node:test';
+import { launch, pair, person, shot, signIn } from './lib/browser.mjs';
+import { start } from './lib/product.mjs';
+
+/** @typedef {import('playwright-core').Page} Page */
+/** @type {import('./lib/product.mjs').Product} */
+let product;
+/** @type {import('playwright-core').Browser} */
+let browser;
+/** The key worker's page, the school lead's, and the coordinator's. @type {Page} */
+let jo;
+/** @type {Page} */
+let lead;
+/** @type {Page} */
+let coordinator;
+/** Address of Ada's record. */
+let ada = '';
+
+before(async () => {
+  [product, browser] = await Promise.all([start(), launch()]);
+  const signedIn = async (/** @type {string} */ role) => {
+    const { page } = await person(browser);
+    await signIn(page, product.url, product.staff[role]);
+    return page;
+  };
+  [jo, lead, coordinator] = [await signedIn('key worker'), await signedIn('school lead'), await signedIn('coordinator')];
+  await jo.goto(`${product.url}/pupils`);
+  await jo.getByRole('link', { name: 'Ada Q.' }).click();
+  await jo.getByRole('heading', { name: 'Today’s lessons' }).waitFor();
+  ada = jo.url();
+});
+
+after(async () => {
+  await browser?.close();
+  assert.equal(await product?.stop(), 0);
+});
+
+/** Opens a page of Ada's record. @param {Page} page @param {string} part */
+async function open(page, part) {
+  await page.goto('about:blank');
+  const answer = await page.goto(`${ada}${part}`);
+  assert.equal(answer?.status(), 200, part);
+}
+/** The form of stage 1. @param {Page} page */
+const stage = (page) => page.locator('form[action$="/plan/aims"]');
+/** The item of a list that has this title. @param {Page} page @param {string} title */
+const item = (page, title) => page.locator('main li', { has: page.getByText(title, { exact: true }) }).first();
+/** @param {import('playwright-core').Locator} within @param {string} summary */
+async function unfold(within, summary) {
+  const fold = within.locator('details', { has: within.page().locator('summary', { hasText: summary }) }).last();
+  if (!(await fold.evaluate((element) => element.hasAttribute('open')))) await fold.locator('summary').first().click();
+}
+/** Presses a button and waits for the page that comes. @param {Page} page @param {import('playwright-core').Locator} pressed */
+async function send(page, pressed) {
+  const loaded = page.waitForEvent('load');
+  // Whatever keeps the button from being pressed is the message, not the page that does not come.
+  loaded.catch(() => {});
+  await pressed.click({ timeout: 10_000 });
+  await loaded;
+}
+/** Presses a button, and the page that comes does not refuse it. @param {Page} page @param {import('playwright-core').Locator} button */
+async function save(page, button) {
+  await send(page, button);
+  const refused = page.getByText(/^Not (saved|made)\.$/);
+  assert.equal(await refused.count(), 0, await page.locator('main').innerText());
+}
+
+test('H-12 H-14 L-11: a limit shows its arithmetic in school days, and a day that the school closes moves it', async () => {
+  await open(jo, '/due');
+  assert.match(await item(jo, 'Return begins').innerText(), /Not as the policy says it: The hospital asks that school begins only after the last treatment/);
+  await jo.getByLabel('Start at the school', { exact: true }).fill('2026-11-30');
+  await save(jo, jo.getByRole('button', { name: /^Save +Start at the school$/ }));
+  assert.match(await item(jo, 'Weekly review with pupil and parent').innerText(), /By Friday 4 December 2026/);
+  await lead.goto(`${product.url}/days`);
+  await lead.getByLabel('First day').fill('2026-12-04');
+  await lead.getByLabel('Why').fill('INSET');
+  await shot(lead, 'story-days');
+  await save(lead, lead.getByRole('button', { name: 'Close these days' }));
+  await lead.getByText('Counted as INSET').waitFor();
+  assert.match(await lead.locator('main').innerText(), /Christmas holidays\s+21 December 2026 to 1 January 2027/);
+  await open(lead, '/due');
+  const moved = item(lead, 'Weekly review with pupil and parent');
+  assert.match(await moved.innerText(), /By Thursday 3 December 2026/);
+  await unfold(moved, 'Day by day');
+  await shot(lead, 'story-due');
+  // The last review of the four comes after Christmas: weeks without a school day have no number.
+  assert.match(await lead.locator('main').innerText(), /Row H-15 of the policy’s sources/);
+});
+
+test('H-1 H-23: a limit and a contact are set aside only with a reason, which stays beside them', async () => {
+  await open(jo, '/contacts');
+  const rule = item(jo, 'A parent is heard');
+  await unfold(rule, 'It is kept otherwise here');
+  await rule.getByRole('radio', { name: 'Another rhythm' }).check();
+  await rule.getByLabel('Every how many school weeks').fill('3');
+  await rule.getByLabel('Why').fill(' ');
+  await send(jo, rule.getByRole('button', { name: /Save/ }));
+  await jo.getByRole('alert').getByText(/Say why it is kept otherwise here/).waitFor();
+  const again = item(jo, 'A parent is heard');
+  await unfold(again, 'It is kept otherwise here');
+  await again.getByRole('radio', { name: 'Another rhythm' }).check();
+  await again.getByLabel('Every how many school weeks').fill('3');
+  await again.getByLabel('Why').fill('Mr Q. works abroad every other week');
+  await save(jo, again.getByRole('button', { name: /Save/ }));
+  assert.match(await item(jo, 'A parent is heard').innerText(), /Here: every 3 school weeks\. Mr Q\. works abroad every other week\. \(Ms J\., 24 November 2026\)/);
+  await shot(jo, 'story-contact-instead');
+});
+
+test('D4 H-20: a part-time arrangement ends on a day that is a limit, and the panel’s next day is known', async () => {
+  await open(jo, '/due');
+  await jo.getByRole('link', { name: 'A part-time arrangement' }).click();
+  await jo.getByLabel('First day').fill('2026-11-24');
+  await jo.getByLabel('Last day').fill('2026-12-18');
+  await jo.getByRole('checkbox', { name: 'Behaviour, beside another reason' }).check();
+  await jo.getByLabel('Agreed by').selectOption({ label: 'Mr Q.' });
+  await jo.getByLabel('Day 1 on which it is looked at').fill('2026-12-08');
+  await send(jo, jo.getByRole('button', { name: 'Save the arrangement' }));
+  await jo.getByRole('alert').getByText(/behaviour alone is no reason/i).waitFor();
+  await jo.getByRole('checkbox', { name: 'A step of the return' }).check();
+  await jo.getByRole('checkbox', { name: 'Behaviour, beside another reason' }).uncheck();
+  await save(jo, jo.getByRole('button', { name: 'Save the arrangement' }));
+  await jo.getByText('24 November 2026 to 18 December 2026').waitFor();
+  await shot(jo, 'story-part-time');
+  await open(jo, '/due');
+  assert.match(await item(jo, 'The part-time arrangement ends').innerText(), /By Friday 18 December 2026/);
+  await coordinator.goto(`${product.url}/days`);
+  await coordinator.getByRole('navigation', { name: 'Whose days' }).getByRole('link', { name: 'Fennshire' }).click();
+  await coordinator.getByLabel('The panel meets on').fill('2026-12-10');
+  await save(coordinator, coordinator.getByRole('button', { name: 'Add this day' }));
+  await coordinator.getByText('10 December 2026').first().waitFor();
+  await shot(coordinator, 'story-panel');
+});
+
+test('L-5 A-23 A-9: a connection alone is no contact, a call is, and a check says whether the robot is still used', async () => {
+  await open(jo, '/contacts');
+  const write = async (/** @type {string} */ how, /** @type {string[]} */ with_, /** @type {string} */ found, /** @type {string} */ notes) => {
+    const form = jo.locator('form', { has: jo.getByRole('button', { name: 'Write it down' }) });
+    await form.getByLabel('How', { exact: true }).selectOption({ label: how });
+    for (const name of with_) await form.getByRole('checkbox', { name }).check();
+    await form.getByLabel(/what it found/).selectOption({ label: found });
+    await form.getByLabel('What was said').fill(notes);
+    await save(jo, form.getByRole('button', { name: 'Write it down' }));
+    return jo.locator('section', { has: jo.locator('#lg') }).locator('ol > li').first().innerText();
+  };
+  assert.match(await write('Tried, and nobody answered', ['A parent or carer'], 'It was no check', 'Engaged twice'), /Does not count\. Nobody answered/i);
+  assert.match(await write('By telephone or video call', ['The pupil', 'The home school'], 'It was no check', 'Mr A. told of the trip'), /Counts: Home school and pupil speak/);
+  assert.match(await write('By telephone or video call', ['The home school'], 'Used less than planned', 'Robin has been in a cupboard since Friday'), /Counts: Is the robot still used\?/);
+  await shot(jo, 'story-contacts');
+});
+
+test('A-11 A-13: a goal has authors, the pupil’s own words, everybody’s word, and a day to look again', async () => {
+  await open(jo, '/goals');
+  const form = jo.locator('form', { has: jo.getByRole('button', { name: 'Add this goal' }) });
+  await form.getByLabel('The goal').fill('One lunch a week with the old table');
+  await form.getByLabel('In the pupil’s own words').fill('Lunch with Cara');
+  await form.getByRole('checkbox', { name: 'The pupil' }).check();
+  await form.getByLabel('Look at it again on').fill('2026-12-11');
+  await save(jo, form.getByRole('button', { name: 'Add this goal' }));
+  const goal = () => jo.locator('section.card', { has: jo.getByRole('heading', { name: 'One lunch a week with the old table' }) });
+  assert.match(await goal().innerText(), /“Lunch with Cara”/);
+  await save(jo, goal().getByRole('button', { name: /Stands by it ?: the pupil/i }));
+  assert.match(await goal().innerText(), /Stands by it/);
+  await unfold(goal(), 'Say it anew');
+  await goal().getByLabel('The goal').fill('Two lunches a week with the old table');
+  await goal().getByRole('checkbox', { name: 'The pupil' }).check();
+  await save(jo, goal().getByRole('button', { name: 'Save the new words' }));
+  const anew = jo.locator('section.card', { has: jo.getByRole('heading', { name: 'Two lunches a week with the old table' }) });
+  assert.equal(await anew.getByText('Stands by it', { exact: true }).count(), 0, 'other words ask everybody again');
+  await shot(jo, 'story-goals');
+});
+
+test('F-8 F-1 F-4 F-5: an authority’s own scale in words, looks by several voices over time in eighteen areas, and no total', async () => {
+  await coordinator.goto(`${product.url}/scales`);
+  await coordinator.getByLabel('Title').fill('Fennshire steps');
+  for (const [n, step] of ['Not yet', 'Now and then', 'Most days'].entries()) await coordinator.getByLabel(`Step ${n + 1}`, { exact: true }).fill(step);
+  await save(coordinator, coordinator.getByRole('button', { name: 'Save the scale' }));
+  await coordinator.getByText('Fennshire steps, version 1').waitFor();
+  await shot(coordinator, 'story-scales');
+  await open(jo, '/growth');
+  assert.equal(await jo.locator('table.wide44 tbody th.light-name').count(), 18);
+  assert.equal(await jo.locator('table.wide44 tbody').count(), 5);
+  assert.match(await jo.locator('.head').first().innerText(), /There is no total, by design/);
+  const links = jo.getByRole('navigation', { name: 'In whose voice' });
+  await links.getByRole('link', { name: 'The pupil' }).click();
+  assert.match(await jo.locator('.head').first().innerText(), /in the voice of the pupil/);
+  await jo.getByRole('link', { name: 'Add a look' }).click();
+  await jo.getByRole('radio', { name: 'A parent or carer' }).check();
+  await jo.getByLabel('Scale').selectOption({ label: 'Fennshire steps, version 1' });
+  if ((await jo.getByLabel('Resilience', { exact: true }).locator('option', { hasText: 'Most days' }).count()) === 0) {
+    // Without scripts the steps are those of the scale that is chosen first.
+    assert.fail('the steps of the newest scale are offered');
+  }
+  await jo.getByLabel('Resilience', { exact: true }).selectOption({ label: 'Most days' });
+  await jo.getByLabel('A note on Resilience').fill('Came back by himself after the fire alarm');
+  await save(jo, jo.getByRole('button', { name: 'Add this look' }));
+  assert.match(await jo.locator('main').innerText(), /Scale: Fennshire steps, version 1\. The framework itself sets no scale\./);
+  await shot(jo, 'story-growth');
+});
+
+test('F-2 F-3 F-6 A-17 L-7 A-22: what helps is shared line by line, and whoever teaches the pupil reads it beside the robot', async () => {
+  await open(jo, '/growth/profile');
+  const lines = jo.locator('section', { has: jo.locator('#g-adjustment') });
+  await lines.getByLabel(/line 2$/).first().fill('A seat near the window, away from the bell');
+  await lines.getByRole('checkbox', { name: /line 2$/ }).check();
+  await lines.page().locator('section', { has: jo.locator('#g-need') }).getByLabel(/line 2$/).first().fill('Nobody asks about the ward');
+  await save(jo, jo.getByRole('button', { name: 'Save what helps' }));
+  await open(jo, '/growth/profile#doing');
+  const doing = jo.locator('#doing');
+  await unfold(doing, 'Begin something');
+  await doing.getByLabel('What is done').fill('Reading with a Year 11 mentor, Thursdays');
+  await doing.getByRole('checkbox', { name: 'Communication' }).check();
+  await doing.getByLabel('Who does it').selectOption({ label: 'The home school' });
+  await save(jo, doing.getByRole('button', { name: 'Begin it' }));
+  await open(jo, '/growth/shared');
+  const shared = await jo.locator('main').innerText();
+  assert.match(shared, /A seat near the window/);
+  assert.match(shared, /Reading with a Year 11 mentor/);
+  assert.ok(!shared.includes('Nobody asks about the ward'), 'what is not shared is not there');
+  await shot(jo, 'story-shared');
+  const { page: staff, context } = await person(browser);
+  await signIn(staff, product.url, product.staff['classroom staff']);
+  await staff.goto(`${product.url}/robots`);
+  await staff.getByRole('link', { name: 'Robin' }).first().click();
+  const robot = staff.locator('main');
+  await robot.getByText('A seat near the window, away from the bell').waitFor();
+  await robot.getByText('It records nothing: no picture, no sound, no words.').waitFor();
+  assert.ok(!(await robot.innerText()).includes('Nobody asks about the ward'));
+  await shot(staff, 'story-robot-helps');
+  await context.close();
+});
+
+test('A-6 H-10: who reads a document decides what is in it, and what was given is written down', async () => {
+  await open(jo, '/share');
+  await jo.getByLabel('Somebody who is named in this case').selectOption('receiving-school');
+  await send(jo, jo.getByRole('button', { name: 'See what they would get' }));
+  assert.match(await item(jo, 'The plan').innerText(), /With: .*Handovers for special needs and health.*Minutes by robot/);
+  assert.match(await item(jo, 'The plan').innerText(), /Left out: Consents/);
+  assert.match(await item(jo, 'The history of the plan').innerText(), /Not for them/);
+  await shot(jo, 'story-share');
+  const take = async () => {
+    const [file] = await Promise.all([jo.waitForEvent('download'), jo.getByRole('button', { name: /Make it ?: The plan for/ }).click()]);
+    return { name: file.suggestedFilename(), body: JSON.parse(await readFile(await file.path(), 'utf8')) };
+  };
+  const school = await take();
+  assert.match(school.name, /^windowseat-[0-9a-z]+-receiving-school-plan\.json$/i);
+  assert.ok(school.body.fields.some((/** @type {any} */ field) => field.field.startsWith('action.medical-handover')));
+  assert.ok(!school.body.fields.some((/** @type {any} */ field) => field.field.startsWith('consent.')));
+  await open(jo, '/people');
+  await jo.getByLabel('Name', { exact: true }).fill('Mrs L.');
+  await jo.locator('#p-party').selectOption({ label: 'The attendance lead' });
+  await save(jo, jo.getByRole('button', { name: 'Name them' }));
+  await open(jo, '/share?to=attendance-lead');
+  assert.ok(!(await item(jo, 'The plan').innerText()).match(/With: .*Minutes by robot/), 'minutes never reach the register');
+  const register = await take();
+  assert.ok(register.body.fields.every((/** @type {any} */ field) => !field.field.endsWith('.engagement')));
+  await open(jo, '/share');
+  const given = await jo.locator('section', { has: jo.locator('#gi') }).innerText();
+  assert.match(given, /The plan for the attendance lead/);
+  assert.match(given, /The plan for the receiving school\s+Made by Ms J\./);
+});
+
+test('A-12 A-14: the pupil reads the plan in plain words and comments on each stage, and the key worker reads it', async () => {
+  const { page: tablet, context } = await person(browser, { permissions: ['microphone'] });
+  await pair(tablet, `${product.url}${product.pairing}`);
+  await tablet.goto(`${product.url}/my-plan`);
+  assert.equal(await tablet.getByRole('button', { name: /Put it in the plan/ }).count(), 4, 'a comment on every stage');
+  await tablet.getByLabel('What I say about it').nth(2).fill('I want Cara at the meeting');
+  await send(tablet, tablet.getByRole('button', { name: /Put it in the plan/ }).nth(2));
+  await tablet.getByText('Your words are in the plan now.').waitFor();
+  await shot(tablet, 'story-my-plan');
+  await context.close();
+  await open(jo, '/plan');
+  await jo.getByText('“I want Cara at the meeting”').first().waitFor();
+});
+
+test('A-24 A-19: time with friends is kept apart from lessons, and each teacher’s lessons are counted, not ranked', async () => {
+  await open(jo, '/glide');
+  const met = jo.locator('section', { has: jo.locator('#mt') });
+  assert.match(await met.innerText(), /\d+ of \d+/);
+  assert.match(await met.innerText(), /No ranking/);
+  assert.match(await jo.locator('main').innerText(), /A question for the review/);
+  await shot(jo, 'story-glide');
+  await open(jo, '');
+  assert.match(await jo.locator('main').innerText(), /Time with friends, outside lessons: .+ It is kept apart and never added in\./);
+});
+
+test('A-2 A-20: one fleet for many schools, and whoever carries a robot says so', async () => {
+  await coordinator.goto(`${product.url}/schools`);
+  for (const name of ['Alder Road School', 'Marsh Lane Academy']) await coordinator.getByRole('row', { name }).waitFor();
+  await coordinator.goto(`${product.url}/robots`);
+  for (const name of ['Robin', 'Finch']) await coordinator.getByRole('link', { name }).first().waitFor();
+  const { page: staff, context } = await person(browser);
+  await signIn(staff, product.url, product.staff['classroom staff']);
+  await staff.goto(`${product.url}/moves`);
+  assert.equal(await staff.getByRole('heading', { name: 'Finch' }).count(), 0, 'another school’s robot');
+  await save(staff, staff.getByRole('button', { name: 'I have Robin' }));
+  await staff.getByText(/^Robin is in|^Tap the room where/).first().waitFor();
+  await shot(staff, 'story-moves');
+  await context.close();
+});
+
+test('two people write into one plan: nothing is lost, the choice is clear, and the history says who, when, from and to', async () => {
+  await Promise.all([open(jo, '/plan'), open(lead, '/plan')]);
+  await stage(lead).getByLabel('Academic target').fill('Science topic 4, with the class');
+  await stage(lead).getByLabel('Behaviour target').fill('Shows the card before it is too much');
+  await save(lead, lead.getByRole('button', { name: 'Save stage 1' }));
+  await stage(jo).getByLabel('Academic target').fill('Science topics 3 and 4');
+  await stage(jo).getByLabel('Attendance target').fill('Three days on site by week 10');
+  await send(jo, jo.getByRole('button', { name: 'Save stage 1' }));
+  await jo.getByRole('heading', { name: 'Somebody else saved this plan while you wrote' }).waitFor();
+  assert.equal(await stage(jo).getByLabel('Behaviour target').inputValue(), 'Shows the card before it is too much', 'what only the other changed is there');
+  assert.equal(await stage(jo).getByLabel('Attendance target').inputValue(), 'Three days on site by week 10', 'what was typed is there');
+  const both = jo.getByRole('group', { name: /You and Mr A\. both changed “Academic target”/ });
+  assert.match(await both.innerText(), /Mr A\. wrote: “Science topic 4, with the class”/);
+  await both.scrollIntoViewIfNeeded();
+  await shot(jo, 'story-two-people');
+  await both.getByRole('radio', { name: 'Keep what Mr A. wrote' }).check();
+  await save(jo, jo.getByRole('button', { name: 'Save stage 1' }));
+  assert.equal(await stage(jo).getByLabel('Academic target').inputValue(), 'Science topic 4, with the class');
+  assert.equal(await stage(jo).getByLabel('Attendance target').inputValue(), 'Three days on site by week 10');
+  const history = await jo.locator('section', { has: jo.locator('#hy') }).innerText();
+  assert.match(history, /Academic target: “Science topic 3, with the class” became “Science topic 4, with the class”\s+Mr A\., Today/);
+  assert.match(history, /Attendance target: “Two days on site by week 8” became “Three days on site by week 10”\s+Ms J\., Today/);
+  assert.ok(!history.includes('Science topics 3 and 4'), 'what was not saved is no history');
+});
