@@ -22,6 +22,7 @@
 //! | [`glide`] | from away to on site, week by week; a question for the review |
 //! | [`continuity`] | meetings with each teacher |
 //! | [`cost`] | exact pence; savings "if sustained" |
+//! | [`sharing`] | what a document holds, by who will read it |
 //! | [`party`], [`words`] | who has a part; what people wrote, never printed by accident |
 //!
 //! A day of the record goes like this: events and imported marks are the facts, [`deadline::schedule`] and [`contact::cadences`] say
@@ -51,6 +52,7 @@ pub mod pupil;
 pub mod register;
 pub mod school;
 pub mod school_days;
+pub mod sharing;
 pub mod timetable;
 pub mod usage;
 pub mod words;
