@@ -10,6 +10,7 @@ mod camera;
 mod contacts;
 mod correction;
 mod costs;
+mod documents;
 mod due;
 mod export;
 mod feed;
@@ -101,6 +102,8 @@ pub fn routes() -> Vec<Route> {
         Route::post("/register", Access::SignedIn(&[Role::SchoolLead]), register::bring_in).taking(register::MOST_BYTES),
         Route::get("/costs", Access::SignedIn(&[Role::Coordinator]), costs::show),
         Route::post("/costs", Access::SignedIn(&[Role::Coordinator]), costs::save),
+        Route::get("/pupils/{pupil}/documents", READS_RECORDS, documents::show),
+        Route::get("/pupils/{pupil}/documents/{file}", READS_RECORDS, documents::get),
         Route::get("/pupils/{pupil}/export/{file}", READS_RECORDS, export::get),
         Route::get("/due", READS_RECORDS, mine::show),
         Route::post("/due/feed", READS_RECORDS, feed::make),
