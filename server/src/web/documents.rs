@@ -263,7 +263,7 @@ async fn printed(state: &AppState, document: paper::Document) -> Result<Vec<u8>,
         // The turn ends with the work, also if nobody waits for it any more.
         let _permit = permit;
         let began = clock.now().monotonic;
-        paper::print(&document, &|| clock.now().monotonic.saturating_duration_since(began) > MADE_WITHIN)
+        paper::print(&document, &|| clock.now().monotonic.saturating_sub(began) > MADE_WITHIN)
     });
     let too_long = "This record is too long for one document. Take it as JSON or CSV instead.";
     match made.await.map_err(anyhow::Error::from)? {

@@ -22,7 +22,7 @@ use store::record::PartyRow;
 use uuid::Uuid;
 
 use self::fields::FieldView;
-pub(super) use self::lookback::{looked_back, week_now};
+pub(super) use self::lookback::{looked_back, number_now, week_now};
 use self::sent::Typed;
 pub(super) use self::sent::{Choice, Sent, choices, code, optional_day, optional_words, past_day, words};
 pub(super) use self::told::{Names, title};

@@ -22,14 +22,14 @@ const WEEKS: usize = 4;
 pub async fn pack(case: &Case<'_>) -> Result<Document, ApiError> {
     let planned = case.plan()?;
     let mut document = case.document(format!("For the review: {}", case.placement.pupil_name));
-    let now = week_now(case, planned).await?;
-    if let Some((words, _)) = &now {
+    let (now, week) = week_now(case, planned).await?;
+    if let Some(words) = now {
         document.about = format!("{} {words}.", document.about);
     }
     let blocks = &mut document.blocks;
     blocks.extend(head(case, planned));
     blocks.extend(goals(case).await?);
-    blocks.extend(weeks(case, planned, now.map(|(_, week)| week)).await?);
+    blocks.extend(weeks(case, planned, week).await?);
     blocks.extend(register(case).await?);
     blocks.extend(looked_back(case, planned, WEEKS));
     blocks.extend(headed("In the pupil’s own words", voice(case, planned)));
@@ -52,16 +52,20 @@ async fn weeks(case: &Case<'_>, planned: &Planned, now: Option<u16>) -> Result<V
         Err(waits) if case.shows(Section::WeekPattern) => vec![Block::text(waits)],
         Err(_) => Vec::new(),
     };
+    let last = planned.pack.clocks.first().map_or(0, |clock| clock.weeks);
     let week = now.unwrap_or(1);
-    blocks.extend(patterns(case, planned, Some(&[week, week.saturating_add(1)])));
+    let shown: Vec<u16> = (week..=week.saturating_add(1)).filter(|week| *week <= last).collect();
+    blocks.extend(patterns(case, planned, Some(&shown)));
     Ok(headed("From away to on site", blocks))
 }
 
 /// `Provider week 4 of 12`, and the week of the clock that patterns are of.
-async fn week_now(case: &Case<'_>, planned: &Planned) -> Result<Option<(String, u16)>, ApiError> {
+async fn week_now(case: &Case<'_>, planned: &Planned) -> Result<(Option<String>, Option<u16>), ApiError> {
     let (store, placement) = (&case.state.store, &case.placement);
     let authority = case.scope.parent_of(placement.school_id);
     let facts: Facts = cases::facts(store, planned.pack, &planned.row.plan, placement.placement_id, authority).await?;
     let schools = cases::Schools::of(store, placement).await?;
-    Ok(plan::week_now(planned.pack, &facts, &schools.calendars(), case.today))
+    let calendars = schools.calendars();
+    let words = plan::week_now(planned.pack, &facts, &calendars, case.today).map(|(words, _)| words);
+    Ok((words, plan::number_now(planned.pack.clocks.first(), &facts, &calendars, case.today)))
 }
