@@ -77,6 +77,17 @@ pub fn readiness(case: &Case<'_>, planned: &Planned) -> Vec<Block> {
     headed("Aims and readiness", facts(case, planned, Section::Readiness))
 }
 
+/// Figures of the register as the school told them for the form's head, in a box of their own.
+pub fn stated(case: &Case<'_>, planned: &Planned) -> Vec<Block> {
+    let told = planned.fields.iter().filter(|told| told.section == Section::Stated && told.path.starts_with("answer."));
+    let facts: Vec<_> = told.map(|told| (told.title.clone(), told.value.clone())).collect();
+    if !case.shows(Section::Stated) || facts.is_empty() {
+        return Vec::new();
+    }
+    let says = Block::small("Stated by the school from its own register. Windowseat adds nothing to it and takes nothing from it.");
+    vec![Block::Apart(vec![Block::Facts(facts), says])]
+}
+
 /// What stands in the way, with what would clear it.
 pub fn barriers(case: &Case<'_>, planned: &Planned) -> Vec<Block> {
     let all = planned.row.plan.barriers();

@@ -5,7 +5,7 @@ use server_core::deadline::Facts;
 use server_core::sharing::Section;
 
 use super::case::{Case, Planned};
-use super::parts::{barriers, facts, goals, head, headed, patterns, readiness};
+use super::parts::{barriers, facts, goals, head, headed, patterns, readiness, stated};
 use super::returning::{breakdowns, contacts, growth, looked_back, register, to_do, voice};
 use super::{glide, stages};
 use crate::api::ApiError;
@@ -28,6 +28,7 @@ pub async fn pack(case: &Case<'_>) -> Result<Document, ApiError> {
     }
     let blocks = &mut document.blocks;
     blocks.extend(head(case, planned));
+    blocks.extend(stated(case, planned));
     blocks.extend(goals(case).await?);
     blocks.extend(weeks(case, planned, week).await?);
     blocks.extend(register(case).await?);

@@ -5,7 +5,7 @@ use server_core::party::Party;
 use server_core::sharing::Section;
 
 use super::case::{Case, Planned};
-use super::parts::{barriers, capital, facts, head, headed, patterns, readiness};
+use super::parts::{barriers, capital, facts, head, headed, patterns, readiness, stated};
 use super::returning::{looked_back, voice};
 use crate::api::ApiError;
 use crate::web::view;
@@ -19,6 +19,7 @@ pub fn plan(case: &Case<'_>, goals: Vec<Block>) -> Result<Document, ApiError> {
     let mut document = case.document(format!("Reintegration plan of {}", case.placement.pupil_name));
     let blocks = &mut document.blocks;
     blocks.extend(head(case, planned));
+    blocks.extend(stated(case, planned));
     blocks.extend(people(case));
     blocks.extend(headed("Consents", facts(case, planned, Section::Consents)));
     blocks.extend(goals);
