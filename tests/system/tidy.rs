@@ -109,7 +109,16 @@ fn paper_reaches_for_nothing() {
     for file in files(&root().join("server/paper/src"), &[".rs"]) {
         let text = std::fs::read_to_string(&file).unwrap();
         let text = text.split("#[cfg(test)]").next().unwrap_or_default();
-        for reach in ["std::fs", "std::net", "std::process", "std::env", "Instant::now", "Utc::now", "SystemTime::now", "system_fonts: true"] {
+        for reach in [
+            "std::fs",
+            "std::net",
+            "std::process",
+            "std::env",
+            "Instant::now",
+            "Utc::now",
+            "SystemTime::now",
+            "system_fonts: true",
+        ] {
             assert!(!text.contains(reach), "{} uses {reach}", short(&file));
         }
     }

@@ -149,7 +149,8 @@ async fn r_a6_who_reads_a_document_decides_what_is_in_it() {
     let mut written = 0;
     for field in fields["fields"].as_array().unwrap() {
         let (path, value) = (field["field"].as_str().unwrap(), field["value"].as_str().unwrap());
-        let is_text = ["answer.", "barrier.", "meeting.", "action.", "review.", "consent."].iter().any(|kind| path.starts_with(kind));
+        let is_text =
+            ["answer.", "barrier.", "meeting.", "action.", "review.", "consent."].iter().any(|kind| path.starts_with(kind));
         if is_text && !path.ends_with(".weeks") && !value.is_empty() {
             written += 1;
             assert!(text_of_own.contains(&serde_json::to_string(value).unwrap()), "{path}: {value} in\n{text_of_own}");

@@ -84,7 +84,8 @@ pub fn stated(case: &Case<'_>, planned: &Planned) -> Vec<Block> {
     if !case.shows(Section::Stated) || facts.is_empty() {
         return Vec::new();
     }
-    let says = Block::small("Stated by the school from its own register. Windowseat adds nothing to it and takes nothing from it.");
+    let says =
+        Block::small("Stated by the school from its own register. Windowseat adds nothing to it and takes nothing from it.");
     vec![Block::Apart(vec![Block::Facts(facts), says])]
 }
 
