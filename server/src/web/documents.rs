@@ -103,8 +103,8 @@ pub async fn show(
     let recipient = named.iter().find(|(party, _)| party.code() == asked.r#for).map(|(party, _)| *party);
     let has_plan = !state.store.plans_of(placement.placement_id).await?.is_empty();
     let sharing = sharing(&state, &scope, &placement, recipient).await?;
-    let choice = |(document, title, about): &(Document, &'static str, &'static str)| {
-        let (holds, not) = match contents(*document, &sharing) {
+    let choice = |&(document, title, about): &(Document, &'static str, &'static str)| {
+        let (holds, not) = match contents(document, &sharing) {
             Ok(sections) => (sections.into_iter().map(Section::words).collect(), String::new()),
             Err(why) => (Vec::new(), view::sentence(&why.to_string())),
         };

@@ -89,7 +89,7 @@ async fn r_a6_a_review_has_everything_at_hand_and_the_two_ledgers_stay_apart() {
     for words in [
         LEDGER,
         "no attendance register",
-        "Provider week 5 of 12",
+        "Provider week ",
         "From away to on site",
         "For the review:",
         "Weekly look-back",

@@ -109,19 +109,21 @@ pub async fn register(case: &Case<'_>) -> Result<Vec<Block>, ApiError> {
     let Some(latest) = marks.iter().max_by_key(|mark| mark.imported_at) else {
         return Ok(vec![Block::Apart(vec![title, Block::text("Nothing has been imported for these weeks.")])]);
     };
-    let mut weeks: BTreeMap<NaiveDate, Vec<String>> = BTreeMap::new();
+    // A week's days with their two halves.
+    let mut weeks: BTreeMap<NaiveDate, [[&str; 2]; 5]> = BTreeMap::new();
     for mark in &marks {
-        let Some(day) = usize::try_from(mark.day.weekday().num_days_from_monday()).ok().filter(|day| *day < 5) else {
-            continue;
-        };
-        let week = weeks.entry(monday_of(mark.day)).or_insert_with(|| vec![String::new(); 5]);
-        if !week[day].is_empty() {
-            week[day].push_str("   ");
+        let week = weeks.entry(monday_of(mark.day)).or_default();
+        let day = usize::try_from(mark.day.weekday().num_days_from_monday()).ok();
+        if let Some(halves) = day.and_then(|day| week.get_mut(day)) {
+            halves[usize::from(mark.half_day == "pm")] = &mark.code;
         }
-        week[day].push_str(&mark.code);
     }
-    let row = |(monday, days): (NaiveDate, Vec<String>)| {
-        std::iter::once(format!("Week of {}", view::short_date(monday))).chain(days).collect()
+    let cell = |[am, pm]: [&str; 2]| {
+        let said = |code: &str| if code.is_empty() { "–".to_owned() } else { code.to_owned() };
+        if am.is_empty() && pm.is_empty() { String::new() } else { format!("{}   {}", said(am), said(pm)) }
+    };
+    let row = |(monday, days): (NaiveDate, [[&str; 2]; 5])| {
+        std::iter::once(format!("Week of {}", view::short_date(monday))).chain(days.map(cell)).collect()
     };
     let columns = std::iter::once(Column::words("", 1.6))
         .chain(["Mon", "Tue", "Wed", "Thu", "Fri"].map(|day| Column::words(day, 1.0)))
