@@ -88,7 +88,10 @@ fn picture(weeks: &[GlideWeek], is_told: bool, school: &str) -> Picture {
         }
         let is_now = week.state == WeekState::ThisWeek;
         shapes.push(label(middle, FLOOR + 3.0, week.number.to_string(), Anchor::Middle, INK, true));
-        shapes.push(label(middle, FLOOR + 13.5, view::short_date(week.monday), Anchor::Middle, INK_2, is_now));
+        // Where weeks stand close together, every fourth has its day.
+        if pitch >= 27.0 || n % 4 == 0 {
+            shapes.push(label(middle, FLOOR + 13.5, view::short_date(week.monday), Anchor::Middle, INK_2, is_now));
+        }
         if is_now {
             let x = left + pitch * 0.08;
             let (width, y) = (pitch * 0.84, FLOOR + 25.5);
