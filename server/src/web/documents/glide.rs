@@ -89,7 +89,7 @@ fn picture(weeks: &[GlideWeek], is_told: bool, school: &str) -> Picture {
         let is_now = week.state == WeekState::ThisWeek;
         shapes.push(label(middle, FLOOR + 3.0, week.number.to_string(), Anchor::Middle, INK, true));
         // Where weeks stand close together, every fourth has its day.
-        if pitch >= 27.0 || n % 4 == 0 {
+        if pitch >= 27.0 || n.is_multiple_of(4) {
             shapes.push(label(middle, FLOOR + 13.5, view::short_date(week.monday), Anchor::Middle, INK_2, is_now));
         }
         if is_now {
