@@ -47,10 +47,13 @@ async fn json(browser: &Browser, file: &str) -> (Value, String) {
 }
 
 fn read(program: &str, arguments: &[&str], pdf: &[u8]) -> String {
-    let mut child =
-        Command::new(program).args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap_or_else(|_| {
-            panic!("{program} is not installed: `tests/run` installs it, or `apt-get install poppler-utils`")
-        });
+    let mut child = Command::new(program)
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap_or_else(|_| panic!("{program} is not installed: `tests/run` installs it, or `apt-get install poppler-utils`"));
     let mut input = child.stdin.take().unwrap();
     let bytes = pdf.to_vec();
     // A program that answers before it has read everything must not hold up the test.
