@@ -178,8 +178,8 @@ pub async fn get(
 }
 
 /// Beside the label of the ledger, on every document.
-const LEDGER_SAYS: &str = "Minutes by robot are remote participation. This is no attendance register: the school alone keeps that, \
-    and nothing here is a mark in it.";
+const LEDGER_SAYS: &str =
+    "Minutes by robot are remote participation, never marks. This is no attendance register: the school alone keeps that.";
 
 #[derive(Clone, Copy)]
 enum Form {
