@@ -125,7 +125,7 @@ pub async fn register(case: &Case<'_>) -> Result<Vec<Block>, ApiError> {
     let row = |(monday, days): (NaiveDate, [[&str; 2]; 5])| {
         std::iter::once(format!("Week of {}", view::short_date(monday))).chain(days.map(cell)).collect()
     };
-    let columns = std::iter::once(Column::words("", 1.6))
+    let columns = std::iter::once(Column::words("Week", 1.6))
         .chain(["Mon", "Tue", "Wed", "Thu", "Fri"].map(|day| Column::words(day, 1.0)))
         .collect();
     let caption = "Marks as the school entered them, morning and afternoon".to_owned();
