@@ -11,6 +11,7 @@ mod contacts;
 mod correction;
 mod costs;
 mod days;
+mod documents;
 mod due;
 mod export;
 mod feed;
@@ -117,6 +118,8 @@ pub fn routes() -> Vec<Route> {
         Route::post("/scales", SETS_DAYS, scales::save),
         Route::get("/costs", Access::SignedIn(&[Role::Coordinator]), costs::show),
         Route::post("/costs", Access::SignedIn(&[Role::Coordinator]), costs::save),
+        Route::get("/pupils/{pupil}/documents", READS_RECORDS, documents::show),
+        Route::get("/pupils/{pupil}/documents/{file}", READS_RECORDS, documents::get),
         Route::get("/pupils/{pupil}/export/{file}", READS_RECORDS, export::get),
         Route::get("/due", READS_RECORDS, mine::show),
         Route::post("/due/feed", READS_RECORDS, feed::make),

@@ -4,6 +4,8 @@
 mod access;
 #[path = "web/costs.rs"]
 mod costs;
+#[path = "web/documents.rs"]
+mod documents;
 #[path = "web/due.rs"]
 mod due;
 #[path = "web/growth.rs"]

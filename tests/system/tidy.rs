@@ -49,6 +49,7 @@ fn imports_run_in_the_direction_of_the_house() {
         "bridge-core",
         "bridge",
         "server-core",
+        "paper",
         "store",
         "store-postgres",
         "store-sqlite",
@@ -56,16 +57,17 @@ fn imports_run_in_the_direction_of_the_house() {
         "firmware-sim",
         "engines",
     ];
-    let allowed: [(&str, &[&str]); 10] = [
+    let allowed: [(&str, &[&str]); 11] = [
         ("bridge/protocol", &[]),
         ("bridge/mqtt-link", &["protocol"]),
         ("bridge/core", &["protocol"]),
         ("bridge", &["protocol", "mqtt-link", "bridge-core"]),
         ("server/core", &["protocol"]),
+        ("server/paper", &[]),
         ("server/store", &["protocol", "server-core"]),
         ("server/store/postgres", &["protocol", "server-core", "store"]),
         ("server/store/sqlite", &["protocol", "server-core", "store"]),
-        ("server", &["protocol", "mqtt-link", "server-core", "store", "store-postgres", "store-sqlite"]),
+        ("server", &["protocol", "mqtt-link", "paper", "server-core", "store", "store-postgres", "store-sqlite"]),
         ("firmware-sim", &["protocol", "mqtt-link"]),
     ];
     for (folder, may) in allowed {
@@ -97,6 +99,27 @@ fn the_cores_are_pure() {
             {
                 assert!(!text.contains(impure), "{} uses {impure}", short(&file));
             }
+        }
+    }
+}
+
+/// What prints documents knows texts and nothing else: no file, network, clock or program of the machine.
+#[test]
+fn paper_reaches_for_nothing() {
+    for file in files(&root().join("server/paper/src"), &[".rs"]) {
+        let text = std::fs::read_to_string(&file).unwrap();
+        let text = text.split("#[cfg(test)]").next().unwrap_or_default();
+        for reach in [
+            "std::fs",
+            "std::net",
+            "std::process",
+            "std::env",
+            "Instant::now",
+            "Utc::now",
+            "SystemTime::now",
+            "system_fonts: true",
+        ] {
+            assert!(!text.contains(reach), "{} uses {reach}", short(&file));
         }
     }
 }

@@ -62,7 +62,7 @@ struct OwedView {
     is_open: bool,
 }
 
-type Known = (Uuid, i64, Breakdown);
+pub(super) type Known = (Uuid, i64, Breakdown);
 
 /// `GET /pupils/{pupil}/breakdown`
 pub async fn show(State(state): State<AppState>, caller: Caller, Path(pupil): Path<Uuid>) -> Result<Html<String>, ApiError> {
@@ -111,7 +111,11 @@ pub async fn change(
     }
 }
 
-async fn breakdowns(state: &AppState, placement: &PlacementRow) -> Result<Vec<Known>, ApiError> {
+/// A placement's serious breakdowns, with id and revision.
+///
+/// # Errors
+/// The database does not answer, or holds what this program cannot read.
+pub(super) async fn breakdowns(state: &AppState, placement: &PlacementRow) -> Result<Vec<Known>, ApiError> {
     let rows = state.store.sheets(Owner::Placement(placement.placement_id), SheetKind::Breakdown).await?;
     let all: Option<Vec<Known>> =
         rows.iter().map(|row| Some((row.sheet_id, row.revision, kept::read_breakdown(&row.body)?))).collect();

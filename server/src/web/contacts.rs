@@ -89,12 +89,15 @@ struct RuleView {
     instead: String,
 }
 
-struct EntryView {
-    day: String,
-    words: String,
-    notes: String,
-    counts: Vec<String>,
-    not: Vec<String>,
+/// An entry, told.
+pub(super) struct EntryView {
+    pub(super) day: String,
+    pub(super) words: String,
+    pub(super) notes: String,
+    /// Rules for which it counts.
+    pub(super) counts: Vec<String>,
+    /// Why it does not.
+    pub(super) not: Vec<String>,
 }
 
 /// `GET /pupils/{pupil}/contacts`
@@ -318,7 +321,7 @@ async fn draw(
     })
 }
 
-fn entry(contact: &Contact, pack: Option<&Pack>, names: &plan::Names) -> EntryView {
+pub(super) fn entry(contact: &Contact, pack: Option<&Pack>, names: &plan::Names) -> EntryView {
     let by = match contact.by {
         By::Visit => "in person".to_owned(),
         By::Call => "by call".to_owned(),

@@ -90,7 +90,7 @@ const CSV: &str = "text/csv; charset=utf-8";
 const JSON: &str = "application/json";
 
 /// One row. A cell that a spreadsheet would take for a formula gets an apostrophe in front of it.
-fn row(out: &mut String, cells: &[String]) {
+pub(super) fn row(out: &mut String, cells: &[String]) {
     for (n, cell) in cells.iter().enumerate() {
         if n > 0 {
             out.push(',');
@@ -107,7 +107,7 @@ fn row(out: &mut String, cells: &[String]) {
     out.push_str("\r\n");
 }
 
-fn texts<const N: usize>(cells: [&str; N]) -> Vec<String> {
+pub(super) fn texts<const N: usize>(cells: [&str; N]) -> Vec<String> {
     cells.map(str::to_owned).to_vec()
 }
 

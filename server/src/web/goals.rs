@@ -25,7 +25,7 @@ use crate::api::auth::Caller;
 use crate::api::scope::{self, Scope};
 
 /// Families with their words.
-const FAMILIES: [(Family, &str); 5] = [
+pub(super) const FAMILIES: [(Family, &str); 5] = [
     (Family::Academic, "Learning"),
     (Family::Behaviour, "Behaviour"),
     (Family::Attendance, "Being at school"),
@@ -33,10 +33,10 @@ const FAMILIES: [(Family, &str); 5] = [
     (Family::Own, "The pupil’s own"),
 ];
 /// What became of a goal, with its words.
-const ENDS: [(Became, &str); 3] =
+pub(super) const ENDS: [(Became, &str); 3] =
     [(Became::Reached, "Reached"), (Became::Partly, "Partly, and good for now"), (Became::LetGo, "Let go")];
 /// Who writes goals, and who is asked to stand by them.
-const PARTIES: [Party; 5] = [Party::Pupil, Party::Parent, Party::KeyWorker, Party::HomeSchool, Party::ProviderLead];
+pub(super) const PARTIES: [Party; 5] = [Party::Pupil, Party::Parent, Party::KeyWorker, Party::HomeSchool, Party::ProviderLead];
 
 #[derive(Template)]
 #[template(path = "staff/goals.html")]
@@ -120,9 +120,13 @@ pub async fn change(
     }
 }
 
-type Known = (Uuid, i64, Goal);
+pub(super) type Known = (Uuid, i64, Goal);
 
-async fn goals(state: &AppState, placement: &PlacementRow) -> Result<Vec<Known>, ApiError> {
+/// A placement's goals, with id and revision.
+///
+/// # Errors
+/// The database does not answer, or holds what this program cannot read.
+pub(super) async fn goals(state: &AppState, placement: &PlacementRow) -> Result<Vec<Known>, ApiError> {
     let rows = state.store.sheets(Owner::Placement(placement.placement_id), SheetKind::Goal).await?;
     let all: Option<Vec<Known>> =
         rows.iter().map(|row| Some((row.sheet_id, row.revision, kept::read_goal(&row.body)?))).collect();

@@ -41,7 +41,7 @@ const VOICES: [(&str, Voice, &str); 3] =
     [("staff", Voice::Staff, "Staff"), ("pupil", Voice::Pupil, "The pupil"), ("parent", Voice::Parent, "A parent or carer")];
 
 /// What notes are about, in the order of the page.
-const TRAITS: [(Trait, &str, &str); 5] = [
+pub(super) const TRAITS: [(Trait, &str, &str); 5] = [
     (Trait::Strength, "strength", "Strengths"),
     (Trait::Need, "need", "Needs"),
     (Trait::Trigger, "trigger", "Harder moments"),
@@ -215,7 +215,7 @@ async fn looks(state: &AppState, placement: &PlacementRow, scales: &[Scale]) -> 
 }
 
 /// What is noted about a pupil, with its revision. A placement has one such sheet, under its own id.
-async fn read_profile(state: &AppState, placement: &PlacementRow) -> Result<Option<(i64, Profile)>, ApiError> {
+pub(super) async fn read_profile(state: &AppState, placement: &PlacementRow) -> Result<Option<(i64, Profile)>, ApiError> {
     let rows = state.store.sheets(Owner::Placement(placement.placement_id), SheetKind::Profile).await?;
     let Some(row) = rows.into_iter().find(|row| row.sheet_id == placement.placement_id) else { return Ok(None) };
     let profile = kept::read_profile(&row.body).ok_or_else(|| anyhow::anyhow!("a profile is not readable"))?;
@@ -365,7 +365,7 @@ fn helps(profile: &Profile) -> Vec<Lines> {
     TRAITS.iter().map(|(about, _, words)| (*words, lines(*about))).filter(|(_, lines)| !lines.is_empty()).collect()
 }
 
-fn intervention_words(one: &server_core::framework::Intervention) -> String {
+pub(super) fn intervention_words(one: &server_core::framework::Intervention) -> String {
     let areas: Vec<_> = one.areas().iter().map(|area| area.words().to_lowercase()).collect();
     format!("{} (for {})", one.what.expose(), areas.join(", "))
 }

@@ -22,6 +22,7 @@ use store::record::PartyRow;
 use uuid::Uuid;
 
 use self::fields::{FieldView, Input};
+pub(super) use self::lookback::{looked_back, number_now, week_now};
 use self::sent::Typed;
 pub(super) use self::sent::{Choice, Sent, choices, code, optional_day, optional_words, past_day, words};
 pub(super) use self::told::{Names, title};
@@ -449,12 +450,12 @@ fn standing_words(pack: &Pack, today: NaiveDate) -> String {
     }
 }
 
-fn route_words(pack: &Pack, plan: &ReintegrationPlan) -> String {
+pub(super) fn route_words(pack: &Pack, plan: &ReintegrationPlan) -> String {
     let route = plan.basis().route;
     pack.routes.iter().find(|rule| rule.route == route).map_or_else(String::new, |rule| format!("{}.", rule.title))
 }
 
-fn state_chip(state: &PlanState) -> Chip {
+pub(super) fn state_chip(state: &PlanState) -> Chip {
     match state {
         PlanState::Draft => Chip::new("line", "type", "Draft"),
         PlanState::Open => Chip::new("live", "check", "Open"),
@@ -486,7 +487,7 @@ fn stages(pack: &Pack, plan: &ReintegrationPlan) -> Vec<StageLink> {
     STAGES.into_iter().map(link).collect()
 }
 
-fn overview(pack: &Pack, plan: &ReintegrationPlan, placement: &PlacementRow) -> Vec<(&'static str, String)> {
+pub(super) fn overview(pack: &Pack, plan: &ReintegrationPlan, placement: &PlacementRow) -> Vec<(&'static str, String)> {
     let goal = GOALS.iter().find(|(_, goal, _)| *goal == plan.basis().end_goal).map_or("", |(.., words)| words);
     let length = format!("{} school weeks", plan.planned_weeks(pack));
     let now_at = placement.provider_name.clone().unwrap_or_else(|| "At home".to_owned());

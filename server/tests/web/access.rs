@@ -72,7 +72,7 @@ fn expected(method: &Method, path: &str) -> [u16; 8] {
         ("POST", "/pupils/{pupil}/growth/look") => growth(INCOMPLETE),
         ("POST", "/pupils/{pupil}/growth/profile" | "/pupils/{pupil}/growth/doing") => growth(LOST),
         // The first who may has begun a plan by a route before this one.
-        ("GET", "/pupils/{pupil}/export/{file}") => ada,
+        ("GET", "/pupils/{pupil}/export/{file}" | "/pupils/{pupil}/documents" | "/pupils/{pupil}/documents/{file}") => ada,
         ("GET", "/schools") => [OK, NOT_YOURS, NOT_YOURS, NOT_YOURS, NOT_YOURS, NOT_YOURS, NOT_YOURS, NOT_YOURS],
         ("GET", "/audit") => [NOT_YOURS, NOT_YOURS, NOT_YOURS, NOT_YOURS, NOT_YOURS, NOT_YOURS, NOT_YOURS, OK],
         ("POST", "/sign-out") => [GO_ON; 8],

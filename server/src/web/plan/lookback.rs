@@ -9,7 +9,7 @@ use server_core::plan::{
 use server_core::policy::{Clock, Code, EvaluationRule, Pack};
 use store::placements::PlacementRow;
 
-use super::{Case, Choice, Sent, Shown, Typed, optional_words, words};
+use super::{Case, Choice, Names, Sent, Shown, Typed, optional_words, words};
 use crate::api::ApiError;
 use crate::api::scope::Scope;
 use crate::web::view;
@@ -139,7 +139,7 @@ pub async fn view(
         steps.iter().find(|step| step.week == rule.week).map(|step| step.text.clone())
     };
     Ok(LookbackView {
-        done: plan.parts().evaluations.values().rev().map(|one| done_view(of, one)).collect(),
+        done: looked_back(pack, plan, of.names),
         weeks: weeks
             .iter()
             .map(|(rule, _)| {
@@ -170,8 +170,13 @@ fn went_words(went: Went) -> &'static str {
     WENT.iter().find(|(_, known, _)| *known == went).map_or("", |(.., words)| words)
 }
 
-fn done_view(of: &Shown<'_>, one: &Evaluation) -> DoneView {
-    let rule = of.pack.evaluation(&one.clock, one.week);
+/// Every week that was looked back upon, in words, the latest first.
+pub fn looked_back(pack: &Pack, plan: &ReintegrationPlan, names: &Names) -> Vec<DoneView> {
+    plan.parts().evaluations.values().rev().map(|one| done_view(pack, names, one)).collect()
+}
+
+fn done_view(pack: &Pack, names: &Names, one: &Evaluation) -> DoneView {
+    let rule = pack.evaluation(&one.clock, one.week);
     let reply = |reply: &Reply| {
         let ask = rule.and_then(|rule| rule.questions.iter().find(|question| question.id == reply.question));
         let more: Vec<_> =
@@ -180,11 +185,11 @@ fn done_view(of: &Shown<'_>, one: &Evaluation) -> DoneView {
         (ask.map_or_else(|| reply.question.to_string(), |ask| ask.ask.clone()), format!("{}{words}", went_words(reply.went)))
     };
     let stated = |title: &str, stated: Option<&Stated>| {
-        stated.map(|stated| format!("{title}: {}, {}.", stated.figure.expose(), source(of, stated)))
+        stated.map(|stated| format!("{title}: {}, {}.", stated.figure.expose(), source(names, stated)))
     };
     let all = [stated("Attendance", one.attendance.as_ref()), stated("Punctuality", one.punctuality.as_ref())];
     DoneView {
-        title: format!("{}, on {}", title(of.pack, &one.clock, one.week), view::full_date(one.on)),
+        title: format!("{}, on {}", title(pack, &one.clock, one.week), view::full_date(one.on)),
         replies: one.replies.iter().map(reply).collect(),
         beside: one.engagement.map_or_else(String::new, |beside| beside_words(Some(beside))),
         stated: all.into_iter().flatten().collect::<Vec<_>>().join(" "),
@@ -192,9 +197,9 @@ fn done_view(of: &Shown<'_>, one: &Evaluation) -> DoneView {
     }
 }
 
-fn source(of: &Shown<'_>, stated: &Stated) -> String {
+fn source(names: &Names, stated: &Stated) -> String {
     match &stated.source {
-        StatedSource::Person(person) => format!("stated by {}", of.names.name(*person)),
+        StatedSource::Person(person) => format!("stated by {}", names.name(*person)),
         StatedSource::Import { system, .. } => format!("from {system}"),
     }
 }
