@@ -2,9 +2,12 @@
 // The bridge is ICE-lite with its candidates in the answer, so nothing trickles. Holds no state of the page.
 
 import { LABEL } from "./control.js";
+import { addressOf } from "./fresh.js";
 
 /** An answer that takes longer is given up. */
 const ANSWER_WITHIN_MS = 8000;
+/** One to a restart sooner, and the next time a little later: a request sent into a network that is gone is not answered at all. */
+const RESTART_WITHIN_MS = [1500, 3000, 6000];
 
 /** @typedef {{whep_url: string, token: string, session_until: string, ice_servers: RTCIceServer[]}} Permit */
 
@@ -32,20 +35,36 @@ export class WhepClient {
   videoReceiver;
   /** @type {RTCRtpReceiver} */
   audioReceiver;
+  /** Addresses of this machine that it has a socket on, as far as they are told. */
+  addresses = /** @type {Set<string>} */ (new Set());
+  /** Whether the browser tells addresses. Where it does not, the system finds another network for each packet, and a restart is all it needs. */
+  tellsAddresses = false;
+  #fresh;
   #permit;
   /** @type {URL|null} */
   #resource = null;
   /** @type {string|null} */
   #etag = null;
   #left = false;
+  /** @type {AbortController|null} the restart that is under way */
+  #restarting = null;
+  #unanswered = 0;
 
   /**
    * @param {Permit} permit
    * @param {MediaStreamTrack|null} voice the microphone, if there is one
+   * @param {import("./fresh.js").Fresh|null} [fresh] a window of its own, which goes with it
    */
-  constructor(permit, voice) {
+  constructor(permit, voice, fresh = null) {
     this.#permit = permit;
-    this.peer = new RTCPeerConnection({ iceServers: permit.ice_servers, bundlePolicy: "max-bundle" });
+    this.#fresh = fresh;
+    this.peer = new (fresh?.Peer ?? RTCPeerConnection)({ iceServers: permit.ice_servers, bundlePolicy: "max-bundle" });
+    this.peer.addEventListener("icecandidate", ({ candidate }) => {
+      const address = addressOf(candidate);
+      if (!address) return;
+      this.addresses.add(address);
+      this.tellsAddresses = true;
+    });
     const video = this.peer.addTransceiver("video", { direction: "recvonly" });
     const audio = this.peer.addTransceiver(voice ?? "audio", { direction: voice ? "sendrecv" : "recvonly" });
     this.videoReceiver = video.receiver;
@@ -86,29 +105,43 @@ export class WhepClient {
   }
 
   /**
-   * Restarts ICE on the same session. `false`: the bridge does not do it, connect anew.
+   * Restarts ICE on the same session: the old path holds until a new one is found. `false`: nothing answered. Where the bridge knows this
+   * session no more there is no `hasRestart` afterwards. A restart under way is not disturbed, unless `anew`.
+   * @param {{anew?: boolean}} [options]
    * @returns {Promise<boolean>}
    */
-  async restart() {
+  async restart({ anew = false } = {}) {
+    if (this.#restarting && !anew) return true;
+    this.#restarting?.abort();
     if (!this.#resource || !this.#etag) return false;
+    const mine = (this.#restarting = new AbortController());
+    const within = RESTART_WITHIN_MS[Math.min(this.#unanswered, RESTART_WITHIN_MS.length - 1)] ?? ANSWER_WITHIN_MS;
+    const late = setTimeout(() => mine.abort(), within);
     try {
       const offer = await this.peer.createOffer({ iceRestart: true });
+      if (mine.signal.aborted) return false;
+      this.addresses.clear();
       await this.peer.setLocalDescription(offer);
-      const response = await this.#fetch(this.#resource.href, "PATCH", "application/trickle-ice-sdpfrag", fragmentOf(offer.sdp ?? ""), "*");
-      if (response.status !== 200) return this.#cannotRestart();
-      this.#etag = response.headers.get("etag") ?? this.#etag;
+      const response = await this.#fetch(this.#resource.href, "PATCH", "application/trickle-ice-sdpfrag", fragmentOf(offer.sdp ?? ""), { match: "*", signal: mine.signal });
+      if (response.status !== 200) {
+        // It knows this session no more: the next rung, a new connection, need not wait.
+        if (FINAL.has(response.status) || response.status === 404) this.#etag = null;
+        return true;
+      }
+      const etag = response.headers.get("etag");
       const answer = withNewCredentials(this.peer.currentRemoteDescription?.sdp ?? "", await response.text());
+      if (mine.signal.aborted) return false;
+      this.#etag = etag ?? this.#etag;
       await this.peer.setRemoteDescription({ type: "answer", sdp: answer });
+      this.#unanswered = 0;
       return true;
     } catch {
-      return this.#cannotRestart();
+      this.#unanswered += 1;
+      return false;
+    } finally {
+      clearTimeout(late);
+      if (this.#restarting === mine) this.#restarting = null;
     }
-  }
-
-  /** The bridge is gone, or knows this session no more: the next rung, a new connection, need not wait. */
-  #cannotRestart() {
-    this.#etag = null;
-    return false;
   }
 
   /** Leaves: tells the bridge, even while the page is closing, and closes the connection. */
@@ -123,6 +156,7 @@ export class WhepClient {
     this.#left = true;
     this.channel.close();
     this.peer.close();
+    this.#fresh?.close();
   }
 
   #delete() {
@@ -134,15 +168,16 @@ export class WhepClient {
   }
 
   /**
-   * @param {string} url @param {string} method @param {string} type @param {string} body @param {string} [match]
+   * @param {string} url @param {string} method @param {string} type @param {string} body
+   * @param {{match?: string, signal?: AbortSignal}} [options]
    * @returns {Promise<Response>}
    */
-  async #fetch(url, method, type, body, match) {
+  async #fetch(url, method, type, body, { match, signal = AbortSignal.timeout(ANSWER_WITHIN_MS) } = {}) {
     /** @type {Record<string, string>} */
     const headers = { authorization: `Bearer ${this.#permit.token}`, "content-type": type };
     if (match) headers["if-match"] = match;
     try {
-      return await fetch(url, { method, headers, body, signal: AbortSignal.timeout(ANSWER_WITHIN_MS) });
+      return await fetch(url, { method, headers, body, signal });
     } catch {
       throw new WhepError(0, false);
     }
