@@ -87,9 +87,8 @@ export class WhepClient {
    * @throws {WhepError}
    */
   async connect() {
-    const offer = await this.peer.createOffer();
-    await this.peer.setLocalDescription(offer);
-    const response = await this.#fetch(this.#permit.whep_url, "POST", "application/sdp", offer.sdp ?? "");
+    const offer = await this.#offer(await this.peer.createOffer());
+    const response = await this.#fetch(this.#permit.whep_url, "POST", "application/sdp", offer);
     if (response.status !== 201) {
       throw new WhepError(response.status, FINAL.has(response.status) && !response.headers.has("retry-after"));
     }
@@ -121,8 +120,8 @@ export class WhepClient {
       const offer = await this.peer.createOffer({ iceRestart: true });
       if (mine.signal.aborted) return false;
       this.addresses.clear();
-      await this.peer.setLocalDescription(offer);
-      const response = await this.#fetch(this.#resource.href, "PATCH", "application/trickle-ice-sdpfrag", fragmentOf(offer.sdp ?? ""), { match: "*", signal: mine.signal });
+      const sdp = await this.#offer(offer);
+      const response = await this.#fetch(this.#resource.href, "PATCH", "application/trickle-ice-sdpfrag", fragmentOf(sdp), { match: "*", signal: mine.signal });
       if (response.status !== 200) {
         // It knows this session no more: the next rung, a new connection, need not wait.
         if (FINAL.has(response.status) || response.status === 404) this.#etag = null;
@@ -157,6 +156,23 @@ export class WhepClient {
     this.channel.close();
     this.peer.close();
     this.#fresh?.close();
+  }
+
+  /**
+   * Makes the offer with lost sound asked for again, or as the browser made it if it takes no such change.
+   * @param {RTCSessionDescriptionInit} offer
+   * @returns {Promise<string>} its text
+   */
+  async #offer(offer) {
+    const sdp = offer.sdp ?? "";
+    const repaired = withSoundRepair(sdp);
+    try {
+      await this.peer.setLocalDescription({ type: "offer", sdp: repaired });
+      return repaired;
+    } catch {
+      await this.peer.setLocalDescription(offer);
+      return sdp;
+    }
   }
 
   #delete() {
@@ -209,6 +225,17 @@ export function fragmentOf(sdp) {
   const first = (/** @type {string} */ start) => lines.find((line) => line.startsWith(start));
   const fragment = [first("a=group:BUNDLE"), first("a=ice-options:"), medium, first("a=mid:"), first("a=ice-ufrag:"), first("a=ice-pwd:"), ...lines.filter((line) => line.startsWith("a=candidate:"))];
   return fragment.filter((line) => line !== undefined).join("\r\n") + "\r\n";
+}
+
+/**
+ * The offer, with `nack` for Opus (RFC 4585 §4.2): the bridge keeps a second of sound for whoever asks. Chromium asks, and offers it only
+ * for pictures.
+ * @param {string} sdp
+ */
+export function withSoundRepair(sdp) {
+  const number = sdp.match(/^a=rtpmap:(\d+) opus\/48000/im)?.[1];
+  if (!number || new RegExp(`^a=rtcp-fb:${number} nack\\s*$`, "m").test(sdp)) return sdp;
+  return sdp.replace(new RegExp(`^a=rtpmap:${number} .*$`, "m"), (line) => `${line.trimEnd()}\r\na=rtcp-fb:${number} nack${line.endsWith("\r") ? "\r" : ""}`);
 }
 
 /**

@@ -8,7 +8,7 @@ import { pictureIn, placeOfDrag, placeOfStep, placeOfTap } from '../../assets/pu
 import { sceneOf, talkKeyOf } from '../../assets/pupil/words.js';
 
 globalThis.MediaStream ??= class {};
-const { fragmentOf, withNewCredentials } = await import('../../assets/pupil/whep.js');
+const { fragmentOf, withNewCredentials, withSoundRepair } = await import('../../assets/pupil/whep.js');
 
 const robot = {
   camera_on: true, paused: false, carried: false, resting: false, pan_deg: 0, tilt_deg: 0, hand_up: false, feeling: 'none', level: 'normal',
@@ -201,6 +201,14 @@ test('a picture fitted into its box leaves bars that are no picture', () => {
   const box = { left: 10, top: 20, width: 640, height: 640 };
   assert.deepEqual(pictureIn(box, 640, 360), { left: 10, top: 160, width: 640, height: 360 });
   assert.deepEqual(pictureIn(box, 0, 0), box);
+});
+
+test('lost sound is asked for again, once, and only where there is Opus', () => {
+  const offer = ['m=audio 9 UDP/TLS/RTP/SAVPF 63 111', 'a=rtpmap:63 red/48000/2', 'a=rtpmap:111 opus/48000/2', 'a=rtcp-fb:111 transport-cc', 'a=fmtp:111 useinbandfec=1', ''].join('\r\n');
+  const repaired = withSoundRepair(offer);
+  assert.equal(repaired, offer.replace('opus/48000/2\r\n', 'opus/48000/2\r\na=rtcp-fb:111 nack\r\n'));
+  assert.equal(withSoundRepair(repaired), repaired);
+  assert.equal(withSoundRepair('m=video 9 UDP/TLS/RTP/SAVPF 96\r\na=rtpmap:96 VP8/90000\r\n'), 'm=video 9 UDP/TLS/RTP/SAVPF 96\r\na=rtpmap:96 VP8/90000\r\n');
 });
 
 test('a restart sends credentials of the first medium and puts the answer into every medium', () => {
