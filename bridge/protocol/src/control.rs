@@ -66,8 +66,7 @@ pub enum Control {
         /// Resting or back.
         resting: bool,
     },
-    /// Pupil → bridge, when the connection stands and then at each change, every 2 s at most: how the picture ran on this connection so
-    /// far, as the tablet counts it. Without `id`; what is lost comes with the next one.
+    /// Pupil → bridge, at each change, every 2 s at most: how the picture ran on this connection, as the tablet counts it.
     Seen {
         /// How often it stood still although it should have moved.
         freezes: u32,
