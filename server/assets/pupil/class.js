@@ -43,6 +43,8 @@ export class Visit {
   #client = null;
   #connecting = false;
   #mending = false;
+  /** Some browser may not like connections in a window of their own: one that never stood is the last. */
+  #freshFailed = false;
   /** What the bridge was told of freezes, and when. */
   #seen = { said: "", at: -Infinity };
   #clockOffset = 0;
@@ -194,8 +196,9 @@ export class Visit {
     const old = this.#client;
     /** @type {WhepClient|null} */
     let next = null;
+    let permit = null;
     try {
-      const permit = await this.#join();
+      permit = await this.#join();
       next = new WhepClient(permit, this.#mic.track, fresh);
       const client = next;
       // The new picture waits behind the last one until it has a frame.
@@ -219,6 +222,7 @@ export class Visit {
     } catch (error) {
       next?.close();
       fresh?.close();
+      this.#freshFailed ||= fresh !== null && permit !== null && !(error instanceof WhepError);
       if (error instanceof Refused) this.#refuse(error.message);
       else if (error instanceof NotYet) this.#facts.reason = error.message;
       else if (error instanceof WhepError && error.final) this.#refuse(error.status === 409 ? `${this.#facts.robot} is busy with another visit just now.` : MISFIT);
@@ -311,7 +315,13 @@ export class Visit {
     const { heardAt, steady } = this.#watch;
     const rung = this.#ladder.look(now, { state: client?.peer.connectionState ?? "closed", heardAt, steady, hasRestart: client?.hasRestart ?? false });
     if (rung === "restart") void this.#mend();
-    if (rung === "renew" && !this.#connecting) this.#renew(new Fresh());
+    if (rung === "renew" && !this.#connecting) this.#renew(this.#fresh());
+  }
+
+  /** A fresh window, where it is worth a try. */
+  #fresh() {
+    this.#freshFailed ||= this.#client !== null && this.#client.isFresh && !this.#client.stood;
+    return this.#freshFailed ? null : new Fresh();
   }
 
   /** @param {Fresh|null} fresh */
@@ -332,7 +342,7 @@ export class Visit {
     const client = this.#client;
     if (!client || this.#mending) return;
     this.#mending = true;
-    const fresh = client.tellsAddresses ? new Fresh() : null;
+    const fresh = client.tellsAddresses ? this.#fresh() : null;
     const isElsewhere = (await fresh?.hasOther(client.addresses)) ?? false;
     this.#mending = false;
     if (isElsewhere) {

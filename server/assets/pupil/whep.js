@@ -39,6 +39,8 @@ export class WhepClient {
   addresses = /** @type {Set<string>} */ (new Set());
   /** Whether the browser tells addresses. Where it does not, the system finds another network for each packet, and a restart is all it needs. */
   tellsAddresses = false;
+  /** Whether it was ever connected. */
+  stood = false;
   #fresh;
   #permit;
   /** @type {URL|null} */
@@ -59,6 +61,9 @@ export class WhepClient {
     this.#permit = permit;
     this.#fresh = fresh;
     this.peer = new (fresh?.Peer ?? RTCPeerConnection)({ iceServers: permit.ice_servers, bundlePolicy: "max-bundle" });
+    this.peer.addEventListener("connectionstatechange", () => {
+      this.stood ||= this.peer.connectionState === "connected";
+    });
     this.peer.addEventListener("icecandidate", ({ candidate }) => {
       const address = addressOf(candidate);
       if (!address) return;
@@ -75,6 +80,11 @@ export class WhepClient {
       if ("jitterBufferTarget" in receiver) receiver.jitterBufferTarget = 0;
     }
     this.channel = this.peer.createDataChannel(LABEL, { ordered: true });
+  }
+
+  /** Whether it is in a window of its own. */
+  get isFresh() {
+    return this.#fresh !== null;
   }
 
   /** Whether the path can be restarted in place. */
