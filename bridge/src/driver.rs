@@ -23,7 +23,7 @@ use uuid::Uuid;
 
 use crate::media::{Engine, LegId, MediaEvent, Second, Why};
 use crate::observe::Status;
-use crate::robot;
+use crate::robot::{self, Said};
 
 /// Requests that may wait; a full queue is answered "busy".
 pub const REQUEST_QUEUE: usize = 256;
@@ -436,8 +436,12 @@ impl Driver {
                     .retain(|_, resource| resource.leg != leg || (resource.session.is_some() && why != Why::Replaced));
                 commands
             }
-            MediaEvent::Text { leg, text } => match (self.robot_of.get(&leg), robot::deed(&text)) {
-                (Some(robot), Some(deed)) => self.roster.did(now, *robot, Leg(leg.0), deed),
+            MediaEvent::Text { leg, text } => match (self.robot_of.get(&leg), robot::said(&text)) {
+                (Some(robot), Some(Said::Did(deed))) => self.roster.did(now, *robot, Leg(leg.0), deed),
+                (Some(robot), Some(Said::Saw(freezes))) => {
+                    self.roster.saw(*robot, Leg(leg.0), freezes);
+                    Vec::new()
+                }
                 _ => Vec::new(),
             },
             MediaEvent::Second(second) => {

@@ -7,6 +7,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use bridge_core::freezes::Freezes;
 use bridge_core::roster::Glance;
 use chrono::{DateTime, TimeDelta, Utc};
 use protocol::measure::Estimate;
@@ -32,6 +33,7 @@ pub struct Visits {
     seats: Vec<Option<Glance>>,
     tier_seconds: [u64; 3],
     trouble_seconds: [u64; 3],
+    freezes: Freezes,
 }
 
 impl Visits {
@@ -44,6 +46,8 @@ impl Visits {
             self.trouble_seconds[trouble as usize] += 1;
         }
         let known = self.seats.iter().position(|seat| seat.is_some_and(|seat| seat.session == glance.session));
+        let before = known.and_then(|place| self.seats[place]?.freezes).unwrap_or_default();
+        self.freezes = self.freezes.and(glance.freezes.unwrap_or_default().since(before));
         let place = known.or_else(|| self.seats.iter().position(Option::is_none)).unwrap_or_else(|| {
             self.seats.push(None);
             self.seats.len() - 1
@@ -74,6 +78,12 @@ impl Visits {
     #[must_use]
     pub fn trouble_seconds(&self, trouble: Trouble) -> u64 {
         self.trouble_seconds[trouble as usize]
+    }
+
+    /// How pictures stood still, as the tablets say.
+    #[must_use]
+    pub fn freezes(&self) -> Freezes {
+        self.freezes
     }
 }
 
@@ -187,7 +197,8 @@ mod tests {
 
     #[test]
     fn a_visits_number_is_free_again_when_it_ends() {
-        let glance = |session| Glance { session, robot: None, pupil: None, tier: Some(Tier::Stills), trouble: None };
+        let glance =
+            |session| Glance { session, robot: None, pupil: None, tier: Some(Tier::Stills), trouble: None, freezes: None };
         let sessions: [SessionId; 4] = std::array::from_fn(|_| SessionId::new());
         let mut visits = Visits::default();
         for session in &sessions[..3] {

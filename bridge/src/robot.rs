@@ -1,15 +1,25 @@
-//! What control texts mean to the bridge. It passes them on unchanged (the media engine does) and only counts what a pupil did.
+//! What control texts mean to the bridge. It passes them on unchanged (the media engine does) and only counts what a pupil did and saw.
 
+use bridge_core::freezes::Freezes;
 use bridge_core::session::Deed;
 use protocol::control::{Control, ControlMessage, Feeling};
 
-/// What the pupil did by sending `text`, if it is something that is counted. An unreadable text counts as nothing: a newer page may
+/// What is counted.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Said {
+    /// The pupil did something.
+    Did(Deed),
+    /// The picture ran like this on the tablet.
+    Saw(Freezes),
+}
+
+/// What a pupil's `text` says, if it is something that is counted. An unreadable text counts as nothing: a newer page may
 /// say things that this bridge does not know.
 #[must_use]
-pub fn deed(text: &str) -> Option<Deed> {
-    match ControlMessage::from_text(text.as_bytes()).ok()?.control {
-        Control::Look { .. } => Some(Deed::Look),
-        Control::Hand { up } => Some(Deed::Hand { up }),
+pub fn said(text: &str) -> Option<Said> {
+    let deed = match ControlMessage::from_text(text.as_bytes()).ok()?.control {
+        Control::Look { .. } => Deed::Look,
+        Control::Hand { up } => Deed::Hand { up },
         Control::Feeling { feeling } => {
             let shown = match feeling {
                 Feeling::None => None,
@@ -18,10 +28,14 @@ pub fn deed(text: &str) -> Option<Deed> {
                 Feeling::Tired => Some(3),
                 Feeling::Help => Some(4),
             };
-            Some(Deed::Feeling { shown })
+            Deed::Feeling { shown }
         }
-        _ => None,
-    }
+        Control::Seen { freezes, frozen_ms } => {
+            return Some(Said::Saw(Freezes { count: u64::from(freezes), millis: frozen_ms }));
+        }
+        _ => return None,
+    };
+    Some(Said::Did(deed))
 }
 
 #[cfg(test)]
@@ -29,14 +43,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_a_pupil_does_is_counted() {
+    fn only_what_a_pupil_does_and_sees_is_counted() {
+        let deed = |text| match said(text) {
+            Some(Said::Did(deed)) => Some(deed),
+            _ => None,
+        };
         assert_eq!(deed(r#"{"v":1,"id":7,"type":"hand","up":true}"#), Some(Deed::Hand { up: true }));
         assert_eq!(deed(r#"{"v":1,"id":8,"type":"look","pan_deg":10,"tilt_deg":0}"#), Some(Deed::Look));
         assert_eq!(deed(r#"{"v":1,"id":9,"type":"feeling","feeling":"none"}"#), Some(Deed::Feeling { shown: None }));
         for other in
             [r#"{"v":1,"type":"ack","of":3}"#, r#"{"v":1,"id":1,"type":"talk","on":true}"#, r#"{"v":1,"type":"new"}"#, "", "{"]
         {
-            assert_eq!(deed(other), None, "{other}");
+            assert_eq!(said(other), None, "{other}");
         }
+        let seen = Some(Said::Saw(Freezes { count: 3, millis: 1740 }));
+        assert_eq!(said(r#"{"v":1,"type":"seen","freezes":3,"frozen_ms":1740}"#), seen);
     }
 }

@@ -288,8 +288,8 @@ impl Body {
             Control::Voice { level } => self.level = level,
             Control::Talk { on } => self.talking = on,
             Control::Rest { resting } => self.resting = resting,
-            // For the pupil, or an answer: nothing to do.
-            Control::State(_) | Control::Seat { .. } | Control::Link { .. } | Control::Ack { .. } => {}
+            // For the pupil or the bridge, or an answer: nothing to do.
+            Control::Seen { .. } | Control::State(_) | Control::Seat { .. } | Control::Link { .. } | Control::Ack { .. } => {}
         }
         self.pose_head();
     }

@@ -25,6 +25,7 @@
 //! - What was recorded never becomes less: facts are absolute and only grow.
 
 pub mod backlog;
+pub mod freezes;
 pub mod grant;
 pub mod offer;
 pub mod outbox;

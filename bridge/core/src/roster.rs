@@ -14,6 +14,7 @@ use protocol::{
 };
 
 use crate::Leg;
+use crate::freezes::{Freezes, Told};
 use crate::grant::{PublishPermit, ViewPermit, Withdrawn};
 use crate::presence::Sample;
 use crate::session::{Deed, Effect, Event, Parting, Record, Session};
@@ -107,6 +108,8 @@ pub struct Glance {
     pub tier: Option<Tier>,
     /// Whose side it is if something is wrong.
     pub trouble: Option<Trouble>,
+    /// How the picture stood still so far, as the tablet says; `None` if it does not.
+    pub freezes: Option<Freezes>,
 }
 
 /// What the shell has to do.
@@ -142,6 +145,7 @@ struct Seat {
     pupil: Option<Leg>,
     robot_quality: Option<LegQuality>,
     pupil_quality: Option<LegQuality>,
+    freezes: Told,
     /// Whose side it is that the visit does not run well.
     judge: Judge,
     trouble: Option<Trouble>,
@@ -230,6 +234,7 @@ impl Roster {
             visit.handle(now, Event::Measured(clock));
         }
         seat.session = Some(visit);
+        seat.freezes = Told::default();
         Ok(Admission { session, permit })
     }
 
@@ -253,6 +258,7 @@ impl Roster {
             commands.push(Command::Close(old));
         }
         seat.pupil_quality = None;
+        seat.freezes.reconnected();
         (seat.judge, seat.trouble, seat.told) = (Judge::default(), None, None);
         self.session_event(now, robot, Event::TakenOver(admission.permit), &mut commands);
         Ok(commands)
@@ -355,6 +361,7 @@ impl Roster {
             pupil: seat.pupil_quality,
             tier: session.tier().filter(|_| seat.pupil_quality.is_some()),
             trouble: seat.trouble,
+            freezes: seat.freezes.sum(),
         })
     }
 
@@ -365,6 +372,13 @@ impl Roster {
             self.session_event(now, robot, Event::Did(deed), &mut commands);
         }
         commands
+    }
+
+    /// The tablet on `leg` said how the picture ran on it so far.
+    pub fn saw(&mut self, robot: RobotId, leg: Leg, freezes: Freezes) {
+        if let Some(seat) = self.seats.get_mut(&robot).filter(|seat| seat.pupil == Some(leg)) {
+            seat.freezes.hear(freezes);
+        }
     }
 
     /// The pupil leaves on purpose, whether or not a leg is still there.

@@ -1,7 +1,7 @@
 //! Messages on the data channel: small, versioned, acknowledged JSON texts.
 //!
 //! The pupil's page and the robot talk through the bridge, which passes texts on unchanged, counts their kinds, and adds four of
-//! its own: `wake` and `sleep` to the robot, `seat` and `link` to the pupil. Whoever receives a text with an `id` answers `ack` with it; a
+//! its own: `wake` and `sleep` to the robot, `seat` and `link` to the pupil. `seen` is for the bridge, and nothing to the robot. Whoever receives a text with an `id` answers `ack` with it; a
 //! sender repeats what was not acknowledged within 1 s. State is absolute ("hand is up"), so a repetition does no harm.
 
 use schemars::JsonSchema;
@@ -22,7 +22,7 @@ pub const MAX_CONTROL_BYTES: usize = 4 * 1024;
 pub struct ControlMessage {
     /// 1.
     pub v: u32,
-    /// Chosen by the sender, growing; absent on `ack` and `state`.
+    /// Chosen by the sender, growing; absent on `ack`, `state` and `seen`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<u64>,
     /// What it says.
@@ -65,6 +65,13 @@ pub enum Control {
     Rest {
         /// Resting or back.
         resting: bool,
+    },
+    /// Pupil → bridge, at each change, every 2 s at most: how the picture ran on this connection, as the tablet counts it.
+    Seen {
+        /// How often it stood still although it should have moved.
+        freezes: u32,
+        /// For how long together, in milliseconds.
+        frozen_ms: u64,
     },
     /// Robot → pupil, at each change and every 2 s.
     State(RobotState),

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::http::header;
 use axum::response::IntoResponse;
+use bridge_core::freezes::Freezes;
 use protocol::{LegQuality, Tier, Trouble};
 
 use super::Shared;
@@ -76,6 +77,22 @@ fn of_visits(text: &mut String, visits: &Visits) {
             line(text, format_args!("windowseat_bridge_visit_trouble{{seat=\"{seat}\",side=\"{word}\"}} {is}"));
         }
     }
+    let kinds: [(&str, &str, fn(Freezes) -> f64); 2] = [
+        ("freezes_total", "Times that the picture stood still, as the tablet counts them", |freezes| of(freezes.count)),
+        ("frozen_seconds_total", "How long the picture stood still, as the tablet counts it", |freezes| {
+            of(freezes.millis) / 1000.0
+        }),
+    ];
+    for (name, help, kind) in kinds {
+        family(text, &format!("visit_{name}"), "counter", &format!("{help}, in this visit."));
+        for (seat, glance) in visits.seats() {
+            if let Some(freezes) = glance.freezes {
+                line(text, format_args!("windowseat_bridge_visit_{name}{{seat=\"{seat}\"}} {}", kind(freezes)));
+            }
+        }
+        family(text, name, "counter", &format!("{help}, since the start."));
+        line(text, format_args!("windowseat_bridge_{name} {}", kind(visits.freezes())));
+    }
     family(text, "tier_seconds_total", "counter", "Seconds of visits by what reached the pupil, since the start.");
     for (tier, word) in TIERS {
         let seconds = visits.tier_seconds(tier);
@@ -86,6 +103,11 @@ fn of_visits(text: &mut String, visits: &Visits) {
         let seconds = visits.trouble_seconds(side);
         line(text, format_args!("windowseat_bridge_trouble_seconds_total{{side=\"{word}\"}} {seconds}"));
     }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "counts of a bridge's life")]
+fn of(count: u64) -> f64 {
+    count as f64
 }
 
 fn family(text: &mut String, name: &str, kind: &str, help: &str) {
@@ -116,9 +138,11 @@ mod tests {
             pupil: Some(pupil),
             tier: Some(Tier::Video),
             trouble: Some(Trouble::Pupil),
+            freezes: Some(Freezes { count: 2, millis: 1250 }),
         };
         visits.second(glance);
-        visits.second(Glance { session: SessionId::new(), robot: None, pupil: None, tier: None, trouble: None });
+        visits.second(Glance { freezes: Some(Freezes { count: 3, millis: 1500 }), ..glance });
+        visits.second(Glance { session: SessionId::new(), robot: None, pupil: None, tier: None, trouble: None, freezes: None });
         let mut text = String::new();
         of_visits(&mut text, &visits);
         let lines: Vec<&str> = text.lines().filter(|line| !line.starts_with('#')).collect();
@@ -129,12 +153,17 @@ mod tests {
             "windowseat_bridge_visit_tier{seat=\"1\",tier=\"video\"} 1",
             "windowseat_bridge_visit_tier{seat=\"2\",tier=\"video\"} 0",
             "windowseat_bridge_visit_trouble{seat=\"1\",side=\"pupil\"} 1",
-            "windowseat_bridge_tier_seconds_total{tier=\"video\"} 1",
-            "windowseat_bridge_trouble_seconds_total{side=\"pupil\"} 1",
+            "windowseat_bridge_tier_seconds_total{tier=\"video\"} 2",
+            "windowseat_bridge_trouble_seconds_total{side=\"pupil\"} 2",
+            "windowseat_bridge_visit_freezes_total{seat=\"1\"} 3",
+            "windowseat_bridge_visit_frozen_seconds_total{seat=\"1\"} 1.5",
+            "windowseat_bridge_freezes_total 3",
+            "windowseat_bridge_frozen_seconds_total 1.5",
         ] {
             assert!(lines.contains(&expected), "{expected} is not in\n{text}");
         }
         assert!(!lines.iter().any(|line| line.contains("round_trip") && line.contains("robot")));
+        assert!(!lines.iter().any(|line| line.contains("visit_fr") && line.contains("seat=\"2\"")));
         assert!(!lines.iter().any(|line| line.contains("bits") && line.contains("seat=\"2\"")));
         assert!(!text.contains(&glance.session.to_string()));
     }

@@ -85,6 +85,21 @@ impl Downlink {
         self.is_narrow
     }
 
+    /// Nothing was heard from the tablet for long: what was sent meanwhile is lost, and says nothing about how much its network takes.
+    pub(super) fn interrupted(&mut self) {
+        self.history.fill(None);
+    }
+
+    /// The tablet is on another network, of which nothing is known yet.
+    pub(super) fn moved(&mut self) {
+        self.interrupted();
+        self.estimate = Gcc::new(FIRST, LEAST, MOST);
+        self.is_fed = false;
+        if std::mem::take(&mut self.is_narrow) {
+            self.farewells = FAREWELLS;
+        }
+    }
+
     /// The number the next packet carries.
     pub(super) fn number(&self) -> u16 {
         low16(self.next)
@@ -244,6 +259,48 @@ mod tests {
         assert!((200_000.0..800_000.0).contains(&narrow), "{ends:?}");
         assert!(ends[119] > 1_500_000.0, "{ends:?}");
         assert!(told < 120 * 5, "{told}");
+    }
+
+    /// Ten seconds that all arrive, three that do not, and then the feedback on those; what the tablet's leg says of the outage comes
+    /// between. Returns whether the robot is held down.
+    fn outage(said: impl Fn(&mut Downlink)) -> (bool, f64) {
+        let (origin, mut downlink) = (start(), Downlink::new());
+        let mut fates = Vec::new();
+        for step in 0..1400_u64 {
+            let now = origin + Duration::from_millis(step * 10);
+            let arrived = !(1000..1300).contains(&step);
+            if step == 1300 {
+                said(&mut downlink);
+            }
+            fates.push(Fate { number: downlink.number(), arrived, at: arrived.then(|| Duration::from_millis(step * 10 + 20)) });
+            downlink.sent(1000, now);
+            if step % 10 == 9 && arrived {
+                downlink.acknowledged(&std::mem::take(&mut fates), now);
+                let _ = downlink.limit(now);
+            }
+        }
+        (downlink.is_narrow(), downlink.estimate.target_bitrate())
+    }
+
+    #[test]
+    fn an_outage_is_no_narrow_network() {
+        let (is_narrow, taken_for) = outage(|_| {});
+        assert!(is_narrow || taken_for < 3_000_000.0, "what is told of it would count as congestion: {taken_for}");
+        for said in [Downlink::interrupted, Downlink::moved] {
+            let (is_narrow, estimate) = outage(said);
+            assert!(!is_narrow && estimate > 3_000_000.0, "{estimate}");
+        }
+    }
+
+    #[test]
+    fn on_another_network_the_robot_is_set_free() {
+        let now = start();
+        let mut downlink = Downlink::new();
+        downlink.is_narrow = true;
+        downlink.moved();
+        assert!(!downlink.is_narrow());
+        let told: Vec<_> = (0..5).filter_map(|second| downlink.limit(now + Duration::from_secs(second))).collect();
+        assert_eq!(told, [32_000_000; 3]);
     }
 
     #[test]

@@ -261,7 +261,7 @@ proptest! {
 
     #[test]
     fn control_texts(text in prop_oneof![bytes(200), mangled(br#"{"v":1,"id":8,"type":"look","pan_deg":10,"tilt_deg":0}"#.to_vec())]) {
-        let _ = crate::robot::deed(&String::from_utf8_lossy(&text));
+        let _ = crate::robot::said(&String::from_utf8_lossy(&text));
     }
 
     /// A robot with the right keys that says anything: media, repairs, padding, lies about lengths.

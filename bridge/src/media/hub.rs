@@ -169,12 +169,9 @@ impl Hub {
         let mut forgotten = None;
         self.by_ufrag.insert(ice.ufrag.clone(), slot);
         if let Some(leg) = self.leg_mut(slot) {
-            // The path in use holds until the other end nominates with the new credentials.
-            leg.ice.insert(0, (ice, remote.ufrag.clone()));
-            forgotten = (leg.ice.len() > 2).then(|| leg.ice.pop()).flatten();
-            leg.offer.ice = remote;
+            forgotten = leg.restart(ice, remote);
         }
-        if let Some((old, _)) = forgotten {
+        if let Some(old) = forgotten {
             self.by_ufrag.remove(&old.ufrag);
         }
         Ok(Some(fragment))

@@ -29,6 +29,13 @@ const MAX_ADDRESSES: usize = 8;
 /// seconds.
 const CONSENT: Duration = Duration::from_secs(30);
 
+/// An end that is sent media and is not heard for so long has lost its network.
+const OUTAGE: Duration = Duration::from_secs(1);
+
+/// Credentials of our own that hold at the same time: a tablet without a network may ask for a restart several times before it hears
+/// the answer to one.
+const MAX_CREDENTIALS: usize = 4;
+
 /// Key-frame requests are at least this far apart.
 const KEY_FRAME_GAP: Duration = Duration::from_millis(500);
 
@@ -57,6 +64,8 @@ pub(super) struct Leg {
     pub(super) offer: Offer,
     /// Our credentials, the newest first; the older ones hold until the other end has moved over.
     pub(super) ice: Vec<(Credentials, String)>,
+    /// Those of the newest nomination.
+    ice_in_use: String,
     pub(super) chosen: Option<Path>,
     pub(super) addresses: Vec<Remote>,
     pub(super) checks: Checks,
@@ -104,6 +113,7 @@ impl Leg {
             robot,
             party,
             talk,
+            ice_in_use: ice.ufrag.clone(),
             ice: vec![(ice, remote_ufrag)],
             chosen: None,
             addresses: Vec::new(),
@@ -169,8 +179,38 @@ impl Leg {
         self.keys.is_some()
     }
 
+    /// Takes new credentials; the path in use holds until the other end nominates with them. Returns old ones that count no more.
+    pub(super) fn restart(&mut self, local: Credentials, remote: Credentials) -> Option<Credentials> {
+        self.ice.insert(0, (local, remote.ufrag.clone()));
+        self.offer.ice = remote;
+        let is_idle = |entry: &(Credentials, String)| entry.0.ufrag != self.ice_in_use;
+        let oldest = self.ice.iter().rposition(is_idle).filter(|_| self.ice.len() > MAX_CREDENTIALS)?;
+        Some(self.ice.remove(oldest).0)
+    }
+
+    /// The other end wants media on this path, and said so with these of our credentials. Returns whether it went elsewhere while it
+    /// was connected.
+    pub(super) fn choose(&mut self, path: Path, credentials: usize) -> bool {
+        if self.ice[credentials].0.ufrag != self.ice_in_use {
+            self.ice_in_use.clone_from(&self.ice[credentials].0.ufrag);
+        }
+        let before = self.chosen.replace(path);
+        if before == Some(path) {
+            return false;
+        }
+        tracing::debug!(leg.id = %self.id, "media path chosen");
+        let is_elsewhere = self.is_up() && before.is_none_or(|before| before.remote != path.remote);
+        if is_elsewhere {
+            self.downlink.moved();
+        }
+        is_elsewhere
+    }
+
     /// Notes that something genuine came. Returns whether the leg had been silent.
     pub(super) fn heard(&mut self, now: Instant) -> bool {
+        if now.saturating_duration_since(self.last_heard) >= OUTAGE {
+            self.downlink.interrupted();
+        }
         self.last_heard = now;
         self.consents = true;
         std::mem::take(&mut self.silent)

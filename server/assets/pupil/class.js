@@ -3,6 +3,7 @@
 // from the connection to the elements that play them, and nowhere else.
 
 import { ControlLink } from "./control.js";
+import { Fresh } from "./fresh.js";
 import { Keys } from "./keys.js";
 import { Ladder } from "./ladder.js";
 import { calmly, lookByTouch } from "./look.js";
@@ -16,6 +17,11 @@ import { sceneOf, talkKeyOf } from "./words.js";
 /** @typedef {import("./whep.js").Permit} Permit */
 
 const TICK_MS = 250;
+/** How often a connection is looked after, and how long nothing is heard before its statistics are asked out of turn. */
+const TEND_MS = 100;
+const QUIET_MS = 150;
+/** How often the bridge is told how the picture ran, if that changed. */
+const TELL_MS = 2000;
 const JOIN_WITHIN_MS = 8000;
 /** A frame that does not come does not keep the new connection from taking over; sound may be all there is. */
 const FIRST_FRAME_WITHIN_MS = 3000;
@@ -36,6 +42,11 @@ export class Visit {
   /** @type {WhepClient|null} */
   #client = null;
   #connecting = false;
+  #mending = false;
+  /** Some browser may not like connections in a window of their own: one that never stood is the last. */
+  #freshFailed = false;
+  /** What the bridge was told of freezes, and when. */
+  #seen = { said: "", at: -Infinity };
   #clockOffset = 0;
   #zone;
   #until = Infinity;
@@ -95,9 +106,12 @@ export class Visit {
     this.#control.say({ type: "rest", resting: false });
     if (first) {
       setInterval(() => this.#tick(), TICK_MS);
+      setInterval(() => void this.#tend(), TEND_MS);
       addEventListener("pagehide", () => this.#client?.leave());
       addEventListener("pageshow", (event) => event.persisted && location.reload());
-      addEventListener("online", () => this.#ladder.hurry());
+      // Another network: each browser says so in its own way, and some say nothing.
+      addEventListener("online", () => this.#hurry());
+      /** @type {EventTarget|undefined} */ (/** @type {any} */ (navigator).connection)?.addEventListener("change", () => this.#hurry());
       // Nobody sees the sign of an open microphone on a hidden page: it closes.
       document.addEventListener("visibilitychange", () => (document.visibilityState === "visible" ? this.#wakeUp() : this.setTalking(false)));
     }
@@ -172,15 +186,20 @@ export class Visit {
     );
   }
 
-  async #connect() {
-    if (this.#connecting) return;
+  /** @param {Fresh|null} [fresh] the window for the connection, where it is not to be this one */
+  async #connect(fresh = null) {
+    if (this.#connecting) {
+      fresh?.close();
+      return;
+    }
     this.#connecting = true;
     const old = this.#client;
     /** @type {WhepClient|null} */
     let next = null;
+    let permit = null;
     try {
-      const permit = await this.#join();
-      next = new WhepClient(permit, this.#mic.track);
+      permit = await this.#join();
+      next = new WhepClient(permit, this.#mic.track, fresh);
       const client = next;
       // The new picture waits behind the last one until it has a frame.
       const spare = this.#page.spare;
@@ -190,6 +209,7 @@ export class Visit {
       await client.connect();
       this.#client = client;
       this.#watch.fresh();
+      this.#seen.said = "";
       Object.assign(this.#facts, { robotHere: null, tier: "", trouble: "" });
       this.#control.attach(client.channel);
       this.#page.sound.srcObject = new MediaStream([client.audioReceiver.track]);
@@ -201,6 +221,8 @@ export class Visit {
       old?.close();
     } catch (error) {
       next?.close();
+      fresh?.close();
+      this.#freshFailed ||= fresh !== null && permit !== null && !(error instanceof WhepError);
       if (error instanceof Refused) this.#refuse(error.message);
       else if (error instanceof NotYet) this.#facts.reason = error.message;
       else if (error instanceof WhepError && error.final) this.#refuse(error.status === 409 ? `${this.#facts.robot} is busy with another visit just now.` : MISFIT);
@@ -246,17 +268,7 @@ export class Visit {
     const now = performance.now();
     const facts = this.#facts;
     if (facts.stage === "joining" || facts.stage === "in") {
-      if (this.#client && this.#ticks++ % 2 === 0) void this.#watch.look(this.#client.peer);
-      const state = this.#client?.peer.connectionState ?? "closed";
-      // A connection that is being made gets its time; "new" and "connecting" count from the moment the answer came.
-      const rung = this.#connecting && !this.#client ? "wait" : this.#ladder.look(now, {
-        state, heardAt: this.#watch.heardAt, hasRestart: this.#client?.hasRestart ?? false,
-      });
-      if (rung === "restart") void this.#client?.restart();
-      if (rung === "renew" && !this.#connecting) {
-        this.#ladder.renewing(now, Math.random());
-        void this.#connect();
-      }
+      if (this.#ticks++ % 2 === 0 && this.#client) void this.#watch.look(this.#client.peer);
       facts.broken = this.#ladder.shown;
       if (Date.now() + this.#clockOffset >= this.#until) {
         facts.refusal = "Your time with the robot is over for now.";
@@ -270,8 +282,82 @@ export class Visit {
     facts.small = this.#watch.small;
     facts.mic = facts.mic === "refused" ? "refused" : this.#mic.kind;
     if (facts.frameAge !== null) facts.pictureTime = this.#clock(facts.frameAge);
+    // On a new connection nothing is known for a moment, and what was expected before still is.
+    if (facts.robotHere !== null && facts.tier !== "") {
+      this.#watch.expect(facts.robotHere && facts.robotState?.camera_on === true && facts.tier === "video" && !facts.wantsRest);
+    }
     this.#control.tick();
+    this.#tellSeen(now);
     this.#show();
+  }
+
+  /** Tells the bridge how often the picture stood still. @param {number} now */
+  #tellSeen(now) {
+    const { frozen } = this.#watch;
+    const said = JSON.stringify(frozen);
+    if (!frozen || said === this.#seen.said || now - this.#seen.at < TELL_MS) return;
+    if (this.#control.tell({ type: "seen", ...frozen })) this.#seen = { said, at: now };
+  }
+
+  /** Looks after the connection: what arrives, and what to do when nothing does. */
+  async #tend() {
+    if (this.#facts.stage !== "joining" && this.#facts.stage !== "in") return;
+    const client = this.#client;
+    if (client && performance.now() - this.#watch.heardAt > QUIET_MS) await this.#watch.look(client.peer);
+    this.#climb();
+  }
+
+  #climb() {
+    const now = performance.now();
+    const client = this.#client;
+    // A connection that is being made gets its time; "new" and "connecting" count from the moment the answer came.
+    if (this.#connecting && !client) return;
+    const { heardAt, steady } = this.#watch;
+    const rung = this.#ladder.look(now, { state: client?.peer.connectionState ?? "closed", heardAt, steady, hasRestart: client?.hasRestart ?? false });
+    if (rung === "restart") void this.#mend();
+    if (rung === "renew" && !this.#connecting) this.#renew(this.#fresh());
+  }
+
+  /** A fresh window, where it is worth a try. */
+  #fresh() {
+    this.#freshFailed ||= this.#client !== null && this.#client.isFresh && !this.#client.stood;
+    return this.#freshFailed ? null : new Fresh();
+  }
+
+  /** @param {Fresh|null} fresh */
+  #renew(fresh) {
+    if (this.#connecting) {
+      fresh?.close();
+      return;
+    }
+    this.#ladder.renewing(performance.now(), Math.random());
+    void this.#connect(fresh);
+  }
+
+  /**
+   * Finds a way again: on another network by a new connection, on the same one by a restart.
+   * @param {{anew?: boolean}} [options] whether to ask again what is being asked
+   */
+  async #mend(options) {
+    const client = this.#client;
+    if (!client || this.#mending) return;
+    this.#mending = true;
+    const fresh = client.tellsAddresses ? this.#fresh() : null;
+    const isElsewhere = (await fresh?.hasOther(client.addresses)) ?? false;
+    this.#mending = false;
+    if (isElsewhere) {
+      this.#renew(fresh);
+      return;
+    }
+    fresh?.close();
+    if (!(await client.restart(options)) && navigator.onLine) this.#ladder.unanswered(performance.now());
+  }
+
+  /** The network may be another one: what was asked through the old one is asked again. */
+  #hurry() {
+    this.#ladder.hurry();
+    if (this.#ladder.broken) void this.#mend({ anew: true });
+    else void this.#tend();
   }
 
   /** @param {import("./control.js").Control} control */
@@ -334,7 +420,7 @@ export class Visit {
   }
 
   #wakeUp() {
-    this.#ladder.hurry();
+    this.#hurry();
     this.playSound();
     void this.#stayAwake();
     this.#tick();

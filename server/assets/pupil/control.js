@@ -59,6 +59,17 @@ export class ControlLink {
     this.#send(control);
   }
 
+  /**
+   * Says something once, without waiting for an answer.
+   * @param {Control} control
+   * @returns {boolean} whether it could be said
+   */
+  tell(control) {
+    if (this.#channel?.readyState !== "open") return false;
+    this.#channel.send(JSON.stringify({ v: 1, ...control }));
+    return true;
+  }
+
   /** Sends again what was not acknowledged in time. Call it about four times a second. */
   tick() {
     const now = performance.now();

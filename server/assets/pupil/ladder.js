@@ -3,12 +3,18 @@
 
 /** The interruption is shown after this long. */
 export const SHOW_MS = 2000;
-/** The path is restarted after this long. */
+/** A stream that came steadily and stops for this long has probably lost its network: the path is restarted. That costs one request, and
+ * the old path goes on if it was not so. Nothing in a browser says sooner that a tablet went from Wi-Fi into a mobile network. */
+export const STALL_MS = 300;
+/** The path is restarted after this long where nothing came steadily. */
 export const RESTART_MS = 4000;
 /** A new connection is made after this long. */
 export const RENEW_MS = 10_000;
 /** Without any packet, consent check or message for this long, the way counts as interrupted whatever the browser says. */
 export const SILENT_MS = 3500;
+/** A restart that was answered and helped nothing is made again after this long; one that found no network, sooner. */
+export const AGAIN_MS = 2000;
+const REFUSED_AGAIN_MS = 400;
 const BACK_OFF_MS = [0, 1000, 2000, 4000, 8000];
 
 /** @typedef {"fine"|"wait"|"show"|"restart"|"renew"} Rung */
@@ -16,25 +22,33 @@ const BACK_OFF_MS = [0, 1000, 2000, 4000, 8000];
 export class Ladder {
   /** @type {number|null} */
   #since = null;
-  #restarted = false;
+  #restartAt = -Infinity;
   #attempts = 0;
   #notBefore = 0;
 
   /** Whether the interruption is long enough to be shown. */
   shown = false;
 
+  /** Whether there is an interruption, shown or not. */
+  get broken() {
+    return this.#since !== null;
+  }
+
   /**
    * Looks at the connection and says what to do now.
    * @param {number} now
-   * @param {{state: string, heardAt: number, hasRestart: boolean}} connection heardAt: when anything last arrived on it
+   * @param {object} connection
+   * @param {string} connection.state
+   * @param {number} connection.heardAt when anything last arrived on it
+   * @param {boolean} connection.steady whether pictures or sound came all the time up to then
+   * @param {boolean} connection.hasRestart
    * @returns {Rung}
    */
-  look(now, { state, heardAt, hasRestart }) {
+  look(now, { state, heardAt, steady, hasRestart }) {
     const gone = state === "failed" || state === "closed";
-    const silent = now - heardAt > SILENT_MS;
+    const silent = now - heardAt > (steady ? STALL_MS : SILENT_MS);
     if (!gone && state === "connected" && !silent) {
       this.#since = null;
-      this.#restarted = false;
       this.#attempts = 0;
       this.shown = false;
       return "fine";
@@ -43,11 +57,19 @@ export class Ladder {
     const broken = now - this.#since;
     if (gone || broken >= SHOW_MS) this.shown = true;
     if ((gone || broken >= (hasRestart ? RENEW_MS : RESTART_MS)) && now >= this.#notBefore) return "renew";
-    if (hasRestart && !gone && broken >= RESTART_MS && !this.#restarted) {
-      this.#restarted = true;
+    if (hasRestart && !gone && broken >= (steady ? STALL_MS : RESTART_MS) && now >= this.#restartAt) {
+      this.#restartAt = now + AGAIN_MS;
       return "restart";
     }
     return this.shown ? "show" : "wait";
+  }
+
+  /**
+   * A restart was not answered: there is no network, or not the one the request went to.
+   * @param {number} now
+   */
+  unanswered(now) {
+    this.#restartAt = now + REFUSED_AGAIN_MS;
   }
 
   /**
@@ -65,5 +87,6 @@ export class Ladder {
   /** Something happened that makes trying at once worth while (the network came back, the tablet woke up). */
   hurry() {
     this.#notBefore = 0;
+    this.#restartAt = -Infinity;
   }
 }

@@ -2,9 +2,12 @@
 // The bridge is ICE-lite with its candidates in the answer, so nothing trickles. Holds no state of the page.
 
 import { LABEL } from "./control.js";
+import { addressOf } from "./fresh.js";
 
 /** An answer that takes longer is given up. */
 const ANSWER_WITHIN_MS = 8000;
+/** One to a restart sooner, and the next time a little later: a request sent into a network that is gone is not answered at all. */
+const RESTART_WITHIN_MS = [1500, 3000, 6000];
 
 /** @typedef {{whep_url: string, token: string, session_until: string, ice_servers: RTCIceServer[]}} Permit */
 
@@ -32,20 +35,41 @@ export class WhepClient {
   videoReceiver;
   /** @type {RTCRtpReceiver} */
   audioReceiver;
+  /** Addresses of this machine that it has a socket on, as far as they are told. */
+  addresses = /** @type {Set<string>} */ (new Set());
+  /** Whether the browser tells addresses. Where it does not, the system finds another network for each packet, and a restart is all it needs. */
+  tellsAddresses = false;
+  /** Whether it was ever connected. */
+  stood = false;
+  #fresh;
   #permit;
   /** @type {URL|null} */
   #resource = null;
   /** @type {string|null} */
   #etag = null;
   #left = false;
+  /** @type {AbortController|null} the restart that is under way */
+  #restarting = null;
+  #unanswered = 0;
 
   /**
    * @param {Permit} permit
    * @param {MediaStreamTrack|null} voice the microphone, if there is one
+   * @param {import("./fresh.js").Fresh|null} [fresh] a window of its own, which goes with it
    */
-  constructor(permit, voice) {
+  constructor(permit, voice, fresh = null) {
     this.#permit = permit;
-    this.peer = new RTCPeerConnection({ iceServers: permit.ice_servers, bundlePolicy: "max-bundle" });
+    this.#fresh = fresh;
+    this.peer = new (fresh?.Peer ?? RTCPeerConnection)({ iceServers: permit.ice_servers, bundlePolicy: "max-bundle" });
+    this.peer.addEventListener("connectionstatechange", () => {
+      this.stood ||= this.peer.connectionState === "connected";
+    });
+    this.peer.addEventListener("icecandidate", ({ candidate }) => {
+      const address = addressOf(candidate);
+      if (!address) return;
+      this.addresses.add(address);
+      this.tellsAddresses = true;
+    });
     const video = this.peer.addTransceiver("video", { direction: "recvonly" });
     const audio = this.peer.addTransceiver(voice ?? "audio", { direction: voice ? "sendrecv" : "recvonly" });
     this.videoReceiver = video.receiver;
@@ -58,6 +82,11 @@ export class WhepClient {
     this.channel = this.peer.createDataChannel(LABEL, { ordered: true });
   }
 
+  /** Whether it is in a window of its own. */
+  get isFresh() {
+    return this.#fresh !== null;
+  }
+
   /** Whether the path can be restarted in place. */
   get hasRestart() {
     return this.#etag !== null && this.#resource !== null;
@@ -68,9 +97,8 @@ export class WhepClient {
    * @throws {WhepError}
    */
   async connect() {
-    const offer = await this.peer.createOffer();
-    await this.peer.setLocalDescription(offer);
-    const response = await this.#fetch(this.#permit.whep_url, "POST", "application/sdp", offer.sdp ?? "");
+    const offer = await this.#offer(await this.peer.createOffer());
+    const response = await this.#fetch(this.#permit.whep_url, "POST", "application/sdp", offer);
     if (response.status !== 201) {
       throw new WhepError(response.status, FINAL.has(response.status) && !response.headers.has("retry-after"));
     }
@@ -86,29 +114,43 @@ export class WhepClient {
   }
 
   /**
-   * Restarts ICE on the same session. `false`: the bridge does not do it, connect anew.
+   * Restarts ICE on the same session: the old path holds until a new one is found. `false`: nothing answered. Where the bridge knows this
+   * session no more there is no `hasRestart` afterwards. A restart under way is not disturbed, unless `anew`.
+   * @param {{anew?: boolean}} [options]
    * @returns {Promise<boolean>}
    */
-  async restart() {
+  async restart({ anew = false } = {}) {
+    if (this.#restarting && !anew) return true;
+    this.#restarting?.abort();
     if (!this.#resource || !this.#etag) return false;
+    const mine = (this.#restarting = new AbortController());
+    const within = RESTART_WITHIN_MS[Math.min(this.#unanswered, RESTART_WITHIN_MS.length - 1)] ?? ANSWER_WITHIN_MS;
+    const late = setTimeout(() => mine.abort(), within);
     try {
       const offer = await this.peer.createOffer({ iceRestart: true });
-      await this.peer.setLocalDescription(offer);
-      const response = await this.#fetch(this.#resource.href, "PATCH", "application/trickle-ice-sdpfrag", fragmentOf(offer.sdp ?? ""), "*");
-      if (response.status !== 200) return this.#cannotRestart();
-      this.#etag = response.headers.get("etag") ?? this.#etag;
+      if (mine.signal.aborted) return false;
+      this.addresses.clear();
+      const sdp = await this.#offer(offer);
+      const response = await this.#fetch(this.#resource.href, "PATCH", "application/trickle-ice-sdpfrag", fragmentOf(sdp), { match: "*", signal: mine.signal });
+      if (response.status !== 200) {
+        // It knows this session no more: the next rung, a new connection, need not wait.
+        if (FINAL.has(response.status) || response.status === 404) this.#etag = null;
+        return true;
+      }
+      const etag = response.headers.get("etag");
       const answer = withNewCredentials(this.peer.currentRemoteDescription?.sdp ?? "", await response.text());
+      if (mine.signal.aborted) return false;
+      this.#etag = etag ?? this.#etag;
       await this.peer.setRemoteDescription({ type: "answer", sdp: answer });
+      this.#unanswered = 0;
       return true;
     } catch {
-      return this.#cannotRestart();
+      this.#unanswered += 1;
+      return false;
+    } finally {
+      clearTimeout(late);
+      if (this.#restarting === mine) this.#restarting = null;
     }
-  }
-
-  /** The bridge is gone, or knows this session no more: the next rung, a new connection, need not wait. */
-  #cannotRestart() {
-    this.#etag = null;
-    return false;
   }
 
   /** Leaves: tells the bridge, even while the page is closing, and closes the connection. */
@@ -123,6 +165,24 @@ export class WhepClient {
     this.#left = true;
     this.channel.close();
     this.peer.close();
+    this.#fresh?.close();
+  }
+
+  /**
+   * Makes the offer with lost sound asked for again, or as the browser made it if it takes no such change.
+   * @param {RTCSessionDescriptionInit} offer
+   * @returns {Promise<string>} its text
+   */
+  async #offer(offer) {
+    const sdp = offer.sdp ?? "";
+    const repaired = withSoundRepair(sdp);
+    try {
+      await this.peer.setLocalDescription({ type: "offer", sdp: repaired });
+      return repaired;
+    } catch {
+      await this.peer.setLocalDescription(offer);
+      return sdp;
+    }
   }
 
   #delete() {
@@ -134,15 +194,16 @@ export class WhepClient {
   }
 
   /**
-   * @param {string} url @param {string} method @param {string} type @param {string} body @param {string} [match]
+   * @param {string} url @param {string} method @param {string} type @param {string} body
+   * @param {{match?: string, signal?: AbortSignal}} [options]
    * @returns {Promise<Response>}
    */
-  async #fetch(url, method, type, body, match) {
+  async #fetch(url, method, type, body, { match, signal = AbortSignal.timeout(ANSWER_WITHIN_MS) } = {}) {
     /** @type {Record<string, string>} */
     const headers = { authorization: `Bearer ${this.#permit.token}`, "content-type": type };
     if (match) headers["if-match"] = match;
     try {
-      return await fetch(url, { method, headers, body, signal: AbortSignal.timeout(ANSWER_WITHIN_MS) });
+      return await fetch(url, { method, headers, body, signal });
     } catch {
       throw new WhepError(0, false);
     }
@@ -174,6 +235,17 @@ export function fragmentOf(sdp) {
   const first = (/** @type {string} */ start) => lines.find((line) => line.startsWith(start));
   const fragment = [first("a=group:BUNDLE"), first("a=ice-options:"), medium, first("a=mid:"), first("a=ice-ufrag:"), first("a=ice-pwd:"), ...lines.filter((line) => line.startsWith("a=candidate:"))];
   return fragment.filter((line) => line !== undefined).join("\r\n") + "\r\n";
+}
+
+/**
+ * The offer, with `nack` for Opus (RFC 4585 §4.2): the bridge keeps a second of sound for whoever asks. Chromium asks, and offers it only
+ * for pictures.
+ * @param {string} sdp
+ */
+export function withSoundRepair(sdp) {
+  const number = sdp.match(/^a=rtpmap:(\d+) opus\/48000/im)?.[1];
+  if (!number || new RegExp(`^a=rtcp-fb:${number} nack\\s*$`, "m").test(sdp)) return sdp;
+  return sdp.replace(new RegExp(`^a=rtpmap:${number} .*$`, "m"), (line) => `${line.trimEnd()}\r\na=rtcp-fb:${number} nack${line.endsWith("\r") ? "\r" : ""}`);
 }
 
 /**

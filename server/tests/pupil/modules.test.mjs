@@ -8,7 +8,7 @@ import { pictureIn, placeOfDrag, placeOfStep, placeOfTap } from '../../assets/pu
 import { sceneOf, talkKeyOf } from '../../assets/pupil/words.js';
 
 globalThis.MediaStream ??= class {};
-const { fragmentOf, withNewCredentials } = await import('../../assets/pupil/whep.js');
+const { fragmentOf, withNewCredentials, withSoundRepair } = await import('../../assets/pupil/whep.js');
 
 const robot = {
   camera_on: true, paused: false, carried: false, resting: false, pan_deg: 0, tilt_deg: 0, hand_up: false, feeling: 'none', level: 'normal',
@@ -99,22 +99,44 @@ test('the connection in three words', () => {
 });
 
 /** Looks once a quarter of a second and tells when each rung was first reported. */
-function climb(connection, until) {
+function climb(connection, until, answers = true) {
   const ladder = new Ladder();
   const seen = [];
   for (let now = 0; now <= until; now += 250) {
-    const rung = ladder.look(now, connection(now));
+    const rung = ladder.look(now, { steady: false, ...connection(now) });
     if (rung === 'renew') ladder.renewing(now, 0.5);
-    if (rung === 'renew' || seen.at(-1)?.split(' ')[0] !== rung) seen.push(`${rung} ${now}`);
+    if (rung === 'restart' && !answers) ladder.unanswered(now);
+    if (rung === 'renew' || rung === 'restart' || seen.at(-1)?.split(' ')[0] !== rung) seen.push(`${rung} ${now}`);
   }
   return seen.join(', ');
 }
 
 test('2 s show, 4 s restart, 10 s a new connection, then slower and slower', () => {
   const down = (now) => ({ state: 'disconnected', heardAt: 0, hasRestart: true });
-  assert.equal(climb(down, 10_000), 'wait 0, show 2000, restart 4000, show 4250, renew 10000');
+  assert.equal(climb(down, 6000), 'wait 0, show 2000, restart 4000, show 4250, restart 6000');
   const attempts = climb(down, 60_000).match(/renew \d+/g).map((rung) => Number(rung.split(' ')[1]));
   assert.deepEqual(attempts, [10_000, 15_000, 21_000, 29_000, 41_000, 53_000]);
+});
+
+test('what came steadily and stops is restarted at once, again and again, and sooner where nothing answers', () => {
+  const stopped = (now) => ({ state: 'connected', heardAt: 0, steady: true, hasRestart: true });
+  assert.equal(climb(stopped, 3000), 'fine 0, restart 500, wait 750, show 2000, restart 2500, show 2750');
+  const restarts = climb(stopped, 2000, false).match(/restart \d+/g);
+  assert.deepEqual(restarts, ['restart 500', 'restart 1000', 'restart 1500', 'restart 2000']);
+  const pauses = (now) => ({ state: 'connected', heardAt: now - (now % 500), steady: true, hasRestart: true });
+  assert.equal(climb(pauses, 10_000), 'fine 0', 'a hiccup is none');
+  const pausesLonger = (now) => ({ ...pauses(now), heardAt: now - (now % 750) });
+  assert.ok(climb(pausesLonger, 10_000).match(/restart/g).length <= 5, 'and a bad network is not asked without end');
+});
+
+test('the network coming back is worth a try at once', () => {
+  const ladder = new Ladder();
+  const stopped = { state: 'connected', heardAt: 0, steady: true, hasRestart: true };
+  assert.equal(ladder.look(500, stopped), 'restart');
+  assert.equal(ladder.look(600, stopped), 'wait');
+  assert.ok(ladder.broken);
+  ladder.hurry();
+  assert.equal(ladder.look(700, stopped), 'restart');
 });
 
 test('without restarts the new connection comes at 4 s; a failed one at once', () => {
@@ -126,6 +148,43 @@ test('silence counts even while the browser calls it connected, and what comes b
   assert.equal(climb(() => ({ state: 'connected', heardAt: 0, hasRestart: true }), 4000), 'fine 0, show 3750, restart 4000');
   const short = (now) => ({ state: now > 1000 && now < 2500 ? 'disconnected' : 'connected', heardAt: now, hasRestart: true });
   assert.equal(climb(short, 4000), 'fine 0, wait 1250, fine 2500');
+});
+
+/** A connection whose statistics say what is put into them. */
+function statistics() {
+  const video = { type: 'inbound-rtp', kind: 'video', framesDecoded: 0, freezeCount: 0, totalFreezesDuration: 0, packetsReceived: 0 };
+  return { video, peer: { getStats: async () => new Map([['video', video]]) } };
+}
+
+test('freezes count while a moving picture is expected, and not what a rest looks like', async (t) => {
+  let now = 10_000;
+  t.mock.method(performance, 'now', () => now);
+  const [{ Watch }, { video, peer }] = [await import('../../assets/pupil/watch.js'), statistics()];
+  const watch = new Watch();
+  const look = async (seconds, change) => {
+    now += seconds * 1000;
+    Object.assign(video, change);
+    video.framesDecoded += 1;
+    video.packetsReceived += 10;
+    await watch.look(peer);
+  };
+  watch.fresh();
+  await look(1, {});
+  assert.deepEqual(watch.frozen, { freezes: 0, frozen_ms: 0 }, 'none so far');
+  await look(1, { freezeCount: 1, totalFreezesDuration: 0.5 });
+  assert.deepEqual(watch.frozen, { freezes: 0, frozen_ms: 0 }, 'the robot was asleep');
+  watch.expect(true);
+  await look(3, { freezeCount: 3, totalFreezesDuration: 1.3 });
+  assert.deepEqual(watch.frozen, { freezes: 2, frozen_ms: 800 });
+  watch.expect(false);
+  watch.expect(true);
+  await look(5, { freezeCount: 4, totalFreezesDuration: 61.3 });
+  assert.deepEqual(watch.frozen, { freezes: 2, frozen_ms: 800 }, 'a minute of rest');
+  // Another connection: the gap between the two is a freeze, and the browser counts anew.
+  watch.fresh();
+  assert.equal(watch.frozen, null);
+  await look(2, { freezeCount: 0, totalFreezesDuration: 0, framesDecoded: 0, packetsReceived: 0 });
+  assert.deepEqual(watch.frozen, { freezes: 1, frozen_ms: 2000 });
 });
 
 test('tap, drag and steps point the head, within its limits', () => {
@@ -142,6 +201,14 @@ test('a picture fitted into its box leaves bars that are no picture', () => {
   const box = { left: 10, top: 20, width: 640, height: 640 };
   assert.deepEqual(pictureIn(box, 640, 360), { left: 10, top: 160, width: 640, height: 360 });
   assert.deepEqual(pictureIn(box, 0, 0), box);
+});
+
+test('lost sound is asked for again, once, and only where there is Opus', () => {
+  const offer = ['m=audio 9 UDP/TLS/RTP/SAVPF 63 111', 'a=rtpmap:63 red/48000/2', 'a=rtpmap:111 opus/48000/2', 'a=rtcp-fb:111 transport-cc', 'a=fmtp:111 useinbandfec=1', ''].join('\r\n');
+  const repaired = withSoundRepair(offer);
+  assert.equal(repaired, offer.replace('opus/48000/2\r\n', 'opus/48000/2\r\na=rtcp-fb:111 nack\r\n'));
+  assert.equal(withSoundRepair(repaired), repaired);
+  assert.equal(withSoundRepair('m=video 9 UDP/TLS/RTP/SAVPF 96\r\na=rtpmap:96 VP8/90000\r\n'), 'm=video 9 UDP/TLS/RTP/SAVPF 96\r\na=rtpmap:96 VP8/90000\r\n');
 });
 
 test('a restart sends credentials of the first medium and puts the answer into every medium', () => {

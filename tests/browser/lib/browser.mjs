@@ -31,7 +31,8 @@ export async function person(browser, options = {}) {
   // Keeps every peer connection of the page, so that a test can ask it what arrived.
   await context.addInitScript(() => {
     const Real = window.RTCPeerConnection;
-    const peers = [];
+    // Those of frames are kept with the page.
+    const peers = window.top.testPeers ?? [];
     Object.assign(window, { testPeers: peers });
     window.RTCPeerConnection = class extends Real {
       constructor(...args) {
@@ -61,6 +62,26 @@ export async function received(page) {
     }
     return result;
   });
+}
+
+/** Notes from now on when each picture is shown by the page, for `shownAfter`. */
+export async function watchPictures(page) {
+  await page.evaluate(() => {
+    const shown = [];
+    Object.assign(window, { testShown: shown });
+    for (const video of document.querySelectorAll('video')) {
+      const note = () => {
+        if (!video.hidden) shown.push(performance.timeOrigin + performance.now());
+        video.requestVideoFrameCallback(note);
+      };
+      video.requestVideoFrameCallback(note);
+    }
+  });
+}
+
+/** When pictures were shown after `moment` (as by Date.now()). */
+export async function shownAfter(page, moment) {
+  return page.evaluate((from) => window.testShown.filter((at) => at > from), moment);
 }
 
 /** Reads the strip of blocks in the picture that the page shows now. `null` while there is none. */

@@ -7,9 +7,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-const PROGRAM = process.env.WINDOWSEAT ?? fileURLToPath(new URL('../../../target/release/windowseat', import.meta.url));
+export const PROGRAM = process.env.WINDOWSEAT ?? fileURLToPath(new URL('../../../target/release/windowseat', import.meta.url));
 /** Tuesday, a few minutes into science: no story ever crosses the end of a lesson, whenever the tests run. */
-const SCHOOL_TIME = '2026-11-24T08:54';
+export const SCHOOL_TIME = '2026-11-24T08:54';
 /** A first start makes keys and fills the database. */
 const READY_WITHIN_MS = 60_000;
 /** Ctrl-C promises five seconds; a busy machine gets some more before the test fails. */
@@ -22,6 +22,7 @@ const STOPPED_WITHIN_MS = 8_000;
  * @property {string} pairing path and keyword of the first pupil's pairing link, "/pair#…"
  * @property {Record<string, {email: string, password: string}>} staff by role
  * @property {Record<string, string>} robots address of each robot's own page, by name
+ * @property {Record<string, string>} secrets of the devices at the broker, by user
  * @property {string} welcome what it printed
  * @property {{address: string, user: string, secret: string}} mqtt the embedded broker, and the user who may look
  * @property {() => string} log what it logged so far
@@ -86,6 +87,7 @@ export async function start({ https = '127.0.0.1:0', extra = [], left, at = SCHO
     staff,
     robots: Object.fromEntries([...welcome.matchAll(/^ +Robot (\S+) +(http:\S+)$/gm)].map(([, name, url]) => [name, url])),
     mqtt: { address, user, secret: devices.match(new RegExp(`^"?${user}"? = "(.+)"$`, 'm'))?.[1] ?? '' },
+    secrets: Object.fromEntries([...devices.matchAll(/^"?([^"\s]+)"? = "(.+)"$/gm)].map(([, name, secret]) => [name, secret])),
     welcome,
     log: () => log,
     stop,

@@ -1,5 +1,6 @@
 // A hospital's network: a network namespace ("the ward") that reaches this machine only through another one, whose firewall drops
-// silently what it does not let through. Nothing of this machine's own rules is touched. Needs root, iproute2 and nftables.
+// silently what it does not let through. Nothing of this machine's own rules is touched. The ward has two networks and is in one of them at
+// a time, as a tablet is in Wi-Fi or in a mobile network. Needs root, iproute2 and nftables.
 
 import { execFileSync } from 'node:child_process';
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -28,6 +29,8 @@ const RULES = {
  * @property {string} chromium path of a program that runs Chromium inside
  * @property {(rule: keyof typeof RULES, to?: {https: number, port: number}) => void} letThrough
  * @property {() => {udp: number, tcp: number}} dropped packets since the last `letThrough`
+ * @property {() => number} leave takes the ward's network away, with its address; returns when that was (Date.now())
+ * @property {(network: 0|1) => number} enter gives the ward this network; returns when it was there
  * @property {(rate: string|null) => void} narrow holds what comes in to this rate ("200kbit") with a queue of 300 ms; `null`: no more
  * @property {() => void} tearDown
  */
@@ -39,7 +42,12 @@ export function build() {
   }
   // Addresses for tests of networks (RFC 2544); the process id keeps two runs apart.
   const net = `198.18.${process.pid % 250}`;
-  const [host, gate, door, bed] = [`${net}.1`, `${net}.2`, `${net}.5`, `${net}.6`];
+  const [host, gate] = [`${net}.1`, `${net}.2`];
+  /** Each is a link of its own, with the firewall's door at one end and the ward's bed at the other. */
+  const networks = [
+    { link: 'in', door: `${net}.5`, device: 'eth0', bed: `${net}.6` },
+    { link: 'in2', door: `${net}.9`, device: 'eth1', bed: `${net}.10` },
+  ];
   const id = process.pid % 100_000;
   const [firewall, ward] = [`ws-gate-${id}`, `ws-ward-${id}`];
   const inside = (/** @type {string} */ space, /** @type {string[]} */ ...args) => run('ip', ['-n', space, ...args]);
@@ -63,15 +71,36 @@ export function build() {
       inside(space, 'link', 'set', 'lo', 'up');
     }
     run('ip', ['link', 'add', `wsh${id}`, 'type', 'veth', 'peer', 'name', 'out', 'netns', firewall]);
-    inside(firewall, 'link', 'add', 'in', 'type', 'veth', 'peer', 'name', 'eth0', 'netns', ward);
     run('ip', ['addr', 'add', `${host}/30`, 'dev', `wsh${id}`]);
     run('ip', ['link', 'set', `wsh${id}`, 'up']);
-    for (const [space, device, address] of [[firewall, 'out', gate], [firewall, 'in', door], [ward, 'eth0', bed]]) {
-      inside(space, 'addr', 'add', `${address}/30`, 'dev', device);
-      inside(space, 'link', 'set', device, 'up');
+    inside(firewall, 'addr', 'add', `${gate}/30`, 'dev', 'out');
+    inside(firewall, 'link', 'set', 'out', 'up');
+    for (const { link, door, device } of networks) {
+      inside(firewall, 'link', 'add', link, 'type', 'veth', 'peer', 'name', device, 'netns', ward);
+      inside(firewall, 'addr', 'add', `${door}/30`, 'dev', link);
+      inside(firewall, 'link', 'set', link, 'up');
+      // Both links stay up, for the kernel tells of one that comes up to a second late; a network without an address is none.
+      inside(ward, 'link', 'set', device, 'up');
     }
-    inside(ward, 'route', 'add', 'default', 'via', door);
-    run('ip', ['route', 'add', `${net}.4/30`, 'via', gate]);
+    /** @type {typeof networks[number]|null} */
+    let here = null;
+    const leave = () => {
+      if (here) inside(ward, 'addr', 'flush', 'dev', here.device);
+      here = null;
+      return Date.now();
+    };
+    const enter = (/** @type {0|1} */ network) => {
+      const before = here;
+      const { bed, device, door } = here = networks[network];
+      inside(ward, 'addr', 'add', `${bed}/30`, 'dev', device);
+      inside(ward, 'route', 'replace', 'default', 'via', door);
+      const there = Date.now();
+      // The new one is there before the old one goes.
+      if (before) inside(ward, 'addr', 'flush', 'dev', before.device);
+      return there;
+    };
+    enter(0);
+    run('ip', ['route', 'add', `${net}.0/28`, 'via', gate]);
     run('ip', ['netns', 'exec', firewall, 'sh', '-c', 'echo 1 > /proc/sys/net/ipv4/ip_forward']);
     const chromium = join(folder, 'chromium');
     writeFileSync(chromium, `#!/bin/sh\nPATH="${PATH}" exec ip netns exec ${ward} ${process.env.CHROMIUM ?? '/usr/bin/chromium'} "$@"\n`);
@@ -86,6 +115,7 @@ export function build() {
             counter dropped_tcp {}
             chain forward {
               type filter hook forward priority 0; policy drop;
+              ${networks.map(({ link, bed }) => `iifname ${link} ip saddr != ${bed} drop`).join('; ')}
               ${RULES[rule](to)}
               ip saddr ${host} accept
               meta l4proto udp counter name dropped_udp drop
@@ -99,6 +129,8 @@ export function build() {
         const of = (/** @type {string} */ name) => nftables.find((entry) => entry.counter?.name === `dropped_${name}`).counter.packets;
         return { udp: of('udp'), tcp: of('tcp') };
       },
+      leave,
+      enter,
       narrow: (rate) => {
         const shaper = rate === null ? ['del', 'dev', 'in', 'root'] : ['replace', 'dev', 'in', 'root', 'tbf', 'rate', rate, 'burst', '6kb', 'latency', '300ms'];
         run('ip', ['netns', 'exec', firewall, 'tc', 'qdisc', ...shaper]);

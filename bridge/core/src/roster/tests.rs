@@ -268,9 +268,14 @@ fn the_pupil_is_told_what_arrives_and_whose_side_it_is_once_for_each_change() {
     seconds(&mut world, leg, 10, 0.0, 60);
     let glance = world.roster.glance(world.robot).unwrap();
     assert_eq!((glance.session, glance.tier, glance.trouble), (session, Some(Tier::Video), None));
+    world.roster.saw(world.robot, leg, Freezes { count: 2, millis: 800 });
     // Another tablet of the same pupil knows nothing yet.
     let (newer, _) = world.join(ViewPermit { device: Some(DeviceId::new()), ..permit });
     seconds(&mut world, newer, 3, 0.0, 60);
+    world.roster.saw(world.robot, newer, Freezes { count: 1, millis: 300 });
+    world.roster.saw(world.robot, leg, Freezes { count: 90, millis: 90_000 });
+    let freezes = world.roster.glance(world.robot).unwrap().freezes;
+    assert_eq!(freezes, Some(Freezes { count: 3, millis: 1100 }), "of this visit, and not of a leg that was replaced");
     let (video, audio, own) = (Some(Tier::Video), Some(Tier::Audio), Some(Trouble::Pupil));
     let changes: Vec<_> = told.iter().map(|(to, tier, trouble)| (*to, *tier, *trouble)).collect();
     let expected =

@@ -276,6 +276,7 @@ fn control_texts_mean_what_the_files_say() {
         ("voice", Some(4), Control::Voice { level: VoiceLevel::Whisper }),
         ("talk", Some(5), Control::Talk { on: true }),
         ("rest", Some(6), Control::Rest { resting: true }),
+        ("seen", None, Control::Seen { freezes: 3, frozen_ms: 1740 }),
         ("state", None, Control::State(state)),
         ("wake", Some(7), Control::Wake { session: session() }),
         ("sleep", Some(8), Control::Sleep),

@@ -246,6 +246,7 @@ fn control() -> impl Strategy<Value = ControlMessage> {
         level.prop_map(|level| Control::Voice { level }),
         any::<bool>().prop_map(|on| Control::Talk { on }),
         any::<bool>().prop_map(|resting| Control::Rest { resting }),
+        any::<(u32, u64)>().prop_map(|(freezes, frozen_ms)| Control::Seen { freezes, frozen_ms }),
         uuid().prop_map(|session| Control::Wake { session: SessionId(session) }),
         Just(Control::Sleep),
         (uuid(), any::<bool>()).prop_map(|(session, robot_here)| Control::Seat { session: SessionId(session), robot_here }),

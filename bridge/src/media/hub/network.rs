@@ -42,9 +42,8 @@ impl Hub {
             return;
         }
         let (crypto, source) = (self.identity.provider.crypto(), path.remote.address());
-        let Some(check) = leg.ice.iter().find_map(|(local, remote)| stun::check(packet, source, local, remote, crypto)) else {
-            return;
-        };
+        let mut checked = leg.ice.iter().map(|(local, remote)| stun::check(packet, source, local, remote, crypto)).enumerate();
+        let Some((credentials, check)) = checked.find_map(|(place, check)| Some((place, check?))) else { return };
         if leg.checks.is_copy(check.transaction, source) {
             tracing::debug!(leg.id = %leg.id, "an ICE check was repeated from another address");
             return;
@@ -53,13 +52,10 @@ impl Hub {
         if check.is_conflict {
             return;
         }
-        if check.nominates || leg.chosen.is_none() {
-            if leg.chosen != Some(path) {
-                tracing::debug!(leg.id = %leg.id, "media path chosen");
-            }
-            leg.chosen = Some(path);
-        }
+        let is_elsewhere = (check.nominates || leg.chosen.is_none()) && leg.choose(path, credentials);
         leg.dtls.begin(now);
+        // What was sent to where it was is lost, and a whole picture comes sooner than all that is missing of the last ones.
+        let shows = leg.other.filter(|_| is_elsewhere && leg.party == Party::Subscriber);
         let forgotten = leg.note_address(path.remote);
         if let Some(address) = forgotten {
             self.by_address.remove(&address);
@@ -71,6 +67,9 @@ impl Hub {
         }
         self.heard(slot, now);
         self.settle(slot, now);
+        if let Some(publisher) = shows {
+            self.key_frame_from(publisher, now);
+        }
     }
 
     fn record(&mut self, path: Path, datagram: &[u8], now: Instant) {

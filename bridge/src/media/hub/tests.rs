@@ -211,6 +211,18 @@ fn after_a_restart_the_old_path_holds_until_the_new_credentials_nominate() {
 }
 
 #[test]
+fn restarts_whose_answers_are_lost_leave_the_path_in_use_alone() {
+    let mut world = World::new();
+    world.deliver(1, &world.check(&[NOMINATE]));
+    for count in 0..20 {
+        let remote = Credentials { ufrag: format!("new{count:02}"), pwd: "another password of 24 le".into() };
+        world.hub.restart(world.leg, remote).unwrap().unwrap();
+        assert_eq!(world.deliver(1, &world.check(&[])), 1, "after {count}");
+    }
+    assert_eq!((world.leg().ice.len(), world.hub.by_ufrag.len()), (4, 4), "and what was never used is forgotten");
+}
+
+#[test]
 fn who_is_not_heard_for_half_a_minute_is_sent_nothing_until_heard_again() {
     let mut world = World::new();
     world.deliver(1, &world.check(&[NOMINATE]));
