@@ -51,6 +51,9 @@ pub enum Refusal {
     /// As many robots as the bridge serves.
     #[error("this bridge serves as many robots as it may: ask for a higher limit, or use another bridge")]
     Full,
+    /// The bridge is to be serviced and takes nobody new.
+    #[error("this bridge is being emptied for maintenance: please try again in a few seconds")]
+    Draining,
     /// The server withdrew the permission.
     #[error("this permission was withdrawn: please ask your teacher, or the person who set up this tablet")]
     Withdrawn,
@@ -133,6 +136,8 @@ pub struct Roster {
     seats: BTreeMap<RobotId, Seat>,
     withdrawn: Withdrawn,
     clock: Option<Estimate>,
+    /// Nobody new is taken.
+    draining: bool,
 }
 
 #[derive(Debug, Default)]
@@ -169,21 +174,31 @@ impl Roster {
     /// Nobody is here.
     #[must_use]
     pub fn new(limits: Limits) -> Self {
-        Self { limits, seats: BTreeMap::new(), withdrawn: Withdrawn::default(), clock: None }
+        Self { limits, seats: BTreeMap::new(), withdrawn: Withdrawn::default(), clock: None, draining: false }
+    }
+
+    /// From now on nobody new is taken, or everybody again. Who is here stays, and may come back after a break.
+    pub fn drain(&mut self, draining: bool) {
+        self.draining = draining;
     }
 
     /// Whether a publisher of `robot` finds a place.
     ///
     /// # Errors
-    /// [`Refusal::Full`].
+    /// [`Refusal::Full`] or [`Refusal::Draining`].
     pub fn may_publish(&self, robot: RobotId) -> Result<(), Refusal> {
-        if self.seats.contains_key(&robot) || self.seats.len() < self.limits.robots { Ok(()) } else { Err(Refusal::Full) }
+        match self.seats.contains_key(&robot) {
+            true => Ok(()),
+            false if self.draining => Err(Refusal::Draining),
+            false if self.seats.len() < self.limits.robots => Ok(()),
+            false => Err(Refusal::Full),
+        }
     }
 
     /// A publisher's offer was answered with `leg`. It replaces the one before: the robot restarted, or its network changed.
     ///
     /// # Errors
-    /// [`Refusal::Full`] or, by a newer leg, [`Refusal::Over`]: others were faster. Close the leg.
+    /// As [`Roster::may_publish`] or, by a newer leg, [`Refusal::Over`]: others were faster. Close the leg.
     pub fn published(&mut self, now: Now, permit: PublishPermit, leg: Leg) -> Result<Vec<Command>, Refusal> {
         self.may_publish(permit.robot)?;
         let seat = self.seats.entry(permit.robot).or_default();
@@ -199,7 +214,7 @@ impl Roster {
     /// Whether the holder of `permit` may view now. Keeps the seat for them, under a new session or the one that goes on.
     ///
     /// # Errors
-    /// The permission was withdrawn, someone else is there, or no robot is; with what to report about it.
+    /// The permission was withdrawn, someone else is there, no robot is, or nobody new is taken; with what to report about it.
     pub fn admit(&mut self, now: Now, permit: ViewPermit) -> Result<Admission, (Refusal, Vec<Command>)> {
         if self.withdrawn.covers(&permit) {
             return Err((Refusal::Withdrawn, Vec::new()));
@@ -220,6 +235,9 @@ impl Roster {
                 commands.push(report(now, EventKind::SecondPupilRefused, permit.robot, session));
             }
             return Err((Refusal::InUse, commands));
+        }
+        if self.draining {
+            return Err((Refusal::Draining, Vec::new()));
         }
         if seat.robot.is_none_or(|robot| !robot.is_here()) {
             return Err((Refusal::RobotAway, Vec::new()));
@@ -285,6 +303,8 @@ impl Roster {
                 seat.robot = None;
                 seat.robot_quality = None;
             }
+            // It went to the bridge that takes this one's place, and the pupil has to follow: waiting would cost a lesson.
+            let moved = self.draining && event == LegEvent::Closed(Parting::Goodbye);
             if is_here && seat.session.is_none() {
                 commands.push(Command::Tell(leg, Control::Sleep));
             }
@@ -292,6 +312,9 @@ impl Roster {
                 let event = if is_here { Event::RobotHere } else { Event::RobotAway };
                 self.session_event(now, robot, event, &mut commands);
                 commands.push(Command::LinkChanged(robot));
+            }
+            if moved {
+                self.session_event(now, robot, Event::Shutdown, &mut commands);
             }
         } else if seat.pupil == Some(leg) {
             let event = match event {

@@ -22,7 +22,7 @@ use super::outbox::Outbox;
 use super::path::Remote;
 use super::stream::SLOTS;
 use super::tcp::Streams;
-use super::{Answer, LegId, LegSecond, MediaConfig, MediaError, MediaEvent, Party, Second, Talk, Why};
+use super::{Answer, Held, LegId, LegSecond, MediaConfig, MediaError, MediaEvent, Party, Second, Talk, Why};
 
 mod network;
 
@@ -207,6 +207,11 @@ impl Hub {
             self.remove(slot, Why::Stopped, now);
         }
         self.events.retry();
+    }
+
+    /// What the tables hold.
+    pub(super) fn held(&self) -> Held {
+        Held { legs: self.by_id.len(), addresses: self.by_address.len() }
     }
 
     // Time.

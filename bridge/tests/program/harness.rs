@@ -265,6 +265,16 @@ pub struct Server {
 
 impl Server {
     pub async fn start(broker: &Broker, bridge: BridgeId, keeps: impl Fn(u64, usize) -> bool + Send + 'static) -> Self {
+        Self::start_by(Arc::new(SystemClock::new()), broker, bridge, keeps).await
+    }
+
+    /// One whose time is another clock's.
+    pub async fn start_by(
+        clock: Arc<dyn Clock>,
+        broker: &Broker,
+        bridge: BridgeId,
+        keeps: impl Fn(u64, usize) -> bool + Send + 'static,
+    ) -> Self {
         let told = Arc::new(Mutex::new(Told::default()));
         let stop = CancellationToken::new();
         let options = Options {
@@ -280,7 +290,6 @@ impl Server {
         let shared = Arc::clone(&told);
         let answers = link.clone();
         tracker.spawn(async move {
-            let clock = SystemClock::new();
             while let Some(event) = events.recv().await {
                 let Event::Message(message) = event else { continue };
                 let topic = Topic::parse(&message.topic).unwrap();
