@@ -8,6 +8,9 @@ use tokio::sync::mpsc;
 
 #[path = "media/floods.rs"]
 mod floods;
+#[expect(dead_code, reason = "the bench prints what is only measured here")]
+#[path = "media/lesson.rs"]
+mod lesson;
 #[path = "media/loss.rs"]
 mod loss;
 #[path = "media/network.rs"]

@@ -116,6 +116,13 @@ impl World {
         self.clock.now().monotonic - began
     }
 
+    /// Empties it for maintenance, or opens it again.
+    pub async fn drain(&self, draining: bool) {
+        self.running.as_ref().unwrap().drain.set(draining).await;
+        eventually("the word on maintenance", async || (self.ready().await["media"]["draining"] == draining).then_some(()))
+            .await;
+    }
+
     /// Starts again on the same folder.
     pub async fn start_again(&mut self) {
         self.run().await;
