@@ -196,7 +196,7 @@ impl Seat {
             }
             8..=23 => {
                 ways.count("vanished and came on another tablet");
-                drop(self.join(grant));
+                drop(self.join(grant.clone()));
                 let visitor = self.join(Grant { device: Some(DeviceId::new()), ..grant });
                 self.leave(&visitor);
             }

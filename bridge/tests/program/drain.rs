@@ -44,7 +44,7 @@ async fn a_visit_moves_to_another_bridge_with_its_robot() {
     refused(old.url(&format!("/whep/{}", idle.robot)), &view, tablet_offer().await).await;
     // Who is there sees on, and may take another tablet.
     pupil.receives(20, 20).await;
-    let other = Grant { device: Some(DeviceId::new()), ..grant };
+    let other = Grant { device: Some(DeviceId::new()), ..grant.clone() };
     let pupil_again = Peer::tablet(&old.client, &old.whep(), &old.sign(&other)).await.unwrap();
     pupil_again.connected().await;
     pupil_again.receives(20, 20).await;
