@@ -234,6 +234,8 @@ pub struct Held {
     pub legs: usize,
     /// Addresses that lead to a leg.
     pub addresses: usize,
+    /// How much of a core the busiest of them used lately; 0 where the system does not tell.
+    pub busy_pct: usize,
 }
 
 /// One second of one robot.
@@ -394,7 +396,7 @@ impl Engine {
         self.worker_for(robot).send(Command::KeyFrame { robot });
     }
 
-    /// How many media threads do not answer within two seconds, and what the others keep together.
+    /// How many media threads do not answer within two seconds, and what the others keep together. Ask every few seconds.
     pub async fn look(&self) -> (usize, Held) {
         let pings = self.workers.iter().map(|worker| {
             let (reply, answer) = oneshot::channel();
@@ -408,6 +410,7 @@ impl Engine {
         let held = answers.iter().flatten().fold(Held::default(), |sum, held| Held {
             legs: sum.legs + held.legs,
             addresses: sum.addresses + held.addresses,
+            busy_pct: sum.busy_pct.max(held.busy_pct),
         });
         (answers.iter().filter(|answer| answer.is_none()).count(), held)
     }

@@ -14,6 +14,9 @@ use protocol::{Now, SessionId, Tier, Trouble};
 
 use crate::media::Held;
 
+/// A media thread that uses more of its core takes nobody new: a picture's packets come in bursts, and those need the rest.
+const OVERLOADED_PCT: usize = 85;
+
 /// Written by the tasks, read by the health page.
 #[derive(Debug, Default)]
 pub struct Status {
@@ -30,6 +33,7 @@ pub struct Status {
     silent_threads: AtomicUsize,
     legs: AtomicUsize,
     addresses: AtomicUsize,
+    busy_pct: AtomicUsize,
     visits: Mutex<Visits>,
 }
 
@@ -183,12 +187,23 @@ impl Status {
         self.silent_threads.store(silent, Ordering::Relaxed);
         self.legs.store(held.legs, Ordering::Relaxed);
         self.addresses.store(held.addresses, Ordering::Relaxed);
+        self.busy_pct.store(held.busy_pct, Ordering::Relaxed);
     }
 
     /// What the media threads held when they were last asked.
     #[must_use]
     pub fn held(&self) -> Held {
-        Held { legs: self.legs.load(Ordering::Relaxed), addresses: self.addresses.load(Ordering::Relaxed) }
+        Held {
+            legs: self.legs.load(Ordering::Relaxed),
+            addresses: self.addresses.load(Ordering::Relaxed),
+            busy_pct: self.busy_pct.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Whether a media thread had so much to do lately that one more visit would cost the others.
+    #[must_use]
+    pub fn is_overloaded(&self) -> bool {
+        self.busy_pct.load(Ordering::Relaxed) >= OVERLOADED_PCT
     }
 
     /// How many media threads did not answer when they were last asked.

@@ -59,7 +59,16 @@ fn main() {
     println!("{seconds} s, then the tablet's network is gone for a second; loss and round trip of each leg; seed {seed}\n");
     println!(
         "{:<26} {:>9} {:>8} {:>9} {:>9} {:>11} {:>10} {:>9} {:>8} {:>8}",
-        "loss, round trip", "plays +ms", "freezes", "frozen ms", "lost pics", "sound gap ms", "longest ms", "back ms", "RTX %", "kbit/s"
+        "loss, round trip",
+        "plays +ms",
+        "freezes",
+        "frozen ms",
+        "lost pics",
+        "sound gap ms",
+        "longest ms",
+        "back ms",
+        "RTX %",
+        "kbit/s"
     );
     let mut broken = Vec::new();
     for group in rows.chunks(AT_ONCE) {
@@ -93,7 +102,9 @@ fn main() {
                 seen.bits_per_second / 1000,
             );
             let is_promised = *loss <= 10 && *round_trip <= 100 && plan.tablet.rate.is_none();
-            if is_promised && (seen.longest_hole > Duration::from_millis(60) || seen.pictures_lost > 0 || seen.recovery.is_none()) {
+            if is_promised
+                && (seen.longest_hole > Duration::from_millis(60) || seen.pictures_lost > 0 || seen.recovery.is_none())
+            {
                 broken.push(name.clone());
             }
         }

@@ -54,6 +54,9 @@ pub enum Refusal {
     /// The bridge is to be serviced and takes nobody new.
     #[error("this bridge is being emptied for maintenance: please try again in a few seconds")]
     Draining,
+    /// The machine has as much to do as it can do well.
+    #[error("this bridge has as much to do as it can do well: please try again in a minute")]
+    Overloaded,
     /// The server withdrew the permission.
     #[error("this permission was withdrawn: please ask your teacher, or the person who set up this tablet")]
     Withdrawn,
@@ -136,8 +139,10 @@ pub struct Roster {
     seats: BTreeMap<RobotId, Seat>,
     withdrawn: Withdrawn,
     clock: Option<Estimate>,
-    /// Nobody new is taken.
+    /// Nobody new is taken, for the bridge will stop.
     draining: bool,
+    /// Nobody new is taken, so that those who are here do not suffer.
+    overloaded: bool,
 }
 
 #[derive(Debug, Default)]
@@ -174,7 +179,14 @@ impl Roster {
     /// Nobody is here.
     #[must_use]
     pub fn new(limits: Limits) -> Self {
-        Self { limits, seats: BTreeMap::new(), withdrawn: Withdrawn::default(), clock: None, draining: false }
+        Self {
+            limits,
+            seats: BTreeMap::new(),
+            withdrawn: Withdrawn::default(),
+            clock: None,
+            draining: false,
+            overloaded: false,
+        }
     }
 
     /// From now on nobody new is taken, or everybody again. Who is here stays, and may come back after a break.
@@ -182,17 +194,30 @@ impl Roster {
         self.draining = draining;
     }
 
+    /// Whether the machine has as much to do as it can do well: then nobody new is taken either.
+    pub fn overload(&mut self, overloaded: bool) {
+        self.overloaded = overloaded;
+    }
+
+    /// Whether somebody new is taken.
+    fn door(&self) -> Result<(), Refusal> {
+        match (self.draining, self.overloaded) {
+            (true, _) => Err(Refusal::Draining),
+            (false, true) => Err(Refusal::Overloaded),
+            (false, false) => Ok(()),
+        }
+    }
+
     /// Whether a publisher of `robot` finds a place.
     ///
     /// # Errors
-    /// [`Refusal::Full`] or [`Refusal::Draining`].
+    /// [`Refusal::Full`], [`Refusal::Draining`] or [`Refusal::Overloaded`].
     pub fn may_publish(&self, robot: RobotId) -> Result<(), Refusal> {
-        match self.seats.contains_key(&robot) {
-            true => Ok(()),
-            false if self.draining => Err(Refusal::Draining),
-            false if self.seats.len() < self.limits.robots => Ok(()),
-            false => Err(Refusal::Full),
+        if self.seats.contains_key(&robot) {
+            return Ok(());
         }
+        self.door()?;
+        if self.seats.len() < self.limits.robots { Ok(()) } else { Err(Refusal::Full) }
     }
 
     /// A publisher's offer was answered with `leg`. It replaces the one before: the robot restarted, or its network changed.
@@ -220,6 +245,7 @@ impl Roster {
             return Err((Refusal::Withdrawn, Vec::new()));
         }
         let Limits { grace, pace, .. } = self.limits;
+        let door = self.door();
         let Some(seat) = self.seats.get_mut(&permit.robot) else { return Err((Refusal::RobotAway, Vec::new())) };
         if let Some(session) = &seat.session {
             let visit = session.visit();
@@ -236,9 +262,7 @@ impl Roster {
             }
             return Err((Refusal::InUse, commands));
         }
-        if self.draining {
-            return Err((Refusal::Draining, Vec::new()));
-        }
+        door.map_err(|refusal| (refusal, Vec::new()))?;
         if seat.robot.is_none_or(|robot| !robot.is_here()) {
             return Err((Refusal::RobotAway, Vec::new()));
         }

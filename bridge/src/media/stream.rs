@@ -395,15 +395,8 @@ mod tests {
         stream.heard = Some((0x1234_5678, at(100)));
         let block = stream.reception(at(350)).unwrap();
         // Five of eight came; a quarter of a second is 16384/65536.
-        let expected = Block {
-            ssrc: 7,
-            fraction_lost: 96,
-            lost: 3,
-            highest: 65_537,
-            jitter: 0,
-            last_report: 0x1234_5678,
-            delay: 16_384,
-        };
+        let expected =
+            Block { ssrc: 7, fraction_lost: 96, lost: 3, highest: 65_537, jitter: 0, last_report: 0x1234_5678, delay: 16_384 };
         assert_eq!(block, expected);
         assert_eq!(stream.reception(at(350)).unwrap(), Block { fraction_lost: 0, ..block }, "since then nothing was lost");
     }

@@ -274,7 +274,7 @@ impl Worker {
                 Ok(Command::Close { leg }) => self.hub.close(leg, super::Why::Asked, now),
                 Ok(Command::Text { leg, text }) => self.hub.send_text(leg, text, now),
                 Ok(Command::KeyFrame { robot }) => self.hub.want_key_frame(robot, now),
-                Ok(Command::Ping { reply }) => drop(reply.send(self.hub.held())),
+                Ok(Command::Ping { reply }) => drop(reply.send(self.hub.held(now))),
                 Ok(Command::Stream(arrival)) => {
                     self.streams.take(arrival, &mut self.hub, now.saturating_duration_since(origin), now);
                 }

@@ -120,7 +120,9 @@ fn churn(plan: &Plan) {
     ] {
         println!("{what:>22} {before:>9} {after:>9}");
     }
-    println!("{done} visits after {visits_before} of warm-up, {hours} hours of the bridge's clock, {ends} visits in the ledger");
+    println!(
+        "{done} visits after {visits_before} of warm-up, {hours} hours of the bridge's clock, {ends} visits in the ledger"
+    );
     println!("what became of them: {}", ways.told());
 
     assert!(done >= plan.visits && hours >= 24, "as many as asked for, over a day at least");

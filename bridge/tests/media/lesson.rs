@@ -462,7 +462,8 @@ impl Viewer {
             }
         }
         let before = |number: u32| number < firsts.0 + pictures.saturating_sub(10);
-        seen.pictures_lost = (firsts.0..firsts.0 + pictures.saturating_sub(10)).filter(|number| done(*number).is_none()).count();
+        seen.pictures_lost =
+            (firsts.0..firsts.0 + pictures.saturating_sub(10)).filter(|number| done(*number).is_none()).count();
         let usual = PICTURE_EVERY;
         let bound = (usual * 3).max(usual + Duration::from_millis(150));
         for pair in shown.windows(2).filter(|pair| before(pair[1].0)) {

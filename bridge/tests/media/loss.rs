@@ -209,7 +209,8 @@ async fn lesson(conditions: Conditions, robot_rtx: bool, pupil_rtx: bool, seed: 
     assert!(sent < forwarded * 3 / 2 + 200, "{sent} datagrams for {forwarded} packets");
 }
 
-const BAD: Conditions = Conditions { loss: 0.1, delay: Duration::from_millis(20), jitter: Duration::from_millis(3), rate: None };
+const BAD: Conditions =
+    Conditions { loss: 0.1, delay: Duration::from_millis(20), jitter: Duration::from_millis(3), rate: None };
 
 #[tokio::test]
 async fn a_tenth_lost_on_both_legs_is_repaired_by_rtx() {

@@ -189,7 +189,8 @@ impl Half {
         // The library connects to a passive candidate only if it is told of it by itself.
         for line in body.lines().filter(|line| self.way == Way::Tcp && line.ends_with("tcptype passive")) {
             let candidate = line.trim_start_matches("a=").to_owned();
-            let init = RTCIceCandidateInit { candidate, sdp_mid: Some("0".into()), sdp_mline_index: Some(0), ..Default::default() };
+            let init =
+                RTCIceCandidateInit { candidate, sdp_mid: Some("0".into()), sdp_mline_index: Some(0), ..Default::default() };
             self.peer.add_ice_candidate(init).await.unwrap();
         }
         let resource = reqwest::Url::parse(url).unwrap().join(&location).unwrap().to_string();

@@ -123,7 +123,11 @@ mod tests {
 
     fn check(robot: &Robot, bridges: &[Bridge], expected: Option<(u128, bool)>) {
         let choice = choose(robot, bridges);
-        assert_eq!(choice.map(|choice| (choice.bridge, choice.move_now)), expected.map(|(n, move_now)| (id(n), move_now)), "{robot:?} {bridges:?}");
+        assert_eq!(
+            choice.map(|choice| (choice.bridge, choice.move_now)),
+            expected.map(|(n, move_now)| (id(n), move_now)),
+            "{robot:?} {bridges:?}"
+        );
     }
 
     #[test]

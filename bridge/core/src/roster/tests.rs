@@ -360,3 +360,20 @@ fn a_bridge_that_is_emptied_takes_nobody_new_keeps_who_is_there_and_lets_the_pup
     world.roster.drain(false);
     world.join(permit);
 }
+
+#[test]
+fn an_overloaded_bridge_takes_nobody_new_and_keeps_who_is_there() {
+    let mut world = World::new();
+    world.robot_here();
+    let permit = world.pupil();
+    let (pupil_leg, session) = world.join(permit);
+    world.roster.overload(true);
+    assert_eq!(world.roster.may_publish(RobotId::new()), Err(Refusal::Overloaded));
+    world.roster.leg(world.now, world.robot, pupil_leg, LegEvent::Closed(Parting::Vanished));
+    assert_eq!(world.join(permit).1, session, "a visit that goes on goes on");
+    world.robot_here();
+    world.roster.left(world.now, world.robot, session);
+    assert_eq!(world.roster.admit(world.now, permit).map_err(|refused| refused.0), Err(Refusal::Overloaded));
+    world.roster.overload(false);
+    world.join(permit);
+}
