@@ -22,7 +22,7 @@ const USUAL_BITS: u64 = 1_200_000;
 const PART: usize = 1100;
 /// A packet that was overtaken comes within this; a later one is asked for.
 const REORDERED_WITHIN: Duration = Duration::from_millis(10);
-/// A picture that does not become whole for so long is given up for a key picture.
+/// When no picture could be shown for so long, a key picture is asked for.
 const GIVE_UP: Duration = Duration::from_millis(700);
 const FEEDBACK_EVERY: Duration = Duration::from_millis(50);
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -256,10 +256,13 @@ struct Viewer {
     sounds: HashMap<u32, Instant>,
     missing_since: HashMap<(u8, u64), (Instant, Option<Instant>, u8)>,
     round_trip: Duration,
-    whole_at: Instant,
+    /// When a picture could be shown last, and which comes next.
+    shown_at: Instant,
+    next: Option<u32>,
     asked_key_at: Option<Instant>,
     highest_picture: u32,
     known: HashMap<u32, HashSet<u8>>,
+    whole: HashSet<u32>,
     repairs: usize,
     taken: usize,
     arrived: Vec<(u16, Instant)>,
@@ -278,10 +281,12 @@ impl Viewer {
             sounds: HashMap::new(),
             missing_since: HashMap::new(),
             round_trip: plan.tablet.delay * 2 + Duration::from_millis(20),
-            whole_at: now,
+            shown_at: now,
+            next: None,
             asked_key_at: None,
             highest_picture: 0,
             known: HashMap::new(),
+            whole: HashSet::new(),
             repairs: 0,
             taken: 0,
             arrived: Vec::new(),
@@ -329,8 +334,16 @@ impl Viewer {
             self.parts.push(part);
             let known = self.known.entry(part.picture).or_default();
             known.insert(part.part);
-            if known.len() == usize::from(part.parts) {
-                self.whole_at = at;
+            let is_whole = known.len() == usize::from(part.parts);
+            if is_whole {
+                self.whole.insert(part.picture);
+                // A key picture needs none before it, the others each one.
+                if part.is_key && self.next.is_none_or(|next| part.picture > next) {
+                    self.next = Some(part.picture);
+                }
+                while let Some(next) = self.next.filter(|next| self.whole.contains(next)) {
+                    (self.next, self.shown_at) = (Some(next + 1), at);
+                }
             }
             self.highest_picture = self.highest_picture.max(part.picture);
         }
@@ -360,7 +373,7 @@ impl Viewer {
                 peer.send_report(&request);
             }
         }
-        if at - self.whole_at > GIVE_UP && self.asked_key_at.is_none_or(|asked| at - asked > Duration::from_millis(500)) {
+        if at - self.shown_at > GIVE_UP && self.asked_key_at.is_none_or(|asked| at - asked > Duration::from_millis(500)) {
             self.asked_key_at = Some(at);
             let mut request = vec![0x81, 206, 0, 2, 0, 0, 0, 9];
             request.extend(peer.answered[1].to_be_bytes());
