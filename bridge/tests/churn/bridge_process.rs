@@ -53,7 +53,7 @@ impl BridgeProcess {
                 ..MediaConfig::default()
             },
             // A robot here sees more pupils in a minute of that clock than another in a year.
-            limits: Limits { offers_per_minute: 100_000, ..Limits::default() },
+            limits: Limits { offers_per_minute: 6_000, ..Limits::default() },
             mqtt: MqttConfig { url: broker.to_owned(), ..MqttConfig::default() },
             ..Config::default()
         };

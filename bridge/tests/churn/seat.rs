@@ -42,7 +42,7 @@ impl Ways {
             talk: true,
             // Two processes started their clocks a moment apart, which is minutes on these.
             nbf: now - TimeDelta::hours(2),
-            exp: now + TimeDelta::hours(12),
+            exp: now + TimeDelta::days(1000),
             until: now + TimeDelta::days(1000),
         }
     }
