@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::tls::{self, CertificateFiles};
-use crate::{Advice, files, keys, serve, tour, welcome};
+use crate::{Advice, files, keys, serve, signals, tour, welcome};
 
 /// Where a program listens for HTTP.
 #[derive(Clone, Debug)]
@@ -100,7 +100,7 @@ async fn serve_server(
     Ok(())
 }
 
-/// Runs the bridge until `stop`.
+/// Runs the bridge until `stop`. SIGUSR1 empties it for maintenance, SIGUSR2 opens it again.
 ///
 /// # Errors
 /// It cannot start; one sentence says what to do.
@@ -121,6 +121,12 @@ async fn serve_bridge(config: &Path, front: Front, clock: Arc<dyn Clock>, stop: 
     let listeners = front.listen()?;
     let running = bridge::start(config, clock, stop.clone()).await?;
     let tracker = TaskTracker::new();
+    let (mut maintenance, drain) = (signals::Maintenance::new()?, running.drain.clone());
+    tracker.spawn(stop.clone().run_until_cancelled_owned(async move {
+        loop {
+            drain.set(maintenance.next().await).await;
+        }
+    }));
     listeners.serve("bridge", &running.router, &tracker, &stop)?;
     running.wait().await;
     tracker.wait().await;

@@ -1,4 +1,5 @@
-//! Ctrl-C and SIGTERM: the first asks for an orderly stop, the second stops at once.
+//! Ctrl-C and SIGTERM: the first asks for an orderly stop, the second stops at once. SIGUSR1 and SIGUSR2, to a bridge: before and after
+//! maintenance.
 
 use std::time::Duration;
 
@@ -34,6 +35,31 @@ pub fn first() -> anyhow::Result<CancellationToken> {
         std::process::exit(CUT_OFF);
     });
     Ok(token)
+}
+
+/// What an operator tells a bridge about its maintenance.
+pub struct Maintenance {
+    begins: tokio::signal::unix::Signal,
+    is_off: tokio::signal::unix::Signal,
+}
+
+impl Maintenance {
+    /// Listens.
+    ///
+    /// # Errors
+    /// The operating system does not deliver signals.
+    pub fn new() -> anyhow::Result<Self> {
+        let listen = |kind| signal(kind).context("cannot listen for the signals of maintenance");
+        Ok(Self { begins: listen(SignalKind::user_defined1())?, is_off: listen(SignalKind::user_defined2())? })
+    }
+
+    /// The next word: `true`, empty the bridge (SIGUSR1); `false`, it works again as before (SIGUSR2).
+    pub async fn next(&mut self) -> bool {
+        tokio::select! {
+            _ = self.begins.recv() => true,
+            _ = self.is_off.recv() => false,
+        }
+    }
 }
 
 async fn wait(interrupt: &mut tokio::signal::unix::Signal, terminate: &mut tokio::signal::unix::Signal) {

@@ -35,7 +35,7 @@ const LINK_EVERY: Duration = Duration::from_secs(5);
 const LAST_FACTS: Duration = Duration::from_secs(1);
 /// A leg that was replaced has its successor's word by then, or nobody came: then it counts as gone.
 const REPLACED_WAIT: Duration = Duration::from_secs(2);
-/// How long the driver may be too busy to hear that a permission was withdrawn.
+/// How long the driver may be too busy to hear that a permission was withdrawn, or that the bridge is to be emptied.
 const WITHDRAW_WAIT: Duration = Duration::from_secs(2);
 /// The longest sleep, so that the clock need not run at the speed of tokio's.
 const LONGEST_SLEEP: Duration = Duration::from_millis(500);
@@ -84,6 +84,7 @@ enum Request {
     Restarted { id: Uuid, reply: Reply<Option<Uuid>> },
     Leave { id: Uuid, reply: Reply<bool> },
     GrantRefused { robot: RobotId },
+    Drain { draining: bool },
     Withdraw { placement: PlacementId, at: DateTime<Utc>, keeps: Option<DeviceId> },
 }
 
@@ -187,12 +188,24 @@ impl Handle {
 }
 
 impl Handle {
+    /// From now on nobody new is taken, or everybody again; who is here stays.
+    ///
+    /// # Errors
+    /// The driver does not take it.
+    pub async fn drain(&self, draining: bool) -> Result<(), DriverError> {
+        self.urge(Request::Drain { draining }).await
+    }
+
     /// The server withdrew, at `at` by its clock, what it gave `placement`.
     ///
     /// # Errors
     /// The driver does not take it.
     pub async fn withdraw(&self, at: DateTime<Utc>, end: EndMessage) -> Result<(), DriverError> {
-        let request = Request::Withdraw { placement: end.placement, at, keeps: end.keeps };
+        self.urge(Request::Withdraw { placement: end.placement, at, keeps: end.keeps }).await
+    }
+
+    /// Hands over what should not be dropped because the driver is busy for a moment.
+    async fn urge(&self, request: Request) -> Result<(), DriverError> {
         self.0.send_timeout(request, WITHDRAW_WAIT).await.map_err(|error| match error {
             mpsc::error::SendTimeoutError::Timeout(_) => DriverError::Busy,
             mpsc::error::SendTimeoutError::Closed(_) => DriverError::Stopped,
@@ -313,6 +326,7 @@ impl Driver {
 
     fn request(&mut self, request: Request) {
         let now = self.clock.now();
+        self.roster.overload(self.status.is_overloaded());
         match request {
             Request::MayPublish { robot, reply } => drop(reply.send(self.roster.may_publish(robot))),
             Request::Published { permit, leg, holder, reply } => {
@@ -384,6 +398,12 @@ impl Driver {
                     "a permission was withdrawn"
                 );
                 self.execute(now, commands);
+            }
+            Request::Drain { draining } => {
+                let (robots, sessions) = self.roster.counts();
+                tracing::info!(draining, robots, sessions, "whether anybody new is taken was changed");
+                self.roster.drain(draining);
+                self.status.set_draining(draining);
             }
             Request::GrantRefused { robot } => {
                 let commands = self.roster.grant_refused(now, robot);
@@ -487,6 +507,7 @@ impl Driver {
         }
         let (robots, sessions) = self.roster.counts();
         self.status.set_turn(now, robots, sessions);
+        self.status.set_resources(self.resources.len());
     }
 
     /// Hands `work` to the outbox, or keeps it until that takes it.

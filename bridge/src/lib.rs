@@ -24,4 +24,4 @@ pub mod outbox;
 pub mod robot;
 
 pub use config::Config;
-pub use lifecycle::{Running, start};
+pub use lifecycle::{Drain, Running, start};

@@ -40,8 +40,23 @@ pub struct Running {
     pub router: Router,
     /// Addresses on which media arrives, one a thread.
     pub media: Vec<std::net::SocketAddr>,
+    /// Empties it for maintenance.
+    pub drain: Drain,
     tracker: TaskTracker,
     shutdown: CancellationToken,
+}
+
+/// Empties a bridge for maintenance, and opens it again.
+#[derive(Clone)]
+pub struct Drain(Handle);
+
+impl Drain {
+    /// `true`: nobody new is taken, and the server moves those who are here, if it has another bridge. `false`: as before.
+    pub async fn set(&self, draining: bool) {
+        if let Err(error) = self.0.drain(draining).await {
+            tracing::error!(%error, draining, "the bridge was too busy to hear whether it should be emptied: say it again");
+        }
+    }
 }
 
 /// Starts the bridge.
@@ -98,6 +113,7 @@ async fn starting(config: Config, clock: Arc<dyn Clock>, shutdown: CancellationT
     let northbound = tracker.spawn(northbound.run(quality_queue, notices, handle.clone()));
     let driver = tracker.spawn(driver.run(requests, events, shutdown.clone()));
     tracker.spawn(ping(engine.clone(), Arc::clone(&status), shutdown.clone()));
+    let drain = Drain(handle.clone());
     let shared = Arc::new(Shared::new(&config, verifier, clock, handle, engine.clone(), status, tracker.clone()));
     let closing = tracker.clone();
     let stopping = shutdown.clone();
@@ -113,17 +129,20 @@ async fn starting(config: Config, clock: Arc<dyn Clock>, shutdown: CancellationT
         let _ = tokio::time::timeout(STEP, northbound).await;
         link_stop.cancel();
     });
-    Ok(Running { router: http::router(shared), media, tracker, shutdown })
+    Ok(Running { router: http::router(shared), media, drain, tracker, shutdown })
 }
 
-/// Notes how many media threads are silent, for whoever asks about readiness.
+/// Notes how many media threads are silent and what the others hold, for whoever asks.
 async fn ping(engine: Engine, status: Arc<Status>, shutdown: CancellationToken) {
     let mut every = tokio::time::interval(PING_EVERY);
     every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         tokio::select! {
             () = shutdown.cancelled() => return,
-            _ = every.tick() => status.set_silent_threads(engine.silent_threads().await),
+            _ = every.tick() => {
+                let (silent, held) = engine.look().await;
+                status.set_media(silent, held);
+            }
         }
     }
 }

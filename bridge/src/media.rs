@@ -227,6 +227,17 @@ pub enum MediaEvent {
     Second(Box<Second>),
 }
 
+/// What the tables of the media threads hold.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Held {
+    /// Legs, connected or not yet.
+    pub legs: usize,
+    /// Addresses that lead to a leg.
+    pub addresses: usize,
+    /// How much of a core the busiest of them used lately; 0 where the system does not tell.
+    pub busy_pct: usize,
+}
+
 /// One second of one robot.
 #[derive(Clone, Debug)]
 pub struct Second {
@@ -385,14 +396,23 @@ impl Engine {
         self.worker_for(robot).send(Command::KeyFrame { robot });
     }
 
-    /// How many media threads do not answer, within two seconds.
-    pub async fn silent_threads(&self) -> usize {
+    /// How many media threads do not answer within two seconds, and what the others keep together. Ask every few seconds.
+    pub async fn look(&self) -> (usize, Held) {
         let pings = self.workers.iter().map(|worker| {
             let (reply, answer) = oneshot::channel();
             let sent = worker.try_send(Command::Ping { reply });
-            async move { sent.is_ok() && matches!(tokio::time::timeout(COMMAND_DEADLINE, answer).await, Ok(Ok(()))) }
+            async move {
+                sent.ok()?;
+                tokio::time::timeout(COMMAND_DEADLINE, answer).await.ok()?.ok()
+            }
         });
-        futures_util::future::join_all(pings).await.into_iter().filter(|answered| !answered).count()
+        let answers = futures_util::future::join_all(pings).await;
+        let held = answers.iter().flatten().fold(Held::default(), |sum, held| Held {
+            legs: sum.legs + held.legs,
+            addresses: sum.addresses + held.addresses,
+            busy_pct: sum.busy_pct.max(held.busy_pct),
+        });
+        (answers.iter().filter(|answer| answer.is_none()).count(), held)
     }
 
     /// Closes every leg and ends the threads. Returns when they have said goodbye, within two seconds.

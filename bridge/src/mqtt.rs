@@ -177,7 +177,8 @@ impl Northbound {
     fn hello_now(&self) -> HelloMessage {
         let (robots, sessions) = self.status.counts();
         let few = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
-        let load = BridgeLoad { robots: few(robots), sessions: few(sessions), capacity: self.capacity, draining: false };
+        let draining = self.status.is_draining();
+        let load = BridgeLoad { robots: few(robots), sessions: few(sessions), capacity: self.capacity, draining };
         let outbox = self.status.outbox();
         let state = OutboxState {
             waiting: outbox.waiting,

@@ -13,17 +13,28 @@ use chrono::{DateTime, TimeDelta, Utc};
 use protocol::measure::Estimate;
 use protocol::{Now, SessionId, Tier, Trouble};
 
+use crate::media::Held;
+
+/// A media thread that uses more of its core takes nobody new: a picture's packets come in bursts, and those need the rest.
+const OVERLOADED_PCT: usize = 85;
+
 /// Written by the tasks, read by the health page.
 #[derive(Debug, Default)]
 pub struct Status {
     broker_connected: AtomicBool,
+    draining: AtomicBool,
     robots: AtomicUsize,
     sessions: AtomicUsize,
     /// Monotonic milliseconds of the driver's last turn.
     driver_turned_ms: AtomicU64,
     outbox: Mutex<OutboxStatus>,
     server_clock: Mutex<Option<Estimate>>,
+    /// Connections that HTTP can name.
+    resources: AtomicUsize,
     silent_threads: AtomicUsize,
+    legs: AtomicUsize,
+    addresses: AtomicUsize,
+    busy_pct: AtomicUsize,
     visits: Mutex<Visits>,
 }
 
@@ -122,6 +133,17 @@ impl Status {
         self.broker_connected.load(Ordering::Relaxed)
     }
 
+    /// Whether nobody new is taken.
+    pub fn set_draining(&self, draining: bool) {
+        self.draining.store(draining, Ordering::Relaxed);
+    }
+
+    /// Whether nobody new is taken.
+    #[must_use]
+    pub fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Relaxed)
+    }
+
     /// The driver took a turn and found so many robots and sessions.
     pub fn set_turn(&self, now: Now, robots: usize, sessions: usize) {
         self.driver_turned_ms.store(millis(now.monotonic), Ordering::Relaxed);
@@ -159,9 +181,39 @@ impl Status {
         Now { utc: now.utc.checked_sub_signed(TimeDelta::milliseconds(ahead_ms)).unwrap_or(now.utc), ..now }
     }
 
-    /// So many media threads did not answer lately.
-    pub fn set_silent_threads(&self, silent: usize) {
+    /// So many connections can be named by HTTP.
+    pub fn set_resources(&self, resources: usize) {
+        self.resources.store(resources, Ordering::Relaxed);
+    }
+
+    /// How many connections can be named by HTTP.
+    #[must_use]
+    pub fn resources(&self) -> usize {
+        self.resources.load(Ordering::Relaxed)
+    }
+
+    /// So many media threads did not answer lately, and the others hold this.
+    pub fn set_media(&self, silent: usize, held: Held) {
         self.silent_threads.store(silent, Ordering::Relaxed);
+        self.legs.store(held.legs, Ordering::Relaxed);
+        self.addresses.store(held.addresses, Ordering::Relaxed);
+        self.busy_pct.store(held.busy_pct, Ordering::Relaxed);
+    }
+
+    /// What the media threads held when they were last asked.
+    #[must_use]
+    pub fn held(&self) -> Held {
+        Held {
+            legs: self.legs.load(Ordering::Relaxed),
+            addresses: self.addresses.load(Ordering::Relaxed),
+            busy_pct: self.busy_pct.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Whether a media thread had so much to do lately that one more visit would cost the others.
+    #[must_use]
+    pub fn is_overloaded(&self) -> bool {
+        self.busy_pct.load(Ordering::Relaxed) >= OVERLOADED_PCT
     }
 
     /// How many media threads did not answer when they were last asked.

@@ -214,13 +214,17 @@ impl Outbox {
 
     /// Until the next row is due; at most a second, so that the clock need not run at the speed of tokio's.
     fn wait(&self) -> Duration {
-        let now = self.clock.now().monotonic;
-        let listening = if let FirstWords::ListeningUntil(until) = self.first_words { Some(until) } else { None };
-        listening
-            .or(self.queue.deadline())
-            .map_or(MEASURE_EVERY, |due| due.saturating_sub(now))
-            .min(MEASURE_EVERY)
-            .max(Duration::from_millis(5))
+        let wait = if let FirstWords::ListeningUntil(until) = self.first_words {
+            Some(until.saturating_sub(self.clock.now().monotonic))
+        } else {
+            self.queue.deadline().map(|due| due.saturating_sub(self.machine_time()))
+        };
+        wait.unwrap_or(MEASURE_EVERY).min(MEASURE_EVERY).max(Duration::from_millis(5))
+    }
+
+    /// What patience is counted by: on a fast clock broker and server are not faster.
+    fn machine_time(&self) -> Duration {
+        self.clock.now().monotonic / self.clock.speed().max(1)
     }
 
     async fn save(&mut self) {
@@ -343,7 +347,7 @@ impl Outbox {
         // Rows that are on disk and not under way have higher numbers.
         let oldest = self.rows.first_key_value().map(|(seq, _)| *seq);
         let epoch = self.store.epoch();
-        for seq in self.queue.due(self.clock.now().monotonic) {
+        for seq in self.queue.due(self.machine_time()) {
             let Some(row) = self.rows.get(&seq) else { continue };
             let Ok(body) = RawValue::from_string(row.body.clone()) else { continue };
             let (now, id) = (self.clock.now(), MessageId(row.message_id));
@@ -370,7 +374,7 @@ impl Outbox {
 
     fn published(&mut self, (epoch, seq, outcome): Published) {
         if epoch == self.store.epoch() {
-            self.queue.published(self.clock.now().monotonic, seq, outcome);
+            self.queue.published(self.machine_time(), seq, outcome);
         }
     }
 

@@ -8,6 +8,8 @@ use tokio::sync::mpsc;
 
 #[path = "media/floods.rs"]
 mod floods;
+#[path = "media/lesson.rs"]
+mod lesson;
 #[path = "media/loss.rs"]
 mod loss;
 #[path = "media/network.rs"]
@@ -358,6 +360,46 @@ async fn a_plain_viewer_sees_and_hears_and_is_neither_heard_nor_read() {
     world.pass(&mut [&mut robot, &mut viewer], Duration::from_millis(200));
     assert!(robot.packets.is_empty() && robot.texts.is_empty());
     assert!(!world.told.iter().any(|event| matches!(event, MediaEvent::Text { .. })));
+}
+
+#[tokio::test]
+async fn who_sends_is_told_by_the_bridge_how_that_arrives_and_nothing_of_the_other_leg() {
+    let mut world = World::new();
+    let (mut robot, _) = world.robot(Profile::Srtp_Aead_Aes_128_Gcm).await;
+    for sequence in (100..112).filter(|sequence| ![104, 105, 106].contains(sequence)) {
+        robot.send_packet(VP8, VIDEO_SSRC, sequence, b"nobody sees it");
+    }
+    let sender_report = |ssrc: u32| {
+        let mut report = vec![0x80, 200, 0, 6];
+        report.extend(ssrc.to_be_bytes());
+        report.extend([0, 0, 0x12, 0x34, 0x56, 0x78, 0, 0, 0, 0, 0, 0, 0, 0, 0, 9, 0, 0, 0, 9]);
+        report
+    };
+    let told = |peer: &Peer| peer.reports.iter().filter(|report| report[1] == 201).cloned().collect::<Vec<_>>();
+    robot.send_report(&sender_report(VIDEO_SSRC));
+    world.until(&mut [&mut robot], |_, peers| told(peers[0]).len() == 1);
+    let report = &told(&robot)[0];
+    assert_eq!(report[0], 0x81, "one stream");
+    assert_eq!(report[8..12], VIDEO_SSRC.to_be_bytes());
+    assert_eq!(report[12..16], [64, 0, 0, 3], "three of twelve were lost, a quarter");
+    assert_eq!(report[16..20], 111_u32.to_be_bytes());
+    assert_eq!(report[24..28], [0x12, 0x34, 0x56, 0x78], "its own report, for its round trip");
+
+    // What the pupil says of its leg is not the robot's affair; the pupil hears of its voice from the bridge.
+    let (mut pupil, _) = world.pupil(Profile::Srtp_Aead_Aes_128_Gcm, Talk::Forward, &mut [&mut robot]).await;
+    robot.send_packet(VP8, VIDEO_SSRC, 112, b"seen");
+    pupil.send_packet(OPUS, AUDIO_SSRC, 7, b"voice");
+    world.until(&mut [&mut robot, &mut pupil], |_, peers| video(peers[1]).len() == 1 && peers[0].packets.len() == 1);
+    let mut bad = vec![0x81, 201, 0, 7, 0, 0, 0, 9];
+    bad.extend(pupil.answered[1].to_be_bytes());
+    bad.extend([200, 0, 0, 1, 0, 0, 0, 40, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+    pupil.send_report(&bad);
+    pupil.send_report(&sender_report(AUDIO_SSRC));
+    world.until(&mut [&mut robot, &mut pupil], |_, peers| told(peers[1]).len() == 1);
+    assert_eq!(told(&pupil)[0][8..12], AUDIO_SSRC.to_be_bytes());
+    // The pupil's own report went on to the robot, so what was before it would have too.
+    world.until(&mut [&mut robot, &mut pupil], |_, peers| peers[0].reports.iter().any(|report| report[1] == 200));
+    assert_eq!(told(&robot).len(), 1);
 }
 
 #[tokio::test]

@@ -136,6 +136,7 @@ async fn give(
         expires_at: until,
         bridge: Some(choice.bridge),
         move_now: choice.move_now,
+        with_pupil: choice.with_pupil,
         ice_servers: state.turn.servers(robot.robot_id, until - now),
     };
     match state.dispatch.grant(RobotId(robot.robot_id), message, state.clock.now()).await {

@@ -52,6 +52,12 @@ pub enum Refusal {
     /// As many robots as the bridge serves.
     #[error("this bridge serves as many robots as it may: ask for a higher limit, or use another bridge")]
     Full,
+    /// The bridge is to be serviced and takes nobody new.
+    #[error("this bridge is being emptied for maintenance: please try again in a few seconds")]
+    Draining,
+    /// The machine has as much to do as it can do well.
+    #[error("this bridge has as much to do as it can do well: please try again in a minute")]
+    Overloaded,
     /// The server withdrew the permission.
     #[error("this permission was withdrawn: please ask your teacher, or the person who set up this tablet")]
     Withdrawn,
@@ -136,6 +142,10 @@ pub struct Roster {
     seats: BTreeMap<RobotId, Seat>,
     withdrawn: Withdrawn,
     clock: Option<Estimate>,
+    /// Nobody new is taken, for the bridge will stop.
+    draining: bool,
+    /// Nobody new is taken, so that those who are here do not suffer.
+    overloaded: bool,
 }
 
 #[derive(Debug, Default)]
@@ -173,21 +183,51 @@ impl Roster {
     /// Nobody is here.
     #[must_use]
     pub fn new(limits: Limits) -> Self {
-        Self { limits, seats: BTreeMap::new(), withdrawn: Withdrawn::default(), clock: None }
+        Self {
+            limits,
+            seats: BTreeMap::new(),
+            withdrawn: Withdrawn::default(),
+            clock: None,
+            draining: false,
+            overloaded: false,
+        }
+    }
+
+    /// From now on nobody new is taken, or everybody again. Who is here stays, and may come back after a break.
+    pub fn drain(&mut self, draining: bool) {
+        self.draining = draining;
+    }
+
+    /// Whether the machine has as much to do as it can do well: then nobody new is taken either.
+    pub fn overload(&mut self, overloaded: bool) {
+        self.overloaded = overloaded;
+    }
+
+    /// Whether somebody new is taken.
+    fn door(&self) -> Result<(), Refusal> {
+        match (self.draining, self.overloaded) {
+            (true, _) => Err(Refusal::Draining),
+            (false, true) => Err(Refusal::Overloaded),
+            (false, false) => Ok(()),
+        }
     }
 
     /// Whether a publisher of `robot` finds a place.
     ///
     /// # Errors
-    /// [`Refusal::Full`].
+    /// [`Refusal::Full`], [`Refusal::Draining`] or [`Refusal::Overloaded`].
     pub fn may_publish(&self, robot: RobotId) -> Result<(), Refusal> {
-        if self.seats.contains_key(&robot) || self.seats.len() < self.limits.robots { Ok(()) } else { Err(Refusal::Full) }
+        if self.seats.contains_key(&robot) {
+            return Ok(());
+        }
+        self.door()?;
+        if self.seats.len() < self.limits.robots { Ok(()) } else { Err(Refusal::Full) }
     }
 
     /// A publisher's offer was answered with `leg`. It replaces the one before: the robot restarted, or its network changed.
     ///
     /// # Errors
-    /// [`Refusal::Full`] or, by a newer leg, [`Refusal::Over`]: others were faster. Close the leg.
+    /// As [`Roster::may_publish`] or, by a newer leg, [`Refusal::Over`]: others were faster. Close the leg.
     pub fn published(&mut self, now: Now, permit: PublishPermit, leg: Leg) -> Result<Vec<Command>, Refusal> {
         self.may_publish(permit.robot)?;
         let seat = self.seats.entry(permit.robot).or_default();
@@ -203,12 +243,13 @@ impl Roster {
     /// Whether the holder of `permit` may view now. Keeps the seat for them, under a new session or the one that goes on.
     ///
     /// # Errors
-    /// The permission was withdrawn, someone else is there, or no robot is; with what to report about it.
+    /// The permission was withdrawn, someone else is there, no robot is, or nobody new is taken; with what to report about it.
     pub fn admit(&mut self, now: Now, permit: ViewPermit) -> Result<Admission, (Refusal, Vec<Command>)> {
         if self.withdrawn.covers(&permit) {
             return Err((Refusal::Withdrawn, Vec::new()));
         }
         let Limits { grace, pace, .. } = self.limits;
+        let door = self.door();
         let Some(seat) = self.seats.get_mut(&permit.robot) else { return Err((Refusal::RobotAway, Vec::new())) };
         if let Some(session) = &seat.session {
             let visit = session.visit();
@@ -225,6 +266,7 @@ impl Roster {
             }
             return Err((Refusal::InUse, commands));
         }
+        door.map_err(|refusal| (refusal, Vec::new()))?;
         if seat.robot.is_none_or(|robot| !robot.is_here()) {
             return Err((Refusal::RobotAway, Vec::new()));
         }
@@ -291,6 +333,8 @@ impl Roster {
                 seat.robot = None;
                 seat.robot_quality = None;
             }
+            // It went to the bridge that takes this one's place, and the pupil has to follow: waiting would cost a lesson.
+            let moved = self.draining && event == LegEvent::Closed(Parting::Goodbye);
             if is_here && seat.session.is_none() {
                 commands.push(Command::Tell(leg, Control::Sleep));
             }
@@ -298,6 +342,9 @@ impl Roster {
                 let event = if is_here { Event::RobotHere } else { Event::RobotAway };
                 self.session_event(now, robot, event, &mut commands);
                 commands.push(Command::LinkChanged(robot));
+            }
+            if moved {
+                self.session_event(now, robot, Event::Shutdown, &mut commands);
             }
         } else if seat.pupil == Some(leg) {
             let event = match event {

@@ -50,6 +50,9 @@ pub struct GrantMessage {
     /// Leave the present bridge for this one also if the connection stands, as soon as no pupil is here: it will stop, or is too full.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub move_now: bool,
+    /// With `move_now`: also while a pupil is here, who follows. The present bridge is being emptied for maintenance.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub with_pupil: bool,
     /// TURN servers for a robot whose network does not let it reach the bridge's media port.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ice_servers: Vec<IceServer>,
@@ -81,6 +84,7 @@ impl std::fmt::Debug for GrantMessage {
             .field("expires_at", &self.expires_at)
             .field("bridge", &self.bridge)
             .field("move_now", &self.move_now)
+            .field("with_pupil", &self.with_pupil)
             .finish_non_exhaustive()
     }
 }

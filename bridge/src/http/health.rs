@@ -40,6 +40,8 @@ pub(super) struct Ready {
 #[derive(Serialize)]
 struct Media {
     threads: usize,
+    /// Nobody new is taken.
+    draining: bool,
     robots: usize,
     sessions: usize,
 }
@@ -91,13 +93,22 @@ pub(super) async fn ready(State(shared): State<Arc<Shared>>) -> (StatusCode, Jso
         warnings.push(outbox.in_words());
     }
     let (robots, sessions) = shared.status.counts();
+    let draining = shared.status.is_draining();
+    if draining {
+        let rest = if robots + sessions == 0 {
+            "nobody is here any more, it can be stopped".to_owned()
+        } else {
+            format!("robots still here: {robots}, visits: {sessions}")
+        };
+        warnings.push(format!("the bridge is being emptied for maintenance: {rest}"));
+    }
     let (status, name) =
         if reasons.is_empty() { (StatusCode::OK, "ready") } else { (StatusCode::SERVICE_UNAVAILABLE, "not ready") };
     let body = Ready {
         status: name,
         reasons,
         warnings,
-        media: Media { threads, robots, sessions },
+        media: Media { threads, draining, robots, sessions },
         outbox: Outbox { waiting: outbox.waiting, oldest: outbox.oldest, full_pct: outbox.full_pct },
         broker: Broker { connected },
     };

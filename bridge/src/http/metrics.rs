@@ -23,13 +23,19 @@ const SIDES: [(Trouble, &str); 3] = [(Trouble::Pupil, "pupil"), (Trouble::School
 pub(super) async fn metrics(State(shared): State<Arc<Shared>>) -> impl IntoResponse {
     let (robots, sessions) = shared.status.counts();
     let outbox = shared.status.outbox();
+    let held = shared.status.held();
     let mut text = String::with_capacity(4096);
     let plain = [
         ("robots", "Robots that are connected.", robots as u64),
         ("sessions", "Visits that are open.", sessions as u64),
+        ("connections", "Media connections, made or being made.", held.legs as u64),
+        ("media_busy_percent", "Share of a core that the busiest media thread used lately.", held.busy_pct as u64),
+        ("addresses", "Addresses that media is taken from.", held.addresses as u64),
+        ("resources", "Connections that robots and tablets can still name by HTTP.", shared.status.resources() as u64),
         ("outbox_waiting", "Facts that the server has not committed.", outbox.waiting),
         ("outbox_full_percent", "How full the outbox is.", outbox.full_pct),
         ("broker_connected", "Whether the broker is connected.", u64::from(shared.status.is_broker_connected())),
+        ("draining", "Whether nobody new is taken.", u64::from(shared.status.is_draining())),
         ("silent_media_threads", "Media threads that do not answer.", shared.status.silent_threads() as u64),
     ];
     for (name, help, value) in plain {

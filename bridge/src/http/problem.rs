@@ -136,6 +136,8 @@ impl From<Refusal> for Problem {
             Refusal::RobotAway => Self::new(StatusCode::CONFLICT, "robot-away", detail).retry_after(2),
             Refusal::Withdrawn => Self::new(StatusCode::FORBIDDEN, "permission-withdrawn", detail),
             Refusal::Over => Self::new(StatusCode::CONFLICT, "visit-over", detail).retry_after(1),
+            Refusal::Draining => Self::new(StatusCode::SERVICE_UNAVAILABLE, "draining", detail).retry_after(2),
+            Refusal::Overloaded => Self::new(StatusCode::SERVICE_UNAVAILABLE, "overloaded", detail).retry_after(30),
             Refusal::Full => Self::new(StatusCode::SERVICE_UNAVAILABLE, "full", detail).retry_after(30),
         }
     }

@@ -22,7 +22,7 @@ use super::outbox::Outbox;
 use super::path::Remote;
 use super::stream::SLOTS;
 use super::tcp::Streams;
-use super::{Answer, LegId, LegSecond, MediaConfig, MediaError, MediaEvent, Party, Second, Talk, Why};
+use super::{Answer, Held, LegId, LegSecond, MediaConfig, MediaError, MediaEvent, Party, Second, Talk, Why};
 
 mod network;
 
@@ -59,6 +59,8 @@ pub(super) struct Hub {
     feedback: VecDeque<(Instant, usize, LegId)>,
     second_at: Instant,
     second_began: Instant,
+    /// The thread's time on a processor when that was last asked, and when.
+    used: (Duration, Instant),
 }
 
 impl Hub {
@@ -87,6 +89,7 @@ impl Hub {
             feedback: VecDeque::new(),
             second_at: now + SECOND,
             second_began: now,
+            used: (cpu_time(), now),
         }
     }
 
@@ -204,6 +207,15 @@ impl Hub {
             self.remove(slot, Why::Stopped, now);
         }
         self.events.retry();
+    }
+
+    /// What the tables hold, and how busy the thread was since it was last asked.
+    pub(super) fn held(&mut self, now: Instant) -> Held {
+        let (used, (used_before, asked_before)) = (cpu_time(), self.used);
+        self.used = (used, now);
+        let (used, passed) = (used.saturating_sub(used_before), now.saturating_duration_since(asked_before));
+        let busy_pct = usize::try_from(used.as_micros() * 100 / passed.as_micros().max(1)).unwrap_or(100);
+        Held { legs: self.by_id.len(), addresses: self.by_address.len(), busy_pct }
     }
 
     // Time.
@@ -450,6 +462,12 @@ impl Hub {
             }
         }
     }
+}
+
+/// How long this thread has been on a processor, where the system tells it (Linux).
+fn cpu_time() -> Duration {
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+    Duration::from_nanos(text.split(' ').next().and_then(|word| word.parse().ok()).unwrap_or(0))
 }
 
 /// Which thread made this user name fragment.

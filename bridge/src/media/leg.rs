@@ -36,6 +36,9 @@ const OUTAGE: Duration = Duration::from_secs(1);
 /// the answer to one.
 const MAX_CREDENTIALS: usize = 4;
 
+/// What the other end is told about its reception is at least this far apart.
+const RECEPTION_GAP: Duration = Duration::from_millis(400);
+
 /// Key-frame requests are at least this far apart.
 const KEY_FRAME_GAP: Duration = Duration::from_millis(500);
 
@@ -90,6 +93,7 @@ pub(super) struct Leg {
     /// A report of arrivals is due.
     pub(super) is_to_report: bool,
     pub(super) tally: Tally,
+    told_reception_at: Option<Instant>,
     pub(super) reporter: u32,
     pub(super) key_frames: KeyFrames,
     pub(super) born: Instant,
@@ -134,6 +138,7 @@ impl Leg {
             arrivals: Arrivals::default(),
             is_to_report: false,
             tally: Tally::default(),
+            told_reception_at: None,
             reporter,
             key_frames: KeyFrames::default(),
             born: now,
@@ -276,6 +281,19 @@ impl Leg {
         if let Some(media) = self.incoming.ssrc(Slot::Video).filter(|_| hears) {
             tracing::debug!(leg.id = %self.id, bits_per_second, "the robot is told what the tablet's network takes");
             self.send_report(&rtcp::maximum(self.reporter, media, bits_per_second), out);
+        }
+    }
+
+    /// Tells the other end how its streams arrive. Done when its own report comes, about once a second: so reports of many legs are
+    /// spread, and the answer holds nothing up that its round trip is measured with.
+    pub(super) fn tell_reception(&mut self, now: Instant, out: &mut Batch) {
+        if self.told_reception_at.is_some_and(|at| now.saturating_duration_since(at) < RECEPTION_GAP) {
+            return;
+        }
+        let blocks = self.incoming.receptions(now);
+        if !blocks.is_empty() {
+            self.told_reception_at = Some(now);
+            self.send_report(&rtcp::reception(self.reporter, &blocks), out);
         }
     }
 

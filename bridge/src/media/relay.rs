@@ -7,7 +7,7 @@ use super::batch::Batch;
 use super::header::{Header, NUMBER_BLOCK, number_block};
 use super::leg::Leg;
 use super::repair;
-use super::rtcp::{self, Backward, Findings, Forward, Links};
+use super::rtcp::{self, Findings, Forward, Links};
 use super::stream::{Opened, SLOTS, Slot};
 
 /// Takes an RTP packet of `from`. Returns whether it was genuine.
@@ -34,6 +34,9 @@ pub(super) fn packet(
     }
     let level = header.extension(packet, from.level_id).and_then(|value| value.first().copied());
     from.tally.received(opened.slot, opened.end - header.length, level, packet.len());
+    if opened.is_current && opened.slot != Slot::Repair {
+        from.incoming.timed(opened.slot, header.timestamp, arrived_us);
+    }
     if opened.slot == Slot::Audio && from.party == Party::Publisher {
         from.tally.sound_came(header.timestamp, arrived_us, now);
     }
@@ -115,6 +118,12 @@ pub(super) fn report(from: &mut Leg, to: Option<&mut Leg>, packet: &[u8], now: I
     let links = to.as_deref().map(|to| links(from, to)).unwrap_or_default();
     let findings = rtcp::translate(&compound, &own, &links, &mut translated);
     from.tally.reported(&findings.receptions, now);
+    for (ssrc, middle) in &findings.heard {
+        from.incoming.heard(*ssrc, *middle, now);
+    }
+    if !findings.heard.is_empty() {
+        from.tell_reception(now, out);
+    }
     for (slot, number) in &findings.wanted {
         let _ = repair::resend(from, *slot, *number, now, out);
     }
@@ -139,18 +148,13 @@ pub(super) fn report(from: &mut Leg, to: Option<&mut Leg>, packet: &[u8], now: I
 }
 
 fn links(from: &Leg, to: &Leg) -> Links {
-    let mut links = Links { reporter: to.reporter, ..Links::default() };
+    let mut links = Links::default();
     for slot in Slot::ALL {
-        let place = slot as usize;
-        if let (Some(ssrc), Some((source, _, timestamp_offset))) = (from.incoming.ssrc(slot), to.outgoing[place].origin())
+        let sent = &to.outgoing[slot as usize];
+        if let (Some(ssrc), Some((source, timestamp_offset))) = (from.incoming.ssrc(slot), sent.origin())
             && source == from.source(ssrc)
         {
-            links.forward[place] = Some(Forward { from: ssrc, to: to.outgoing[place].ssrc, timestamp_offset });
-        }
-        if let (Some(ssrc), Some((source, offset, _))) = (to.incoming.ssrc(slot), from.outgoing[place].origin())
-            && source == to.source(ssrc)
-        {
-            links.backward[place] = Some(Backward { from: from.outgoing[place].ssrc, to: ssrc, offset });
+            links.forward[slot as usize] = Some(Forward { from: ssrc, to: sent.ssrc, timestamp_offset });
         }
     }
     links

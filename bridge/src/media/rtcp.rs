@@ -1,9 +1,9 @@
 //! RTCP translation between two legs (RFC 3550 §6, RFC 4585, RFC 5104), on decrypted compound packets.
 //!
-//! Sender and receiver reports are passed on with SSRCs, sequence numbers and timestamps of the other leg. Key-frame requests and
+//! Sender reports are passed on with SSRCs and timestamps of the other leg. What a leg says about its reception ends here, for it says
+//! how this leg is: the bridge tells the sender of each stream about its own reception, and repairs legs apart. Key-frame requests and
 //! NACKs are taken out and reported: the bridge asks itself and not too often, and resends from its own memory. Congestion feedback
-//! ends here: it says how this leg is, and the bridge writes its own to the other. A name (SDES) is replaced by ours; BYE, APP, XR and
-//! what is unknown is dropped.
+//! ends here too. A name (SDES) is replaced by ours; BYE, APP, XR and what is unknown is dropped.
 
 use super::feedback::read::{self, Fate};
 use super::stream::{SLOTS, Slot};
@@ -24,6 +24,12 @@ const MAX_WANTED: usize = 512;
 
 const BLOCK: usize = 24;
 
+/// Bytes of a sender report before its blocks.
+const SENDER_HEAD: usize = 28;
+
+/// 24 bits, of which one is the sign.
+const MOST_LOST: u32 = 0x7F_FFFF;
+
 /// CNAME chunk item of everything the bridge sends, as in its answers: type 1, ten bytes.
 const NAME: &[u8] = b"\x01\x0Awindowseat";
 
@@ -32,10 +38,6 @@ const NAME: &[u8] = b"\x01\x0Awindowseat";
 pub(super) struct Links {
     /// Streams the reporting leg sends and the other leg is sent.
     pub(super) forward: [Option<Forward>; SLOTS],
-    /// Streams the reporting leg is sent and the other leg sends.
-    pub(super) backward: [Option<Backward>; SLOTS],
-    /// Who reports, on the other leg, where no stream of its own says so.
-    pub(super) reporter: u32,
 }
 
 /// A stream on its way from the reporting leg.
@@ -44,14 +46,6 @@ pub(super) struct Forward {
     pub(super) from: u32,
     pub(super) to: u32,
     pub(super) timestamp_offset: u32,
-}
-
-/// A stream on its way to the reporting leg; `from` is its SSRC here, `to` the one it has at its source.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Backward {
-    pub(super) from: u32,
-    pub(super) to: u32,
-    pub(super) offset: i64,
 }
 
 /// What the bridge itself learns from a compound packet.
@@ -67,6 +61,25 @@ pub(super) struct Findings {
     pub(super) fates: Vec<Fate>,
     /// Middle 32 bits of the NTP times of forwarded sender reports.
     pub(super) sender_reports: Vec<u32>,
+    /// The same of all sender reports, by the SSRC they are about.
+    pub(super) heard: Vec<(u32, u32)>,
+}
+
+/// What the bridge tells the sender of a stream about its reception (RFC 3550 §6.4.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Block {
+    pub(super) ssrc: u32,
+    /// Lost since the last report, in 1/256.
+    pub(super) fraction_lost: u8,
+    /// Lost since the start.
+    pub(super) lost: u32,
+    /// Roll-overs and sequence number.
+    pub(super) highest: u32,
+    pub(super) jitter: u32,
+    /// Middle 32 bits of the last sender report's NTP time; 0 if there was none.
+    pub(super) last_report: u32,
+    /// Since then, in 1/65536 s.
+    pub(super) delay: u32,
 }
 
 /// One report block about a stream the bridge sends.
@@ -148,6 +161,23 @@ pub(super) fn nack(reporter: u32, media: u32, numbers: &[u16]) -> Vec<u8> {
     packet
 }
 
+/// A receiver report (RFC 3550 §6.4.2) with our name. At most 31 `blocks` are told.
+pub(super) fn reception(reporter: u32, blocks: &[Block]) -> Vec<u8> {
+    let blocks = &blocks[..blocks.len().min(31)];
+    let mut packet = vec![0x80 | blocks.len().to_le_bytes()[0], RECEIVER_REPORT, 0, 0];
+    packet.extend(reporter.to_be_bytes());
+    for block in blocks {
+        packet.extend(block.ssrc.to_be_bytes());
+        packet.extend((u32::from(block.fraction_lost) << 24 | block.lost.min(MOST_LOST)).to_be_bytes());
+        for word in [block.highest, block.jitter, block.last_report, block.delay] {
+            packet.extend(word.to_be_bytes());
+        }
+    }
+    finish(&mut packet, 0);
+    our_name(reporter, &mut packet);
+    packet
+}
+
 /// Receiver Estimated Maximum Bitrate (draft-alvestrand-rmcat-remb-03): what the other end may send as `media`.
 pub(super) fn maximum(reporter: u32, media: u32, bits_per_second: u64) -> Vec<u8> {
     let mut packet = vec![0x8F, PAYLOAD_FEEDBACK, 0, 5];
@@ -171,10 +201,6 @@ fn forward_of(links: &Links, ssrc: u32) -> Option<Forward> {
     links.forward.iter().flatten().find(|link| link.from == ssrc).copied()
 }
 
-fn backward_of(links: &Links, ssrc: u32) -> Option<Backward> {
-    links.backward.iter().flatten().find(|link| link.from == ssrc).copied()
-}
-
 fn report(
     packet: &[u8],
     kind: u8,
@@ -184,61 +210,41 @@ fn report(
     findings: &mut Findings,
     out: &mut Vec<u8>,
 ) -> bool {
-    let start = out.len();
-    let blocks_at = if kind == SENDER_REPORT { 28 } else { 8 };
+    let blocks_at = if kind == SENDER_REPORT { SENDER_HEAD } else { 8 };
     let (Some(sender), Some(head)) = (word(packet, 4), packet.get(..blocks_at)) else { return false };
-    let forward = forward_of(links, sender);
-    let mut kept = 0;
-    out.extend(head);
     for block in packet[blocks_at..].chunks_exact(BLOCK).take(usize::from(count)) {
-        let (Some(about), Some(highest), Some(jitter), Some(last_report), Some(delay)) =
-            (word(block, 0), word(block, 8), word(block, 12), word(block, 16), word(block, 20))
+        let (Some(about), Some(jitter), Some(last_report), Some(delay)) =
+            (word(block, 0), word(block, 12), word(block, 16), word(block, 20))
         else {
             break;
         };
         if let Some(slot) = Slot::ALL.into_iter().find(|slot| own[*slot as usize] == about) {
             findings.receptions.push(Reception { slot, fraction_lost: block[4], jitter, last_report, delay });
         }
-        let Some(link) = backward_of(links, about) else { continue };
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "extended sequence numbers wrap")]
-        let highest = (i64::from(highest) - link.offset) as u32;
-        out.extend(link.to.to_be_bytes());
-        out.extend(&block[4..8]);
-        out.extend(highest.to_be_bytes());
-        out.extend(&block[12..BLOCK]);
-        kept += 1;
     }
+    let (Some(middle), Some(timestamp)) = (word(head, 10), word(head, 16)) else { return false };
+    findings.heard.push((sender, middle));
+    let Some(link) = forward_of(links, sender) else { return false };
+    findings.sender_reports.push(middle);
+    let start = out.len();
+    out.extend(head);
     let written = &mut out[start..];
-    match forward {
-        Some(link) if kind == SENDER_REPORT => {
-            if let (Some(timestamp), Some(middle)) = (word(packet, 16), word(packet, 10)) {
-                written[16..20].copy_from_slice(&timestamp.wrapping_add(link.timestamp_offset).to_be_bytes());
-                findings.sender_reports.push(middle);
-            }
-            written[4..8].copy_from_slice(&link.to.to_be_bytes());
-        }
-        // Its own stream is not forwarded: what remains is a receiver report, if it has blocks.
-        _ if kept == 0 => {
-            out.truncate(start);
-            return false;
-        }
-        _ => {
-            written[4..8].copy_from_slice(&forward.map_or(links.reporter, |link| link.to).to_be_bytes());
-            if kind == SENDER_REPORT {
-                out.drain(start + 8..start + blocks_at);
-                out[start + 1] = RECEIVER_REPORT;
-            }
-        }
-    }
-    out[start] = 0x80 | kept;
+    written[0] = 0x80;
+    written[4..8].copy_from_slice(&link.to.to_be_bytes());
+    written[16..20].copy_from_slice(&timestamp.wrapping_add(link.timestamp_offset).to_be_bytes());
     finish(out, start)
 }
 
 fn name(packet: &[u8], links: &Links, out: &mut Vec<u8>) {
-    let Some(link) = word(packet, 4).and_then(|ssrc| forward_of(links, ssrc)) else { return };
+    if let Some(link) = word(packet, 4).and_then(|ssrc| forward_of(links, ssrc)) {
+        our_name(link.to, out);
+    }
+}
+
+fn our_name(ssrc: u32, out: &mut Vec<u8>) {
     let start = out.len();
     out.extend([0x81, SOURCE_DESCRIPTION, 0, 0]);
-    out.extend(link.to.to_be_bytes());
+    out.extend(ssrc.to_be_bytes());
     out.extend(NAME);
     // At least one zero byte ends the items, then padding to a word.
     out.push(0);

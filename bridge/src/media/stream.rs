@@ -9,6 +9,7 @@ use std::time::Instant;
 use super::LegId;
 use super::gaps::Gaps;
 use super::header::Header;
+use super::rtcp::Block;
 use super::srtp::Cipher;
 use super::window::Window;
 
@@ -61,8 +62,17 @@ pub(super) struct Opened {
 struct Stream {
     ssrc: u32,
     window: Window,
+    /// Index of the first packet.
+    first: u64,
     received: u64,
     counted: (u64, u64),
+    /// Packets expected and received when the other end was told last.
+    told: (u64, u64),
+    /// How late the newest packet was in ticks, and sixteen times the smoothed change of that (RFC 3550 §A.8).
+    transit: Option<u32>,
+    jitter: u32,
+    /// The last sender report: middle bits of its time, and when it came.
+    heard: Option<(u32, Instant)>,
     gaps: Gaps,
 }
 
@@ -125,7 +135,18 @@ impl Incoming {
         let mut window = Window::new();
         window.accept(index);
         let counted = (index.saturating_sub(1), 0);
-        streams.push(Stream { ssrc: header.ssrc, window, received: 1, counted, gaps: Gaps::default() });
+        streams.push(Stream {
+            ssrc: header.ssrc,
+            window,
+            first: index,
+            received: 1,
+            counted,
+            told: (0, 0),
+            transit: None,
+            jitter: 0,
+            heard: None,
+            gaps: Gaps::default(),
+        });
         Ok(Opened { slot, index, end, is_current: true })
     }
 
@@ -177,6 +198,31 @@ impl Incoming {
         self.streams.iter().filter_map(|streams| streams.last())
     }
 
+    /// Notes when a packet of the forwarded stream came.
+    pub(super) fn timed(&mut self, slot: Slot, timestamp: u32, arrived_us: u64) {
+        let Some(stream) = self.streams[slot as usize].last_mut() else { return };
+        #[expect(clippy::cast_possible_truncation, reason = "ticks wrap as timestamps do")]
+        let ticks = (arrived_us.wrapping_mul(slot.clock_hz()) / 1_000_000) as u32;
+        let transit = ticks.wrapping_sub(timestamp);
+        if let Some(before) = stream.transit.replace(transit) {
+            let change = transit.wrapping_sub(before);
+            let change = change.min(change.wrapping_neg());
+            stream.jitter = stream.jitter.saturating_add(change).saturating_sub((stream.jitter + 8) >> 4);
+        }
+    }
+
+    /// A sender report about `ssrc` came.
+    pub(super) fn heard(&mut self, ssrc: u32, middle: u32, now: Instant) {
+        for stream in self.streams.iter_mut().filter_map(|streams| streams.last_mut()).filter(|stream| stream.ssrc == ssrc) {
+            stream.heard = Some((middle, now));
+        }
+    }
+
+    /// What the other end should know about how its sound and picture arrive.
+    pub(super) fn receptions(&mut self, now: Instant) -> Vec<Block> {
+        self.streams[..2].iter_mut().filter_map(|streams| streams.last_mut()?.reception(now)).collect()
+    }
+
     /// Packets expected and packets that came since the last call, over sound and picture.
     pub(super) fn count(&mut self) -> (u64, u64) {
         let mut sum = (0, 0);
@@ -191,6 +237,27 @@ impl Incoming {
 }
 
 impl Stream {
+    fn reception(&mut self, now: Instant) -> Option<Block> {
+        let highest = self.window.highest()?;
+        let expected = highest.saturating_sub(self.first) + 1;
+        let (expected_before, received_before) = std::mem::replace(&mut self.told, (expected, self.received));
+        let (lately, came) = (expected.saturating_sub(expected_before), self.received.saturating_sub(received_before));
+        let missed = lately.saturating_sub(came);
+        let delay = |at: Instant| now.saturating_duration_since(at).as_micros() * 65_536 / 1_000_000;
+        let small = |number: u64| u32::try_from(number).unwrap_or(u32::MAX);
+        #[expect(clippy::cast_possible_truncation, reason = "roll-overs are told modulo 2^16")]
+        let highest = highest as u32;
+        Some(Block {
+            ssrc: self.ssrc,
+            fraction_lost: u8::try_from((missed * 256).checked_div(lately).unwrap_or(0)).unwrap_or(u8::MAX),
+            lost: small(expected.saturating_sub(self.received)),
+            highest,
+            jitter: self.jitter >> 4,
+            last_report: self.heard.map_or(0, |(middle, _)| middle),
+            delay: self.heard.map_or(0, |(_, at)| u32::try_from(delay(at)).unwrap_or(u32::MAX)),
+        })
+    }
+
     /// Notes a genuine packet. Returns whether part of a picture is given up for it.
     fn accept(&mut self, slot: Slot, index: u64, resends: bool, now: Instant) -> bool {
         let highest = self.window.highest();
@@ -262,9 +329,9 @@ impl Outgoing {
         Some(())
     }
 
-    /// Who the stream comes from now, with what is added to its numbers and its timestamps.
-    pub(super) fn origin(&self) -> Option<(Source, i64, u32)> {
-        self.source.map(|source| (source, self.offset, self.timestamp_offset))
+    /// Who the stream comes from now, with what is added to its timestamps.
+    pub(super) fn origin(&self) -> Option<(Source, u32)> {
+        self.source.map(|source| (source, self.timestamp_offset))
     }
 
     /// The next index of a stream that has no source but the bridge. Never mixed with [`Outgoing::place`].
@@ -301,6 +368,63 @@ mod tests {
             "reordered around the start"
         );
         assert_eq!(sent.place(Slot::Video, FIRST, 3 * 65_536 - 1, 6, now), None, "before anything this viewer can count");
+    }
+
+    #[test]
+    fn the_sender_is_told_what_came_of_its_packets() {
+        let now = start();
+        let at = |millis: u64| now + Duration::from_millis(millis);
+        let mut window = Window::new();
+        window.accept(65_530);
+        let mut stream = Stream {
+            ssrc: 7,
+            window,
+            first: 65_530,
+            received: 1,
+            counted: (0, 0),
+            told: (0, 0),
+            transit: None,
+            jitter: 0,
+            heard: None,
+            gaps: Gaps::default(),
+        };
+        for index in [65_531, 65_533, 65_536, 65_537] {
+            stream.accept(Slot::Video, index, false, now);
+            stream.received += 1;
+        }
+        stream.heard = Some((0x1234_5678, at(100)));
+        let block = stream.reception(at(350)).unwrap();
+        // Five of eight came; a quarter of a second is 16384/65536.
+        let expected =
+            Block { ssrc: 7, fraction_lost: 96, lost: 3, highest: 65_537, jitter: 0, last_report: 0x1234_5678, delay: 16_384 };
+        assert_eq!(block, expected);
+        assert_eq!(stream.reception(at(350)).unwrap(), Block { fraction_lost: 0, ..block }, "since then nothing was lost");
+    }
+
+    #[test]
+    fn unevenness_is_that_of_the_standard() {
+        let mut incoming = Incoming::new([Some(111), None, None], [None; SLOTS], [false; SLOTS]);
+        let mut window = Window::new();
+        window.accept(1);
+        incoming.streams[0].push(Stream {
+            ssrc: 7,
+            window,
+            first: 1,
+            received: 1,
+            counted: (0, 0),
+            told: (0, 0),
+            transit: None,
+            jitter: 0,
+            heard: None,
+            gaps: Gaps::default(),
+        });
+        // Every packet is 4 ms early or late in turn: 8 ms from one to the next.
+        for number in 0..400_u32 {
+            let late = if number % 2 == 0 { 0 } else { 8_000 };
+            incoming.timed(Slot::Audio, number * 960, u64::from(number) * 20_000 + late);
+        }
+        let jitter = incoming.receptions(start())[0].jitter;
+        assert!((370..=390).contains(&jitter), "8 ms are 384 ticks: {jitter}");
     }
 
     #[test]

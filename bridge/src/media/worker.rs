@@ -22,7 +22,7 @@ use super::hub::Hub;
 use super::path::{Path, Remote};
 use super::tcp::door::Door;
 use super::tcp::{Arrival, Streams};
-use super::{Answer, LegId, MediaConfig, MediaError, MediaEvent, Party, Talk};
+use super::{Answer, Held, LegId, MediaConfig, MediaError, MediaEvent, Party, Talk};
 
 /// Most commands that wait for one thread.
 const MAX_COMMANDS: usize = 1024;
@@ -52,7 +52,7 @@ pub(super) enum Command {
     Close { leg: LegId },
     Text { leg: LegId, text: String },
     KeyFrame { robot: RobotId },
-    Ping { reply: oneshot::Sender<()> },
+    Ping { reply: oneshot::Sender<Held> },
     Stream(Arrival),
     Stop { reply: oneshot::Sender<()> },
 }
@@ -274,7 +274,7 @@ impl Worker {
                 Ok(Command::Close { leg }) => self.hub.close(leg, super::Why::Asked, now),
                 Ok(Command::Text { leg, text }) => self.hub.send_text(leg, text, now),
                 Ok(Command::KeyFrame { robot }) => self.hub.want_key_frame(robot, now),
-                Ok(Command::Ping { reply }) => drop(reply.send(())),
+                Ok(Command::Ping { reply }) => drop(reply.send(self.hub.held(now))),
                 Ok(Command::Stream(arrival)) => {
                     self.streams.take(arrival, &mut self.hub, now.saturating_duration_since(origin), now);
                 }

@@ -8,6 +8,8 @@ use super::*;
 
 const RTX_SSRC: u32 = 0x0C0C_0C0C;
 const PACKETS_PER_PICTURE: u16 = 5;
+/// What a player waits before it asks for what may only be overtaken.
+const REORDERED_WITHIN: Duration = Duration::from_millis(12);
 
 /// A robot that resends what it is asked for, as a browser does.
 #[derive(Default)]
@@ -67,6 +69,7 @@ fn wanted(report: &[u8]) -> Vec<(u8, u16)> {
 struct Pupil {
     /// By payload type, unwrapped number.
     came: HashMap<u8, BTreeMap<u16, Vec<u8>>>,
+    missing_since: HashMap<(u8, u16), std::time::Instant>,
     asked_at: HashMap<(u8, u16), std::time::Instant>,
     requests: usize,
     by_rtx: usize,
@@ -95,6 +98,11 @@ impl Pupil {
             let Some(came) = self.came.get(&payload_type) else { continue };
             let (first, last) = (*came.keys().next().unwrap(), *came.keys().next_back().unwrap());
             for number in (first..last).filter(|number| !came.contains_key(number)) {
+                // It may only be overtaken: a browser that asked at once would get everything twice.
+                let missing = self.missing_since.entry((payload_type, number)).or_insert_with(now);
+                if now() - *missing < REORDERED_WITHIN {
+                    continue;
+                }
                 let asked = self.asked_at.get(&(payload_type, number));
                 if asked.is_some_and(|at| now() - *at < Duration::from_millis(60)) {
                     continue;
@@ -188,8 +196,11 @@ async fn lesson(conditions: Conditions, robot_rtx: bool, pupil_rtx: bool, seed: 
     if pupil_rtx && conditions.loss > 0.0 {
         assert!(watching.by_rtx > 0);
     } else {
-        // Without a loss only what a busy machine delays for longer than the network does is asked for.
-        assert!(watching.by_rtx * 20 < watching.taken, "{} of {} came by RTX", watching.by_rtx, watching.taken);
+        // Nobody asks for what was only overtaken, unless a busy machine holds a packet back for longer than any network here does.
+        assert!(watching.by_rtx * 100 < watching.taken, "{} of {} came by RTX", watching.by_rtx, watching.taken);
+        if conditions.loss == 0.0 {
+            assert!(sending.resent * 100 < sending.sent.len(), "the bridge asked the robot for {} packets", sending.resent);
+        }
     }
     assert!(sending.asked.values().all(|times| *times <= 10), "the robot is asked ten times at most");
     // Everything once, and repairs of what was lost: a tenth, with those lost again a little more.
@@ -198,7 +209,8 @@ async fn lesson(conditions: Conditions, robot_rtx: bool, pupil_rtx: bool, seed: 
     assert!(sent < forwarded * 3 / 2 + 200, "{sent} datagrams for {forwarded} packets");
 }
 
-const BAD: Conditions = Conditions { loss: 0.1, delay: Duration::from_millis(20), jitter: Duration::from_millis(3) };
+const BAD: Conditions =
+    Conditions { loss: 0.1, delay: Duration::from_millis(20), jitter: Duration::from_millis(3), rate: None };
 
 #[tokio::test]
 async fn a_tenth_lost_on_both_legs_is_repaired_by_rtx() {
@@ -234,6 +246,20 @@ async fn legs_connect_where_a_tenth_is_lost() {
             robot.accept(&answer.sdp);
             world.until(&mut [&mut robot], |world, peers| peers[0].is_up() && world.is_connected(answer.leg));
         }
+    }
+}
+
+/// What `DESIGN.md` promises, at the loss for which it does; how it looks at others is what `cargo bench -p bridge --bench loss` prints.
+#[test]
+fn at_a_tenth_lost_no_picture_is_lost_no_long_sound_and_a_break_of_a_second_costs_itself() {
+    for (loss, seed) in [(0.02, 201), (0.1, 211)] {
+        let leg = Conditions { loss, ..BAD };
+        let seen = lesson::play(&lesson::Plan { robot: leg, tablet: leg, span: Duration::from_secs(4), seed });
+        println!("{loss}: {seen:?}");
+        assert_eq!(seen.pictures_lost, 0, "{seen:?}");
+        assert!(seen.longest_hole <= Duration::from_millis(60), "{seen:?}");
+        assert!(seen.recovery.is_some(), "the picture comes back: {seen:?}");
+        assert!(seen.repairs > loss / 2.0, "the network lost something: {seen:?}");
     }
 }
 

@@ -19,7 +19,12 @@ pub struct Conditions {
     pub delay: Duration,
     /// Up to this much more, for each datagram anew; what is sent closer together can be overtaken.
     pub jitter: Duration,
+    /// What it takes each way in bits a second, if not everything. What would wait longer than [`QUEUE`] is lost.
+    pub rate: Option<u32>,
 }
+
+/// The longest wait before a rate limit.
+const QUEUE: Duration = Duration::from_millis(250);
 
 /// Runs until it is dropped.
 pub struct Network {
@@ -76,10 +81,11 @@ fn carry(sockets: &[UdpSocket; 2], bridge: SocketAddr, seed: u64, (conditions, s
     let mut peer = None;
     let mut under_way: BinaryHeap<Reverse<UnderWay>> = BinaryHeap::new();
     let mut count = 0;
+    let mut free_at = [now(); 2];
     let mut buffer = [0; 2048];
     while !stop.load(Ordering::Relaxed) {
         let conditions = *conditions.lock().unwrap();
-        for (socket, to_bridge) in sockets.iter().zip([true, false]) {
+        for ((socket, to_bridge), free_at) in sockets.iter().zip([true, false]).zip(&mut free_at) {
             loop {
                 let (length, from) = match socket.recv_from(&mut buffer) {
                     Ok(datagram) => datagram,
@@ -94,8 +100,17 @@ fn carry(sockets: &[UdpSocket; 2], bridge: SocketAddr, seed: u64, (conditions, s
                 if chance.share() < conditions.loss {
                     continue;
                 }
+                let mut leaves = now();
+                if let Some(rate) = conditions.rate {
+                    leaves = leaves.max(*free_at);
+                    if leaves - now() > QUEUE {
+                        continue;
+                    }
+                    leaves += Duration::from_secs_f64(length as f64 * 8.0 / f64::from(rate));
+                    *free_at = leaves;
+                }
                 count += 1;
-                let at = now() + conditions.delay + conditions.jitter.mul_f64(chance.share());
+                let at = leaves + conditions.delay + conditions.jitter.mul_f64(chance.share());
                 under_way.push(Reverse((at, count, to_bridge, buffer[..length].to_vec())));
             }
         }

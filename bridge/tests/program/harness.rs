@@ -116,6 +116,13 @@ impl World {
         self.clock.now().monotonic - began
     }
 
+    /// Empties it for maintenance, or opens it again.
+    pub async fn drain(&self, draining: bool) {
+        self.running.as_ref().unwrap().drain.set(draining).await;
+        eventually("the word on maintenance", async || (self.ready().await["media"]["draining"] == draining).then_some(()))
+            .await;
+    }
+
     /// Starts again on the same folder.
     pub async fn start_again(&mut self) {
         self.run().await;
@@ -265,6 +272,16 @@ pub struct Server {
 
 impl Server {
     pub async fn start(broker: &Broker, bridge: BridgeId, keeps: impl Fn(u64, usize) -> bool + Send + 'static) -> Self {
+        Self::start_by(Arc::new(SystemClock::new()), broker, bridge, keeps).await
+    }
+
+    /// One whose time is another clock's.
+    pub async fn start_by(
+        clock: Arc<dyn Clock>,
+        broker: &Broker,
+        bridge: BridgeId,
+        keeps: impl Fn(u64, usize) -> bool + Send + 'static,
+    ) -> Self {
         let told = Arc::new(Mutex::new(Told::default()));
         let stop = CancellationToken::new();
         let options = Options {
@@ -280,7 +297,6 @@ impl Server {
         let shared = Arc::clone(&told);
         let answers = link.clone();
         tracker.spawn(async move {
-            let clock = SystemClock::new();
             while let Some(event) = events.recv().await {
                 let Event::Message(message) = event else { continue };
                 let topic = Topic::parse(&message.topic).unwrap();

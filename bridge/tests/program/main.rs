@@ -4,6 +4,7 @@
 
 mod conformance;
 mod disk;
+mod drain;
 mod facts;
 mod harness;
 mod metrics;

@@ -9,6 +9,7 @@ use protocol::control::{Control, ControlMessage};
 use reqwest::{Client, StatusCode};
 use rtc::media_stream::MediaStreamTrack;
 use rtc::peer_connection::configuration::media_engine::{MIME_TYPE_OPUS, MIME_TYPE_VP8};
+use rtc::peer_connection::transport::RTCIceCandidateInit;
 use rtc::rtp_transceiver::rtp_sender::{
     RTCPFeedback, RTCRtpCodec, RTCRtpCodecParameters, RTCRtpCodingParameters, RTCRtpEncodingParameters, RtpCodecKind,
 };
@@ -99,11 +100,23 @@ struct Half {
     heard: Arc<Heard>,
     gathered: watch::Receiver<bool>,
     tracks: Vec<(Arc<TrackLocalStaticRTP>, u32, u8)>,
+    way: Way,
+}
+
+/// What its network lets out.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Way {
+    Udp,
+    Tcp,
 }
 
 impl Half {
     /// `sends`: for video and for audio, whether a track of our own is offered.
     async fn new(sends: [bool; 2], receives: [bool; 2]) -> Self {
+        Self::over(Way::Udp, sends, receives).await
+    }
+
+    async fn over(way: Way, sends: [bool; 2], receives: [bool; 2]) -> Self {
         let heard = Arc::new(Heard::default());
         let (gathered_sender, gathered) = watch::channel(false);
         let mut media = MediaEngine::default();
@@ -119,7 +132,8 @@ impl Half {
                 .with_media_engine(media)
                 .with_interceptor_registry(registry)
                 .with_handler(Arc::new(Handler { heard: Arc::clone(&heard), gathered: gathered_sender }))
-                .with_udp_addrs(vec!["127.0.0.1:0".to_owned()])
+                .with_udp_addrs(if way == Way::Udp { vec!["127.0.0.1:0".to_owned()] } else { Vec::new() })
+                .with_tcp_addrs(if way == Way::Tcp { vec!["127.0.0.1:0".to_owned()] } else { Vec::new() })
                 .build()
                 .await
                 .unwrap(),
@@ -149,7 +163,7 @@ impl Half {
             }
         }
         let channel = peer.create_data_channel(CONTROL_LABEL, None).await.unwrap();
-        Self { peer, channel, heard, gathered, tracks }
+        Self { peer, channel, heard, gathered, tracks, way }
     }
 
     async fn offer(&mut self) -> String {
@@ -171,7 +185,14 @@ impl Half {
             let _ = self.peer.close().await;
             return Err((status, body));
         }
-        self.peer.set_remote_description(RTCSessionDescription::answer(body).unwrap()).await.unwrap();
+        self.peer.set_remote_description(RTCSessionDescription::answer(body.clone()).unwrap()).await.unwrap();
+        // The library connects to a passive candidate only if it is told of it by itself.
+        for line in body.lines().filter(|line| self.way == Way::Tcp && line.ends_with("tcptype passive")) {
+            let candidate = line.trim_start_matches("a=").to_owned();
+            let init =
+                RTCIceCandidateInit { candidate, sdp_mid: Some("0".into()), sdp_mline_index: Some(0), ..Default::default() };
+            self.peer.add_ice_candidate(init).await.unwrap();
+        }
         let resource = reqwest::Url::parse(url).unwrap().join(&location).unwrap().to_string();
         let stop = CancellationToken::new();
         let tracker = TaskTracker::new();
@@ -211,6 +232,11 @@ impl Peer {
     /// A robot that sends picture and sound all the time.
     pub async fn robot(client: &Client, url: &str, token: &str) -> Result<Self, Refusal> {
         Half::new([true, true], [false, true]).await.connect(client, url, token).await
+    }
+
+    /// A robot whose network lets no UDP out.
+    pub async fn robot_by_tcp(client: &Client, url: &str, token: &str) -> Result<Self, Refusal> {
+        Half::over(Way::Tcp, [true, true], [false, true]).await.connect(client, url, token).await
     }
 
     /// A tablet whose pupil speaks all the time.

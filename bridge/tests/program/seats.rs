@@ -51,6 +51,19 @@ async fn a_pupil_joins_sees_hears_is_heard_and_leaves() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_robot_whose_network_lets_no_udp_out_publishes_by_tcp() {
+    let world = World::start().await;
+    let robot = Peer::robot_by_tcp(&world.client, &world.whip(), &world.token(Act::Publish)).await.unwrap();
+    robot.connected().await;
+    world.until_counts(1, 0).await;
+    let pupil = join(&world, &world.grant(Act::View)).await.unwrap();
+    pupil.connected().await;
+    pupil.receives(50, 50).await;
+    robot.receives(0, 50).await;
+    robot.hears(0, "wake", |text| matches!(text, Control::Wake { .. })).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn without_a_robot_a_pupil_is_asked_to_try_again() {
     let world = World::start().await;
     let (status, name) = refusal(join(&world, &world.grant(Act::View)).await);

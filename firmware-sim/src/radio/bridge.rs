@@ -199,7 +199,8 @@ async fn stand(
     }
 }
 
-/// A connection to the bridge where the server wants the robot to be, made while no pupil is here. Never, if it wants it nowhere else.
+/// A connection to the bridge where the server wants the robot to be, made while no pupil is here, unless the
+/// present bridge is being emptied. Never, if it wants it nowhere else.
 async fn elsewhere(
     parts: &Arc<Parts>,
     client: &reqwest::Client,
@@ -210,12 +211,13 @@ async fn elsewhere(
         tokio::time::sleep(MOVE_CHECK).await;
         let now = parts.clock.now();
         let Some(grant) = wires.grants.borrow().wanted_move(present, now.utc).cloned() else { continue };
-        if parts.outlook.borrow().has_pupil {
+        let stays_for_pupil = || parts.outlook.borrow().has_pupil && !grant.with_pupil;
+        if stays_for_pupil() {
             continue;
         }
         match connect(parts, client, &grant).await {
             // A pupil was quicker.
-            Ok(connection) if parts.outlook.borrow().has_pupil => {
+            Ok(connection) if stays_for_pupil() => {
                 let resource = connection.resource.clone();
                 connection.close().await;
                 whip::end(client, resource, &grant.token).await;

@@ -110,6 +110,7 @@ mod tests {
             expires_at: utc(3_600),
             bridge: Some(bridge),
             move_now: false,
+            with_pupil: false,
             ice_servers: vec![],
         }
     }

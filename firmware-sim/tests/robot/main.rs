@@ -87,6 +87,7 @@ impl World {
             expires_at: chrono::DateTime::from_timestamp(4_000_000_000, 0).unwrap(),
             bridge: None,
             move_now: false,
+            with_pupil: false,
             ice_servers: vec![],
         }
     }

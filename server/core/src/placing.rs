@@ -1,8 +1,8 @@
 //! Which bridge a robot should use. Pure: the server asks, and signs a permission for the answer.
 //!
 //! A robot that stands connected stays where it is, for moving costs a pupil a moment of picture. One that stands nowhere is given
-//! the least loaded bridge that it can reach. Idle robots leave a bridge that will stop, or that carries clearly more than another.
-//! A session is where its robot is, so this is also what spreads sessions.
+//! the least loaded bridge that it can reach. Robots leave a bridge that will stop, and their pupils follow; idle ones leave a bridge
+//! that carries clearly more than another. A session is where its robot is, so this is also what spreads sessions.
 
 use protocol::{BridgeId, RobotId};
 
@@ -67,13 +67,15 @@ pub struct Choice {
     pub bridge: BridgeId,
     /// It should go there although it stands connected elsewhere.
     pub move_now: bool,
+    /// Also while a pupil is with it, who follows: where it is will stop.
+    pub with_pupil: bool,
 }
 
 /// The bridge for a robot. `None`: there is none that could serve it.
 #[must_use]
 pub fn choose(robot: &Robot, bridges: &[Bridge]) -> Option<Choice> {
     let known = |id: Option<BridgeId>| bridges.iter().find(|bridge| Some(bridge.id) == id);
-    let stay = |bridge: &Bridge| Choice { bridge: bridge.id, move_now: false };
+    let stay = |bridge: &Bridge| Choice { bridge: bridge.id, move_now: false, with_pupil: false };
     let free = || bridges.iter().filter(|bridge| bridge.takes_one() && Some(bridge.id) != robot.on);
     let reachable = || free().filter(|bridge| !robot.cannot_reach.contains(&bridge.id));
     let least = reachable().min_by_key(|bridge| (bridge.load(), scatter(robot.id, bridge.id)));
@@ -81,9 +83,9 @@ pub fn choose(robot: &Robot, bridges: &[Bridge]) -> Option<Choice> {
         let better = least.filter(|other| {
             let gain = now.load().saturating_sub(other.load());
             let is_clear = gain > u64::from(MOVE_OVER_PCT) * 10 && now.robots.saturating_sub(other.robots) > MOVE_OVER_ROBOTS;
-            robot.is_idle && (now.draining || is_clear)
+            now.draining || (robot.is_idle && is_clear)
         });
-        return Some(better.map_or(stay(now), |other| Choice { bridge: other.id, move_now: true }));
+        return Some(better.map_or(stay(now), |other| Choice { bridge: other.id, move_now: true, with_pupil: now.draining }));
     }
     // Given one already: the same again, so that a repeated look does not send it from door to door.
     let given =
@@ -120,8 +122,12 @@ mod tests {
     }
 
     fn check(robot: &Robot, bridges: &[Bridge], expected: Option<(u128, bool)>) {
-        let expected = expected.map(|(n, move_now)| Choice { bridge: id(n), move_now });
-        assert_eq!(choose(robot, bridges), expected, "{robot:?} {bridges:?}");
+        let choice = choose(robot, bridges);
+        assert_eq!(
+            choice.map(|choice| (choice.bridge, choice.move_now)),
+            expected.map(|(n, move_now)| (id(n), move_now)),
+            "{robot:?} {bridges:?}"
+        );
     }
 
     #[test]
@@ -153,10 +159,13 @@ mod tests {
     }
 
     #[test]
-    fn idle_robots_leave_a_bridge_that_will_stop_or_carries_clearly_more() {
+    fn all_robots_leave_a_bridge_that_will_stop_and_idle_ones_one_that_carries_clearly_more() {
         let stops = Bridge { draining: true, ..bridge(1, 5) };
         check(&robot(Some(1)), &[stops, bridge(2, 50)], Some((2, true)));
-        check(&Robot { is_idle: false, ..robot(Some(1)) }, &[stops, bridge(2, 50)], Some((1, false)));
+        check(&Robot { is_idle: false, ..robot(Some(1)) }, &[stops, bridge(2, 50)], Some((2, true)));
+        let with_pupil = |robot: &Robot, bridges: &[Bridge]| choose(robot, bridges).is_some_and(|choice| choice.with_pupil);
+        assert!(with_pupil(&robot(Some(1)), &[stops, bridge(2, 50)]), "a pupil may have come meanwhile");
+        assert!(!with_pupil(&robot(Some(1)), &[bridge(1, 60), bridge(2, 10)]));
         check(&robot(Some(1)), &[stops], Some((1, false)));
         check(&robot(Some(1)), &[bridge(1, 60), bridge(2, 10)], Some((2, true)));
         check(&Robot { is_idle: false, ..robot(Some(1)) }, &[bridge(1, 60), bridge(2, 10)], Some((1, false)));
@@ -187,7 +196,7 @@ mod tests {
                     if bridge.id == choice.bridge { bridge.robots += 1; }
                 }
                 robot.on = Some(choice.bridge);
-                prop_assert_eq!(choose(&robot, &bridges), Some(Choice { move_now: false, ..choice }));
+                prop_assert_eq!(choose(&robot, &bridges), Some(Choice { move_now: false, with_pupil: false, ..choice }));
             }
         }
     }

@@ -338,3 +338,47 @@ fn a_permission_withdrawn_while_its_offer_is_answered_seats_nobody() {
     let leg = world.leg();
     assert_eq!(world.roster.joined(world.now, admission, leg).unwrap_err(), Refusal::Withdrawn);
 }
+
+#[test]
+fn a_bridge_that_is_emptied_takes_nobody_new_keeps_who_is_there_and_lets_the_pupil_follow_the_robot() {
+    let mut world = World::new();
+    let robot_leg = world.robot_here();
+    let permit = world.pupil();
+    let (_, session) = world.join(permit);
+    world.roster.drain(true);
+    let other = RobotId::new();
+    assert_eq!(world.roster.may_publish(other), Err(Refusal::Draining));
+    // Who is here may come back: the pupil on another tablet, the robot after a restart.
+    assert_eq!(world.join(permit).1, session);
+    world.roster.leg(world.now, world.robot, robot_leg, LegEvent::Silent);
+    let robot_leg = world.robot_here();
+    assert_eq!(world.roster.counts(), (1, 1));
+    // The robot says goodbye: it stands elsewhere now.
+    let commands = world.roster.leg(world.now, world.robot, robot_leg, LegEvent::Closed(Parting::Goodbye));
+    assert!(commands.contains(&Command::Ended(session, EndReason::Shutdown)), "{commands:?}");
+    assert!(commands.iter().any(|command| matches!(command, Command::Close(_))), "the tablet is told at once: {commands:?}");
+    assert_eq!(world.roster.may_publish(world.robot), Err(Refusal::Draining));
+    world.roster.drain(false);
+    world.robot_here();
+    world.roster.drain(true);
+    assert_eq!(world.roster.admit(world.now, permit).map_err(|refused| refused.0), Err(Refusal::Draining), "a new visit");
+    world.roster.drain(false);
+    world.join(permit);
+}
+
+#[test]
+fn an_overloaded_bridge_takes_nobody_new_and_keeps_who_is_there() {
+    let mut world = World::new();
+    world.robot_here();
+    let permit = world.pupil();
+    let (pupil_leg, session) = world.join(permit);
+    world.roster.overload(true);
+    assert_eq!(world.roster.may_publish(RobotId::new()), Err(Refusal::Overloaded));
+    world.roster.leg(world.now, world.robot, pupil_leg, LegEvent::Closed(Parting::Vanished));
+    assert_eq!(world.join(permit).1, session, "a visit that goes on goes on");
+    world.robot_here();
+    world.roster.left(world.now, world.robot, session);
+    assert_eq!(world.roster.admit(world.now, permit).map_err(|refused| refused.0), Err(Refusal::Overloaded));
+    world.roster.overload(false);
+    world.join(permit);
+}

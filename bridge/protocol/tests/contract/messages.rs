@@ -227,6 +227,7 @@ fn the_server_answers_with_acks_grants_and_commands() {
         expires_at: at("12:10:00"),
         bridge: None,
         move_now: false,
+        with_pupil: false,
         ice_servers: vec![],
     };
     check("grant", 24, None, grant.clone());
@@ -236,7 +237,9 @@ fn the_server_answers_with_acks_grants_and_commands() {
         credential: "bWFkZSBmcm9tIGEgc2VjcmV0".into(),
     };
     check("grant-with-turn", 41, None, GrantMessage { ice_servers: vec![turn], ..grant.clone() });
-    check("grant-to-move", 33, None, GrantMessage { bridge: Some(bridge()), move_now: true, ..grant });
+    let to_move = GrantMessage { bridge: Some(bridge()), move_now: true, ..grant };
+    check("grant-to-move", 33, None, to_move.clone());
+    check("grant-to-move-with-pupil", 42, None, GrantMessage { with_pupil: true, ..to_move });
     check("end", 36, None, EndMessage { placement: placement(), keeps: None });
     check("end-but-one", 39, None, EndMessage { placement: placement(), keeps: Some(DeviceId(id(0xd1))) });
     let clock =

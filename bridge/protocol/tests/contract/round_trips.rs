@@ -206,13 +206,14 @@ fn grant() -> impl Strategy<Value = GrantMessage> {
     let server = (proptest::collection::vec(".{0,40}", 0..4), ".{0,40}", ".{0,40}")
         .prop_map(|(urls, username, credential)| IceServer { urls, username, credential });
     let servers = proptest::collection::vec(server, 0..3);
-    (".{0,60}", ".{0,60}", instant(), option::of(uuid()), any::<bool>(), servers).prop_map(
-        |(whip_url, token, expires_at, bridge, move_now, ice_servers)| GrantMessage {
+    (".{0,60}", ".{0,60}", instant(), option::of(uuid()), any::<(bool, bool)>(), servers).prop_map(
+        |(whip_url, token, expires_at, bridge, (move_now, with_pupil), ice_servers)| GrantMessage {
             whip_url,
             token,
             expires_at,
             bridge: bridge.map(BridgeId),
             move_now,
+            with_pupil,
             ice_servers,
         },
     )

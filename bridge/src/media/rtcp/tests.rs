@@ -4,14 +4,9 @@ use super::*;
 
 const OWN: [u32; SLOTS] = [0xA0, 0xA1, 0xA2];
 
-/// The reporting leg sends sound as 0x50 (0xB0 on the other leg, time 1000 later) and is sent a picture as 0xA1, which its
-/// source calls 0x61 and numbers 5 less.
+/// The reporting leg sends sound as 0x50 (0xB0 on the other leg, time 1000 later) and is sent a picture as 0xA1.
 fn links() -> Links {
-    Links {
-        forward: [Some(Forward { from: 0x50, to: 0xB0, timestamp_offset: 1000 }), None, None],
-        backward: [None, Some(Backward { from: 0xA1, to: 0x61, offset: 65_536 + 5 }), None],
-        reporter: 0xFEED,
-    }
+    Links { forward: [Some(Forward { from: 0x50, to: 0xB0, timestamp_offset: 1000 }), None, None] }
 }
 
 fn words(words: &[u32]) -> Vec<u8> {
@@ -26,12 +21,13 @@ fn check(compound: &[u32], expected: &[u32]) -> Findings {
 }
 
 #[test]
-fn a_sender_report_with_a_block_is_renamed_renumbered_and_retimed() {
+fn a_sender_report_is_renamed_and_retimed_and_its_blocks_stay_here() {
     let findings = check(
         &[0x81C8_000C, 0x50, 0x1111_2222, 0x3333_4444, 500, 7, 8, 0xA1, 0x2000_0003, 65_536 + 105, 9, 0x77, 0x10000],
-        &[0x81C8_000C, 0xB0, 0x1111_2222, 0x3333_4444, 1500, 7, 8, 0x61, 0x2000_0003, 100, 9, 0x77, 0x10000],
+        &[0x80C8_0006, 0xB0, 0x1111_2222, 0x3333_4444, 1500, 7, 8],
     );
     assert_eq!(findings.sender_reports, [0x2222_3333]);
+    assert_eq!(findings.heard, [(0x50, 0x2222_3333)]);
     assert_eq!(
         findings.receptions,
         [Reception { slot: Slot::Video, fraction_lost: 0x20, jitter: 9, last_report: 0x77, delay: 0x10000 }]
@@ -39,23 +35,37 @@ fn a_sender_report_with_a_block_is_renamed_renumbered_and_retimed() {
 }
 
 #[test]
-fn blocks_about_strangers_are_left_out() {
+fn reports_on_reception_end_here_and_blocks_about_strangers_are_left_out() {
     let strange = [0x99, 0, 1, 2, 3, 4];
     let known = [0xA1, 0, 65_541, 2, 3, 4];
     let mut both = vec![0x82C9_000D, 0x12];
     both.extend(strange);
     both.extend(known);
-    let findings = check(&both, &[0x81C9_0007, 0xFEED, 0x61, 0, 0, 2, 3, 4]);
-    assert_eq!(findings.receptions.len(), 1);
+    let findings = check(&both, &[]);
+    assert_eq!((findings.receptions.len(), findings.heard.len()), (1, 0));
     let mut alone = vec![0x81C9_0007, 0x12];
     alone.extend(strange);
-    check(&alone, &[]);
+    assert_eq!(check(&alone, &[]), Findings::default());
 }
 
 #[test]
-fn a_sender_report_of_a_stream_that_is_not_forwarded_becomes_a_receiver_report() {
-    check(&[0x81C8_000C, 0x12, 1, 2, 3, 4, 5, 0xA1, 0, 65_541, 0, 0, 0], &[0x81C9_0007, 0xFEED, 0x61, 0, 0, 0, 0, 0]);
-    check(&[0x80C8_0006, 0x12, 1, 2, 3, 4, 5], &[]);
+fn a_sender_report_of_a_stream_that_is_not_forwarded_is_heard_and_goes_nowhere() {
+    let findings = check(&[0x81C8_000C, 0x12, 1, 2, 3, 4, 5, 0xA1, 0, 65_541, 0, 0, 0], &[]);
+    assert_eq!((findings.receptions.len(), findings.sender_reports.len()), (1, 0));
+    assert_eq!(findings.heard, [(0x12, 0x0001_0000)]);
+}
+
+#[test]
+fn a_report_on_reception_is_written_with_our_name() {
+    let block = |ssrc| Block { ssrc, fraction_lost: 0x20, lost: 3, highest: 65_641, jitter: 9, last_report: 0x77, delay: 5 };
+    let mut expected = vec![0x82C9_000D, 0xFEED];
+    for ssrc in [0x50, 0x51] {
+        expected.extend([ssrc, 0x2000_0003, 65_641, 9, 0x77, 5]);
+    }
+    expected.extend([0x81CA_0005, 0xFEED, 0x010A_7769, 0x6E64_6F77, 0x7365_6174, 0]);
+    assert_eq!(reception(0xFEED, &[block(0x50), block(0x51)]), words(&expected));
+    let lost = reception(1, &[Block { lost: u32::MAX, ..block(7) }]);
+    assert_eq!(lost[12..16], [0x20, 0x7F, 0xFF, 0xFF], "the sign is kept free");
 }
 
 #[test]
