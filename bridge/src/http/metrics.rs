@@ -83,7 +83,8 @@ fn of_visits(text: &mut String, visits: &Visits) {
             line(text, format_args!("windowseat_bridge_visit_trouble{{seat=\"{seat}\",side=\"{word}\"}} {is}"));
         }
     }
-    let kinds: [(&str, &str, fn(Freezes) -> f64); 2] = [
+    type Read = fn(Freezes) -> f64;
+    let kinds: [(&str, &str, Read); 2] = [
         ("freezes_total", "Times that the picture stood still, as the tablet counts them", |freezes| of(freezes.count)),
         ("frozen_seconds_total", "How long the picture stood still, as the tablet counts it", |freezes| {
             of(freezes.millis) / 1000.0
