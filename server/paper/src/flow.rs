@@ -127,6 +127,10 @@ pub struct Flow<'a> {
     pub x: f32,
     pub width: f32,
     pub y: f32,
+    /// Where a box has just begun: no room is left before its first thing.
+    edge: f32,
+    /// Room that a heading wants after it.
+    after_heading: f32,
     is_over: &'a dyn Fn() -> bool,
 }
 
@@ -140,7 +144,16 @@ pub fn set(document: &Document, is_over: &dyn Fn() -> bool) -> Result<SetDocumen
         nodes: vec![Node { tag: Tag::Root, children: Vec::new() }],
         outline: Vec::new(),
     };
-    let mut flow = Flow { setter: Setter::new(), out, x: LEFT, width: RIGHT - LEFT, y: 44.0, is_over };
+    let mut flow = Flow {
+        setter: Setter::new(),
+        out,
+        x: LEFT,
+        width: RIGHT - LEFT,
+        y: 44.0,
+        edge: 0.0,
+        after_heading: AFTER_HEADING,
+        is_over,
+    };
     flow.masthead(document)?;
     flow.blocks(&document.blocks, 0)?;
     if flow.setter.has_gaps() {
@@ -183,6 +196,7 @@ impl Flow<'_> {
         }
         self.out.pages.push(Vec::new());
         self.y = TOP;
+        self.edge = 0.0;
         Ok(())
     }
 
@@ -193,7 +207,7 @@ impl Flow<'_> {
 
     /// Room before the next thing; none at the top of a page.
     pub fn space(&mut self, height: f32) {
-        if self.y > TOP {
+        if self.y > TOP && self.y > self.edge {
             self.y += height;
         }
     }
@@ -228,15 +242,21 @@ impl Flow<'_> {
 
     fn heading(&mut self, text: &str, level: u16, style: Style, parent: usize) -> Result<(), PaperError> {
         let set = self.setter.set(text, style, self.width);
-        self.need(set.height() + AFTER_HEADING)?;
+        self.need(set.height() + self.after_heading)?;
         self.out.outline.push(Entry { text: set.text.clone(), level, page: self.out.pages.len() - 1, y: self.y });
         let node = self.node(Tag::Heading(level, set.text.clone()), parent);
         self.lines(&set, node)
     }
 
     pub fn blocks(&mut self, blocks: &[Block], parent: usize) -> Result<(), PaperError> {
-        for block in blocks {
+        for (n, block) in blocks.iter().enumerate() {
             self.time()?;
+            // A picture is not cut, and a table begins with its head and a row: a heading before them waits for that.
+            self.after_heading = match blocks.get(n + 1) {
+                Some(Block::Picture(picture)) => picture.height + AFTER_HEADING / 2.0,
+                Some(Block::Table(_) | Block::Apart(_)) => AFTER_HEADING * 2.0,
+                _ => AFTER_HEADING,
+            };
             self.block(block, parent)?;
         }
         Ok(())
@@ -348,6 +368,7 @@ impl Flow<'_> {
         let section = self.node(Tag::Section, parent);
         let (first, top) = (self.out.pages.len(), self.y);
         self.y += PAD;
+        self.edge = self.y;
         self.x += PAD;
         self.width -= 2.0 * PAD;
         let done = self.blocks(blocks, section);

@@ -22,7 +22,7 @@ use krilla::{Document as Pdf, SerializeSettings};
 
 use crate::flow::{Draw, GO, Mark, PAGE, SetDocument, Tag};
 use crate::picture::{Fill, dots, hatching};
-use crate::text::{INK, Ink, PRIMARY, Set};
+use crate::text::{INK, Ink, PRIMARY, Set, plain};
 use crate::{Document, PaperError};
 
 const LANGUAGE: &str = "en-GB";
@@ -87,9 +87,9 @@ fn metadata(document: &Document) -> Metadata {
         .second(small(at.second()))
         .utc_offset_hour(0)
         .utc_offset_minute(0);
-    let metadata = Metadata::new().title(document.title.clone()).language(LANGUAGE.to_owned()).creation_date(date);
+    let metadata = Metadata::new().title(plain(&document.title)).language(LANGUAGE.to_owned()).creation_date(date);
     let metadata = metadata.creator("Windowseat".to_owned());
-    if document.ledger.is_empty() { metadata } else { metadata.description(document.ledger.clone()) }
+    if document.ledger.is_empty() { metadata } else { metadata.description(plain(&document.ledger)) }
 }
 
 /// Headings, those of the third level under those of the second.

@@ -71,7 +71,14 @@ pub fn table(flow: &mut Flow<'_>, table: &Table, parent: usize) -> Result<(), Pa
     let head = row(flow, &titles, &widths, |n| Style::CELL.bold().ink(PRIMARY).align(aligns[n]));
     let caption = (!table.caption.is_empty()).then(|| flow.setter.set(&table.caption, Style::CELL.bold(), flow.width));
     let above = caption.as_ref().map_or(0.0, |caption| caption.height() + 3.0);
-    flow.need(above + head.height() + 40.0)?;
+    let style = |n: usize| match n {
+        0 => Style::CELL.bold(),
+        _ => Style::CELL.align(aligns[n]),
+    };
+    let texts = |cells: &Vec<String>| (0..widths.len()).map(|n| cells.get(n).cloned().unwrap_or_default()).collect::<Vec<_>>();
+    // A head without a row under it says nothing.
+    let first = table.rows.first().map_or(0.0, |cells| row(flow, &texts(cells), &widths, style).height());
+    flow.need(above + head.height() + first.min(MOST_KEPT))?;
     if let Some(caption) = caption {
         let mark = flow.node(Tag::Caption, node);
         for line in 0..caption.lines() {
@@ -86,11 +93,7 @@ pub fn table(flow: &mut Flow<'_>, table: &Table, parent: usize) -> Result<(), Pa
     let body = flow.node(Tag::Body, node);
     for cells in &table.rows {
         flow.time()?;
-        let texts: Vec<&str> = (0..widths.len()).map(|n| cells.get(n).map_or("", String::as_str)).collect();
-        let set = row(flow, &texts, &widths, |n| match n {
-            0 => Style::CELL.bold(),
-            _ => Style::CELL.align(aligns[n]),
-        });
+        let set = row(flow, &texts(cells), &widths, style);
         let marks = tags(flow, body, widths.len(), |n| if n == 0 { Tag::RowHead } else { Tag::Cell });
         draw(flow, &set, &widths, &marks, Some(&head))?;
     }
@@ -129,11 +132,11 @@ fn widths(width: f32, weights: impl IntoIterator<Item = f32>) -> Vec<f32> {
     weights.into_iter().map(|weight| width * weight / sum).collect()
 }
 
-fn row(flow: &mut Flow<'_>, texts: &[&str], widths: &[f32], style: impl Fn(usize) -> Style) -> Row {
+fn row(flow: &mut Flow<'_>, texts: &[impl AsRef<str>], widths: &[f32], style: impl Fn(usize) -> Style) -> Row {
     let mut cells = Vec::new();
     let mut x = 0.0;
     for (n, (text, width)) in texts.iter().zip(widths).enumerate() {
-        cells.push((flow.setter.set(text, style(n), (width - 2.0 * PAD.0).max(12.0)), x + PAD.0));
+        cells.push((flow.setter.set(text.as_ref(), style(n), (width - 2.0 * PAD.0).max(12.0)), x + PAD.0));
         x += width;
     }
     let lines = cells.iter().map(|(set, _)| set.lines()).max().unwrap_or(1);

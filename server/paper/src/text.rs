@@ -163,7 +163,7 @@ fn gaps(set: &Set) -> Vec<std::ops::Range<usize>> {
 }
 
 /// The text without what has no place on paper: control signs, and signs that turn the direction of writing around.
-fn plain(text: &str) -> String {
+pub fn plain(text: &str) -> String {
     let text = text.replace("\r\n", "\n");
     let mut out = String::with_capacity(text.len());
     for letter in text.trim_end().chars() {

@@ -20,7 +20,7 @@ const HOSTILE: [&str; 8] = [
 
 fn document(blocks: Vec<Block>) -> Document {
     Document {
-        title: "A title with \\ # $ and Żółć".to_owned(),
+        title: "A title\u{1} with \\ # $ and Żółć\u{202e}".to_owned(),
         about: "Year 9, Alder Road School. As of 23 November 2026.".to_owned(),
         ledger: "Engagement record, not the register".to_owned(),
         ledger_says: "Nothing here is a mark.".to_owned(),
@@ -37,10 +37,13 @@ fn table(rows: usize) -> Block {
 }
 
 fn read(program: &str, arguments: &[&str], pdf: &[u8]) -> String {
-    let mut child =
-        Command::new(program).args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap_or_else(|_| {
-            panic!("{program} is not installed: `tests/run` installs it, or `apt-get install poppler-utils`")
-        });
+    let mut child = Command::new(program)
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap_or_else(|_| panic!("{program} is not installed: `tests/run` installs it, or `apt-get install poppler-utils`"));
     child.stdin.take().unwrap().write_all(pdf).unwrap();
     let answer = child.wait_with_output().unwrap();
     assert!(answer.status.success(), "{program} reads it");
