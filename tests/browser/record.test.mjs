@@ -34,7 +34,7 @@ const stage = () => page.locator('form[action$="/plan/aims"]');
 const button = (/** @type {string|RegExp} */ name) => page.getByRole('button', { name });
 /** Opens a fold of the page, if it is closed. @param {string} summary */
 async function unfold(summary) {
-  const fold = page.locator('details', { has: page.locator('summary', { hasText: summary }) }).last();
+  const fold = page.locator('details', { has: page.locator('summary', { hasText: new RegExp(`^\\s*${summary}`) }) }).last();
   if (!(await fold.evaluate((element) => element.hasAttribute('open')))) await fold.locator('summary').first().click();
 }
 /** @param {string|RegExp} text */
