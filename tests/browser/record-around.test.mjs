@@ -53,7 +53,7 @@ const stage = (page) => page.locator('form[action$="/plan/aims"]');
 const item = (page, title) => page.locator('main li', { has: page.getByText(title, { exact: true }) }).first();
 /** @param {import('playwright-core').Locator} within @param {string} summary */
 async function unfold(within, summary) {
-  const fold = within.locator('details', { has: within.page().locator('summary', { hasText: summary }) }).last();
+  const fold = within.locator('details', { has: within.page().locator('summary', { hasText: new RegExp(`^\\s*${summary}`) }) }).last();
   if (!(await fold.evaluate((element) => element.hasAttribute('open')))) await fold.locator('summary').first().click();
 }
 /** Presses a button and waits for the page that comes. @param {Page} page @param {import('playwright-core').Locator} pressed */

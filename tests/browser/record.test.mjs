@@ -34,7 +34,7 @@ const stage = () => page.locator('form[action$="/plan/aims"]');
 const button = (/** @type {string|RegExp} */ name) => page.getByRole('button', { name });
 /** Opens a fold of the page, if it is closed. @param {string} summary */
 async function unfold(summary) {
-  const fold = page.locator('details', { has: page.locator('summary', { hasText: summary }) }).last();
+  const fold = page.locator('details', { has: page.locator('summary', { hasText: new RegExp(`^\\s*${summary}`) }) }).last();
   if (!(await fold.evaluate((element) => element.hasAttribute('open')))) await fold.locator('summary').first().click();
 }
 /** @param {string|RegExp} text */
@@ -110,16 +110,17 @@ test('H-23 H-10: the head of the form is filled by people, attendance as the sch
   await open('/plan');
   await unfold('Head of the form');
   await unfold('Change the head of the form');
-  await page.getByLabel('Year group').fill('Year 8');
-  await page.getByLabel('School or provider now').selectOption({ label: 'Larkfield Hospital School' });
-  await page.getByLabel('Receiving school').selectOption({ label: 'Marsh Lane Academy' });
-  await page.getByLabel('Lead at the provider').selectOption({ label: 'Jo P.' });
-  await page.getByLabel('Lead at the receiving school').selectOption({ label: 'Mr V.' });
-  await page.getByLabel('Start at the provider').fill('2026-10-26');
-  await page.getByLabel('Four-week review').fill('2026-11-20');
-  await page.getByLabel('Figure: Attendance, from the register').fill('64 % since September');
-  await page.getByLabel('Stated by: Attendance, from the register').selectOption({ label: 'Ms R.' });
-  await page.getByLabel('Until: Attendance, from the register').fill('2026-10-23');
+  const head = page.locator('form[action$="/plan/head"]');
+  await head.getByLabel('Year group', { exact: true }).fill('Year 8');
+  await head.getByLabel('School or provider now', { exact: true }).selectOption({ label: 'Larkfield Hospital School' });
+  await head.getByLabel('Receiving school', { exact: true }).selectOption({ label: 'Marsh Lane Academy' });
+  await head.getByLabel('Lead at the provider', { exact: true }).selectOption({ label: 'Jo P.' });
+  await head.getByLabel('Lead at the receiving school', { exact: true }).selectOption({ label: 'Mr V.' });
+  await head.getByLabel('Start at the provider', { exact: true }).fill('2026-10-26');
+  await head.getByLabel('Four-week review', { exact: true }).fill('2026-11-20');
+  await head.getByLabel('Figure: Attendance, from the register', { exact: true }).fill('64 % since September');
+  await head.getByLabel('Stated by: Attendance, from the register', { exact: true }).selectOption({ label: 'Ms R.' });
+  await head.getByLabel('Until: Attendance, from the register', { exact: true }).fill('2026-10-23');
   await shot(page, 'story-head');
   await save('Save the head');
   await unfold('Head of the form');
