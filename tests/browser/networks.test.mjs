@@ -108,7 +108,7 @@ test('from one network to another the visit goes on, and the picture is back wit
   await watchPictures(page);
   /** From the new path to the end of the longest time without a picture, in milliseconds. */
   const back = async (/** @type {number} */ there) => {
-    await until('pictures again', () => shownAfter(page, there + 1500), (all) => all.length >= PICTURES);
+    await until('pictures again', () => shownAfter(page, there + 1500), (all) => all.length >= PICTURES, 60_000);
     const shown = await shownAfter(page, there - 10_000);
     const gaps = shown.slice(1).map((at, i) => ({ at, ms: at - shown[i] })).filter((gap) => gap.at > there);
     return Math.round(gaps.reduce((longest, gap) => (gap.ms > longest.ms ? gap : longest)).at - there);
