@@ -148,7 +148,8 @@ fn run(seats: &mut [Seat], wanted: u64, is_enough: impl Fn() -> bool + Sync) {
                 }
                 // A robot that says nothing while others have visitors would be taken for lost.
                 ready.fetch_add(1, Ordering::Relaxed);
-                while ready.load(Ordering::Relaxed) < SEATS {
+                let since = peer::now();
+                while ready.load(Ordering::Relaxed) < SEATS && peer::now() - since < Duration::from_secs(60) {
                     seat.idle();
                 }
             });
