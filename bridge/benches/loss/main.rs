@@ -2,6 +2,7 @@
 //!
 //! ```sh
 //! cargo bench -p bridge --bench loss                 # about two minutes
+//! cargo bench -p bridge --bench loss -- --quick      # five seconds each
 //! cargo bench -p bridge --bench loss -- --seconds 30 --seed 7
 //! ```
 //!
@@ -32,12 +33,16 @@ fn main() {
     let (mut seconds, mut seed) = (15, 1);
     let mut words = std::env::args().skip(1).filter(|word| word != "--bench");
     while let Some(word) = words.next() {
+        if word == "--quick" {
+            seconds = 5;
+            continue;
+        }
         let number = words.next().and_then(|word| word.parse().ok());
         match (word.as_str(), number) {
             ("--seconds", Some(number)) => seconds = number,
             ("--seed", Some(number)) => seed = number,
             _ => {
-                eprintln!("use: [--seconds 15] [--seed 1]");
+                eprintln!("use: [--quick] [--seconds 15] [--seed 1]");
                 std::process::exit(2);
             }
         }

@@ -1,9 +1,9 @@
 //! What forwarding a packet costs: CPU, added delay and memory of the real media threads, beside the floor.
 //!
 //! ```sh
-//! cargo bench -p bridge              # about two and a half minutes
-//! cargo bench -p bridge -- --quick   # about twenty seconds, two loads
-//! cargo bench -p bridge -- --threads 2 --sessions 10,100 --seconds 5
+//! cargo bench -p bridge --bench relay              # about two and a half minutes
+//! cargo bench -p bridge --bench relay -- --quick   # about twenty seconds, two loads
+//! cargo bench -p bridge --bench relay -- --threads 2 --sessions 10,100 --seconds 5
 //! ```
 //!
 //! The relay and the floor run as processes of their own, one after the other under the same load; the load comes from threads of

@@ -139,12 +139,18 @@ fn visits(seats: &[Seat]) -> u64 {
 
 /// Visits at all seats at once, until there were so many and `is_enough` says so.
 fn run(seats: &mut [Seat], wanted: u64, is_enough: impl Fn() -> bool + Sync) {
-    let done = AtomicU64::new(0);
+    let (done, ready) = (AtomicU64::new(0), AtomicU64::new(0));
     std::thread::scope(|scope| {
         for seat in seats {
             scope.spawn(|| {
                 while done.load(Ordering::Relaxed) < wanted || !is_enough() {
                     done.fetch_add(seat.visit(), Ordering::Relaxed);
+                }
+                // A robot that says nothing while others have visitors would be taken for lost.
+                ready.fetch_add(1, Ordering::Relaxed);
+                let since = peer::now();
+                while ready.load(Ordering::Relaxed) < SEATS && peer::now() - since < Duration::from_secs(60) {
+                    seat.idle();
                 }
             });
         }
@@ -161,6 +167,8 @@ fn settled(bridge: &BridgeProcess, ways: &Ways, seats: &mut [Seat]) -> Footprint
         ("resources", SEATS),
         ("outbox_waiting", 0),
     ];
+    // On a busy machine one or another robot was taken for lost.
+    seats.iter_mut().for_each(Seat::restart);
     let start = peer::now();
     loop {
         seats.iter_mut().for_each(Seat::idle);

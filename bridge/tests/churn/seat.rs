@@ -120,7 +120,7 @@ impl Seat {
     }
 
     /// The robot comes (again); the one before says nothing more.
-    fn restart(&mut self) {
+    pub fn restart(&mut self) {
         let mut robot = Peer::new(Profile::Srtp_Aead_Aes_128_Gcm);
         let (status, _, answer) =
             self.ways.post(&self.ways.grant(Act::Publish, self.robot_id), robot.offer("sendrecv", "sendonly"));
@@ -163,6 +163,7 @@ impl Seat {
     /// Somebody joins by `grant` and is connected; repeats while the bridge says to.
     fn join(&mut self, grant: Grant) -> Visitor {
         let start = now();
+        let mut away_since = start;
         loop {
             let mut peer = Peer::new(Profile::Srtp_Aead_Aes_128_Gcm);
             let (status, location, answer) = self.ways.post(&grant, peer.offer("sendrecv", "recvonly"));
@@ -181,6 +182,11 @@ impl Seat {
             };
             assert!(is_for_now && now() - start < PATIENCE, "{status}: {answer}");
             self.idle();
+            // A busy machine held the robot up until it was taken for lost.
+            if answer.contains("robot-away") && now() - away_since > Duration::from_secs(2) {
+                self.restart();
+                away_since = now();
+            }
         }
     }
 
