@@ -136,9 +136,9 @@ test('what the tablet saw stand still is in the operator’s figures, by seat', 
     return Object.fromEntries(text.split('\n').filter((line) => line && !line.startsWith('#')).map((line) => [line.split(' ')[0], Number(line.split(' ')[1])]));
   };
   const seat = 'windowseat_bridge_visit_';
-  const found = await until('four freezes', figures, (all) => all[`${seat}freezes_total{seat="1"}`] >= 4);
+  const found = await until('a freeze for each time without a network', figures, (all) => all[`${seat}freezes_total{seat="1"}`] >= 2);
   assert.ok(found[`${seat}frozen_seconds_total{seat="1"}`] > 2, JSON.stringify(found));
-  assert.ok(found.windowseat_bridge_freezes_total >= 4 && found.windowseat_bridge_sessions === 1);
+  assert.ok(found.windowseat_bridge_freezes_total >= 2 && found.windowseat_bridge_sessions === 1);
   await pupil.page.getByRole('button', { name: 'Leave' }).click();
   await pupil.page.waitForURL('**/today*');
 });
@@ -148,5 +148,5 @@ test('what the TURN server saw names nobody', { skip: impossible }, async () => 
   assert.ok(users.length > 0, coturn.log());
   for (const user of users) assert.match(user, /^\d{10}:[0-9a-f-]{36}$/, 'until when, and which robot');
   // Networks that come and go are the point here: Chromium says so of whatever it was loading, and loads it again.
-  assert.deepEqual(pupil.errors.filter((error) => !error.includes('ERR_NETWORK_CHANGED')), [], 'no error on the pupil’s pages');
+  assert.deepEqual(pupil.errors.filter((error) => !/ERR_(NETWORK_CHANGED|INTERNET_DISCONNECTED)/.test(error)), [], 'no error on the pupil’s pages');
 });
