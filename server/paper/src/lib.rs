@@ -1,6 +1,6 @@
 //! Documents on paper: values in, an accessible PDF out.
 //!
-//! A [`Document`] is what somebody reads: a title, sentences, tables, pictures. [`print`] sets it on A4 and writes PDF/UA-1: title,
+//! A [`Document`] is what somebody reads: a title, sentences, tables, pictures. [`print()`] sets it on A4 and writes PDF/UA-1: title,
 //! language, headings, header cells of tables and words for pictures are in the file, and the library refuses to write one that
 //! lacks them. There is no markup: a text is a value and nothing in it is ever read as an instruction. No file, network, clock or font of
 //! the machine is touched; the fonts are in the program (`fonts/`).
