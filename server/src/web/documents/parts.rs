@@ -131,7 +131,8 @@ pub fn patterns(case: &Case<'_>, planned: &Planned, only: Option<&[u16]>) -> Vec
     if rows.is_empty() {
         return Vec::new();
     }
-    let columns = std::iter::once(Column::words("Week", 1.2)).chain(DAYS.map(|day| Column::words(day, 1.6))).collect::<Vec<_>>();
+    let columns =
+        std::iter::once(Column::words("Week", 1.2)).chain(DAYS.map(|day| Column::words(day, 1.6))).collect::<Vec<_>>();
     vec![
         Block::Table(Table { caption: "Planned, morning and afternoon".to_owned(), columns, rows }),
         Block::small("A week without a pattern of its own goes on as the one before."),
