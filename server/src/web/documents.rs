@@ -9,7 +9,6 @@
 //! POST: it is written down first (for whom, by whom, which sections), then handed to the person who made it, who passes it on. Nothing
 //! is sent from here, and no address of a GET makes a document for somebody else.
 
-use askama::Template;
 use axum::extract::{Form, Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Response};
@@ -18,7 +17,7 @@ use serde::Deserialize;
 use server_core::access::Action;
 use server_core::party::Party;
 use server_core::plan::ReintegrationPlan;
-use server_core::sharing::{Document, ReadBy, Recipient, Section, Sharing, contents};
+use server_core::sharing::{Document, ReadBy, Recipient, Sharing, contents};
 use store::audit::NewAudit;
 use store::kept;
 use store::placements::PlacementRow;
@@ -26,8 +25,9 @@ use store::sheets::{NewSheet, Owner, SheetKind};
 use uuid::Uuid;
 
 use self::made::{Ending, Order};
+use self::page::draw;
 use super::plan::{self, Names, Sent};
-use super::{Frame, export, page, view};
+use super::{export, view};
 use crate::AppState;
 use crate::api::ApiError;
 use crate::api::auth::Caller;
@@ -37,14 +37,12 @@ mod case;
 mod data;
 mod glide;
 mod made;
+mod page;
 mod parts;
 mod profile;
 mod returning;
 mod review;
 mod stages;
-
-/// Documents that the page lists as given.
-const SHOWN_SHARES: usize = 40;
 
 /// A document with what it is for.
 struct Kind {
@@ -96,45 +94,6 @@ const KINDS: [Kind; 6] = [
         needs_plan: true,
     },
 ];
-
-#[derive(Template)]
-#[template(path = "staff/documents.html")]
-struct DocumentsPage {
-    frame: Frame,
-    pupil_id: Uuid,
-    pupil_name: String,
-    wrong: String,
-    recipients: Vec<(&'static str, String, bool)>,
-    /// None: for one's own work.
-    to: Option<ToView>,
-    may_give: bool,
-    documents: Vec<DocumentView>,
-    has_plan: bool,
-    given: Vec<GivenView>,
-}
-
-struct ToView {
-    code: &'static str,
-    words: &'static str,
-    who: String,
-}
-
-struct DocumentView {
-    title: String,
-    about: &'static str,
-    /// `PDF`, the file, and where one's own is.
-    files: Vec<(&'static str, String, String)>,
-    sections: Vec<&'static str>,
-    /// Left out of this document, for this reader.
-    without: Vec<&'static str>,
-    why_not: String,
-}
-
-struct GivenView {
-    words: String,
-    by: String,
-    sections: String,
-}
 
 /// For whom.
 #[derive(Debug, Default, Deserialize)]
@@ -289,92 +248,4 @@ fn named(names: &Names, today: chrono::NaiveDate) -> Vec<(Party, String)> {
         (!who.is_empty()).then(|| (*party, who.join(", ")))
     };
     Party::ALL.iter().filter_map(with).collect()
-}
-
-fn capital(words: &str) -> String {
-    view::sentence(words).trim_end_matches('.').to_owned()
-}
-
-async fn draw(
-    state: &AppState,
-    caller: &Caller,
-    scope: &Scope,
-    placement: &PlacementRow,
-    to: &str,
-    wrong: String,
-) -> Result<Html<String>, ApiError> {
-    let now = state.clock.now().utc;
-    let named = named(&Names::of(state, scope, placement).await?, scope.today(placement.school_id, now));
-    let to = named
-        .iter()
-        .find(|(party, _)| party.code() == to)
-        .map(|(party, who)| (*party, ToView { code: party.code(), words: party.words(), who: who.clone() }));
-    let recipient = to.as_ref().map_or(Recipient::Maker, |(party, _)| Recipient::Party(*party));
-    let held = state.store.plans_of(placement.placement_id).await?.into_iter().next();
-    let sharing = sharing(scope, placement, held.as_ref().map(|row| &row.plan), recipient);
-    let documents = KINDS.iter().filter(|kind| held.is_some() || !kind.needs_plan);
-    page(&DocumentsPage {
-        frame: Frame::of(caller, scope, format!("Documents about {}", placement.pupil_name), "/pupils", now),
-        pupil_id: placement.pupil_id,
-        pupil_name: placement.pupil_name.clone(),
-        wrong,
-        recipients: named
-            .iter()
-            .map(|(party, who)| {
-                let chosen = recipient == Recipient::Party(*party);
-                (party.code(), format!("{}: {who}", capital(party.words())), chosen)
-            })
-            .collect(),
-        may_give: scope.may_pupil(Action::EditPlan, placement),
-        documents: documents.map(|kind| document_view(kind, &sharing)).collect(),
-        has_plan: held.is_some(),
-        given: given(state, scope, placement, now).await?,
-        to: to.map(|(_, view)| view),
-    })
-}
-
-fn document_view(kind: &Kind, sharing: &Sharing) -> DocumentView {
-    let words = |all: Vec<Section>| all.into_iter().map(Section::words).collect::<Vec<_>>();
-    let (sections, why_not) = match contents(kind.document, sharing) {
-        Ok(sections) => (sections, String::new()),
-        Err(why) => (Vec::new(), view::sentence(&why.to_string())),
-    };
-    let is_left_out = |section: &Section| !sections.is_empty() && !sections.contains(section);
-    let folder = if kind.endings == PRINTED { "documents" } else { "export" };
-    let file = |ending: &Ending| {
-        let file = format!("{}.{}", kind.document.code(), ending.code());
-        let own = format!("{folder}/{file}");
-        (ending.words(), file, own)
-    };
-    DocumentView {
-        title: capital(kind.document.words()),
-        about: kind.about,
-        files: kind.endings.iter().map(file).collect(),
-        without: words(kind.document.sections().iter().copied().filter(is_left_out).collect()),
-        sections: words(sections),
-        why_not,
-    }
-}
-
-/// What was given, the last first.
-async fn given(
-    state: &AppState,
-    scope: &Scope,
-    placement: &PlacementRow,
-    now: DateTime<Utc>,
-) -> Result<Vec<GivenView>, ApiError> {
-    let zone = scope.zone(placement.school_id);
-    let rows = state.store.sheets(Owner::Placement(placement.placement_id), SheetKind::Share).await?;
-    let mut given = Vec::new();
-    for row in rows.iter().rev().take(SHOWN_SHARES) {
-        let (document, party, sections) =
-            kept::read_share(&row.body).ok_or_else(|| anyhow::anyhow!("a share is not readable"))?;
-        let by = row.actor_name.clone().unwrap_or_else(|| "Somebody".to_owned());
-        given.push(GivenView {
-            words: format!("{} for {}", capital(document.words()), party.words()),
-            by: format!("Made by {by}, {}", view::moment(row.at, now, zone)),
-            sections: sections.iter().map(|section| section.words()).collect::<Vec<_>>().join(", "),
-        });
-    }
-    Ok(given)
 }
