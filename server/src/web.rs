@@ -32,7 +32,6 @@ mod register;
 mod robots;
 mod scales;
 mod schools;
-mod share;
 pub mod sign_in;
 mod system;
 mod tablet;
@@ -96,8 +95,6 @@ pub fn routes() -> Vec<Route> {
         Route::post("/pupils/{pupil}/due/word", READS_RECORDS, due::word),
         Route::get("/pupils/{pupil}/goals", READS_RECORDS, goals::show),
         Route::post("/pupils/{pupil}/goals", READS_RECORDS, goals::change),
-        Route::get("/pupils/{pupil}/share", READS_RECORDS, share::show),
-        Route::post("/pupils/{pupil}/share", READS_RECORDS, share::give),
         Route::get("/pupils/{pupil}/part-time", READS_RECORDS, part_time::show),
         Route::post("/pupils/{pupil}/part-time", READS_RECORDS, part_time::save),
         Route::get("/pupils/{pupil}/breakdown", READS_RECORDS, breakdown::show),
@@ -119,6 +116,7 @@ pub fn routes() -> Vec<Route> {
         Route::get("/costs", Access::SignedIn(&[Role::Coordinator]), costs::show),
         Route::post("/costs", Access::SignedIn(&[Role::Coordinator]), costs::save),
         Route::get("/pupils/{pupil}/documents", READS_RECORDS, documents::show),
+        Route::post("/pupils/{pupil}/documents", READS_RECORDS, documents::give),
         Route::get("/pupils/{pupil}/documents/{file}", READS_RECORDS, documents::get),
         Route::get("/pupils/{pupil}/export/{file}", READS_RECORDS, export::get),
         Route::get("/due", READS_RECORDS, mine::show),

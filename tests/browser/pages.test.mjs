@@ -120,10 +120,10 @@ describe('every page at every size, light and dark', () => {
     await page.getByRole('link', { name: 'Ada Q.' }).click();
     await page.getByRole('heading', { level: 1 }).waitFor();
     const record = page.url();
-    for (const part of ['plan', 'due', 'goals', 'glide', 'growth', 'growth/look', 'growth/profile', 'growth/shared', 'contacts', 'people', 'register', 'breakdown', 'part-time', 'share?to=receiving-school', 'documents']) {
+    for (const part of ['plan', 'due', 'goals', 'glide', 'growth', 'growth/look', 'growth/profile', 'growth/shared', 'contacts', 'people', 'register', 'breakdown', 'part-time', 'documents', 'documents?for=receiving-school']) {
       const answer = await page.goto(`${record}/${part}`);
       assert.equal(answer?.status(), 200, part);
-      await inspect(page, `record-${part.replace('/', '-').split('?')[0]}`);
+      await inspect(page, `record-${part.replaceAll(/[/?=]/g, '-')}`);
     }
     await page.goto(`${product.url}/due`);
     await page.getByRole('button', { name: 'Make an address' }).click();

@@ -236,30 +236,42 @@ test('F-2 F-3 F-6 A-17 L-7 A-22: what helps is shared line by line, and whoever 
 });
 
 test('A-6 H-10: who reads a document decides what is in it, and what was given is written down', async () => {
-  await open(jo, '/share');
-  await jo.getByLabel('Somebody who is named in this case').selectOption('receiving-school');
-  await send(jo, jo.getByRole('button', { name: 'See what they would get' }));
+  await open(jo, '/documents');
+  await jo.getByRole('heading', { name: 'For your own work' }).waitFor();
+  /** @param {import('playwright-core').Locator} pressed */
+  const take = async (pressed) => {
+    const [file] = await Promise.all([jo.waitForEvent('download'), pressed.click()]);
+    return { name: file.suggestedFilename(), bytes: await readFile(await file.path()) };
+  };
+  const own = await take(jo.getByRole('link', { name: /PDF ?: The pack for a review/ }));
+  assert.match(own.name, /^windowseat-[0-9a-z]+-review-pack\.pdf$/i);
+  assert.equal(own.bytes.subarray(0, 5).toString(), '%PDF-');
+  await jo.getByText('No document has been made for anybody yet.').waitFor();
+  await jo.getByLabel('Who will read it').selectOption('receiving-school');
+  await send(jo, jo.getByRole('button', { name: 'Show what they may have' }));
+  assert.equal(await jo.getByRole('link', { name: /^PDF/ }).count(), 0, 'for somebody else it is made by a form, never by an address');
   assert.match(await item(jo, 'The plan').innerText(), /With: .*Handovers for special needs and health.*Minutes by robot/);
   assert.match(await item(jo, 'The plan').innerText(), /Left out: Consents/);
   assert.match(await item(jo, 'The history of the plan').innerText(), /Not for them/);
-  await shot(jo, 'story-share');
-  const take = async () => {
-    const [file] = await Promise.all([jo.waitForEvent('download'), jo.getByRole('button', { name: /Make it ?: The plan for/ }).click()]);
-    return { name: file.suggestedFilename(), body: JSON.parse(await readFile(await file.path(), 'utf8')) };
-  };
-  const school = await take();
+  await shot(jo, 'story-documents');
+  const makePlan = () => take(jo.getByRole('button', { name: /JSON ?: The plan for/ }));
+  const school = await makePlan();
   assert.match(school.name, /^windowseat-[0-9a-z-]+-receiving-school-plan\.json$/i);
-  assert.ok(school.body.fields.some((/** @type {any} */ field) => field.field.startsWith('action.medical-handover')));
-  assert.ok(!school.body.fields.some((/** @type {any} */ field) => field.field.startsWith('consent.')));
+  const forSchool = JSON.parse(school.bytes.toString());
+  assert.match(forSchool.made, /for the receiving school\.$/);
+  assert.ok(forSchool.sections.includes('handover') && !forSchool.sections.includes('consents'), forSchool.sections);
+  const headings = forSchool.blocks.map((/** @type {any} */ block) => block.heading);
+  assert.ok(headings.includes('With the consent of pupil and parent') && !headings.includes('Consents'), headings);
   await open(jo, '/people');
   await jo.getByLabel('Name', { exact: true }).fill('Mrs L.');
   await jo.locator('#p-party').selectOption({ label: 'The attendance lead' });
   await save(jo, jo.getByRole('button', { name: 'Name them' }));
-  await open(jo, '/share?to=attendance-lead');
+  await open(jo, '/documents?for=attendance-lead');
   assert.ok(!(await item(jo, 'The plan').innerText()).match(/With: .*Minutes by robot/), 'minutes never reach the register');
-  const register = await take();
-  assert.ok(register.body.fields.every((/** @type {any} */ field) => !field.field.endsWith('.engagement')));
-  await open(jo, '/share');
+  const register = await makePlan();
+  assert.ok(!JSON.parse(register.bytes.toString()).sections.includes('engagement'));
+  assert.ok(!register.bytes.includes('Live in lessons') && !register.bytes.includes('Engagement record: '));
+  await open(jo, '/documents');
   const given = await jo.locator('section', { has: jo.locator('#gi') }).innerText();
   assert.match(given, /The plan for the attendance lead/);
   assert.match(given, /The plan for the receiving school\s+Made by Ms J\./);

@@ -1,34 +1,33 @@
-//! Documents about a pupil: the plan, what a review needs, and one page for the receiving school; as accessible PDF, JSON and CSV.
+//! Documents about a pupil: who reads one decides what is in it, and what was given to somebody is written down.
 //!
-//! Somebody chooses for whom a document is. What is in it is decided by `server_core::sharing` from that, from what its maker may read and
-//! from whether somebody consents; the three forms are made of the same value, so none says more than another. Each says at its head
-//! that it is the engagement record and no register. That somebody took one out is in the audit log before they have it.
+//! The plan, what a review needs, and one page for the receiving school are made as accessible PDF, JSON and CSV; weeks, looks and the
+//! history as CSV. What is in them is decided by `server_core::sharing` alone: from who reads it, from what its maker may read and from
+//! whether somebody consents. The forms of one document are made of the same value, so none says more than another. Each says at its
+//! head that it is the engagement record and no register.
 //!
-//! Making one is bounded: so many at once, so long, so large; each limit has its own answer.
+//! One's own is taken out by GET, and is in the audit log before they have it. One for somebody who is named in the case today is made by
+//! POST: it is written down first (for whom, by whom, which sections), then handed to the person who made it, who passes it on. Nothing
+//! is sent from here, and no address of a GET makes a document for somebody else.
 
-use std::collections::BTreeSet;
-use std::time::Duration;
-
-use askama::Template;
-use axum::extract::{Path, Query, State};
-use axum::http::header;
+use axum::extract::{Form, Path, Query, State};
+use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Response};
-use paper::PaperError;
-use protocol::PlacementId;
+use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use server_core::access::Action;
-use server_core::deadline::ical::CaseRef;
 use server_core::party::Party;
-use server_core::plan::ENGAGEMENT_LABEL;
-use server_core::sharing::{Document, NotShared, ReadBy, Recipient, Section, Sharing, contents};
+use server_core::plan::ReintegrationPlan;
+use server_core::sharing::{Document, ReadBy, Recipient, Sharing, contents};
 use store::audit::NewAudit;
+use store::kept;
 use store::placements::PlacementRow;
-use tokio::sync::Semaphore;
+use store::sheets::{NewSheet, Owner, SheetKind};
 use uuid::Uuid;
 
-use self::case::Case;
-use super::plan::{self, Names};
-use super::{Frame, page, view};
+use self::made::{Ending, Order};
+use self::page::draw;
+use super::plan::{self, Names, Sent};
+use super::{export, view};
 use crate::AppState;
 use crate::api::ApiError;
 use crate::api::auth::Caller;
@@ -37,49 +36,64 @@ use crate::api::scope::{self, Scope};
 mod case;
 mod data;
 mod glide;
+mod made;
+mod page;
 mod parts;
 mod profile;
 mod returning;
 mod review;
 mod stages;
 
-/// Documents that are made at once; each takes a core.
-static PRINTING: Semaphore = Semaphore::const_new(2);
-/// How long a document waits for its turn.
-const TURN_WITHIN: Duration = Duration::from_secs(4);
-/// How long the making of one may take.
-const MADE_WITHIN: Duration = Duration::from_secs(8);
-/// A larger file is not handed out.
-const MOST_BYTES: usize = 8 * 1024 * 1024;
-
-/// Documents with their word in addresses and what they are for.
-const KINDS: [(Document, &str, &str); 3] = [
-    (Document::Plan, "The plan", "Every stage with what was agreed, done and looked back upon."),
-    (Document::ReviewPack, "Pack for a review", "Where the plan stands, the last four weeks, and what is due."),
-    (Document::Profile, "One page about the pupil", "What helps, in plain words, as far as the pupil shares it."),
-];
-
-#[derive(Template)]
-#[template(path = "staff/documents.html")]
-struct DocumentsPage {
-    frame: Frame,
-    pupil_id: Uuid,
-    pupil_name: String,
-    recipients: Vec<(&'static str, String, bool)>,
-    who: &'static str,
-    for_whom: String,
-    documents: Vec<Choice>,
-    has_plan: bool,
-}
-
-struct Choice {
-    code: &'static str,
-    title: &'static str,
+/// A document with what it is for.
+struct Kind {
+    document: Document,
     about: &'static str,
-    holds: Vec<&'static str>,
-    /// Why it cannot be had.
-    not: String,
+    /// How it can be had: read on paper or by a program, or rows alone.
+    endings: &'static [Ending],
+    needs_plan: bool,
 }
+
+const PRINTED: &[Ending] = &[Ending::Pdf, Ending::Json, Ending::Csv];
+const ROWS: &[Ending] = &[Ending::Csv];
+
+const KINDS: [Kind; 6] = [
+    Kind {
+        document: Document::Plan,
+        about: "Every stage with what was agreed, done and looked back upon.",
+        endings: PRINTED,
+        needs_plan: true,
+    },
+    Kind {
+        document: Document::ReviewPack,
+        about: "Where the plan stands, the last four weeks, and what is due.",
+        endings: PRINTED,
+        needs_plan: true,
+    },
+    Kind {
+        document: Document::Profile,
+        about: "What helps, in plain words, as far as the pupil shares it.",
+        endings: PRINTED,
+        needs_plan: false,
+    },
+    Kind {
+        document: Document::Weeks,
+        about: "Half-days on site, by robot, elsewhere and of rest, week by week.",
+        endings: ROWS,
+        needs_plan: true,
+    },
+    Kind {
+        document: Document::Growth,
+        about: "Every look with its day, voice and scale; there is no total.",
+        endings: ROWS,
+        needs_plan: false,
+    },
+    Kind {
+        document: Document::History,
+        about: "Who changed which field of the plan, from what to what.",
+        endings: ROWS,
+        needs_plan: true,
+    },
+];
 
 /// For whom.
 #[derive(Debug, Default, Deserialize)]
@@ -88,7 +102,7 @@ pub struct Asked {
     r#for: String,
 }
 
-/// `GET /pupils/{pupil}/documents`: which there are, for whom, and what would be in them.
+/// `GET /pupils/{pupil}/documents`: which there are, for whom, what would be in them, and what was given.
 pub async fn show(
     State(state): State<AppState>,
     caller: Caller,
@@ -96,36 +110,11 @@ pub async fn show(
     Query(asked): Query<Asked>,
 ) -> Result<Html<String>, ApiError> {
     let (placement, scope) = scope::pupil(&state, &caller, pupil, Action::ReadPlan).await?;
-    let now = state.clock.now().utc;
-    state.store.append_audit(plan::audit(&caller, pupil, "read documents"), now).await?;
-    let names = Names::of(&state, &scope, &placement).await?;
-    let named = named(&names, &scope, &placement, now);
-    let recipient = named.iter().find(|(party, _)| party.code() == asked.r#for).map(|(party, _)| *party);
-    let has_plan = !state.store.plans_of(placement.placement_id).await?.is_empty();
-    let sharing = sharing(&state, &scope, &placement, recipient).await?;
-    let choice = |&(document, title, about): &(Document, &'static str, &'static str)| {
-        let (holds, not) = match contents(document, &sharing) {
-            Ok(sections) => (sections.into_iter().map(Section::words).collect(), String::new()),
-            Err(why) => (Vec::new(), view::sentence(&why.to_string())),
-        };
-        Choice { code: document.code(), title, about, holds, not }
-    };
-    page(&DocumentsPage {
-        frame: Frame::of(&caller, &scope, format!("Documents about {}", placement.pupil_name), "/pupils", now),
-        pupil_id: pupil,
-        pupil_name: placement.pupil_name.clone(),
-        who: recipient.map_or("", Party::code),
-        for_whom: recipient.map_or_else(|| "your own work".to_owned(), |party| party.words().to_owned()),
-        recipients: named
-            .into_iter()
-            .map(|(party, who)| (party.code(), format!("{}: {who}", capital(party)), Some(party) == recipient))
-            .collect(),
-        documents: KINDS.iter().filter(|(document, ..)| has_plan || *document == Document::Profile).map(choice).collect(),
-        has_plan,
-    })
+    state.store.append_audit(plan::audit(&caller, pupil, "read documents"), state.clock.now().utc).await?;
+    draw(&state, &caller, &scope, &placement, &asked.r#for, String::new()).await
 }
 
-/// `GET /pupils/{pupil}/documents/{file}`
+/// `GET /pupils/{pupil}/documents/{file}`: for one's own work.
 pub async fn get(
     State(state): State<AppState>,
     caller: Caller,
@@ -133,146 +122,130 @@ pub async fn get(
     Query(asked): Query<Asked>,
 ) -> Result<Response, ApiError> {
     let (placement, scope) = scope::pupil(&state, &caller, pupil, Action::ReadPlan).await?;
+    if !asked.r#for.is_empty() {
+        let words = "A document for somebody else is written down before it is handed out. Make it on the page of documents.";
+        return Err(ApiError::Forbidden(words));
+    }
+    // Rows alone are taken out by `export`.
+    let (kind, ending) = wanted(&file).filter(|(kind, _)| kind.endings == PRINTED).ok_or(ApiError::NotFound)?;
     let now = state.clock.now().utc;
-    let (name, form) = file.split_once('.').ok_or(ApiError::NotFound)?;
-    let kind = KINDS.iter().find(|(document, ..)| document.code() == name).ok_or(ApiError::NotFound)?;
-    let form = Form::of(form).ok_or(ApiError::NotFound)?;
-    let names = Names::of(&state, &scope, &placement).await?;
-    let recipient = match asked.r#for.as_str() {
-        "" => None,
-        code => {
-            let named = named(&names, &scope, &placement, now).into_iter().find(|(party, _)| party.code() == code);
-            let nobody = "Nobody has this part in the case. Name them on the page of people first.";
-            Some(named.ok_or(ApiError::Forbidden(nobody))?.0)
-        }
-    };
-    let sharing = sharing(&state, &scope, &placement, recipient).await?;
-    let holds = contents(kind.0, &sharing).map_err(refused)?;
-    let (action, detail) = (audit_words(kind.0), recipient.map_or("own work", Party::code));
-    state.store.append_audit(NewAudit { detail: Some(detail), ..plan::audit(&caller, pupil, action) }, now).await?;
-    let case = Case::of(&state, &scope, placement, names, holds.into_iter().collect(), now).await?;
-    let mut document = match kind.0 {
-        Document::Plan => stages::plan(&case, parts::goals(&case).await?)?,
-        Document::ReviewPack => review::pack(&case).await?,
-        _ => profile::one_page(&case).await?,
-    };
-    let reference = CaseRef::of(PlacementId(case.placement.placement_id)).to_string();
-    let for_whom = recipient.map_or_else(String::new, |party| format!(", for {}", party.words()));
-    document.ledger = ENGAGEMENT_LABEL.to_owned();
-    document.ledger_says = LEDGER_SAYS.to_owned();
-    document.made_at = now;
-    document.foot = format!(
-        "Case {reference}. Made on {} at {} by {}{for_whom}.",
-        view::full_date(case.today),
-        view::clock(now, case.zone),
-        caller.name
-    );
-    let body = match form {
-        Form::Pdf => printed(&state, document).await?,
-        Form::Json => data::json(&document, &reference)?.into_bytes(),
-        Form::Csv => data::csv(&document).into_bytes(),
-    };
-    let disposition = format!("attachment; filename=\"windowseat-{reference}-{file}\"");
-    Ok(([(header::CONTENT_TYPE, form.media_type().to_owned()), (header::CONTENT_DISPOSITION, disposition)], body)
-        .into_response())
-}
-
-/// Beside the label of the ledger, on every document.
-const LEDGER_SAYS: &str =
-    "Minutes by robot are remote participation, never marks. This is no attendance register: the school alone keeps that.";
-
-#[derive(Clone, Copy)]
-enum Form {
-    Pdf,
-    Json,
-    Csv,
-}
-
-impl Form {
-    fn of(ending: &str) -> Option<Self> {
-        match ending {
-            "pdf" => Some(Self::Pdf),
-            "json" => Some(Self::Json),
-            "csv" => Some(Self::Csv),
-            _ => None,
-        }
-    }
-
-    fn media_type(self) -> &'static str {
-        match self {
-            Self::Pdf => "application/pdf",
-            Self::Json => "application/json",
-            Self::Csv => "text/csv; charset=utf-8",
-        }
-    }
-}
-
-fn audit_words(document: Document) -> &'static str {
-    match document {
+    let own = sharing(&scope, &placement, None, Recipient::Maker);
+    let sections = contents(kind.document, &own).map_err(|_| ApiError::NotFound)?;
+    let action = match kind.document {
         Document::Plan => "take out plan",
         Document::ReviewPack => "take out review pack",
         _ => "take out profile",
-    }
+    };
+    let audit = NewAudit { detail: Some("own work"), ..plan::audit(&caller, pupil, action) };
+    state.store.append_audit(audit, now).await?;
+    let order = Order {
+        state: &state,
+        scope: &scope,
+        placement: &placement,
+        by: &caller.name,
+        to: None,
+        document: kind.document,
+        ending,
+        sections: &sections,
+    };
+    let names = Names::of(&state, &scope, &placement).await?;
+    Ok(export::attached(&placement, &file, ending.media_type(), order.made(names, now).await?))
 }
 
-fn refused(why: NotShared) -> ApiError {
-    match why {
-        NotShared::NotYours => ApiError::NotFound,
-        NotShared::NotForThem(_) => ApiError::Forbidden("Nothing of this document is for them. Choose another one."),
-        NotShared::NoConsent => ApiError::Forbidden(
-            "Nobody has consented. Talk with the parent or carer first, and write into the plan who agreed, when and how.",
-        ),
-    }
+/// `POST /pupils/{pupil}/documents`: a document is made for somebody, written down as given, and handed to the person who made it.
+pub async fn give(
+    State(state): State<AppState>,
+    caller: Caller,
+    Path(pupil): Path<Uuid>,
+    Form(sent): Form<Sent>,
+) -> Result<Response, ApiError> {
+    let (placement, scope) = scope::pupil(&state, &caller, pupil, Action::EditPlan).await?;
+    let now = state.clock.now().utc;
+    let to = sent.get("for").map_or("", String::as_str);
+    let file = sent.get("file").map_or("", String::as_str);
+    let (status, wrong) = match handed_out(&state, &caller, &scope, &placement, (to, file), now).await {
+        Ok(Ok(answer)) => return Ok(answer),
+        Ok(Err(wrong)) => (StatusCode::UNPROCESSABLE_ENTITY, wrong),
+        Err(ApiError::Conflict(words)) => (StatusCode::CONFLICT, words.to_owned()),
+        Err(ApiError::Unavailable(words)) => (StatusCode::SERVICE_UNAVAILABLE, words.to_owned()),
+        Err(error) => return Err(error),
+    };
+    let html = draw(&state, &caller, &scope, &placement, to, wrong).await?;
+    Ok((status, html).into_response())
+}
+
+/// The file for somebody; in words, why there is none. `asked`: for whom, and which file.
+async fn handed_out(
+    state: &AppState,
+    caller: &Caller,
+    scope: &Scope,
+    placement: &PlacementRow,
+    asked: (&str, &str),
+    now: DateTime<Utc>,
+) -> Result<Result<Response, String>, ApiError> {
+    let (to, file) = asked;
+    let names = Names::of(state, scope, placement).await?;
+    let today = scope.today(placement.school_id, now);
+    let party = named(&names, today).into_iter().find(|(party, _)| party.code() == to).map(|(party, _)| party);
+    let (Some(party), Some((kind, ending))) = (party, wanted(file)) else {
+        return Ok(Err("Choose somebody who is named in this case, and a document.".to_owned()));
+    };
+    let held = state.store.plans_of(placement.placement_id).await?.into_iter().next();
+    let sharing = sharing(scope, placement, held.as_ref().map(|row| &row.plan), Recipient::Party(party));
+    let sections = match contents(kind.document, &sharing) {
+        Ok(sections) => sections,
+        Err(why) => return Ok(Err(view::sentence(&why.to_string()))),
+    };
+    let order = Order {
+        state,
+        scope,
+        placement,
+        by: &caller.name,
+        to: Some(party),
+        document: kind.document,
+        ending,
+        sections: &sections,
+    };
+    let body = order.made(names, now).await?;
+    let share = kept::written_share(kind.document, party, &sections);
+    let sheet = NewSheet {
+        sheet_id: Uuid::now_v7(),
+        based_on: 0,
+        kind: SheetKind::Share,
+        owner: Owner::Placement(placement.placement_id),
+        day: Some(today),
+        body: &share,
+    };
+    let audit = NewAudit { detail: Some(party.code()), ..plan::audit(caller, placement.pupil_id, "give document") };
+    state.store.save_sheet(&sheet, audit, now).await?;
+    Ok(Ok(export::attached(placement, &format!("{}-{file}", party.code()), ending.media_type(), body)))
+}
+
+/// A file by its name, `plan.pdf`.
+fn wanted(file: &str) -> Option<(&'static Kind, Ending)> {
+    let (name, ending) = file.split_once('.')?;
+    let kind = KINDS.iter().find(|kind| kind.document.code() == name)?;
+    let ending = kind.endings.iter().copied().find(|known| known.code() == ending)?;
+    Some((kind, ending))
+}
+
+/// By whom, for whom, and whether somebody consents: what every document is made by.
+pub(super) fn sharing(
+    scope: &Scope,
+    placement: &PlacementRow,
+    plan: Option<&ReintegrationPlan>,
+    recipient: Recipient,
+) -> Sharing {
+    let may = |one: &ReadBy| scope.may_pupil(one.action(), placement);
+    let is_consented = plan.is_some_and(|plan| plan.consents().iter().any(|one| one.withdrawn.is_none()));
+    Sharing { recipient, maker_may: ReadBy::ALL.iter().copied().filter(may).collect(), is_consented }
 }
 
 /// Who may be given something: those who have a part in the case today, with their names.
-fn named(names: &Names, scope: &Scope, placement: &PlacementRow, now: chrono::DateTime<chrono::Utc>) -> Vec<(Party, String)> {
-    let today = scope.today(placement.school_id, now);
+fn named(names: &Names, today: chrono::NaiveDate) -> Vec<(Party, String)> {
     let with = |party: &Party| {
         let who: Vec<String> = names.with(&[*party], today).into_iter().map(|(_, name)| name).collect();
         (!who.is_empty()).then(|| (*party, who.join(", ")))
     };
     Party::ALL.iter().filter_map(with).collect()
-}
-
-/// By whom, for whom, and whether somebody consents today.
-async fn sharing(
-    state: &AppState,
-    scope: &Scope,
-    placement: &PlacementRow,
-    recipient: Option<Party>,
-) -> Result<Sharing, ApiError> {
-    let maker_may: BTreeSet<ReadBy> =
-        ReadBy::ALL.iter().copied().filter(|by| scope.may_pupil(by.action(), placement)).collect();
-    let row = state.store.plans_of(placement.placement_id).await?.into_iter().next();
-    let is_consented = row.is_some_and(|row| row.plan.consents().iter().any(|consent| consent.withdrawn.is_none()));
-    let recipient = recipient.map_or(Recipient::Maker, Recipient::Party);
-    Ok(Sharing { recipient, maker_may, is_consented })
-}
-
-fn capital(party: Party) -> String {
-    view::sentence(party.words()).trim_end_matches('.').to_owned()
-}
-
-/// Prints a document, off the threads that answer.
-async fn printed(state: &AppState, document: paper::Document) -> Result<Vec<u8>, ApiError> {
-    let busy = ApiError::Unavailable("Other documents are being made just now. Try again in a minute.");
-    let Ok(Ok(permit)) = tokio::time::timeout(TURN_WITHIN, PRINTING.acquire()).await else { return Err(busy) };
-    let clock = std::sync::Arc::clone(&state.clock);
-    let made = tokio::task::spawn_blocking(move || {
-        // The turn ends with the work, also if nobody waits for it any more.
-        let _permit = permit;
-        let began = clock.now().monotonic;
-        paper::print(&document, &|| clock.now().monotonic.saturating_sub(began) > MADE_WITHIN)
-    });
-    let too_long = "This record is too long for one document. Take it as JSON or CSV instead.";
-    match made.await.map_err(anyhow::Error::from)? {
-        Ok(printed) if printed.pdf.len() > MOST_BYTES => Err(ApiError::Conflict(too_long)),
-        Ok(printed) => Ok(printed.pdf),
-        Err(PaperError::TooLong) => Err(ApiError::Conflict(too_long)),
-        Err(PaperError::TooSlow) => {
-            Err(ApiError::Unavailable("This document took too long to make. Try again in a minute, or take it as JSON."))
-        }
-        Err(PaperError::Unwritable) => Err(anyhow::anyhow!("a document could not be written").into()),
-    }
 }

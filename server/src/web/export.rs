@@ -5,6 +5,7 @@
 //! the pupil's. Texts that a spreadsheet would run as a formula are marked as texts.
 //! A level of growth leaves as words: it is no number here either.
 
+use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
@@ -20,7 +21,7 @@ use store::placements::PlacementRow;
 use store::plans::PlanRow;
 use uuid::Uuid;
 
-use super::{glide, growth, plan, share};
+use super::{documents, glide, growth, plan};
 use crate::api::ApiError;
 use crate::api::auth::Caller;
 use crate::api::scope::{self, Scope};
@@ -46,7 +47,7 @@ pub async fn get(
         _ => return Err(ApiError::NotFound),
     };
     state.store.append_audit(plan::audit(&caller, pupil, action), now).await?;
-    let own = share::sharing(&scope, &placement, None, Recipient::Maker);
+    let own = documents::sharing(&scope, &placement, None, Recipient::Maker);
     let sections = contents(document, &own).map_err(|_| ApiError::NotFound)?;
     let (kind, body) = made(&state, &scope, &placement, &file, &sections).await?;
     Ok(attached(&placement, &file, kind, body))
@@ -80,10 +81,10 @@ pub(super) async fn made(
 }
 
 /// The answer that a browser keeps as a file.
-pub(super) fn attached(placement: &PlacementRow, file: &str, kind: &str, body: String) -> Response {
+pub(super) fn attached(placement: &PlacementRow, file: &str, kind: &str, body: impl Into<Body>) -> Response {
     let case = CaseRef::of(PlacementId(placement.placement_id));
     let name = format!("attachment; filename=\"windowseat-{case}-{file}\"");
-    ([(header::CONTENT_TYPE, kind.to_owned()), (header::CONTENT_DISPOSITION, name)], body).into_response()
+    ([(header::CONTENT_TYPE, kind.to_owned()), (header::CONTENT_DISPOSITION, name)], body.into()).into_response()
 }
 
 const CSV: &str = "text/csv; charset=utf-8";

@@ -51,8 +51,8 @@ fn expected(method: &Method, path: &str) -> [u16; 8] {
             ada.map(|yes| if yes == OK { INCOMPLETE } else { yes })
         }
         ("GET", "/pupils/{pupil}/people" | "/pupils/{pupil}/contacts" | "/pupils/{pupil}/register") => ada,
-        ("GET", "/pupils/{pupil}/share" | "/pupils/{pupil}/part-time") => ada,
-        ("POST", "/pupils/{pupil}/share" | "/pupils/{pupil}/part-time" | "/pupils/{pupil}/contacts/instead") => {
+        ("GET", "/pupils/{pupil}/part-time") => ada,
+        ("POST", "/pupils/{pupil}/documents" | "/pupils/{pupil}/part-time" | "/pupils/{pupil}/contacts/instead") => {
             ada.map(|yes| if yes == OK { INCOMPLETE } else { yes })
         }
         ("GET", "/days" | "/scales") => [OK, NOT_YOURS, NOT_YOURS, OK, OK, NOT_YOURS, NOT_YOURS, NOT_YOURS],

@@ -4,7 +4,7 @@
 use std::io::Write as _;
 use std::process::{Command, Stdio};
 
-use reqwest::StatusCode;
+use reqwest::{Response, StatusCode};
 use serde_json::Value;
 use server::demo::ids;
 use server_core::party::{Party, PersonId};
@@ -28,21 +28,37 @@ async fn started() -> World {
 
 /// A file with its type, if it is given.
 async fn taken(browser: &Browser, file: &str) -> Vec<u8> {
-    let answer = browser.get(&address(file)).await;
+    kept(browser.get(&address(file)).await, file, "windowseat-").await
+}
+
+/// A file for somebody else: made by a form, which says who reads it.
+async fn given(browser: &Browser, file: &str, to: &str) -> Vec<u8> {
+    let answer = browser.post(&address(""), &[("file", file), ("for", to)]).await;
+    let name = format!("-{to}-{file}");
+    kept(answer, &format!("/{to}-{file}"), &name).await
+}
+
+/// The answer as a file; `named`: part of its name.
+async fn kept(answer: Response, file: &str, named: &str) -> Vec<u8> {
     assert_eq!(answer.status(), StatusCode::OK, "{file}");
     let name = answer.headers()["content-disposition"].to_str().unwrap().to_owned();
     assert!(name.starts_with("attachment; filename=\"windowseat-") && !name.contains("Ada"), "{name}");
+    assert!(name.contains(named), "{named} in {name}");
     let bytes = answer.bytes().await.unwrap().to_vec();
     if bytes.starts_with(b"%PDF") {
         // For somebody to look at.
-        let name = file.replace(['/', '?', '='], "-");
-        std::fs::write(format!("{}/document{name}.pdf", env!("CARGO_TARGET_TMPDIR")), &bytes).unwrap();
+        let name = file.replace('/', "-");
+        std::fs::write(format!("{}/document{name}", env!("CARGO_TARGET_TMPDIR")), &bytes).unwrap();
     }
     bytes
 }
 
 async fn json(browser: &Browser, file: &str) -> (Value, String) {
-    let text = String::from_utf8(taken(browser, file).await).unwrap();
+    read_json(taken(browser, file).await)
+}
+
+fn read_json(bytes: Vec<u8>) -> (Value, String) {
+    let text = String::from_utf8(bytes).unwrap();
     (serde_json::from_str(&text).unwrap(), text)
 }
 
@@ -67,6 +83,14 @@ fn text(pdf: &[u8]) -> String {
     read("pdftotext", &["-layout", "-enc", "UTF-8", "-", "-"], pdf)
 }
 
+/// Nothing is made, and the page says why.
+async fn refused(browser: &Browser, file: &str, to: &str, why: &str) {
+    let answer = browser.post(&address(""), &[("file", file), ("for", to)]).await;
+    assert_eq!(answer.status(), StatusCode::UNPROCESSABLE_ENTITY, "{file} for {to}");
+    let page = answer.text().await.unwrap();
+    assert!(page.contains("Not made.") && page.contains(why), "{why} in {page}");
+}
+
 fn headings(json: &Value) -> Vec<String> {
     let mut all = Vec::new();
     for block in json["blocks"].as_array().unwrap() {
@@ -83,7 +107,7 @@ async fn r_a6_a_review_has_everything_at_hand_and_the_two_ledgers_stay_apart() {
     let world = started().await;
     let browser = world.browser("key worker").await;
     let page = browser.page(&address("")).await;
-    assert!(page.contains("Pack for a review") && page.contains(&address("/review-pack.pdf")), "{page}");
+    assert!(page.contains("The pack for a review") && page.contains(&address("/review-pack.pdf")), "{page}");
     let pdf = taken(&browser, "/review-pack.pdf").await;
     let (said, about) = (text(&pdf), read("pdfinfo", &["-"], &pdf));
     for line in ["Tagged:          yes", "(A4)", "Title:           For the review: Ada Q.", "Encrypted:       no"] {
@@ -161,7 +185,7 @@ async fn r_a6_who_reads_a_document_decides_what_is_in_it() {
     }
     assert!(written > 20, "{written}");
     // The school to come is given its part, and no consent of others' names.
-    let (school, text_of_school) = json(&key_worker, "/plan.json?for=receiving-school").await;
+    let (school, text_of_school) = read_json(given(&key_worker, "plan.json", "receiving-school").await);
     assert!(!headings(&school).contains(&"Consents".to_owned()), "{:?}", headings(&school));
     assert!(school["made"].as_str().unwrap().ends_with("for the receiving school."), "{text_of_school}");
     // Whoever keeps the register is not given minutes.
@@ -176,19 +200,31 @@ async fn r_a6_who_reads_a_document_decides_what_is_in_it() {
     };
     let audit = NewAudit { actor: Actor::Program, action: "name person", subject: Subject::Pupil(ids::ADA), detail: None };
     world.state.store.set_party(&row, audit, world.now()).await.unwrap();
-    for file in ["/plan.json?for=attendance-lead", "/review-pack.json?for=attendance-lead"] {
-        let (_, words) = json(&key_worker, file).await;
-        for minutes in ["Live in lessons", "Engagement record: ", "min\""] {
+    for file in ["plan.json", "review-pack.json"] {
+        let (_, words) = read_json(given(&key_worker, file, "attendance-lead").await);
+        for minutes in ["Live in lessons", "Engagement record: ", "min\"", "\"engagement\""] {
             assert!(!words.contains(minutes), "{minutes} in {file}: {words}");
         }
     }
-    let said = text(&taken(&key_worker, "/review-pack.pdf?for=attendance-lead").await);
+    let said = text(&given(&key_worker, "review-pack.pdf", "attendance-lead").await);
     assert!(said.contains(LEDGER) && !said.contains("Live in lessons"), "{said}");
     // Who has no part is given nothing; what is not for somebody is not given.
+    for (file, to, why) in [
+        ("plan.pdf", "panel", "Choose somebody who is named in this case"),
+        ("plan.pdf", "nobody", "Choose somebody who is named in this case"),
+        ("plan.pdf", "", "Choose somebody who is named in this case"),
+        ("plan.docx", "parent", "Choose somebody who is named in this case"),
+        ("weeks.pdf", "parent", "Choose somebody who is named in this case"),
+        ("profile.pdf", "attendance-lead", "Nothing of this is for the attendance lead"),
+    ] {
+        refused(&key_worker, file, to, why).await;
+    }
+    let weeks = String::from_utf8(given(&key_worker, "weeks.csv", "attendance-lead").await).unwrap();
+    assert!(weeks.contains("Half-days on site, planned") && !weeks.contains("Minutes live"), "{weeks}");
     for (file, status) in [
-        ("/plan.pdf?for=panel", StatusCode::FORBIDDEN),
-        ("/plan.pdf?for=nobody", StatusCode::FORBIDDEN),
-        ("/profile.pdf?for=attendance-lead", StatusCode::FORBIDDEN),
+        // What leaves for somebody else is written down: an address alone does not make it.
+        ("/plan.pdf?for=receiving-school", StatusCode::FORBIDDEN),
+        ("/history.csv", StatusCode::NOT_FOUND),
         ("/history.pdf", StatusCode::NOT_FOUND),
         ("/plan.docx", StatusCode::NOT_FOUND),
         ("/plan", StatusCode::NOT_FOUND),
@@ -221,15 +257,23 @@ async fn r_a6_who_reads_a_document_decides_what_is_in_it() {
     let withdraw = [("plan", plan.as_str()), ("revision", &revision), ("who", &parent), ("on", "2026-11-23")];
     let answer = key_worker.post(&format!("/pupils/{}/plan/withdraw", ids::ADA), &withdraw).await;
     assert_eq!(answer.status(), StatusCode::SEE_OTHER, "{}", answer.text().await.unwrap());
-    assert_eq!(key_worker.get(&address("/plan.pdf?for=receiving-school")).await.status(), StatusCode::FORBIDDEN);
-    assert_eq!(key_worker.get(&address("/plan.pdf?for=parent")).await.status(), StatusCode::OK);
+    refused(&key_worker, "plan.pdf", "receiving-school", "Nobody has consented").await;
+    assert!(given(&key_worker, "plan.pdf", "parent").await.starts_with(b"%PDF"), "the family keeps what is theirs");
     let page = key_worker.page(&address("?for=receiving-school")).await;
     assert!(page.contains("Nobody has consented"), "{page}");
     let audit = world.state.store.audit_of(ids::ADA, 200).await.unwrap();
     let out = |action: &str, detail: &str| {
         audit.iter().filter(|row| row.action == action && row.detail.as_deref() == Some(detail)).count()
     };
-    assert_eq!((out("take out plan", "receiving-school"), out("take out plan", "parent")), (1, 1), "only what was given");
+    assert_eq!((out("give document", "receiving-school"), out("give document", "parent")), (1, 1), "only what was given");
+    let page = key_worker.page(&address("")).await;
+    for words in [
+        "The plan for the receiving school",
+        "The pack for a review for the attendance lead",
+        "The weeks for the attendance lead",
+    ] {
+        assert!(page.contains(words), "{words} in {page}");
+    }
     world.stop().await;
 }
 
@@ -237,7 +281,7 @@ async fn r_a6_who_reads_a_document_decides_what_is_in_it() {
 async fn r_f6_the_page_for_the_school_is_one_page_of_what_is_shared_in_words_as_they_were_written() {
     let world = started().await;
     let browser = world.browser("key worker").await;
-    let pdf = taken(&browser, "/profile.pdf?for=receiving-school").await;
+    let pdf = given(&browser, "profile.pdf", "receiving-school").await;
     let (said, about) = (text(&pdf), read("pdfinfo", &["-"], &pdf));
     assert!(about.contains("Pages:           1"), "{about}");
     assert!(said.contains("One page about Ada Q.") && said.contains(LEDGER), "{said}");
@@ -257,7 +301,7 @@ async fn r_f6_the_page_for_the_school_is_one_page_of_what_is_shared_in_words_as_
     ];
     let answer = browser.post(&format!("/pupils/{}/growth/profile", ids::ADA), &lines).await;
     assert_eq!(answer.status(), StatusCode::SEE_OTHER);
-    let pdf = taken(&browser, "/profile.pdf?for=receiving-school").await;
+    let pdf = given(&browser, "profile.pdf", "receiving-school").await;
     let said = text(&pdf);
     assert!(said.len() > before);
     for words in ["#import \"x\": * $ \\ <b> %PDF", "😀", "Łucja"] {

@@ -359,22 +359,25 @@ async fn r_a6_h8_h10_who_reads_decides_what_is_given_and_a_consent_that_ends_clo
         let named = [("what", "name"), ("name", name), ("reach", ""), ("party", party)];
         assert_eq!(browser.post(&address("/people"), &named).await.status(), DONE);
     }
-    let share = address("/share");
-    let plan_for = |to| [("file", "plan.json"), ("to", to)];
+    let share = address("/documents");
+    let plan_for = |to| [("file", "plan.json"), ("for", to)];
     let given = browser.post(&share, &plan_for("receiving-school")).await;
     assert_eq!(given.status(), StatusCode::OK);
     let text = given.text().await.unwrap();
-    assert!(text.contains("\"week-pattern\"") && text.contains("\"engagement\"") && !text.contains("consent.1"), "{text}");
+    assert!(text.contains("\"week-pattern\"") && text.contains("\"engagement\"") && !text.contains("\"consents\""), "{text}");
     let text = browser.post(&share, &plan_for("attendance-lead")).await.text().await.unwrap();
     assert!(text.contains("\"stated\"") && !text.contains("\"engagement\""), "no minutes for the register: {text}");
     // Nobody gives what they may not read, and nobody is given what is not for them.
     let coordinator = world.browser("coordinator").await;
-    let looks = [("file", "growth.csv"), ("to", "receiving-school")];
+    let looks = [("file", "growth.csv"), ("for", "receiving-school")];
     let refused = coordinator.post(&share, &looks).await;
     assert_eq!(refused.status(), WRONG);
     assert!(refused.text().await.unwrap().contains("You do not see this part of the record yourself"));
-    let history = [("file", "history.csv"), ("to", "receiving-school")];
+    let history = [("file", "history.csv"), ("for", "receiving-school")];
     assert_eq!(browser.post(&share, &history).await.status(), WRONG);
+    let looks = browser.post(&share, &looks).await;
+    assert_eq!(looks.status(), StatusCode::OK, "who may read them gives them");
+    assert!(looks.text().await.unwrap().starts_with("\"Engagement record, not the register\""));
     assert_eq!(browser.post(&share, &plan_for("panel")).await.status(), WRONG, "nobody of the panel is named");
     let parties = world.state.store.parties(ids::ADA_PLACEMENT.0).await.unwrap();
     let parent = parties.iter().find(|row| row.party == Party::Parent).unwrap().person.0.to_string();
@@ -384,6 +387,6 @@ async fn r_a6_h8_h10_who_reads_decides_what_is_given_and_a_consent_that_ends_clo
     assert!(refused.text().await.unwrap().contains("Nobody has consented"));
     assert_eq!(browser.post(&share, &plan_for("parent")).await.status(), StatusCode::OK, "the family keeps what is theirs");
     let page = browser.page(&share).await;
-    assert!(page.contains("The plan for the receiving school") && page.matches("Made by Ms key-worker").count() == 3, "{page}");
+    assert!(page.contains("The plan for the receiving school") && page.matches("Made by Ms key-worker").count() == 4, "{page}");
     world.stop().await;
 }

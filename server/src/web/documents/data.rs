@@ -4,15 +4,16 @@
 
 use paper::{Block, Document};
 use serde_json::{Value, json};
+use server_core::sharing::Section;
 
 use crate::api::ApiError;
 use crate::web::export::{row, texts};
 
-/// As JSON.
+/// As JSON. `sections`: what may be in it.
 ///
 /// # Errors
 /// Never: everything in a document can be written.
-pub fn json(document: &Document, case: &str) -> Result<String, ApiError> {
+pub fn json(document: &Document, case: &str, sections: &[Section]) -> Result<String, ApiError> {
     let body = json!({
         "ledger": document.ledger,
         "ledger_says": document.ledger_says,
@@ -21,6 +22,7 @@ pub fn json(document: &Document, case: &str) -> Result<String, ApiError> {
         "case": case,
         "made": document.foot,
         "made_at": document.made_at,
+        "sections": sections.iter().map(|section| section.code()).collect::<Vec<_>>(),
         "blocks": values(&document.blocks),
     });
     Ok(serde_json::to_string_pretty(&body).map_err(anyhow::Error::from)?)
