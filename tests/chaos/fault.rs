@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use actors::wait::eventually;
 use engines::Weather;
 use tokio::sync::Mutex;
 use tokio::task::JoinSet;
@@ -17,6 +18,8 @@ use crate::school::{School, Unit};
 
 /// The robots of a killed bridge are on another within this time.
 pub const MOVED_WITHIN: Duration = Duration::from_secs(10);
+/// A bridge that is emptied for maintenance has nobody left within this time.
+const EMPTY_WITHIN: Duration = Duration::from_secs(60);
 /// Pupils have seen their class for this long before a bridge is killed.
 const IN_CLASS_FOR: Duration = Duration::from_secs(5);
 /// At most so many things go wrong at once.
@@ -162,6 +165,26 @@ async fn kill_bridge(school: &School, bell: &Bell, record: &Mutex<Record>) {
     school.start_unit(unit).await;
     school.is_ready(unit).await;
     note(record, killed, format!("kill -9 of bridge {most}, through which {} pupils saw their class", live[most])).await;
+}
+
+/// Empties the bridge with the most pupils as an operator does, with no other fault: all of them follow their robots to another one.
+pub async fn maintenance(school: &School, bell: &Bell) {
+    bell.stay.store(true, Ordering::Relaxed);
+    let live = bell.live();
+    let most = (0..live.len()).max_by_key(|n| live[*n]).expect("there is a bridge");
+    let bridge = &school.bridges[most];
+    bridge.process.lock().await.tell("USR1");
+    let what = format!("all {} pupils to see their class through another bridge than {most}", school.seats.len());
+    let began = Instant::now();
+    eventually(&what, EMPTY_WITHIN, async || {
+        let live = bell.live();
+        let is_empty = school.bridge_state(most).await? == (0, 0);
+        (live[most] == 0 && live.iter().sum::<usize>() == school.seats.len() && is_empty).then_some(())
+    })
+    .await;
+    println!("bridge {most} was emptied of {} pupils within {:.1} s", live[most], began.elapsed().as_secs_f64());
+    bridge.process.lock().await.tell("USR2");
+    bell.stay.store(false, Ordering::Relaxed);
 }
 
 async fn one(school: Arc<School>, fault: Fault, lasts: Duration, record: Arc<Mutex<Record>>) {

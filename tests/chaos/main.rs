@@ -95,6 +95,7 @@ async fn the_ledger_equals_the_truth_after_every_fault() {
     let noise = noise.await.expect("the noise ends");
 
     everybody_is_in_class(&school, &bell).await;
+    fault::maintenance(&school, &bell).await;
     bell.over.cancel();
     while let Some(day) = days.join_next().await {
         day.expect("a day ends");

@@ -81,6 +81,11 @@ impl Process {
         self.child.as_ref().map(Child::id)
     }
 
+    /// Sends it a signal (such as "USR1").
+    pub fn tell(&self, name: &str) {
+        signal(self.pid().expect("it runs"), name);
+    }
+
     /// Kills it, which it cannot notice.
     pub fn kill9(&mut self) {
         self.cpu = self.cpu();

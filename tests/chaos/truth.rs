@@ -21,6 +21,9 @@ use crate::school::School;
 pub const LINE: Duration = Duration::from_millis(1_300);
 /// What a bridge that is killed may lose of each session, besides the edge of a line.
 const CHECKPOINT: Duration = Duration::from_secs(5);
+/// How far an interval may stand from where it was received: clocks of bridges and of replicas are set meanwhile, and a replica whose
+/// clock is wrong measures that of a bridge wrongly.
+const MISPLACED: Duration = Duration::from_millis(3_500);
 /// A second that no report of the tablet confirmed in this time is not counted, because the tablet may have been gone.
 const UNCONFIRMED: Duration = Duration::from_secs(6);
 
@@ -62,6 +65,8 @@ pub struct Findings {
     pub quarantined: usize,
     /// What each session lost that was live at a kill, of ours.
     pub lost: Vec<Duration>,
+    /// How far each interval in the ledger stands from where its tablet received it, of ours, the edge of a line included.
+    pub misplaced: Vec<Duration>,
     /// How long each pupil of a killed bridge was without class.
     pub moved: Vec<Duration>,
 }
@@ -95,11 +100,12 @@ pub async fn compare(school: &School, journals: &[Journal], (said, servers): &(W
     }
     findings.closed = intervals.len();
     findings.recovered = intervals.values().filter(|said| said.is_recovered).count();
-    let mut in_ledger = BTreeSet::new();
+    let mut in_ledger = BTreeMap::new();
     for (seat, journal) in school.seats.iter().zip(journals) {
         let rows = school.store.presence_of_pupil(seat.pupil, DateTime::UNIX_EPOCH, far(school)).await.unwrap();
         against_the_log(&rows, &intervals, &mut findings);
-        in_ledger.extend(rows.iter().map(|row| (row.session_id, row.n)));
+        in_ledger.extend(rows.iter().map(|row| ((row.session_id, row.n), server::lessons::placed_until(row))));
+        positions(school, journal, &rows, &mut findings);
         let visits = school.store.ended_visits(seat.pupil, DateTime::UNIX_EPOCH, far(school)).await.unwrap();
         let incomplete = visits
             .iter()
@@ -115,7 +121,7 @@ pub async fn compare(school: &School, journals: &[Journal], (said, servers): &(W
         findings.lines.push(line);
     }
     for (key, said) in &intervals {
-        if !in_ledger.contains(key) {
+        if !in_ledger.contains_key(key) {
             findings.wrong.push(format!("closed by a bridge and not in the ledger: {key:?} {said:?}"));
         }
     }
@@ -127,7 +133,7 @@ pub async fn compare(school: &School, journals: &[Journal], (said, servers): &(W
         findings.wrong.push(format!("{} intervals are in the ledger that no bridge closed", findings.unsaid));
     }
     quarantine(school, &mut findings).await;
-    after_kills(school, journals, &intervals, record, &mut findings);
+    after_kills(school, journals, (&intervals, &in_ledger), record, &mut findings);
     findings
 }
 
@@ -244,11 +250,26 @@ async fn quarantine(school: &School, findings: &mut Findings) {
     }
 }
 
+/// Each interval belongs to a time in which the tablet received something.
+fn positions(school: &School, journal: &Journal, rows: &[PresenceRow], findings: &mut Findings) {
+    let runs: Vec<_> =
+        journal.legs.iter().flat_map(|leg| &leg.runs).map(|run| (school.clock.at(run.0), school.clock.at(run.1))).collect();
+    for row in rows {
+        let (from, until) = (server::lessons::presence(row).placed_from(), server::lessons::placed_until(row));
+        let beside = runs.iter().map(|(first, last)| (*first - from).max(until - *last)).min();
+        let beside = beside.unwrap_or(TimeDelta::MAX).to_std().unwrap_or_default() / school.clock.speed;
+        if beside > MISPLACED {
+            findings.wrong.push(format!("{beside:?} beside the time in which the tablet received it: {row:?}"));
+        }
+        findings.misplaced.push(beside);
+    }
+}
+
 /// What each killed bridge lost, and when its pupils went on.
 fn after_kills(
     school: &School,
     journals: &[Journal],
-    intervals: &BTreeMap<(Uuid, i64), Said>,
+    (intervals, in_ledger): (&BTreeMap<(Uuid, i64), Said>, &BTreeMap<(Uuid, i64), DateTime<Utc>>),
     record: &Record,
     findings: &mut Findings,
 ) {
@@ -263,12 +284,12 @@ fn after_kills(
                 continue;
             };
             let recovered = intervals
-                .values()
-                .filter(|said| said.bridge == *bridge && said.life == life && said.is_recovered)
-                .find(|said| said.placement == seat.placement.0);
-            let end = recovered.map(|said| said.from + TimeDelta::milliseconds(said.span_ms));
-            let lost = match end {
-                Some(end) => (school.clock.at(run.1) - end).to_std().unwrap_or_default() / school.clock.speed,
+                .iter()
+                .filter(|(_, said)| said.bridge == *bridge && said.life == life && said.is_recovered)
+                .find(|(_, said)| said.placement == seat.placement.0);
+            // Where the ledger places it: the bridge's own clock may have been wrong when it began.
+            let lost = match recovered.and_then(|(key, _)| in_ledger.get(key)) {
+                Some(end) => (school.clock.at(run.1) - *end).to_std().unwrap_or_default() / school.clock.speed,
                 None => run.1.duration_since(run.0),
             };
             if lost > CHECKPOINT + LINE {

@@ -79,18 +79,20 @@ pub fn choose(robot: &Robot, bridges: &[Bridge]) -> Option<Choice> {
     let free = || bridges.iter().filter(|bridge| bridge.takes_one() && Some(bridge.id) != robot.on);
     let reachable = || free().filter(|bridge| !robot.cannot_reach.contains(&bridge.id));
     let least = reachable().min_by_key(|bridge| (bridge.load(), scatter(robot.id, bridge.id)));
+    // What it could not reach may be back since; and it keeps what it has until it has reached the other.
+    let unreached = || free().min_by_key(|bridge| (bridge.load(), scatter(robot.id, bridge.id)));
     if let Some(now) = known(robot.on).filter(|bridge| bridge.is_here) {
         let better = least.filter(|other| {
             let gain = now.load().saturating_sub(other.load());
             let is_clear = gain > u64::from(MOVE_OVER_PCT) * 10 && now.robots.saturating_sub(other.robots) > MOVE_OVER_ROBOTS;
-            now.draining || (robot.is_idle && is_clear)
+            robot.is_idle && is_clear
         });
+        let better = if now.draining { least.or_else(unreached) } else { better };
         return Some(better.map_or(stay(now), |other| Choice { bridge: other.id, move_now: true, with_pupil: now.draining }));
     }
     // Given one already: the same again, so that a repeated look does not send it from door to door.
     let given =
         known(robot.granted).filter(|bridge| bridge.is_here && !bridge.draining && !robot.cannot_reach.contains(&bridge.id));
-    let unreached = || free().min_by_key(|bridge| (bridge.load(), scatter(robot.id, bridge.id)));
     given.or(least).or_else(unreached).map(stay)
 }
 
@@ -167,6 +169,10 @@ mod tests {
         assert!(with_pupil(&robot(Some(1)), &[stops, bridge(2, 50)]), "a pupil may have come meanwhile");
         assert!(!with_pupil(&robot(Some(1)), &[bridge(1, 60), bridge(2, 10)]));
         check(&robot(Some(1)), &[stops], Some((1, false)));
+        let once_failed = Robot { cannot_reach: vec![id(2)], ..robot(Some(1)) };
+        check(&once_failed, &[stops, bridge(2, 50)], Some((2, true)));
+        check(&once_failed, &[stops, bridge(2, 50), bridge(3, 90)], Some((3, true)));
+        check(&once_failed, &[bridge(1, 60), bridge(2, 10)], Some((1, false)));
         check(&robot(Some(1)), &[bridge(1, 60), bridge(2, 10)], Some((2, true)));
         check(&Robot { is_idle: false, ..robot(Some(1)) }, &[bridge(1, 60), bridge(2, 10)], Some((1, false)));
     }
