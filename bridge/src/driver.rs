@@ -12,6 +12,7 @@ use bridge_core::backlog::{Backlog, Work};
 use bridge_core::grant::{PublishPermit, ViewPermit};
 use bridge_core::presence::Sample;
 use bridge_core::roster::{Admission, Command, LegEvent, Refusal, Roster, SecondLine};
+use bridge_core::rounds::Rounds;
 use bridge_core::session::Parting;
 use chrono::{DateTime, Utc};
 use protocol::control::ControlMessage;
@@ -29,7 +30,7 @@ use crate::robot::{self, Said};
 pub const REQUEST_QUEUE: usize = 256;
 /// Media events that may wait; what the engine does with more is written there.
 pub const MEDIA_QUEUE: usize = 2048;
-/// Link quality is said this often, besides at each change.
+/// Link quality of each robot is said this often, besides at each change.
 const LINK_EVERY: Duration = Duration::from_secs(5);
 /// How long the last facts of a stopping bridge may wait for room in the outbox's queue.
 const LAST_FACTS: Duration = Duration::from_secs(1);
@@ -226,7 +227,7 @@ pub struct Driver {
     quality: mpsc::Sender<LinkMessage>,
     robot_of: HashMap<LegId, RobotId>,
     resources: HashMap<Uuid, Resource>,
-    links_due: Duration,
+    links: Rounds,
     backlog: Backlog,
     /// Legs whose place was taken, and until when their successor has to report.
     replaced: VecDeque<(Duration, RobotId, LegId)>,
@@ -244,7 +245,7 @@ impl Driver {
         work: mpsc::Sender<Work>,
         quality: mpsc::Sender<LinkMessage>,
     ) -> Self {
-        let links_due = clock.now().monotonic + LINK_EVERY;
+        let links = Rounds::new(clock.now().monotonic, LINK_EVERY);
         Self {
             roster,
             engine,
@@ -254,7 +255,7 @@ impl Driver {
             quality,
             robot_of: HashMap::new(),
             resources: HashMap::new(),
-            links_due,
+            links,
             backlog: Backlog::default(),
             replaced: VecDeque::new(),
             server_clock: None,
@@ -268,7 +269,7 @@ impl Driver {
             let (robots, sessions) = self.roster.counts();
             self.status.set_turn(now, robots, sessions);
             let replaced = self.replaced.front().map(|(due, ..)| *due);
-            let due = [self.roster.deadline(), replaced].into_iter().flatten().fold(self.links_due, Duration::min);
+            let due = [self.roster.deadline(), replaced].into_iter().flatten().fold(self.links.deadline(), Duration::min);
             let wait = due.saturating_sub(now.monotonic).min(LONGEST_SLEEP);
             tokio::select! {
                 biased;
@@ -292,10 +293,8 @@ impl Driver {
                 let commands = self.roster.tick(now);
                 self.execute(now, commands);
             }
-            if now.monotonic >= self.links_due {
-                self.links_due = now.monotonic + LINK_EVERY;
-                let links: Vec<_> = self.roster.robots().map(|robot| self.roster.link(robot)).collect();
-                links.into_iter().for_each(|link| self.say(link));
+            for robot in self.links.take(now.monotonic, self.roster.robots()) {
+                self.say(self.roster.link(robot));
             }
         }
         let now = self.clock.now();

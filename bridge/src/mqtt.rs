@@ -100,9 +100,10 @@ impl Northbound {
         hello_due.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             tokio::select! {
-                message = quality.recv() => {
+                // Without a broker they are dropped; while it is busy they wait in the queue.
+                message = quality.recv(), if !is_connected || publishing.len() < LINKS_AT_ONCE => {
                     let Some(message) = message else { break };
-                    if is_connected && publishing.len() < LINKS_AT_ONCE {
+                    if is_connected {
                         publishing.push(self.publish(Kind::Link, message));
                     }
                 }

@@ -261,6 +261,13 @@ fn positions(school: &School, journal: &Journal, rows: &[PresenceRow], findings:
         if beside > MISPLACED {
             findings.wrong.push(format!("{beside:?} beside the time in which the tablet received it: {row:?}"));
         }
+        if beside > LINE {
+            println!(
+                "DEBUG beside {beside:?} at {:.1}: {row:?}",
+                (from - school.clock.at(Instant::now())).as_seconds_f64() / 10.0
+                    + school.clock.elapsed(Instant::now()).as_secs_f64()
+            );
+        }
         findings.misplaced.push(beside);
     }
 }

@@ -31,6 +31,7 @@ pub mod offer;
 pub mod outbox;
 pub mod presence;
 pub mod roster;
+pub mod rounds;
 pub mod session;
 pub mod trouble;
 

@@ -4,7 +4,9 @@ use crate::Engine;
 use crate::queries::minutes::pattern;
 use crate::queries::pages::padded;
 use crate::queries::robots::robots;
+use crate::queries::sight::spliced;
 use chrono::{DateTime, NaiveDate, Utc};
+use sqlx::{query_as, query_scalar};
 use store::StoreError;
 use store::pages::{PAGE, PupilsPage, RobotsPage};
 use store::placements::PlacementRow;
@@ -12,7 +14,7 @@ use store::robots::RobotRow;
 use uuid::Uuid;
 
 macro_rules! placements {
-    ($tail:literal, $($argument:expr),*) => {
+    ($tail:literal $(+ $more:literal)*, $($argument:expr),*) => {
         sqlx::query_as!(
             PlacementRow,
             r#"SELECT p.placement_id AS "placement_id!: Uuid", p.pupil_id AS "pupil_id!: Uuid", u.name AS "pupil_name!",
@@ -22,7 +24,7 @@ macro_rules! placements {
                       p.from_day AS "from_day!: NaiveDate", p.until_day AS "until_day!: NaiveDate"
                FROM placement p JOIN pupil u ON u.pupil_id = p.pupil_id JOIN robot r ON r.robot_id = p.robot_id
                     JOIN organisation s ON s.organisation_id = p.school_id
-                    LEFT JOIN organisation v ON v.organisation_id = p.provider_id "# + $tail,
+                    LEFT JOIN organisation v ON v.organisation_id = p.provider_id "# + $tail $(+ $more)*,
             $($argument),*
         )
     };
@@ -129,17 +131,12 @@ impl Engine {
         start: &Start,
         limit: i64,
     ) -> Result<Vec<RobotRow>, StoreError> {
-        Ok(robots!(
-            r#"WHERE r.robot_id IN (
+        Ok(spliced!(
+            robots: r#"WHERE r.robot_id IN (
                    SELECT r.robot_id FROM organisation o CROSS JOIN robot r
                    WHERE r.organisation_id = o.organisation_id AND (o.name, o.organisation_id) >= ($5, $6)
-                     AND (o.organisation_id IN (SELECT x.organisation_id FROM (WITH RECURSIVE sees AS (
-                             SELECT organisation_id FROM staff_role WHERE staff_id = $1 AND role IN ('coordinator', 'school_lead', 'classroom_staff')
-                             UNION SELECT o.organisation_id FROM organisation o JOIN sees a ON o.parent_id = a.organisation_id)
-                         SELECT organisation_id FROM sees) x)) IS TRUE
-                     AND (((r.status = 'gone' AND r.status_at IS NOT NULL)
-                           OR (r.status = 'here' AND (r.telemetry_at IS NULL OR r.telemetry_at < $2))
-                           OR (r.status = 'here' AND (r.charging IS NULL OR NOT r.charging) AND r.battery_pct < $3)) IS TRUE) = $4
+                     AND (o.organisation_id "# ROBOTS_SEEN r#") IS TRUE
+                     AND ("# LOOK r#" IS TRUE) = $4
                    ORDER BY o.name, o.organisation_id, r.name, r.robot_id
                    LIMIT $7 OFFSET $8)
                ORDER BY o.name, o.organisation_id, r.name, r.robot_id"#,
@@ -157,19 +154,14 @@ impl Engine {
     }
 
     async fn robots_by_school(&self, page: &RobotsPage<'_>) -> Result<Vec<SchoolRobots>, StoreError> {
-        Ok(sqlx::query_as!(
-            SchoolRobots,
-            r#"SELECT o.organisation_id AS "organisation_id!: Uuid", o.name AS "name!", g.look AS "look!: i64", g.robots AS "robots!: i64"
+        Ok(spliced!(
+            query_as SchoolRobots: r#"SELECT o.organisation_id AS "organisation_id!: Uuid", o.name AS "name!", g.look AS "look!: i64",
+                      g.robots AS "robots!: i64"
                FROM (SELECT r.organisation_id, count(*) AS robots,
-                            CAST(sum(CASE WHEN ((r.status = 'gone' AND r.status_at IS NOT NULL)
-                                            OR (r.status = 'here' AND (r.telemetry_at IS NULL OR r.telemetry_at < $2))
-                                            OR (r.status = 'here' AND (r.charging IS NULL OR NOT r.charging) AND r.battery_pct < $3))
+                            CAST(sum(CASE WHEN "# LOOK r#"
                                           THEN 1 ELSE 0 END) AS BIGINT) AS look
                      FROM robot r
-                     WHERE r.organisation_id IN (SELECT x.organisation_id FROM (WITH RECURSIVE sees AS (
-                             SELECT organisation_id FROM staff_role WHERE staff_id = $1 AND role IN ('coordinator', 'school_lead', 'classroom_staff')
-                             UNION SELECT o.organisation_id FROM organisation o JOIN sees a ON o.parent_id = a.organisation_id)
-                         SELECT organisation_id FROM sees) x)
+                     WHERE r.organisation_id "# ROBOTS_SEEN r#"
                      GROUP BY r.organisation_id) g
                     JOIN organisation o ON o.organisation_id = g.organisation_id
                ORDER BY o.name, o.organisation_id"#,
@@ -184,26 +176,19 @@ impl Engine {
     /// Robots by a part of the name of the robot or its school. What is found is in no order of an index, and mostly little.
     async fn robots_found(&self, page: &RobotsPage<'_>) -> Result<Vec<RobotRow>, StoreError> {
         let pattern = pattern(page.search);
-        Ok(robots!(
-            r#"WHERE r.robot_id IN (
+        Ok(spliced!(
+            robots: r#"WHERE r.robot_id IN (
                    SELECT l.robot_id
                    FROM (SELECT r.robot_id, o.name AS school, r.organisation_id, r.name,
-                                ((r.status = 'gone' AND r.status_at IS NOT NULL)
-                                 OR (r.status = 'here' AND (r.telemetry_at IS NULL OR r.telemetry_at < $2))
-                                 OR (r.status = 'here' AND (r.charging IS NULL OR NOT r.charging) AND r.battery_pct < $3)) IS TRUE AS look
+                                "# LOOK r#" IS TRUE AS look
                          FROM robot r JOIN organisation o ON o.organisation_id = r.organisation_id
-                         WHERE r.organisation_id IN (SELECT x.organisation_id FROM (WITH RECURSIVE sees AS (
-                                   SELECT organisation_id FROM staff_role WHERE staff_id = $1 AND role IN ('coordinator', 'school_lead', 'classroom_staff')
-                                   UNION SELECT o.organisation_id FROM organisation o JOIN sees a ON o.parent_id = a.organisation_id)
-                               SELECT organisation_id FROM sees) x)
+                         WHERE r.organisation_id "# ROBOTS_SEEN r#"
                            AND (lower(r.name) LIKE lower($4) ESCAPE '!' OR r.organisation_id IN (
                                    SELECT n.organisation_id FROM organisation n WHERE lower(n.name) LIKE lower($4) ESCAPE '!'))) l
                    WHERE l.look OR NOT $5
                    ORDER BY l.look DESC, l.school, l.organisation_id, l.name, l.robot_id
                    LIMIT $6 OFFSET $7)
-               ORDER BY ((r.status = 'gone' AND r.status_at IS NOT NULL)
-                         OR (r.status = 'here' AND (r.telemetry_at IS NULL OR r.telemetry_at < $2))
-                         OR (r.status = 'here' AND (r.charging IS NULL OR NOT r.charging) AND r.battery_pct < $3)) IS TRUE DESC,
+               ORDER BY "# LOOK r#" IS TRUE DESC,
                         o.name, r.organisation_id, r.name, r.robot_id"#,
             page.staff_id,
             page.silent_before,
@@ -225,24 +210,13 @@ impl Engine {
         skip: i64,
     ) -> Result<Vec<PlacementRow>, StoreError> {
         let ids = padded(schools);
-        Ok(placements!(
-            r#"WHERE p.placement_id IN (
+        Ok(spliced!(
+            placements: r#"WHERE p.placement_id IN (
                    SELECT p.placement_id
                    FROM placement p JOIN organisation s ON s.organisation_id = p.school_id JOIN pupil u ON u.pupil_id = p.pupil_id
                    WHERE p.school_id IN ($5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29)
                      AND p.from_day <= $2 AND p.until_day >= $2
-                     AND (p.school_id IN (SELECT x.organisation_id FROM (WITH RECURSIVE led AS (
-                          SELECT organisation_id FROM staff_role WHERE staff_id = $1 AND role IN ('coordinator', 'school_lead')
-                          UNION SELECT o.organisation_id FROM organisation o JOIN led a ON o.parent_id = a.organisation_id)
-                      SELECT organisation_id FROM led) x)
-                     OR (p.key_worker_id = $1 AND (p.school_id IN (SELECT x.organisation_id FROM (WITH RECURSIVE kept AS (
-                          SELECT organisation_id FROM staff_role WHERE staff_id = $1 AND role IN ('key_worker')
-                          UNION SELECT o.organisation_id FROM organisation o JOIN kept a ON o.parent_id = a.organisation_id)
-                      SELECT organisation_id FROM kept) x)
-                                                   OR p.provider_id IN (SELECT x.organisation_id FROM (WITH RECURSIVE kept AS (
-                          SELECT organisation_id FROM staff_role WHERE staff_id = $1 AND role IN ('key_worker')
-                          UNION SELECT o.organisation_id FROM organisation o JOIN kept a ON o.parent_id = a.organisation_id)
-                      SELECT organisation_id FROM kept) x))))
+                     AND "# PLACEMENT_SEEN r#"
                    ORDER BY s.name, s.organisation_id, u.name, p.placement_id LIMIT $3 OFFSET $4)
                ORDER BY s.name, s.organisation_id, u.name, p.placement_id"#,
             page.staff_id,
@@ -256,24 +230,12 @@ impl Engine {
     }
 
     async fn placements_by_school(&self, page: &PupilsPage<'_>) -> Result<Vec<SchoolPlacements>, StoreError> {
-        Ok(sqlx::query_as!(
-            SchoolPlacements,
-            r#"SELECT s.organisation_id AS "organisation_id!: Uuid", s.name AS "name!", g.placements AS "placements!: i64"
+        Ok(spliced!(
+            query_as SchoolPlacements: r#"SELECT s.organisation_id AS "organisation_id!: Uuid", s.name AS "name!", g.placements AS "placements!: i64"
                FROM (SELECT p.school_id, count(*) AS placements
                      FROM placement p
                      WHERE p.from_day <= $2 AND p.until_day >= $2
-                       AND (p.school_id IN (SELECT x.organisation_id FROM (WITH RECURSIVE led AS (
-                           SELECT organisation_id FROM staff_role WHERE staff_id = $1 AND role IN ('coordinator', 'school_lead')
-                           UNION SELECT o.organisation_id FROM organisation o JOIN led a ON o.parent_id = a.organisation_id)
-                       SELECT organisation_id FROM led) x)
-                      OR (p.key_worker_id = $1 AND (p.school_id IN (SELECT x.organisation_id FROM (WITH RECURSIVE kept AS (
-                           SELECT organisation_id FROM staff_role WHERE staff_id = $1 AND role IN ('key_worker')
-                           UNION SELECT o.organisation_id FROM organisation o JOIN kept a ON o.parent_id = a.organisation_id)
-                       SELECT organisation_id FROM kept) x)
-                                                    OR p.provider_id IN (SELECT x.organisation_id FROM (WITH RECURSIVE kept AS (
-                           SELECT organisation_id FROM staff_role WHERE staff_id = $1 AND role IN ('key_worker')
-                           UNION SELECT o.organisation_id FROM organisation o JOIN kept a ON o.parent_id = a.organisation_id)
-                       SELECT organisation_id FROM kept) x))))
+                       AND "# PLACEMENT_SEEN r#"
                      GROUP BY p.school_id) g
                     JOIN organisation s ON s.organisation_id = g.school_id
                ORDER BY s.name, s.organisation_id"#,
@@ -287,23 +249,12 @@ impl Engine {
     /// Placements by a part of the name of the pupil or the school. What is found is in no order of an index, and mostly little.
     async fn placements_found(&self, page: &PupilsPage<'_>) -> Result<Vec<PlacementRow>, StoreError> {
         let pattern = pattern(page.search);
-        Ok(placements!(
-            r#"WHERE p.placement_id IN (
+        Ok(spliced!(
+            placements: r#"WHERE p.placement_id IN (
                    SELECT p.placement_id
                    FROM placement p JOIN pupil u ON u.pupil_id = p.pupil_id JOIN organisation s ON s.organisation_id = p.school_id
                    WHERE p.from_day <= $2 AND p.until_day >= $2
-                     AND (p.school_id IN (SELECT x.organisation_id FROM (WITH RECURSIVE led AS (
-                          SELECT organisation_id FROM staff_role WHERE staff_id = $1 AND role IN ('coordinator', 'school_lead')
-                          UNION SELECT o.organisation_id FROM organisation o JOIN led a ON o.parent_id = a.organisation_id)
-                      SELECT organisation_id FROM led) x)
-                     OR (p.key_worker_id = $1 AND (p.school_id IN (SELECT x.organisation_id FROM (WITH RECURSIVE kept AS (
-                          SELECT organisation_id FROM staff_role WHERE staff_id = $1 AND role IN ('key_worker')
-                          UNION SELECT o.organisation_id FROM organisation o JOIN kept a ON o.parent_id = a.organisation_id)
-                      SELECT organisation_id FROM kept) x)
-                                                   OR p.provider_id IN (SELECT x.organisation_id FROM (WITH RECURSIVE kept AS (
-                          SELECT organisation_id FROM staff_role WHERE staff_id = $1 AND role IN ('key_worker')
-                          UNION SELECT o.organisation_id FROM organisation o JOIN kept a ON o.parent_id = a.organisation_id)
-                      SELECT organisation_id FROM kept) x))))
+                     AND "# PLACEMENT_SEEN r#"
                      AND (p.pupil_id IN (SELECT n.pupil_id FROM pupil n WHERE lower(n.name) LIKE lower($3) ESCAPE '!')
                           OR p.school_id IN (SELECT n.organisation_id FROM organisation n WHERE lower(n.name) LIKE lower($3) ESCAPE '!'))
                    ORDER BY s.name, s.organisation_id, u.name, p.placement_id LIMIT $4 OFFSET $5)
@@ -320,22 +271,11 @@ impl Engine {
 
     async fn count_found(&self, page: &PupilsPage<'_>) -> Result<i64, StoreError> {
         let pattern = pattern(page.search);
-        Ok(sqlx::query_scalar!(
-            r#"SELECT count(*) AS "count!: i64"
+        Ok(spliced!(
+            query_scalar: r#"SELECT count(*) AS "count!: i64"
                FROM placement p
                WHERE p.from_day <= $2 AND p.until_day >= $2
-                 AND (p.school_id IN (SELECT x.organisation_id FROM (WITH RECURSIVE led AS (
-                      SELECT organisation_id FROM staff_role WHERE staff_id = $1 AND role IN ('coordinator', 'school_lead')
-                      UNION SELECT o.organisation_id FROM organisation o JOIN led a ON o.parent_id = a.organisation_id)
-                  SELECT organisation_id FROM led) x)
-                 OR (p.key_worker_id = $1 AND (p.school_id IN (SELECT x.organisation_id FROM (WITH RECURSIVE kept AS (
-                      SELECT organisation_id FROM staff_role WHERE staff_id = $1 AND role IN ('key_worker')
-                      UNION SELECT o.organisation_id FROM organisation o JOIN kept a ON o.parent_id = a.organisation_id)
-                  SELECT organisation_id FROM kept) x)
-                                               OR p.provider_id IN (SELECT x.organisation_id FROM (WITH RECURSIVE kept AS (
-                      SELECT organisation_id FROM staff_role WHERE staff_id = $1 AND role IN ('key_worker')
-                      UNION SELECT o.organisation_id FROM organisation o JOIN kept a ON o.parent_id = a.organisation_id)
-                  SELECT organisation_id FROM kept) x))))
+                 AND "# PLACEMENT_SEEN r#"
                  AND (p.pupil_id IN (SELECT n.pupil_id FROM pupil n WHERE lower(n.name) LIKE lower($3) ESCAPE '!')
                       OR p.school_id IN (SELECT n.organisation_id FROM organisation n WHERE lower(n.name) LIKE lower($3) ESCAPE '!'))"#,
             page.staff_id,

@@ -5,8 +5,10 @@
 
 use crate::Engine;
 use crate::queries::lists::placements;
+use crate::queries::sight::spliced;
 use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, Utc};
+use sqlx::{query, query_as};
 use store::StoreError;
 use store::audit::AuditRow;
 use store::lessons::SlotRow;
@@ -37,8 +39,8 @@ impl Pages for Engine {
         low_pct: i64,
     ) -> Result<Vec<RobotGroupRow>, StoreError> {
         // One number stands for what is grouped by: SQLite sorts ten thousand of them three times as fast as seven columns.
-        let groups = sqlx::query!(
-            r#"SELECT g.said AS "said!: i64", count(*) AS "robots!: i64"
+        let groups = spliced!(
+            query: r#"SELECT g.said AS "said!: i64", count(*) AS "robots!: i64"
                FROM (SELECT CAST(CASE r.status WHEN 'here' THEN 0 WHEN 'gone' THEN 1 ELSE 2 END
                             + CASE r.body_state WHEN 'idle' THEN 4 WHEN 'live' THEN 8 WHEN 'resting' THEN 12 WHEN 'paused' THEN 16
                                                 WHEN 'carried' THEN 20 ELSE 0 END
@@ -48,10 +50,7 @@ impl Pages for Engine {
                             + CASE WHEN r.charging THEN 256 ELSE 0 END
                             + CASE WHEN r.carried_by IS NULL THEN 0 ELSE 512 END AS BIGINT) AS said
                      FROM robot r
-                     WHERE r.organisation_id IN (SELECT x.organisation_id FROM (WITH RECURSIVE sees AS (
-                           SELECT organisation_id FROM staff_role WHERE staff_id = $1 AND role IN ('coordinator', 'school_lead', 'classroom_staff')
-                           UNION SELECT o.organisation_id FROM organisation o JOIN sees a ON o.parent_id = a.organisation_id)
-                       SELECT organisation_id FROM sees) x)) g
+                     WHERE r.organisation_id "# ROBOTS_SEEN r#") g
                GROUP BY g.said"#,
             staff_id,
             silent_before,
@@ -185,23 +184,12 @@ impl Pages for Engine {
         limit: i64,
     ) -> Result<Vec<(PlacementRow, DueStageRow)>, StoreError> {
         let limit = limit.min(i64::try_from(PAGE).unwrap_or(limit));
-        let stages = sqlx::query_as!(
-            DueStageRow,
-            r#"SELECT p.placement_id AS "placement_id!: Uuid", t.title AS "title!", t.due_day AS "due_day!: NaiveDate"
+        let stages = spliced!(
+            query_as DueStageRow: r#"SELECT p.placement_id AS "placement_id!: Uuid", t.title AS "title!",
+                      t.due_day AS "due_day!: NaiveDate"
                FROM plan_stage t JOIN placement p ON p.placement_id = t.placement_id
                WHERE t.done_day IS NULL AND t.due_day <= $3 AND p.from_day <= $2 AND p.until_day >= $2
-                 AND (p.school_id IN (SELECT x.organisation_id FROM (WITH RECURSIVE led AS (
-                           SELECT organisation_id FROM staff_role WHERE staff_id = $1 AND role IN ('coordinator', 'school_lead')
-                           UNION SELECT o.organisation_id FROM organisation o JOIN led a ON o.parent_id = a.organisation_id)
-                       SELECT organisation_id FROM led) x)
-                      OR (p.key_worker_id = $1 AND (p.school_id IN (SELECT x.organisation_id FROM (WITH RECURSIVE kept AS (
-                           SELECT organisation_id FROM staff_role WHERE staff_id = $1 AND role IN ('key_worker')
-                           UNION SELECT o.organisation_id FROM organisation o JOIN kept a ON o.parent_id = a.organisation_id)
-                       SELECT organisation_id FROM kept) x)
-                                                    OR p.provider_id IN (SELECT x.organisation_id FROM (WITH RECURSIVE kept AS (
-                           SELECT organisation_id FROM staff_role WHERE staff_id = $1 AND role IN ('key_worker')
-                           UNION SELECT o.organisation_id FROM organisation o JOIN kept a ON o.parent_id = a.organisation_id)
-                       SELECT organisation_id FROM kept) x))))
+                 AND "# PLACEMENT_SEEN r#"
                  AND NOT EXISTS (SELECT 1 FROM plan_stage b WHERE b.placement_id = t.placement_id AND b.done_day IS NULL
                                  AND b.due_day IS NOT NULL AND b.stage < t.stage)
                ORDER BY t.due_day, p.placement_id LIMIT $4"#,
@@ -228,20 +216,9 @@ impl Pages for Engine {
         until: NaiveDate,
         limit: i64,
     ) -> Result<Vec<PlacementRow>, StoreError> {
-        Ok(placements!(
-            r#"WHERE p.from_day <= $2 AND p.until_day >= $2 AND p.until_day <= $3
-                 AND (p.school_id IN (SELECT x.organisation_id FROM (WITH RECURSIVE led AS (
-                           SELECT organisation_id FROM staff_role WHERE staff_id = $1 AND role IN ('coordinator', 'school_lead')
-                           UNION SELECT o.organisation_id FROM organisation o JOIN led a ON o.parent_id = a.organisation_id)
-                       SELECT organisation_id FROM led) x)
-                      OR (p.key_worker_id = $1 AND (p.school_id IN (SELECT x.organisation_id FROM (WITH RECURSIVE kept AS (
-                           SELECT organisation_id FROM staff_role WHERE staff_id = $1 AND role IN ('key_worker')
-                           UNION SELECT o.organisation_id FROM organisation o JOIN kept a ON o.parent_id = a.organisation_id)
-                       SELECT organisation_id FROM kept) x)
-                                                    OR p.provider_id IN (SELECT x.organisation_id FROM (WITH RECURSIVE kept AS (
-                           SELECT organisation_id FROM staff_role WHERE staff_id = $1 AND role IN ('key_worker')
-                           UNION SELECT o.organisation_id FROM organisation o JOIN kept a ON o.parent_id = a.organisation_id)
-                       SELECT organisation_id FROM kept) x))))
+        Ok(spliced!(
+            placements: r#"WHERE p.from_day <= $2 AND p.until_day >= $2 AND p.until_day <= $3
+                 AND "# PLACEMENT_SEEN r#"
                ORDER BY p.until_day, p.placement_id LIMIT $4"#,
             staff_id,
             day,

@@ -8,7 +8,7 @@ use store::robots::{BridgeRow, DeviceKind, RobotRow, Robots};
 use uuid::Uuid;
 
 macro_rules! robots {
-    ($tail:literal $(, $argument:expr)*) => {
+    ($tail:literal $(+ $more:literal)* $(, $argument:expr)*) => {
         sqlx::query_as!(
             RobotRow,
             r#"SELECT r.robot_id AS "robot_id!: Uuid", r.organisation_id AS "organisation_id!: Uuid",
@@ -22,7 +22,7 @@ macro_rules! robots {
                       r.live_tier AS "live_tier?", r.link_at AS "link_at?: DateTime<Utc>",
                       r.last_used_at AS "last_used_at?: DateTime<Utc>"
                FROM robot r JOIN organisation o ON o.organisation_id = r.organisation_id
-                    LEFT JOIN room m ON m.room_id = r.room_id "# + $tail
+                    LEFT JOIN room m ON m.room_id = r.room_id "# + $tail $(+ $more)*
             $(, $argument)*
         )
     };

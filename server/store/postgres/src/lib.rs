@@ -37,6 +37,7 @@ mod queries {
     mod record;
     mod robots;
     mod sheets;
+    mod sight;
     mod staff;
     mod tablets;
     mod telemetry;
