@@ -122,6 +122,8 @@ struct Wires {
     standing: watch::Sender<Standing>,
     /// The grant at hand is no use: say hello again, so that the server sends a new one.
     ask: Notify,
+    /// A bridge could not be reached by UDP alone.
+    needs_tcp: AtomicBool,
     status: watch::Sender<Status>,
     shutdown: CancellationToken,
     tracker: TaskTracker,
@@ -155,6 +157,7 @@ impl Radio {
             grants: watch::Sender::new(Grants::default()),
             standing: watch::Sender::new(Standing::default()),
             ask: Notify::new(),
+            needs_tcp: AtomicBool::new(false),
             status: watch::Sender::new(Status::Gone),
             shutdown: CancellationToken::new(),
             tracker: TaskTracker::new(),

@@ -1,12 +1,13 @@
 // Through networks that let almost nothing out: a class comes by ICE-TCP where UDP is dropped, and by an existing TURN server where only
 // that server is reached, over UDP, TCP and TLS. And from one network to another, as out of Wi-Fi, while the class goes on. The firewall is
-// real and silent; the robot stands in school, where UDP works.
+// real and silent; the robot stands in school, where UDP works, and at last in a room where it does not.
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { launch, pair, person, received, shownAfter, until, watchPictures } from './lib/browser.mjs';
 import { startCoturn } from './lib/coturn.mjs';
-import { start } from './lib/product.mjs';
+import { PROGRAM, start } from './lib/product.mjs';
+import { standIn } from './lib/robot.mjs';
 import { build, impossible } from './lib/ward.mjs';
 
 /** Promised: the picture is back so long after the new path is there. Of two moves of a kind the better one counts, for the machine may be busy. */
@@ -32,7 +33,7 @@ before(async () => {
   ward.letThrough('any tcp');
   coturn = await startCoturn(ward.outside);
   const turn = ['--turn-secret-file', coturn.secretFile, ...coturn.urls.flatMap((url) => ['--turn', url])];
-  product = await start({ https: '0.0.0.0:0', extra: ['--lan', ward.outside, ...turn] });
+  product = await start({ here: ward.outside, https: '0.0.0.0:0', extra: ['--lan', ward.outside, ...turn] });
   https = Number(new URL(product.https).port);
   browser = await launch({ executablePath: ward.chromium, args: [`--ignore-certificate-errors-spki-list=${coturn.spki}`] });
   pupil = await person(browser, { permissions: ['microphone'], ignoreHTTPSErrors: true });
@@ -149,4 +150,23 @@ test('what the TURN server saw names nobody', { skip: impossible }, async () => 
   for (const user of users) assert.match(user, /^\d{10}:[0-9a-f-]{36}$/, 'until when, and which robot');
   // Networks that come and go are the point here: Chromium says so of whatever it was loading, and loads it again.
   assert.deepEqual(pupil.errors.filter((error) => !/ERR_(NETWORK_CHANGED|INTERNET_DISCONNECTED)/.test(error)), [], 'no error on the pupil’s pages');
+});
+
+test('a robot in a network that drops UDP stands at the bridge by TCP, and its class is seen', { skip: impossible }, async () => {
+  ward.letThrough('any tcp');
+  const whep = await pupil.page.evaluate(async () => {
+    const answer = await fetch('/class/join', { method: 'POST', headers: { 'x-windowseat': '1', accept: 'application/json' } });
+    return (await answer.json()).whep_url;
+  });
+  const id = new URL(whep, product.url).pathname.split('/').at(-1) ?? '';
+  const robot = await standIn(product, { id, name: 'Robin', program: ward.inside('robot', PROGRAM) });
+  try {
+    assert.match(robot.log(), /no way to the bridge's media port was found in time/, 'UDP was tried first');
+    assert.ok(ward.dropped().udp > 0, 'and the firewall dropped it');
+    const { page } = pupil;
+    await page.goto(`https://${ward.outside}:${https}/today`);
+    assert.equal((await visit()).protocol, 'tcp', 'both ends came by TCP');
+  } finally {
+    assert.equal(await robot.stop(), 0, 'it stops in order');
+  }
 });

@@ -168,7 +168,8 @@ async fn kill_bridge(school: &School, bell: &Bell, record: &Mutex<Record>) {
 }
 
 /// Empties the bridge with the most pupils as an operator does, with no other fault: all of them follow their robots to another one.
-pub async fn maintenance(school: &School, bell: &Bell) {
+/// Says how many, and within which time.
+pub async fn maintenance(school: &School, bell: &Bell) -> (usize, Duration) {
     bell.stay.store(true, Ordering::Relaxed);
     let live = bell.live();
     let most = (0..live.len()).max_by_key(|n| live[*n]).expect("there is a bridge");
@@ -182,9 +183,10 @@ pub async fn maintenance(school: &School, bell: &Bell) {
         (live[most] == 0 && live.iter().sum::<usize>() == school.seats.len() && is_empty).then_some(())
     })
     .await;
-    println!("bridge {most} was emptied of {} pupils within {:.1} s", live[most], began.elapsed().as_secs_f64());
+    let within = began.elapsed();
     bridge.process.lock().await.tell("USR2");
     bell.stay.store(false, Ordering::Relaxed);
+    (live[most], within)
 }
 
 async fn one(school: Arc<School>, fault: Fault, lasts: Duration, record: Arc<Mutex<Record>>) {

@@ -95,7 +95,7 @@ async fn the_ledger_equals_the_truth_after_every_fault() {
     let noise = noise.await.expect("the noise ends");
 
     everybody_is_in_class(&school, &bell).await;
-    fault::maintenance(&school, &bell).await;
+    let emptied = fault::maintenance(&school, &bell).await;
     bell.over.cancel();
     while let Some(day) = days.join_next().await {
         day.expect("a day ends");
@@ -113,7 +113,7 @@ async fn the_ledger_equals_the_truth_after_every_fault() {
     let said = stop(&school).await;
     let journals: Vec<Journal> = journals.iter().map(|journal| journal.lock().unwrap().clone()).collect();
     let findings = truth::compare(&school, &journals, &said, &record).await;
-    let text = report::text(&settings, &school, &journals, &record, noise, &findings, ran).await;
+    let text = report::text(&settings, &school, &journals, (&record, emptied), noise, &findings, ran).await;
     println!("{text}");
     if let Some(path) = settings.report {
         std::fs::write(path, &text).unwrap();

@@ -15,7 +15,7 @@ pub async fn text(
     settings: &Settings,
     school: &School,
     journals: &[Journal],
-    record: &Record,
+    (record, emptied): (&Record, (usize, Duration)),
     noise: noise::Counts,
     findings: &Findings,
     ran: Duration,
@@ -46,6 +46,7 @@ pub async fn text(
     let most = |times: &[Duration]| times.iter().max().copied().unwrap_or_default().as_secs_f64();
     say(format!("{:8}  sessions live at a kill; the most that one lost: {:.1} s", findings.lost.len(), most(&findings.lost)));
     say(format!("{:8}  pupils moved to another bridge; the slowest in {:.1} s", findings.moved.len(), most(&findings.moved)));
+    say(format!("{:8}  pupils of a bridge that was emptied for maintenance, in {:.1} s", emptied.0, emptied.1.as_secs_f64()));
     say(format!("{:8.1}  s is the farthest that an interval stands from where it was received", most(&findings.misplaced)));
     for (what, processes) in [("bridges", &school.bridges), ("replicas", &school.servers)] {
         let mut cpu = Duration::ZERO;

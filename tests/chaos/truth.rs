@@ -71,6 +71,9 @@ pub struct Findings {
     pub moved: Vec<Duration>,
 }
 
+/// By session and number in it.
+type ByInterval<T> = BTreeMap<(Uuid, i64), T>;
+
 /// An interval that a bridge said it closed.
 #[derive(Clone, Debug)]
 struct Said {
@@ -150,7 +153,7 @@ fn read(
     line: &str,
     bridge: usize,
     life: usize,
-    intervals: &mut BTreeMap<(Uuid, i64), Said>,
+    intervals: &mut ByInterval<Said>,
     ended: &mut BTreeMap<Uuid, usize>,
     findings: &mut Findings,
 ) {
@@ -181,7 +184,7 @@ fn read(
 }
 
 /// To the millisecond: a bridge's words cut what is finer, PostgreSQL rounds it.
-fn against_the_log(rows: &[PresenceRow], intervals: &BTreeMap<(Uuid, i64), Said>, findings: &mut Findings) {
+fn against_the_log(rows: &[PresenceRow], intervals: &ByInterval<Said>, findings: &mut Findings) {
     for row in rows {
         let key = (row.session_id, row.n);
         let Some(said) = intervals.get(&key) else {
@@ -261,13 +264,6 @@ fn positions(school: &School, journal: &Journal, rows: &[PresenceRow], findings:
         if beside > MISPLACED {
             findings.wrong.push(format!("{beside:?} beside the time in which the tablet received it: {row:?}"));
         }
-        if beside > LINE {
-            println!(
-                "DEBUG beside {beside:?} at {:.1}: {row:?}",
-                (from - school.clock.at(Instant::now())).as_seconds_f64() / 10.0
-                    + school.clock.elapsed(Instant::now()).as_secs_f64()
-            );
-        }
         findings.misplaced.push(beside);
     }
 }
@@ -276,7 +272,7 @@ fn positions(school: &School, journal: &Journal, rows: &[PresenceRow], findings:
 fn after_kills(
     school: &School,
     journals: &[Journal],
-    (intervals, in_ledger): (&BTreeMap<(Uuid, i64), Said>, &BTreeMap<(Uuid, i64), DateTime<Utc>>),
+    (intervals, in_ledger): (&ByInterval<Said>, &ByInterval<DateTime<Utc>>),
     record: &Record,
     findings: &mut Findings,
 ) {

@@ -3,11 +3,12 @@
 //! A connection that stands is kept, whatever permissions come; they are the reserve (`grants.rs`). When it breaks, the same bridge is
 //! tried once more, and then the server is told that it cannot be reached, and another is taken: within 10 s of the loss, the times
 //! below add up to less. Only a permission that says so moves a robot that stands: the new connection first, then the old one is
-//! closed, and never while a pupil is here.
+//! closed, and never while a pupil is here. Where UDP alone found no way once, TCP is tried beside it (ICE-TCP, RFC 6544).
 //!
 //! Camera and microphone have nothing to do with whether it stands: they follow the body's wish alone (`media.rs`).
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use protocol::control::{CONTROL_LABEL, ControlMessage};
@@ -26,8 +27,8 @@ use webrtc::media_stream::track_local::TrackLocal;
 use webrtc::media_stream::track_local::static_rtp::TrackLocalStaticRTP;
 use webrtc::media_stream::track_remote::TrackRemote;
 use webrtc::peer_connection::{
-    PeerConnection, PeerConnectionBuilder, PeerConnectionEventHandler, RTCConfigurationBuilder, RTCIceGatheringState,
-    RTCPeerConnectionState, RTCSessionDescription, SettingEngineBuilder,
+    PeerConnection, PeerConnectionBuilder, PeerConnectionEventHandler, RTCConfigurationBuilder, RTCIceCandidateInit,
+    RTCIceGatheringState, RTCPeerConnectionState, RTCSessionDescription, SettingEngineBuilder,
 };
 
 use super::grants::Grants;
@@ -64,6 +65,8 @@ enum BridgeError {
     WebRtc(#[from] webrtc::error::Error),
     #[error("{0}")]
     TooSlow(&'static str),
+    #[error("no way to the bridge's media port was found in time")]
+    NoWay,
 }
 
 pub(super) async fn run(parts: Arc<Parts>, wires: Arc<Wires>, mut control: mpsc::Receiver<String>) {
@@ -95,7 +98,7 @@ pub(super) async fn run(parts: Arc<Parts>, wires: Arc<Wires>, mut control: mpsc:
         let within = if again.is_some() { AGAIN_WITHIN } else { Duration::from_secs(3_600) };
         let outcome = tokio::select! {
             () = wires.shutdown.cancelled() => return,
-            outcome = timeout(within, connect(&parts, &client, &grant)) => {
+            outcome = timeout(within, connect(&parts, &client, &wires, &grant)) => {
                 outcome.unwrap_or(Err(BridgeError::TooSlow("the bridge did not take the robot again in time")))
             }
         };
@@ -215,7 +218,7 @@ async fn elsewhere(
         if stays_for_pupil() {
             continue;
         }
-        match connect(parts, client, &grant).await {
+        match connect(parts, client, wires, &grant).await {
             // A pupil was quicker.
             Ok(connection) if stays_for_pupil() => {
                 let resource = connection.resource.clone();
@@ -247,8 +250,16 @@ struct Connection {
     born: Instant,
 }
 
-async fn connect(parts: &Arc<Parts>, client: &reqwest::Client, grant: &GrantMessage) -> Result<Connection, BridgeError> {
+async fn connect(
+    parts: &Arc<Parts>,
+    client: &reqwest::Client,
+    wires: &Wires,
+    grant: &GrantMessage,
+) -> Result<Connection, BridgeError> {
     let endpoint = Url::parse(&grant.whip_url).map_err(|_| BridgeError::Address)?;
+    let local = local_addresses(&endpoint).await;
+    let needs_tcp = wires.needs_tcp.load(Ordering::Relaxed);
+    let tcp = if needs_tcp { local.clone() } else { Vec::new() };
     let (state_sender, mut states) = mpsc::channel(16);
     let (track_sender, tracks) = mpsc::channel(4);
     let gathered = Arc::new(Notify::new());
@@ -269,7 +280,8 @@ async fn connect(parts: &Arc<Parts>, client: &reqwest::Client, grant: &GrantMess
             .with_interceptor_registry(registry)
             .with_setting_engine(settings)
             .with_handler(Arc::new(handler))
-            .with_udp_addrs(local_addresses(&endpoint).await)
+            .with_udp_addrs(local)
+            .with_tcp_addrs(tcp)
             .build()
             .await?,
     );
@@ -293,13 +305,18 @@ async fn connect(parts: &Arc<Parts>, client: &reqwest::Client, grant: &GrantMess
         let published = whip::publish(client, &endpoint, &grant.token, offer.sdp).await?;
         let resource = published.resource.clone();
         let joined = async {
-            let answer = RTCSessionDescription::answer(published.answer)?;
-            peer.set_remote_description(answer).await?;
-            timeout(CONNECTING, connected(&mut states))
-                .await
-                .map_err(|_| BridgeError::TooSlow("the bridge's media port did not answer in time"))?
+            let passive = passive_candidates(&published.answer);
+            peer.set_remote_description(RTCSessionDescription::answer(published.answer)?).await?;
+            if needs_tcp {
+                // The library connects to those that are added one by one, not to those of a description.
+                for candidate in passive {
+                    peer.add_ice_candidate(candidate).await?;
+                }
+            }
+            timeout(CONNECTING, connected(&mut states)).await.unwrap_or(Err(BridgeError::NoWay))
         };
         if let Err(error) = joined.await {
+            wires.needs_tcp.fetch_or(matches!(error, BridgeError::NoWay), Ordering::Relaxed);
             whip::end(client, resource, &grant.token).await;
             return Err(error);
         }
@@ -319,12 +336,26 @@ async fn connect(parts: &Arc<Parts>, client: &reqwest::Client, grant: &GrantMess
     }
 }
 
+/// Where an answer says that the bridge takes TCP connections (RFC 6544).
+fn passive_candidates(answer: &str) -> Vec<RTCIceCandidateInit> {
+    let mut found: Vec<RTCIceCandidateInit> = Vec::new();
+    for line in answer.lines().filter(|line| line.contains(" tcptype passive")) {
+        let Some(candidate) = line.strip_prefix("a=") else { continue };
+        // Every section of a bundle says the same.
+        if found.iter().all(|known| known.candidate != candidate) {
+            found.push(RTCIceCandidateInit { candidate: candidate.to_owned(), ..RTCIceCandidateInit::default() });
+        }
+    }
+    found
+}
+
 /// Waits until the connection stands.
 async fn connected(states: &mut mpsc::Receiver<RTCPeerConnectionState>) -> Result<(), BridgeError> {
     while let Some(state) = states.recv().await {
         match state {
             RTCPeerConnectionState::Connected => return Ok(()),
-            RTCPeerConnectionState::Failed | RTCPeerConnectionState::Closed => break,
+            RTCPeerConnectionState::Failed => return Err(BridgeError::NoWay),
+            RTCPeerConnectionState::Closed => break,
             _ => {}
         }
     }

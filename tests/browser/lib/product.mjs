@@ -31,13 +31,13 @@ const STOPPED_WITHIN_MS = 8_000;
  */
 
 /**
- * @param {{https?: string, extra?: string[], left?: string, at?: string}} [options] where the network reaches it, more arguments, the
- *   folder that a killed one left, and the school's time to start at
+ * @param {{here?: string, https?: string, extra?: string[], left?: string, at?: string}} [options] its address on this machine, where the
+ *   network reaches it, more arguments, the folder that a killed one left, and the school's time to start at
  * @returns {Promise<Product>}
  */
-export async function start({ https = '127.0.0.1:0', extra = [], left, at = SCHOOL_TIME } = {}) {
+export async function start({ here = '127.0.0.1', https = '127.0.0.1:0', extra = [], left, at = SCHOOL_TIME } = {}) {
   const data = left ?? await mkdtemp(join(tmpdir(), 'windowseat-'));
-  const anywhere = ['--http', '127.0.0.1:0', '--https', https, '--mqtt', '127.0.0.1:0', '--media-port', '0'];
+  const anywhere = ['--http', `${here}:0`, '--https', https, '--mqtt', `${here}:0`, '--media-port', '0'];
   const child = spawn(PROGRAM, ['up', '--data', data, '--at', at, ...anywhere, ...extra], { stdio: ['ignore', 'pipe', 'pipe'] });
   let [welcome, log] = ['', ''];
   const ended = new Promise((resolve) => child.on('close', resolve));

@@ -1,4 +1,5 @@
-// Another robot in the place of a built-in one, which is switched off: a program of its own that shows a file, in the codec of the file.
+// Another robot in the place of a built-in one, which is switched off: a program of its own that shows a file, in the codec of the file, or
+// what the built-in one shows.
 
 import { spawn } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
@@ -7,17 +8,20 @@ import { join } from 'node:path';
 import { until } from './browser.mjs';
 import { PROGRAM, SCHOOL_TIME } from './product.mjs';
 
+/** Where UDP is dropped, ten seconds of it are waited for before TCP is tried. */
+const AT_THE_BRIDGE_WITHIN_MS = 40_000;
+
 /**
  * @param {import('./product.mjs').Product} product
- * @param {{id: string, name: string, video: string}} which
+ * @param {{id: string, name: string, video?: string, program?: string}} which `program` runs ours somewhere else, as in a ward
  */
-export async function standIn(product, { id, name, video }) {
+export async function standIn(product, { id, name, video, program = PROGRAM }) {
   await fetch(`${product.robots[name]}fault/off`, { method: 'POST' });
   const folder = await mkdtemp(join(tmpdir(), 'windowseat-robot-'));
   const [config, password] = [join(folder, 'robot.toml'), join(folder, 'password')];
   await writeFile(password, product.secrets[id], { mode: 0o600 });
   await writeFile(config, `robot_id = "${id}"\nname = "${name}"\n[mqtt]\nurl = "mqtt://${product.mqtt.address}"\npassword_file = "${password}"\n`);
-  const child = spawn(PROGRAM, ['robot', '--config', config, '--video', video, '--at', SCHOOL_TIME], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(program, ['robot', '--config', config, ...(video ? ['--video', video] : []), '--at', SCHOOL_TIME], { stdio: ['ignore', 'pipe', 'pipe'] });
   let log = '';
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => { log += chunk; });
   const ended = new Promise((resolve) => child.on('close', resolve));
@@ -28,10 +32,9 @@ export async function standIn(product, { id, name, video }) {
     return code;
   };
   try {
-    const page = await until('its own page', async () => log.match(/http:\/\/[^/\s]+\//)?.[0]);
-    const state = async () => (await fetch(`${page}state.json`)).json();
-    await until('the robot is at the bridge', async () => (await state()).bridge_here);
-    return { state, stop, log: () => log };
+    await until('the robot is at the bridge', async () => log.includes('connected to the bridge'), undefined, AT_THE_BRIDGE_WITHIN_MS);
+    const page = log.match(/http:\/\/[^/\s]+\//)?.[0];
+    return { stop, log: () => log, state: async () => (await fetch(`${page}state.json`)).json() };
   } catch (error) {
     await stop();
     throw new Error(`the robot did not come: ${error}\n${log}`);

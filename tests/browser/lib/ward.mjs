@@ -27,6 +27,7 @@ const RULES = {
  * @typedef {object} Ward
  * @property {string} outside this machine's address as the ward sees it
  * @property {string} chromium path of a program that runs Chromium inside
+ * @property {(name: string, program: string) => string} inside path of a program of this name that runs that one inside
  * @property {(rule: keyof typeof RULES, to?: {https: number, port: number}) => void} letThrough
  * @property {() => {udp: number, tcp: number}} dropped packets since the last `letThrough`
  * @property {() => number} leave takes the ward's network away, with its address; returns when that was (Date.now())
@@ -102,12 +103,16 @@ export function build() {
     enter(0);
     run('ip', ['route', 'add', `${net}.0/28`, 'via', gate]);
     run('ip', ['netns', 'exec', firewall, 'sh', '-c', 'echo 1 > /proc/sys/net/ipv4/ip_forward']);
-    const chromium = join(folder, 'chromium');
-    writeFileSync(chromium, `#!/bin/sh\nPATH="${PATH}" exec ip netns exec ${ward} ${process.env.CHROMIUM ?? '/usr/bin/chromium'} "$@"\n`);
-    chmodSync(chromium, 0o755);
+    const runInside = (/** @type {string} */ name, /** @type {string} */ program) => {
+      const path = join(folder, name);
+      writeFileSync(path, `#!/bin/sh\nPATH="${PATH}" exec ip netns exec ${ward} ${program} "$@"\n`);
+      chmodSync(path, 0o755);
+      return path;
+    };
     return {
       outside: host,
-      chromium,
+      chromium: runInside('chromium', process.env.CHROMIUM ?? '/usr/bin/chromium'),
+      inside: runInside,
       letThrough: (rule, to = { https: 0, port: 0 }) => {
         const rules = `flush ruleset
           table ip firewall {
