@@ -510,6 +510,11 @@ impl Roster {
             session: session.map(|session| session.visit().session),
             pupil_leg: pupil_here.then(|| seat.and_then(|seat| seat.pupil_quality).unwrap_or_default()),
             tier: session.and_then(Session::tier),
+            trouble: seat.filter(|_| pupil_here).and_then(|seat| seat.trouble),
+            freezes: seat
+                .filter(|_| session.is_some())
+                .and_then(|seat| seat.freezes.sum())
+                .map(|Freezes { count, millis }| protocol::Freezes { count, millis }),
         }
     }
 

@@ -55,6 +55,6 @@ pub use hello::{BridgeLoad, HelloMessage, OutboxState, Role, Status};
 pub use ids::{BridgeId, ClientId, DeviceId, MessageId, PlacementId, RobotId, RoomId, SessionId};
 pub use presence::{Active, ClosedBy, EndReason, PresenceMessage, Tier};
 pub use reply::{AckMessage, ClockEcho, Command, CommandMessage, EndMessage, GrantMessage, IceServer};
-pub use telemetry::{BodyState, EventKind, EventMessage, LegQuality, LinkMessage, RobotMessage};
+pub use telemetry::{BodyState, EventKind, EventMessage, Freezes, LegQuality, LinkMessage, RobotMessage};
 pub use topic::{Direction, Kind, Topic, TopicError};
 pub use units::{Bitrate, Minutes, Percent};

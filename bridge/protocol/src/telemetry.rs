@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::control::Trouble;
 use crate::ids::{RobotId, RoomId, SessionId};
 use crate::presence::Tier;
 use crate::units::{Bitrate, Percent};
@@ -43,6 +44,21 @@ pub struct LinkMessage {
     /// What reaches the pupil now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tier: Option<Tier>,
+    /// Whose side it is if the session does not run well.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trouble: Option<Trouble>,
+    /// How the picture stood still in this session, as far as the tablet tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub freezes: Option<Freezes>,
+}
+
+/// How often and how long the picture stood still.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Freezes {
+    /// How often.
+    pub count: u64,
+    /// For how long in all, in milliseconds.
+    pub millis: u64,
 }
 
 /// What a robot's body is doing.

@@ -1,5 +1,7 @@
 //! Robots: the list, one robot, and both live.
 
+mod ways;
+
 use askama::Template;
 use axum::Json;
 use axum::extract::{Path, Query, State};
@@ -19,6 +21,7 @@ use crate::api::ApiError;
 use crate::api::auth::Caller;
 use crate::api::scope::{self, Scope};
 use crate::{AppState, Change};
+use ways::{RobotWays, Ways};
 
 /// A robot's page shows this many events.
 const EVENTS_SHOWN: i64 = 30;
@@ -54,6 +57,7 @@ struct RobotPage {
     ready_title: String,
     ready: Vec<Check>,
     events: Vec<EventLine>,
+    ways: Option<Ways>,
     loan: Option<Loan>,
     /// What everybody who teaches the pupil does, as far as the pupil shares it.
     helps: Vec<String>,
@@ -173,6 +177,7 @@ pub async fn one(State(state): State<AppState>, caller: Caller, Path(robot): Pat
         ready_title: seen.ready_title,
         ready: seen.ready,
         events: seen.events,
+        ways: seen.ways,
         robot: seen.robot,
         loan,
         helps,
@@ -189,6 +194,7 @@ pub async fn one_live(State(state): State<AppState>, caller: Caller, Path(robot)
         Ok(vec![
             ("now", RobotNow { robot: &seen.robot }.render()?),
             ("ready", RobotReady { ready: &seen.ready }.render()?),
+            ("ways", RobotWays { ways: seen.ways.as_ref() }.render()?),
             ("events", RobotEvents { events: &seen.events }.render()?),
         ])
     })
@@ -223,6 +229,7 @@ struct Seen {
     ready_title: String,
     ready: Vec<Check>,
     events: Vec<EventLine>,
+    ways: Option<Ways>,
 }
 
 impl Seen {
@@ -258,7 +265,7 @@ impl Seen {
         lines.truncate(usize::try_from(EVENTS_SHOWN).unwrap_or(0));
         let events = lines.into_iter().map(|(at, what)| EventLine { when: view::moment(at, now, zone), what }).collect();
         let robot = fleet::view_of(row, &placements, scope, now);
-        Ok(Self { robot, placements, ready_title, ready, events })
+        Ok(Self { robot, placements, ready_title, ready, events, ways: Ways::of(row, now) })
     }
 }
 

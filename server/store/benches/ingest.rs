@@ -120,6 +120,8 @@ fn mixed(seq: u64, now: DateTime<Utc>) -> Received {
                 session: Some(SessionId(Uuid::from_u128(30_000_000 + which))),
                 pupil_leg: Some(leg),
                 tier: Some(Tier::Video),
+                trouble: None,
+                freezes: None,
             };
             received(bridge, None, Fact::Link(link))
         }

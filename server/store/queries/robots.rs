@@ -19,7 +19,7 @@ macro_rules! robots {
                       r.hand_up AS "hand_up?: bool", r.telemetry_at AS "telemetry_at?: DateTime<Utc>",
                       r.bridge_id AS "bridge_id?: Uuid", r.granted_bridge_id AS "granted_bridge_id?: Uuid",
                       r.clock_offset_ms AS "clock_offset_ms?: i64", r.live_session_id AS "live_session_id?: Uuid",
-                      r.live_tier AS "live_tier?", r.link_at AS "link_at?: DateTime<Utc>",
+                      r.live_tier AS "live_tier?", r.live_link AS "live_link?", r.link_at AS "link_at?: DateTime<Utc>",
                       r.last_used_at AS "last_used_at?: DateTime<Utc>"
                FROM robot r JOIN organisation o ON o.organisation_id = r.organisation_id
                     LEFT JOIN room m ON m.room_id = r.room_id "# + $tail $(+ $more)*

@@ -52,6 +52,8 @@ pub struct RobotRow {
     pub live_session_id: Option<Uuid>,
     /// What reaches the pupil: `video`, `stills`, `audio`.
     pub live_tier: Option<String>,
+    /// What its bridge said last of the visit's two ways, as JSON of `LinkMessage`; none while nobody is visiting.
+    pub live_link: Option<String>,
     /// When that was reported.
     pub link_at: Option<DateTime<Utc>>,
     /// Last instant of presence through it.

@@ -8,14 +8,12 @@ import { join } from 'node:path';
 import { until } from './browser.mjs';
 import { PROGRAM, SCHOOL_TIME } from './product.mjs';
 
-/** Where UDP is dropped, ten seconds of it are waited for before TCP is tried. */
-const AT_THE_BRIDGE_WITHIN_MS = 40_000;
-
 /**
  * @param {import('./product.mjs').Product} product
- * @param {{id: string, name: string, video?: string, program?: string}} which `program` runs ours somewhere else, as in a ward
+ * @param {{id: string, name: string, video?: string, program?: string, said?: string}} which `program` runs ours somewhere else, as in a
+ *   ward, where its own page is not reached: what is to be waited for in its log is `said`
  */
-export async function standIn(product, { id, name, video, program = PROGRAM }) {
+export async function standIn(product, { id, name, video, program = PROGRAM, said }) {
   await fetch(`${product.robots[name]}fault/off`, { method: 'POST' });
   const folder = await mkdtemp(join(tmpdir(), 'windowseat-robot-'));
   const [config, password] = [join(folder, 'robot.toml'), join(folder, 'password')];
@@ -32,9 +30,10 @@ export async function standIn(product, { id, name, video, program = PROGRAM }) {
     return code;
   };
   try {
-    await until('the robot is at the bridge', async () => log.includes('connected to the bridge'), undefined, AT_THE_BRIDGE_WITHIN_MS);
-    const page = log.match(/http:\/\/[^/\s]+\//)?.[0];
-    return { stop, log: () => log, state: async () => (await fetch(`${page}state.json`)).json() };
+    const page = await until('its own page', async () => log.match(/http:\/\/[^/\s]+\//)?.[0]);
+    const state = async () => (await fetch(`${page}state.json`)).json();
+    await until('the robot is at the bridge', async () => (said ? log.includes(said) : (await state()).bridge_here));
+    return { state, stop, log: () => log };
   } catch (error) {
     await stop();
     throw new Error(`the robot did not come: ${error}\n${log}`);

@@ -6,9 +6,9 @@ use chrono::{DateTime, Utc};
 use protocol::control::{Control, ControlMessage, Feeling, RobotState, VoiceLevel};
 use protocol::{
     AckMessage, Active, Bitrate, BodyState, BridgeId, BridgeLoad, ClockEcho, ClosedBy, Command, CommandMessage, DeviceId,
-    EndMessage, EndReason, Envelope, EventKind, EventMessage, GrantMessage, HelloMessage, IceServer, LegQuality, LinkMessage,
-    MessageId, OutboxState, Percent, PlacementId, PresenceMessage, RobotId, RobotMessage, Role, RoomId, SessionId, Status,
-    Tier, Trouble,
+    EndMessage, EndReason, Envelope, EventKind, EventMessage, Freezes, GrantMessage, HelloMessage, IceServer, LegQuality,
+    LinkMessage, MessageId, OutboxState, Percent, PlacementId, PresenceMessage, RobotId, RobotMessage, Role, RoomId, SessionId,
+    Status, Tier, Trouble,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -190,9 +190,27 @@ fn measurements_leave_out_what_is_not_known() {
         session: Some(session()),
         pupil_leg: Some(pupil_leg),
         tier: Some(Tier::Video),
+        trouble: None,
+        freezes: None,
     };
+    let in_trouble =
+        LinkMessage { trouble: Some(Trouble::Pupil), freezes: Some(Freezes { count: 2, millis: 1_400 }), ..in_session.clone() };
     check("link-in-session", 18, None, in_session);
-    check("link-nobody", 19, None, LinkMessage { robot: robot(), robot_leg: None, session: None, pupil_leg: None, tier: None });
+    check("link-in-trouble", 43, None, in_trouble);
+    check(
+        "link-nobody",
+        19,
+        None,
+        LinkMessage {
+            robot: robot(),
+            robot_leg: None,
+            session: None,
+            pupil_leg: None,
+            tier: None,
+            trouble: None,
+            freezes: None,
+        },
+    );
     let live = RobotMessage {
         state: BodyState::Live,
         battery_pct: Percent::saturating(83),

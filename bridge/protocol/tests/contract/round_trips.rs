@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use protocol::control::{Control, ControlMessage, Feeling, VoiceLevel};
 use protocol::{
     AckMessage, Active, Bitrate, BodyState, BridgeId, BridgeLoad, ClientId, ClockEcho, ClosedBy, Command, CommandMessage,
-    DeviceId, EndMessage, EndReason, Envelope, EventKind, EventMessage, GrantMessage, HelloMessage, IceServer, Kind,
+    DeviceId, EndMessage, EndReason, Envelope, EventKind, EventMessage, Freezes, GrantMessage, HelloMessage, IceServer, Kind,
     LegQuality, LinkMessage, MessageId, Minutes, OutboxState, Percent, PlacementId, PresenceMessage, RobotId, RobotMessage,
     Role, RoomId, SessionId, Status, Tier, Topic, Trouble,
 };
@@ -153,13 +153,17 @@ fn link() -> impl Strategy<Value = LinkMessage> {
                 receive: Bitrate(receive),
                 send: Bitrate(send),
             });
-    (uuid(), option::of(leg.clone()), option::of(uuid()), option::of(leg), option::of(tier())).prop_map(
-        |(robot, robot_leg, session, pupil_leg, tier)| LinkMessage {
+    let freezes = (any::<u64>(), any::<u64>()).prop_map(|(count, millis)| Freezes { count, millis });
+    let told = (option::of(tier()), option::of(trouble()), option::of(freezes));
+    (uuid(), option::of(leg.clone()), option::of(uuid()), option::of(leg), told).prop_map(
+        |(robot, robot_leg, session, pupil_leg, (tier, trouble, freezes))| LinkMessage {
             robot: RobotId(robot),
             robot_leg,
             session: session.map(SessionId),
             pupil_leg,
             tier,
+            trouble,
+            freezes,
         },
     )
 }
@@ -230,8 +234,12 @@ fn command() -> impl Strategy<Value = CommandMessage> {
     command.prop_map(|command| CommandMessage { command })
 }
 
+fn trouble() -> impl Strategy<Value = Trouble> {
+    prop_oneof![Just(Trouble::Pupil), Just(Trouble::School), Just(Trouble::Robot)]
+}
+
 fn control() -> impl Strategy<Value = ControlMessage> {
-    let trouble = prop_oneof![Just(Trouble::Pupil), Just(Trouble::School), Just(Trouble::Robot)];
+    let trouble = trouble();
     let feeling = prop_oneof![
         Just(Feeling::None),
         Just(Feeling::Happy),

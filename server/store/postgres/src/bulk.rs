@@ -182,10 +182,10 @@ pub(crate) async fn write_links(
 ) -> Result<(), StoreError> {
     let rows = json(rows);
     sqlx::query!(
-        "UPDATE robot b SET live_session_id = r.live_session_id, live_tier = r.live_tier, bridge_id = r.bridge_id,
-                               link_at = $2
+        "UPDATE robot b SET live_session_id = r.live_session_id, live_tier = r.live_tier, live_link = r.live_link,
+                               bridge_id = r.bridge_id, link_at = $2
              FROM jsonb_to_recordset($1::text::jsonb)
-                  AS r(robot_id uuid, live_session_id uuid, live_tier text, bridge_id uuid)
+                  AS r(robot_id uuid, live_session_id uuid, live_tier text, live_link text, bridge_id uuid)
              WHERE b.robot_id = r.robot_id",
         rows,
         now

@@ -242,6 +242,7 @@ impl<'a> Effects<'a> {
             robot_id: link.robot.0,
             live_session_id: link.session.map(|session| session.0),
             live_tier: tier,
+            live_link: link.session.and_then(|_| serde_json::to_string(link).ok()),
             bridge_id: robot.bridge_id,
         };
         self.links.insert(link.robot.0, row);

@@ -79,6 +79,7 @@ pub(crate) struct RobotLink {
     #[serde(serialize_with = "maybe_id")]
     pub(crate) live_session_id: Option<Uuid>,
     pub(crate) live_tier: Option<&'static str>,
+    pub(crate) live_link: Option<String>,
     #[serde(serialize_with = "maybe_id")]
     pub(crate) bridge_id: Option<Uuid>,
 }

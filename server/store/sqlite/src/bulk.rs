@@ -192,7 +192,7 @@ pub(crate) async fn write_links(
     sqlx::query!(
         "WITH r AS MATERIALIZED (SELECT value FROM json_each($1))
              UPDATE robot SET live_session_id = unhex(r.value ->> 'live_session_id'), live_tier = r.value ->> 'live_tier',
-                             bridge_id = unhex(r.value ->> 'bridge_id'), link_at = $2
+                             live_link = r.value ->> 'live_link', bridge_id = unhex(r.value ->> 'bridge_id'), link_at = $2
              FROM r WHERE robot_id = unhex(r.value ->> 'robot_id')",
         rows,
         now

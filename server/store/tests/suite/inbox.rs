@@ -190,11 +190,18 @@ async fn a_robot_and_its_bridge_report_how_it_is(store: Fresh) {
         session: Some(SessionId(Uuid::from_u128(50))),
         pupil_leg: None,
         tier: Some(Tier::Stills),
+        trouble: None,
+        freezes: None,
     });
-    store.ingest(&[received(ROBOT, None, body), received(BRIDGE, None, link)], now()).await.unwrap();
+    store.ingest(&[received(ROBOT, None, body), received(BRIDGE, None, link.clone())], now()).await.unwrap();
     let robot = store.robot(ROBOT).await.unwrap().unwrap();
     assert_eq!((robot.body_state.as_deref(), robot.battery_pct, robot.hand_up), (Some("live"), Some(81), Some(true)));
     assert_eq!((robot.bridge_id, robot.live_tier.as_deref(), robot.telemetry_at), (Some(BRIDGE), Some("stills"), Some(now())));
+    let Fact::Link(link) = link else { unreachable!() };
+    assert_eq!(serde_json::from_str::<LinkMessage>(&robot.live_link.unwrap()).unwrap(), link, "as it was said");
+    let over = LinkMessage { session: None, tier: None, ..link };
+    store.ingest(&[received(BRIDGE, None, Fact::Link(over))], now()).await.unwrap();
+    assert_eq!(store.robot(ROBOT).await.unwrap().unwrap().live_link, None, "the visit is over");
 }
 
 async fn events_are_kept_once(store: Fresh) {
@@ -390,6 +397,8 @@ fn link(rtt_ms: f32, session: bool, robot_leg: bool) -> Fact {
         session: session.then_some(SessionId(Uuid::from_u128(50))),
         pupil_leg: session.then_some(leg),
         tier: session.then_some(Tier::Video),
+        trouble: None,
+        freezes: None,
     })
 }
 

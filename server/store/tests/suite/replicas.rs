@@ -122,7 +122,15 @@ fn shared_batch(turn: u64, bridges: &[Uuid], robots: &[Uuid]) -> Vec<Received> {
         batch.push(interval(*bridge, turn + 1, 1, i64::try_from(turn).unwrap() + 1));
         let leg = Some(protocol::LegQuality::default());
         let robot = RobotId(*robot);
-        let link = protocol::LinkMessage { robot, robot_leg: leg, session: None, pupil_leg: None, tier: None };
+        let link = protocol::LinkMessage {
+            robot,
+            robot_leg: leg,
+            session: None,
+            pupil_leg: None,
+            tier: None,
+            trouble: None,
+            freezes: None,
+        };
         batch.push(received(*bridge, None, Fact::Link(link)));
         let what = protocol::EventKind::Started;
         let event = protocol::EventMessage { what, robot, session: None, at: at(0) };
