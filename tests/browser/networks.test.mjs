@@ -4,7 +4,7 @@
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { launch, pair, person, received, shownAfter, until, watchPictures } from './lib/browser.mjs';
+import { launch, pair, person, received, shot, shownAfter, signIn, until, watchPictures } from './lib/browser.mjs';
 import { startCoturn } from './lib/coturn.mjs';
 import { PROGRAM, start } from './lib/product.mjs';
 import { standIn } from './lib/robot.mjs';
@@ -147,6 +147,22 @@ test('what the tablet saw stand still is in the operator’s figures, by seat', 
   const found = await until('a freeze for each time without a network', figures, (all) => all[`${seat}freezes_total{seat="1"}`] >= 2);
   assert.ok(found[`${seat}frozen_seconds_total{seat="1"}`] > 2, JSON.stringify(found));
   assert.ok(found.windowseat_bridge_freezes_total >= 2 && found.windowseat_bridge_sessions === 1);
+  const desk = await person(browser, { ignoreHTTPSErrors: true });
+  await signIn(desk.page, `https://${ward.outside}:${https}`, product.staff.coordinator);
+  await desk.page.goto(`https://${ward.outside}:${https}/robots`);
+  await desk.page.getByRole('link', { name: 'Robin' }).first().click();
+  const now = desk.page.getByRole('region', { name: 'Picture and sound now' });
+  await until('the robot’s page says the same', () => now.innerText(), (words) => /stood still \d+ times/.test(words));
+  const rows = Object.fromEntries(await now.locator('tbody tr').evaluateAll((all) => all.map((row) => {
+    const [what, ...sides] = [...row.querySelectorAll('th, td')].map((cell) => cell.textContent ?? '');
+    return [what, sides];
+  })));
+  for (const side of [0, 1]) assert.match(rows['To the pupil'][side], /^([1-9]\d* kbit\/s|\d+\.\d Mbit\/s)$/);
+  assert.match(rows['There and back'][1], /^\d+ ms$/);
+  assert.match(await now.innerText(), /Moving picture and sound/);
+  await now.scrollIntoViewIfNeeded();
+  await shot(desk.page, 'story-robot-visit');
+  await desk.context.close();
   await pupil.page.getByRole('button', { name: 'Leave' }).click();
   await pupil.page.waitForURL('**/today*');
 });
