@@ -24,6 +24,9 @@ pub enum ApiError {
     /// The request itself is wrong.
     #[error("That did not work")]
     BadRequest(&'static str),
+    /// More than is taken here.
+    #[error("That is too much at once")]
+    TooLarge,
     /// It no longer fits what is there.
     #[error("Something changed meanwhile")]
     Conflict(&'static str),
@@ -55,6 +58,7 @@ impl ApiError {
             Self::SignInFirst => StatusCode::UNAUTHORIZED,
             Self::Forbidden(_) => StatusCode::FORBIDDEN,
             Self::BadRequest(_) => StatusCode::BAD_REQUEST,
+            Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Conflict(_) => StatusCode::CONFLICT,
             Self::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
@@ -65,6 +69,7 @@ impl ApiError {
         match self {
             Self::NotFound => "The address may be wrong, or the page is not yours to see.",
             Self::SignInFirst => "You were signed out, or you have not signed in yet.",
+            Self::TooLarge => "The file or text is larger than this page takes. Go back, and send it in smaller parts.",
             Self::Forbidden(detail) | Self::BadRequest(detail) | Self::Conflict(detail) | Self::Unavailable(detail) => detail,
             Self::Internal(_) => "It is our fault, not yours. Try again in a minute.",
         }

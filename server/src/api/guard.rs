@@ -5,16 +5,21 @@
 //! and has only the token.
 
 use askama::Template;
-use axum::body::{Body, to_bytes};
+use axum::body::Body;
 use axum::extract::{Form, FromRequest, Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{Html, IntoResponse, Redirect, Response};
+use bytes::{Bytes, BytesMut};
+use futures_util::StreamExt as _;
 
 use super::error::Problem;
 use super::{Access, ApiError, auth};
 use crate::AppState;
 use crate::web::ErrorPage;
+
+/// More than this is not even thrown away.
+const MOST_THROWN_AWAY: usize = 64 * 1024 * 1024;
 
 /// Lets a request through to its handler, or answers it.
 pub async fn check(
@@ -65,13 +70,31 @@ async fn form_token(request: Request, most_bytes: usize) -> Result<(String, Requ
         return Ok((token.to_owned(), request));
     }
     let (parts, body) = request.into_parts();
-    let Ok(bytes) = to_bytes(body, most_bytes).await else { return Err(StatusCode::PAYLOAD_TOO_LARGE.into_response()) };
+    let bytes = whole(body, most_bytes).await.map_err(ApiError::into_response)?;
     let copy = Request::from_parts(parts.clone(), Body::from(bytes.clone()));
     let token = match Form::<Vec<(String, String)>>::from_request(copy, &()).await {
         Ok(Form(fields)) => fields.into_iter().find(|(name, _)| name == "csrf").map(|(_, value)| value),
         Err(_) => None,
     };
     Ok((token.unwrap_or_default(), Request::from_parts(parts, Body::from(bytes))))
+}
+
+/// A body. One that is too large is read on and thrown away, as far as [`MOST_THROWN_AWAY`]: a browser that still sends when we close the
+/// connection shows its own error instead of our answer.
+async fn whole(body: Body, most_bytes: usize) -> Result<Bytes, ApiError> {
+    let (mut stream, mut bytes, mut came) = (body.into_data_stream(), BytesMut::new(), 0_usize);
+    while let Some(part) = stream.next().await {
+        let part = part.map_err(|_| ApiError::BadRequest("The form did not arrive whole. Send it again."))?;
+        came = came.saturating_add(part.len());
+        if came <= most_bytes {
+            bytes.extend_from_slice(&part);
+        } else if came > MOST_THROWN_AWAY {
+            break;
+        } else {
+            bytes = BytesMut::new();
+        }
+    }
+    if came > most_bytes { Err(ApiError::TooLarge) } else { Ok(bytes.freeze()) }
 }
 
 /// Whether a request with effects comes from our own pages, as far as the browser says.

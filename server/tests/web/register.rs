@@ -62,7 +62,9 @@ async fn a_file_of_a_whole_school_is_taken_and_a_larger_form_is_refused() {
     let answer = bring_in(&world, "alder lead", &file).await;
     assert_eq!(answer.status(), StatusCode::OK, "{} bytes", file.len());
     let large = "x".repeat(7 * 1024 * 1024);
-    assert_eq!(bring_in(&world, "alder lead", &large).await.status(), StatusCode::PAYLOAD_TOO_LARGE);
+    let answer = bring_in(&world, "alder lead", &large).await;
+    assert_eq!(answer.status(), StatusCode::PAYLOAD_TOO_LARGE);
+    assert!(answer.text().await.unwrap().contains("send it in smaller parts"), "and the page says what to do");
     world.stop().await;
 }
 
