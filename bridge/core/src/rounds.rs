@@ -15,9 +15,8 @@ const PARTS: u32 = 20;
 pub struct Rounds {
     part: Duration,
     due: Duration,
-    /// Parts of this round that are to come, and how many have their turn in each.
-    parts: u32,
-    share: usize,
+    /// Parts of this round that are to come, and who has their turn in them.
+    parts: usize,
     left: VecDeque<RobotId>,
 }
 
@@ -25,7 +24,7 @@ impl Rounds {
     /// Rounds of this length, the first one from `now` on (monotonic).
     #[must_use]
     pub fn new(now: Duration, round: Duration) -> Self {
-        Self { part: round / PARTS, due: now + round / PARTS, parts: 0, share: 0, left: VecDeque::new() }
+        Self { part: round / PARTS, due: now + round / PARTS, parts: 0, left: VecDeque::new() }
     }
 
     /// When [`Rounds::take`] is next due.
@@ -42,11 +41,11 @@ impl Rounds {
         self.due = now + self.part;
         if self.parts == 0 {
             self.left = all.collect();
-            self.parts = PARTS;
-            self.share = self.left.len().div_ceil(PARTS as usize);
+            self.parts = PARTS as usize;
         }
+        let share = self.left.len().div_ceil(self.parts);
         self.parts -= 1;
-        self.left.drain(..self.share.min(self.left.len())).collect()
+        self.left.drain(..share).collect()
     }
 }
 
