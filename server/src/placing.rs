@@ -43,8 +43,7 @@ pub(crate) async fn run(state: AppState, mut heard: mpsc::Receiver<Uuid>) {
 async fn look_at(state: &AppState, device: Option<Uuid>, last: &mut Vec<Bridge>) -> Result<(), StoreError> {
     let now = state.clock.now().utc;
     let rows = state.store.bridges().await?;
-    let silent_after = placing::SILENT_AFTER * i32::try_from(state.clock.speed()).unwrap_or(i32::MAX);
-    let mut bridges: Vec<Bridge> = rows.iter().map(|row| known(row, now, silent_after)).collect();
+    let mut bridges: Vec<Bridge> = rows.iter().map(|row| known(row, now, state.clock.speed())).collect();
     let robots = match device {
         Some(device) if state.store.device_kind(device).await? == Some(DeviceKind::Robot) => {
             state.store.robot_to_place(device).await?.into_iter().collect()
@@ -74,13 +73,11 @@ fn differ(now: &[Bridge], before: &[Bridge]) -> bool {
     !now.iter().map(key).eq(before.iter().map(key))
 }
 
-fn known(row: &BridgeRow, now: DateTime<Utc>, silent_after: TimeDelta) -> Bridge {
+fn known(row: &BridgeRow, now: DateTime<Utc>, speed: u32) -> Bridge {
     let small = |count: i64| u32::try_from(count).unwrap_or(u32::MAX);
-    // A bridge of an older version does not tell its load; its last will says when it is gone.
-    let is_silent = row.load_at.is_some_and(|at| now - at > silent_after);
     Bridge {
         id: BridgeId(row.bridge_id),
-        is_here: row.status == "here" && row.http_base.is_some() && !is_silent,
+        is_here: row.status == "here" && row.http_base.is_some() && !placing::is_silent(row.load_at, now, speed),
         draining: row.draining,
         robots: small(row.placed),
         capacity: row.capacity.map(small),

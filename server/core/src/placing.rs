@@ -4,10 +4,11 @@
 //! the least loaded bridge that it can reach. Robots leave a bridge that will stop, and their pupils follow; idle ones leave a bridge
 //! that carries clearly more than another. A session is where its robot is, so this is also what spreads sessions.
 
+use chrono::{DateTime, TimeDelta, Utc};
 use protocol::{BridgeId, RobotId};
 
 /// A bridge that says nothing for this long is not given robots. It says hello every 5 s.
-pub const SILENT_AFTER: chrono::TimeDelta = chrono::TimeDelta::seconds(20);
+const SILENT_AFTER: TimeDelta = TimeDelta::seconds(20);
 /// Capacity of a bridge that does not tell it.
 const USUAL_CAPACITY: u32 = 200;
 /// An idle robot moves only if its bridge carries this much more than the least loaded one, in per cent of the capacity …
@@ -60,6 +61,13 @@ pub struct Robot {
     pub is_idle: bool,
 }
 
+/// Whether a bridge that told its load last at `said_at` fell silent. One of an older version tells none; its last will says when it is
+/// gone. `speed` is that of the clock: on a fast one a bridge does not speak more often.
+#[must_use]
+pub fn is_silent(said_at: Option<DateTime<Utc>>, now: DateTime<Utc>, speed: u32) -> bool {
+    said_at.is_some_and(|at| now - at > SILENT_AFTER * i32::try_from(speed).unwrap_or(i32::MAX))
+}
+
 /// What to tell the robot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Choice {
@@ -77,17 +85,17 @@ pub fn choose(robot: &Robot, bridges: &[Bridge]) -> Option<Choice> {
     let known = |id: Option<BridgeId>| bridges.iter().find(|bridge| Some(bridge.id) == id);
     let stay = |bridge: &Bridge| Choice { bridge: bridge.id, move_now: false, with_pupil: false };
     let free = || bridges.iter().filter(|bridge| bridge.takes_one() && Some(bridge.id) != robot.on);
-    let reachable = || free().filter(|bridge| !robot.cannot_reach.contains(&bridge.id));
-    let least = reachable().min_by_key(|bridge| (bridge.load(), scatter(robot.id, bridge.id)));
+    let cost = |bridge: &&Bridge| (bridge.load(), scatter(robot.id, bridge.id));
+    let least = free().filter(|bridge| !robot.cannot_reach.contains(&bridge.id)).min_by_key(cost);
     // What it could not reach may be back since; and it keeps what it has until it has reached the other.
-    let unreached = || free().min_by_key(|bridge| (bridge.load(), scatter(robot.id, bridge.id)));
+    let unreached = || free().min_by_key(cost);
     if let Some(now) = known(robot.on).filter(|bridge| bridge.is_here) {
-        let better = least.filter(|other| {
+        let is_clear = |other: &&Bridge| {
             let gain = now.load().saturating_sub(other.load());
-            let is_clear = gain > u64::from(MOVE_OVER_PCT) * 10 && now.robots.saturating_sub(other.robots) > MOVE_OVER_ROBOTS;
-            robot.is_idle && is_clear
-        });
-        let better = if now.draining { least.or_else(unreached) } else { better };
+            gain > u64::from(MOVE_OVER_PCT) * 10 && now.robots.saturating_sub(other.robots) > MOVE_OVER_ROBOTS
+        };
+        let better =
+            if now.draining { least.or_else(unreached) } else { least.filter(|other| robot.is_idle && is_clear(other)) };
         return Some(better.map_or(stay(now), |other| Choice { bridge: other.id, move_now: true, with_pupil: now.draining }));
     }
     // Given one already: the same again, so that a repeated look does not send it from door to door.

@@ -95,7 +95,7 @@ pub async fn show(
     page(&SystemPage {
         frame: Frame::of(&caller, &scope, "Bridges and messages", "/system", now),
         said,
-        bridges: bridges.iter().map(|row| bridge_view(row, now, zone)).collect(),
+        bridges: bridges.iter().map(|row| bridge_view(row, now, state.clock.speed(), zone)).collect(),
         reasons: reasons.into_iter().map(|row| ReasonView { reason: row.reason, count: row.messages }).collect(),
         messages: messages.iter().map(|row| message_view(row, now, zone)).collect(),
         lost: lost.iter().map(|row| lost_view(row, now, zone)).collect(),
@@ -142,10 +142,10 @@ fn outcome(read: u64, left: u64) -> String {
     }
 }
 
-fn bridge_view(row: &BridgeRow, now: DateTime<Utc>, zone: Tz) -> BridgeView {
+fn bridge_view(row: &BridgeRow, now: DateTime<Utc>, speed: u32, zone: Tz) -> BridgeView {
     let since =
         |at: Option<DateTime<Utc>>| at.map_or_else(String::new, |at| format!(" since {}", moment_within(at, now, zone)));
-    let is_silent = row.load_at.is_some_and(|at| now - at > placing::SILENT_AFTER);
+    let is_silent = placing::is_silent(row.load_at, now, speed);
     let state = match (row.status.as_str(), row.status_at, is_silent, row.draining) {
         (_, None, ..) => Chip::new("line", "clock", "Never connected"),
         ("here", _, true, _) => Chip::new("look wrap", "look", format!("Silent{}", since(row.load_at))),
