@@ -88,18 +88,21 @@ impl Process {
 
     /// Kills it, which it cannot notice.
     pub fn kill9(&mut self) {
+        self.has_not_ended();
         self.cpu = self.cpu();
         if let Some(mut child) = self.child.take() {
-            let ended = child.try_wait().unwrap();
-            assert!(
-                ended.is_none(),
-                "{} had ended by itself ({ended:?}) before it was killed:\n{}",
-                self.name,
-                self.last_words()
-            );
             let _ = child.kill();
             let _ = child.wait();
         }
+    }
+
+    /// Whoever waits for it should not wait for one that is gone.
+    ///
+    /// # Panics
+    /// It was started and ended by itself; says its last words.
+    pub fn has_not_ended(&mut self) {
+        let ended = self.child.as_mut().and_then(|child| child.try_wait().unwrap());
+        assert!(ended.is_none(), "{} ended by itself ({ended:?}):\n{}", self.name, self.last_words());
     }
 
     /// Stops it as an operator does.

@@ -8,8 +8,7 @@ use std::time::Duration;
 
 use actors::wait::eventually;
 use chrono::{DateTime, TimeDelta, Utc};
-use engines::mosquitto::free_address;
-use engines::{Engine, Mosquitto, Postgres, Proxy};
+use engines::{Engine, Mosquitto, Postgres, Proxy, port};
 use protocol::BridgeId;
 use store::Store;
 use tempfile::TempDir;
@@ -165,7 +164,11 @@ impl School {
     pub async fn is_ready(&self, unit: &Unit) {
         let address: SocketAddr = unit.url.trim_start_matches("http://").parse().unwrap();
         let what = format!("{} to listen", unit.process.lock().await.name);
-        eventually(&what, READY_WITHIN, async || tokio::net::TcpStream::connect(address).await.ok()).await;
+        eventually(&what, READY_WITHIN, async || {
+            unit.process.lock().await.has_not_ended();
+            tokio::net::TcpStream::connect(address).await.ok()
+        })
+        .await;
     }
 
     /// The secret of a user of the broker.
@@ -231,7 +234,7 @@ async fn unit(at: &Path, name: String, program: &str, text: &str, http: SocketAd
 }
 
 async fn server(at: &Path, n: usize, postgres: &Postgres, broker: SocketAddr) -> Unit {
-    let (http, broker) = (free_address(), Proxy::start(broker).await);
+    let (http, broker) = (port::address(), Proxy::start(broker).await);
     let database = Proxy::start(([127, 0, 0, 1], postgres.port()).into()).await;
     let direct = format!("127.0.0.1:{}", postgres.port());
     let text = format!(
@@ -244,9 +247,9 @@ async fn server(at: &Path, n: usize, postgres: &Postgres, broker: SocketAddr) ->
 }
 
 async fn bridge(at: &Path, n: usize, broker: SocketAddr) -> Unit {
-    let (http, broker) = (free_address(), Proxy::start(broker).await);
+    let (http, broker) = (port::address(), Proxy::start(broker).await);
     let id = seed::bridge(n);
-    let port = std::net::UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let port = port::free();
     let text = format!(
         "bridge_id = \"{id}\"\nhttp_base = \"http://{http}\"\npublic_base = \"http://{http}\"\ngrant_public_key = \"{}\"\ngrace = \"6s\"\n\
          [outbox]\npath = \"{}\"\n[limits]\noffers_per_minute = 1000\n\

@@ -6,9 +6,8 @@ use std::time::Duration;
 
 use server::demo;
 
-use engines::{Credentials, Doors, Mosquitto};
+use engines::{Credentials, Doors, Mosquitto, port};
 
-use crate::harness::broker::free_address;
 use crate::harness::program::Program;
 use crate::harness::staff::Staff;
 use crate::harness::tablet::Tablet;
@@ -53,7 +52,7 @@ async fn three_processes_and_mosquitto_give_the_same_lesson() {
         cert_file.display(),
         key_file.display()
     );
-    let (server_at, bridge_at, media_port) = (free_address(), free_address(), free_udp_port());
+    let (server_at, bridge_at, media_port) = (port::address(), port::address(), port::free());
     let keys = folder.join("keys/grant-private.pem");
     let server_file = file(
         folder,
@@ -182,9 +181,4 @@ pub fn sign_in_of(block: &str, role: &str) -> (String, String) {
     let mut words = line.split_whitespace().rev();
     let password = words.next().unwrap().to_owned();
     (words.next().unwrap().to_owned(), password)
-}
-
-/// A UDP port on loopback that was free a moment ago.
-fn free_udp_port() -> u16 {
-    std::net::UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }

@@ -4,7 +4,6 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::Duration;
 
-use crate::harness::broker::free_address;
 use crate::harness::program::Program;
 
 /// Runs `windowseat` with `arguments` and expects it not to start: one sentence that has all `words`, exit code 2.
@@ -25,7 +24,7 @@ fn up(data: &Path, more: &[&str]) -> Vec<String> {
     let mut arguments = vec!["up".to_owned(), "--data".to_owned(), data.display().to_string()];
     for option in ["--http", "--https", "--mqtt"] {
         if !more.contains(&option) {
-            arguments.extend([option.to_owned(), free_address().to_string()]);
+            arguments.extend([option.to_owned(), engines::port::address().to_string()]);
         }
     }
     if !more.contains(&"--media-port") {

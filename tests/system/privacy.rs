@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use crate::harness::broker::{Watch, free_address, secret};
+use crate::harness::broker::{Watch, secret};
 use crate::harness::program::Program;
 use crate::harness::staff::{Staff, browser};
 use crate::harness::tablet::{self, Tablet};
@@ -13,7 +13,7 @@ use crate::harness::{MONDAY, SOON, eventually};
 async fn no_name_number_or_permission_in_logs_topics_or_addresses_and_no_media_on_disk() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path();
-    let addresses: Vec<String> = (0..3).map(|_| free_address().to_string()).collect();
+    let addresses: Vec<String> = (0..3).map(|_| engines::port::address().to_string()).collect();
     let mut program = Program::start_with_logs(
         "debug,h2=info,hyper=info,sqlx=debug",
         &[

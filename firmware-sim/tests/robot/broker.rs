@@ -26,7 +26,7 @@ pub struct Broker {
 
 impl Broker {
     pub async fn start() -> Self {
-        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = engines::port::free();
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("mosquitto.conf");
         std::fs::write(&file, format!("listener {port} 127.0.0.1\nallow_anonymous true\npersistence false\n")).unwrap();

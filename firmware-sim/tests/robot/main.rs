@@ -420,8 +420,7 @@ async fn files_replace_the_drawing() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn rtp_from_a_local_encoder_replaces_the_drawing() {
-    let free = || std::net::UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let (video_port, audio_port) = (free(), free());
+    let (video_port, audio_port) = (engines::port::free(), engines::port::free());
     let world = World::with(|config| {
         config.video = VideoConfig { source: Source::Rtp, rtp_port: video_port, ..VideoConfig::default() };
         config.audio = AudioConfig { source: Source::Rtp, rtp_port: audio_port, ..AudioConfig::default() };

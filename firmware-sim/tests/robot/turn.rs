@@ -1,6 +1,6 @@
 //! The robot and TURN servers: it asks a real one (Debian's coturn) for an address, and needs none to connect.
 
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::process::{Child, Command, Stdio};
 
 use protocol::IceServer;
@@ -15,7 +15,7 @@ struct Coturn {
 
 impl Coturn {
     async fn start() -> Self {
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = engines::port::free();
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("turnserver.conf");
         let shown = folder.path().display();

@@ -15,7 +15,6 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use engines::mosquitto::free_address;
 use engines::{Mosquitto, Postgres};
 
 use facts::{BRIDGES, School};
@@ -151,7 +150,7 @@ async fn through(database: &Database, broker: &str) -> Line {
         (at, broker_pid) = (mosquitto.address, mosquitto.pid().expect("it runs"));
         Some(mosquitto)
     } else {
-        at = free_address();
+        at = engines::port::address();
         roles::write_users(folder.path(), &users);
         broker_pid = processes.start(&["--broker", &at.to_string(), &folder.path().display().to_string()]);
         None

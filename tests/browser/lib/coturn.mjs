@@ -10,15 +10,16 @@ import { until } from './browser.mjs';
 
 const SECRET = 'the secret that server and coturn share';
 
-/** @param {string} address @returns {Promise<number>} */
+/**
+ * Below those that the kernel gives to connections, so that none takes it before coturn does.
+ * @param {string} address @returns {Promise<number>}
+ */
 const freePort = (address) =>
-  new Promise((resolve, reject) => {
+  new Promise((resolve) => {
+    const port = 12_000 + Math.floor(Math.random() * 20_000);
     const server = createServer();
-    server.on('error', reject);
-    server.listen(0, address, () => {
-      const { port } = /** @type {import('node:net').AddressInfo} */ (server.address());
-      server.close(() => resolve(port));
-    });
+    server.on('error', () => resolve(freePort(address)));
+    server.listen(port, address, () => server.close(() => resolve(port)));
   });
 
 /** @param {string} host @param {number} port @returns {Promise<boolean>} */

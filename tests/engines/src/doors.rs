@@ -7,7 +7,7 @@ use std::time::Duration;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DistinguishedName, DnType, IsCa, KeyPair};
 use tokio::process::Command;
 
-use crate::mosquitto::free_address;
+use crate::port;
 
 /// How long a client may take.
 const CLIENT_WITHIN: Duration = Duration::from_secs(20);
@@ -33,7 +33,8 @@ impl Doors {
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let authority = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
         std::fs::write(folder.join("ca.pem"), authority.pem()).unwrap();
-        let doors = Self { by_password: free_address(), by_certificate: free_address(), folder: folder.to_owned(), authority };
+        let doors =
+            Self { by_password: port::address(), by_certificate: port::address(), folder: folder.to_owned(), authority };
         doors.sign("broker", named("broker", &["127.0.0.1".to_owned()]));
         doors
     }

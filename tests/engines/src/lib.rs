@@ -6,6 +6,7 @@
 pub mod database;
 pub mod doors;
 pub mod mosquitto;
+pub mod port;
 pub mod postgres;
 pub mod proxy;
 

@@ -3,7 +3,7 @@
 //! It keeps nothing on disk: after [`Mosquitto::kill9`] and [`Mosquitto::restart`] it has forgotten every retained message, every
 //! session and everything that it acknowledged and had not passed on. That is the worst that a broker may do.
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -38,7 +38,7 @@ impl Mosquitto {
     /// # Panics
     /// Mosquitto is not installed or does not start.
     pub async fn start_with(folder: &Path, users: &[(String, String)], access: &str, settings: &str) -> Self {
-        let address = free_address();
+        let address = crate::port::address();
         let passwords = folder.join("passwords");
         std::fs::write(&passwords, users.iter().map(|(name, secret)| format!("{name}:{secret}\n")).collect::<String>())
             .unwrap();
@@ -103,13 +103,4 @@ impl Drop for Mosquitto {
     fn drop(&mut self) {
         self.kill9();
     }
-}
-
-/// An address on loopback that was free a moment ago.
-///
-/// # Panics
-/// Loopback has no free port.
-#[must_use]
-pub fn free_address() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("loopback has a free port")
 }

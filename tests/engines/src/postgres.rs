@@ -4,7 +4,6 @@
 //! close, stops the server and removes the folder. What is committed survives [`Postgres::kill9`], as on a real machine.
 
 use std::fs;
-use std::net::TcpListener;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -84,7 +83,7 @@ impl Postgres {
             .expect("initdb runs");
         assert!(made.status.success(), "initdb failed: {}", String::from_utf8_lossy(&made.stderr));
         let settings = settings.iter().map(|setting| (*setting).to_owned()).collect();
-        let mut server = Self { programs, folder, port: free_port(), password, settings, keeper: None };
+        let mut server = Self { programs, folder, port: crate::port::free(), password, settings, keeper: None };
         server.launch();
         server
     }
@@ -234,8 +233,4 @@ fn unprivileged(program: &Path) -> Command {
     command.arg(format!("--reuid={}", UNPRIVILEGED.0)).arg(format!("--regid={}", UNPRIVILEGED.2)).arg("--clear-groups");
     command.arg(program);
     command
-}
-
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("loopback has a free port").port()
 }

@@ -3,7 +3,6 @@
 use std::net::SocketAddr;
 use std::path::Path;
 
-pub use engines::mosquitto::free_address;
 use rumqttc::{AsyncClient, Event, EventLoop, Incoming, MqttOptions, PublishOptions, QoS};
 use serde_json::Value;
 
