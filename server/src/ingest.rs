@@ -37,7 +37,7 @@ const KNOWN_FOR: Duration = Duration::from_secs(60);
 pub async fn run(state: AppState, link: Link, mut events: mpsc::Receiver<Event>) {
     let (acks, waiting) = mpsc::channel(MAX_ACKS_WAITING);
     state.tasks.spawn(publish_acks(state.clone(), link.clone(), waiting));
-    let (mut devices, mut next) = (Devices::default(), Batch::default());
+    let (mut devices, mut batch, mut next) = (Devices::default(), Batch::default(), Batch::default());
     let mut arrived = Vec::new();
     loop {
         if next.0.is_empty() {
@@ -48,7 +48,8 @@ pub async fn run(state: AppState, link: Link, mut events: mpsc::Receiver<Event>)
             next.take(&state, &mut devices, arrived.drain(..));
             continue;
         }
-        let mut batch = std::mem::take(&mut next);
+        batch.0.clear();
+        std::mem::swap(&mut batch, &mut next);
         let Some(read) = batch.read(&state, &mut devices).await else { return };
         // What arrives meanwhile is read at once: the next batch is ready when this one is stored.
         let mut storing = std::pin::pin!(store(&state, &read));

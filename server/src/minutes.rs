@@ -27,7 +27,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(2);
 /// How often every running placement gets a row of the day, with what is expected in it.
 const BEGIN_DAYS_EVERY: Duration = Duration::from_secs(1_800);
 /// Days computed before they are written: one transaction.
-const BATCH: i64 = 400;
+const BATCH: usize = 400;
 /// Marked days of a pupil that lie no further apart are read together.
 const READ_TOGETHER: TimeDelta = TimeDelta::days(10);
 
@@ -147,12 +147,14 @@ async fn begin_days(state: &AppState) -> Result<(), StoreError> {
 async fn catch_up(state: &AppState) -> Result<(), StoreError> {
     let mut calendars = Calendars::new();
     while !state.shutdown.is_cancelled() {
-        let marks = state.store.dirty_days(Uuid::new_v4(), BATCH).await?;
+        let marks = state.store.dirty_days(Uuid::new_v4(), i64::try_from(BATCH).unwrap_or(i64::MAX)).await?;
         if marks.is_empty() {
             break;
         }
+        // Days of visits that go on are marked again at once: they wait for the next look, and only a backlog is worked off without a pause.
+        let is_backlog = marks.len() >= BATCH;
         let computed = compute(&state.store, &marks, &mut calendars).await?;
-        if state.store.write_days(&computed).await? == 0 {
+        if state.store.write_days(&computed).await? == 0 || !is_backlog {
             break;
         }
     }

@@ -186,7 +186,7 @@ fn received(fact: PresenceMessage, seq: u64, chance: &mut Chance) -> Received {
         message_id: Uuid::now_v7(),
         number: Some((Uuid::from_u128(100), seq)),
         oldest: None,
-        body_sha256: vec![],
+        body_sha256: [0; 32],
         offset_ms: i64::try_from(chance.below(20_000)).unwrap() - 10_000,
         mono_ms: 0,
         fact: Fact::Presence(fact),

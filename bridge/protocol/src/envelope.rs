@@ -2,7 +2,6 @@
 
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -79,12 +78,12 @@ impl<T: Serialize> Envelope<T> {
     }
 }
 
-impl<T: DeserializeOwned> Envelope<T> {
+impl<'de, T: Deserialize<'de>> Envelope<T> {
     /// Reads a payload.
     ///
     /// # Errors
     /// Too large, not readable, or of another version.
-    pub fn from_bytes(payload: &[u8]) -> Result<Self, EnvelopeError> {
+    pub fn from_bytes(payload: &'de [u8]) -> Result<Self, EnvelopeError> {
         if payload.len() > MAX_MESSAGE_BYTES {
             return Err(EnvelopeError::TooLarge(payload.len()));
         }

@@ -15,6 +15,10 @@ pub const BRIDGES: usize = 28;
 const SESSIONS: u64 = 8;
 /// Size of a payload.
 pub const MESSAGE_BYTES: usize = 1024;
+const FILLING: &str = match std::str::from_utf8(&[b'.'; MESSAGE_BYTES]) {
+    Ok(text) => text,
+    Err(_) => unreachable!(),
+};
 /// An interval is said so many times, longer each time; then the next one begins.
 const GROWTHS: u64 = 30;
 
@@ -76,9 +80,7 @@ impl School {
             .unwrap();
         }
         text.push_str(r#","later":""#);
-        while text.len() < MESSAGE_BYTES - 3 {
-            text.push('.');
-        }
+        text.push_str(&FILLING[..MESSAGE_BYTES - 3 - text.len()]);
         text.push_str("\"}}");
         (if is_event { "event" } else { "presence" }, text.into_bytes())
     }

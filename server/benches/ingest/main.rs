@@ -3,7 +3,10 @@
 //! `cargo bench -p server --bench ingest`. Bridges (here a client of our own that costs little) keep 64 messages of 1 KiB each under
 //! way and send the next when the server's own acknowledgement comes; so everything that is counted is committed. Server, broker
 //! and PostgreSQL are processes of their own, and their processor time is read from the operating system. The floor, in the same
-//! run: the same rows written to the same engine from memory, without MQTT and JSON.
+//! run: as many of the same rows written to the same engine from memory, without MQTT and JSON.
+//!
+//! A machine's speed drifts within minutes. So floor and server take turns, and the medians of [`ROUNDS`] are told; a ratio is the median
+//! of those to the floor of the same round.
 //!
 //! Nothing is asserted on time: it prints rates and ratios, for this machine and this minute.
 
@@ -24,8 +27,10 @@ use roles::Role;
 const WARM: Duration = Duration::from_secs(2);
 /// … for so long.
 const MEASURED: Duration = Duration::from_secs(8);
-/// Messages of the floor.
-const FLOOR: u64 = 20_000;
+/// Messages of the floor: about what a line stores while it runs, so that the tables are as large.
+const FLOOR: u64 = 200_000;
+/// How often everything is measured.
+const ROUNDS: usize = 3;
 
 /// One line of the table.
 struct Line {
@@ -83,31 +88,35 @@ async fn main() {
         return role.play().await;
     }
     println!("bridges: {BRIDGES}, each with {} messages under way; {} bytes a message", load::UNDER_WAY, facts::MESSAGE_BYTES);
-    let mut lines = Vec::new();
-    for database in [Database::Sqlite(tempfile::tempdir().unwrap()), Database::Postgres(Postgres::start())] {
-        let floor = floor(&database).await;
-        for broker in ["embedded", "Mosquitto"] {
-            let line = through(&database, broker).await;
-            lines.push((line, floor.stored_us()));
-        }
-        let of_itself = floor.stored_us();
-        lines.push((floor, of_itself));
-    }
     println!(
         "{:32} {:>10} {:>12} {:>12} {:>14} {:>10}",
         "", "messages/s", "server µs", "broker µs", "PostgreSQL µs", "to floor"
     );
-    for (line, floor) in &lines {
-        let or_none = |value: Option<f64>| value.map_or("-".to_owned(), |value| format!("{value:.1}"));
-        println!(
-            "{:32} {:>10.0} {:>12.1} {:>12} {:>14} {:>10.2}",
-            line.name,
-            line.per_s,
-            line.server_us,
-            or_none(line.broker_us),
-            or_none(line.database_us),
-            line.stored_us() / floor
-        );
+    for database in [Database::Sqlite(tempfile::tempdir().unwrap()), Database::Postgres(Postgres::start())] {
+        let mut rounds = Vec::new();
+        for round in 0..ROUNDS {
+            rounds.push([
+                floor(&database, round).await,
+                through(&database, "embedded", round).await,
+                through(&database, "Mosquitto", round).await,
+            ]);
+        }
+        for kind in 0..rounds[0].len() {
+            let median_of = |value: &dyn Fn(&[Line; 3]) -> f64| median(rounds.iter().map(value).collect());
+            let or_none = |value: &dyn Fn(&Line) -> Option<f64>| {
+                value(&rounds[0][kind])
+                    .map_or("-".to_owned(), |_| format!("{:.1}", median_of(&|round| value(&round[kind]).unwrap_or(0.0))))
+            };
+            println!(
+                "{:32} {:>10.0} {:>12.1} {:>12} {:>14} {:>10.2}",
+                rounds[0][kind].name,
+                median_of(&|round| round[kind].per_s),
+                median_of(&|round| round[kind].server_us),
+                or_none(&|line| line.broker_us),
+                or_none(&|line| line.database_us),
+                median_of(&|round| round[kind].stored_us() / round[0].stored_us())
+            );
+        }
     }
     println!(
         "µs: processor time of that process per message. To floor: server and PostgreSQL together, for SQLite runs within the server. \
@@ -115,9 +124,14 @@ async fn main() {
     );
 }
 
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
+
 /// The same rows from memory.
-async fn floor(database: &Database) -> Line {
-    let address = database.fresh("floor").await;
+async fn floor(database: &Database, round: usize) -> Line {
+    let address = database.fresh(&format!("floor_{round}")).await;
     School::new().seed(&address).await;
     let before = database.cpu();
     let told = Command::new(std::env::current_exe().unwrap()).args(["--floor", &address, &FLOOR.to_string()]).output().unwrap();
@@ -136,10 +150,10 @@ async fn floor(database: &Database) -> Line {
 }
 
 /// The whole way, from bridges over a broker.
-async fn through(database: &Database, broker: &str) -> Line {
+async fn through(database: &Database, broker: &str, round: usize) -> Line {
     let folder = tempfile::tempdir().unwrap();
     let school = School::new();
-    let address = database.fresh(&broker.to_lowercase()).await;
+    let address = database.fresh(&format!("{}_{round}", broker.to_lowercase())).await;
     school.seed(&address).await;
     let users = school.users();
     let mut processes = Processes::default();

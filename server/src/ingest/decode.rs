@@ -21,14 +21,14 @@ const MAX_TOPIC_BYTES: usize = 200;
 /// Reads one message. `sender`: what the device at the client level of the topic is, if it is known.
 #[must_use]
 pub fn decode(topic: &str, payload: &Bytes, sender: Option<DeviceKind>, now: DateTime<Utc>) -> Received {
-    let header = Envelope::<Box<RawValue>>::from_bytes(payload);
+    let header = Envelope::<&RawValue>::from_bytes(payload);
     let device_id = device_of(topic).unwrap_or(Uuid::nil());
     let mut received = Received {
         device_id,
         message_id: Uuid::nil(),
         number: None,
         oldest: None,
-        body_sha256: Vec::new(),
+        body_sha256: [0; 32],
         offset_ms: 0,
         mono_ms: 0,
         fact: Fact::Unusable(String::new()),
@@ -41,7 +41,7 @@ pub fn decode(topic: &str, payload: &Bytes, sender: Option<DeviceKind>, now: Dat
             // A body of another version still has its number, so its sender is not left to repeat it for ever.
             received.message_id = Uuid::now_v7();
             received.number = sender.and(lenient_number(payload));
-            received.body_sha256 = digest(&SHA256, payload).as_ref().to_vec();
+            received.body_sha256 = sha256(payload);
             received.fact = Fact::Unusable(reason(&error));
             return received;
         }
@@ -50,11 +50,15 @@ pub fn decode(topic: &str, payload: &Bytes, sender: Option<DeviceKind>, now: Dat
     received.offset_ms = (envelope.sent_at - now).num_milliseconds();
     received.mono_ms = envelope.mono_ms;
     // As the sender wrote it: an outbox keeps the text of a body and repeats exactly that.
-    received.body_sha256 = digest(&SHA256, envelope.body.get().as_bytes()).as_ref().to_vec();
+    received.body_sha256 = sha256(envelope.body.get().as_bytes());
     received.number = sender.and(envelope.seq).filter(|seq| *seq > 0).map(|seq| (envelope.epoch, seq));
     received.oldest = envelope.oldest;
     received.fact = fact(topic, envelope, sender).unwrap_or_else(Fact::Unusable);
     received
+}
+
+fn sha256(bytes: &[u8]) -> [u8; 32] {
+    digest(&SHA256, bytes).as_ref().try_into().unwrap_or([0; 32])
 }
 
 /// The client level of a topic; also of one with an unknown kind, for its sender's number is still acknowledged.
@@ -62,7 +66,7 @@ pub(super) fn device_of(topic: &str) -> Option<Uuid> {
     topic.split('/').nth(2).and_then(|id| Uuid::parse_str(id).ok())
 }
 
-fn fact(topic: &str, envelope: Envelope<Box<RawValue>>, sender: Option<DeviceKind>) -> Result<Fact, String> {
+fn fact(topic: &str, envelope: Envelope<&RawValue>, sender: Option<DeviceKind>) -> Result<Fact, String> {
     let topic = Topic::parse(topic).map_err(|error| error.to_string())?;
     let sender = sender.ok_or("the device is not known")?;
     let own = RobotId(topic.client.0);
@@ -106,7 +110,7 @@ fn fact(topic: &str, envelope: Envelope<Box<RawValue>>, sender: Option<DeviceKin
     }
 }
 
-fn body<T: DeserializeOwned>(envelope: Envelope<Box<RawValue>>) -> Result<T, String> {
+fn body<T: DeserializeOwned>(envelope: Envelope<&RawValue>) -> Result<T, String> {
     serde_json::from_str(envelope.body.get()).map_err(|error| format!("the body is not readable: {error}"))
 }
 

@@ -134,7 +134,7 @@ fn received(device: u128, number: Option<u64>, fact: Fact) -> Received {
         message_id: Uuid::now_v7(),
         number: number.map(|seq| (Uuid::from_u128(77), seq)),
         oldest: None,
-        body_sha256: vec![7; 32],
+        body_sha256: [7; 32],
         offset_ms: 0,
         mono_ms: 0,
         fact,

@@ -29,7 +29,7 @@ pub struct Received {
     /// The lowest number of that epoch that the sender still keeps: lower ones are acknowledged, or never come.
     pub oldest: Option<u64>,
     /// Hash of the body.
-    pub body_sha256: Vec<u8>,
+    pub body_sha256: [u8; 32],
     /// Sender's clock minus ours on arrival, in milliseconds.
     pub offset_ms: i64,
     /// Sender's monotonic clock when it sent this copy, in milliseconds.

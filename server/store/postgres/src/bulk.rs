@@ -82,14 +82,21 @@ pub(crate) async fn note(
     rows: &[Numbered<'_>],
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
-    let rows = json(rows);
+    let (devices, epochs): (Vec<Uuid>, Vec<Uuid>) = rows.iter().map(|row| (row.device_id, row.epoch)).unzip();
+    let numbers: Vec<i64> = rows.iter().map(|row| row.seq).collect();
+    let kinds: Vec<String> = rows.iter().map(|row| row.kind.to_owned()).collect();
+    let bodies: Vec<Vec<u8>> = rows.iter().map(|row| row.body_sha256.to_vec()).collect();
+    // The most frequent statement of all: arrays cost the server less than JSON.
     sqlx::query!(
         "INSERT INTO inbox (device_id, epoch, seq, kind, body_sha256, received_at)
-           SELECT r.device_id, r.epoch, r.seq, r.kind, decode(r.body_sha256, 'hex'), $2
-           FROM jsonb_to_recordset($1::text::jsonb)
-                AS r(device_id uuid, epoch uuid, seq bigint, kind text, body_sha256 text)
+           SELECT r.device_id, r.epoch, r.seq, r.kind, r.body_sha256, $6
+           FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::text[], $5::bytea[]) AS r (device_id, epoch, seq, kind, body_sha256)
            ON CONFLICT (device_id, epoch, seq) DO NOTHING",
-        rows,
+        &devices,
+        &epochs,
+        &numbers,
+        &kinds,
+        &bodies,
         now
     )
     .execute(&mut **tx)

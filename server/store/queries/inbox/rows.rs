@@ -28,8 +28,8 @@ pub(crate) struct Numbered<'a> {
     pub(crate) epoch: Uuid,
     pub(crate) seq: i64,
     pub(crate) kind: &'static str,
-    #[serde(serialize_with = "hex")]
-    pub(crate) body_sha256: &'a [u8],
+    #[serde(skip)]
+    pub(crate) body_sha256: &'a [u8; 32],
 }
 
 /// What is compared with, of a robot.
@@ -280,14 +280,4 @@ fn maybe_at<S: Serializer>(maybe: &Option<DateTime<Utc>>, serializer: S) -> Resu
         Some(value) => at(value, serializer),
         None => serializer.serialize_none(),
     }
-}
-
-fn hex<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let mut text = String::with_capacity(bytes.len() * 2);
-    for byte in bytes {
-        text.push(char::from(DIGITS[usize::from(byte >> 4)]));
-        text.push(char::from(DIGITS[usize::from(byte & 15)]));
-    }
-    serializer.serialize_str(&text)
 }

@@ -51,6 +51,11 @@ type Db = Sqlite;
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a caller waits for a free connection before it fails.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+/// Pages that the writer holds in memory, in KiB. What a batch of a thousand messages touches must fit: a page that is pushed out before the
+/// commit is written twice and read again.
+const WRITER_CACHE_KIB: &str = "-65536";
+/// Pages of the log after which they go to the main file: fewer times there for the pages that every batch changes.
+const CHECKPOINT_PAGES: &str = "4000";
 /// Readers at once; more wait for [`ACQUIRE_TIMEOUT`].
 const READERS: u32 = 8;
 
@@ -80,8 +85,10 @@ async fn connect(path: &Path) -> Result<Engine, StoreError> {
         .busy_timeout(BUSY_TIMEOUT);
     let write = SqlitePoolOptions::new()
         .max_connections(1)
+        // A file does not go away like a server; asking it first is a walk to the connection's thread and back.
+        .test_before_acquire(false)
         .acquire_timeout(ACQUIRE_TIMEOUT)
-        .connect_with(options.clone())
+        .connect_with(options.clone().pragma("cache_size", WRITER_CACHE_KIB).pragma("wal_autocheckpoint", CHECKPOINT_PAGES))
         .await
         .map_err(failed)?;
     sqlx::migrate!("./migrations")
@@ -90,6 +97,7 @@ async fn connect(path: &Path) -> Result<Engine, StoreError> {
         .map_err(|source| StoreError::Migrate { database: path.display().to_string(), source })?;
     let read = SqlitePoolOptions::new()
         .max_connections(READERS)
+        .test_before_acquire(false)
         .acquire_timeout(ACQUIRE_TIMEOUT)
         .connect_with(options)
         .await

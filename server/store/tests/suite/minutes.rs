@@ -50,7 +50,7 @@ fn interval(seq: u64, from: &str, span_ms: u64, measured: Option<i64>) -> Receiv
         message_id: Uuid::now_v7(),
         number: Some((Uuid::from_u128(100), seq)),
         oldest: None,
-        body_sha256: vec![],
+        body_sha256: [0; 32],
         offset_ms: 0,
         mono_ms: 0,
         fact: Fact::Presence(fact),

@@ -64,7 +64,7 @@ fn message(fact: PresenceMessage, seq: u64) -> Received {
         message_id: Uuid::now_v7(),
         number: Some((Uuid::from_u128(100), seq)),
         oldest: None,
-        body_sha256: vec![],
+        body_sha256: [0; 32],
         offset_ms: offset_of(&fact),
         mono_ms: 0,
         fact: Fact::Presence(fact),

@@ -46,7 +46,7 @@ fn received(device_id: Uuid, number: Option<(Uuid, u64)>, fact: Fact) -> Receive
         message_id: Uuid::now_v7(),
         number,
         oldest: None,
-        body_sha256: format!("{fact:?}").into_bytes(),
+        body_sha256: crate::hash_of(&fact),
         offset_ms: 0,
         mono_ms: 0,
         fact,

@@ -138,7 +138,7 @@ async fn check(store: &Store, version: i64) {
         message_id: id(99),
         number: Some((id(9), 3)),
         oldest: None,
-        body_sha256: vec![1],
+        body_sha256: [1; 32],
         offset_ms: 0,
         mono_ms: 0,
         fact: store::inbox::Fact::Unusable("any".into()),
