@@ -11,6 +11,8 @@ use protocol::RobotId;
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 
+use super::janus;
+
 /// A question to the measured process.
 #[derive(Serialize, Deserialize)]
 pub enum Ask {
@@ -34,35 +36,46 @@ pub enum Told {
 /// A measured process, killed when dropped.
 pub struct Child {
     process: std::process::Child,
-    asks: Option<ChildStdin>,
+    pub kind: Kind,
+}
+
+/// What is measured, and how it is asked.
+pub enum Kind {
+    Relay(Lines),
+    Floor(Lines),
+    Janus(janus::Api),
+}
+
+/// A process of this program.
+pub struct Lines {
+    asks: ChildStdin,
     answers: BufReader<ChildStdout>,
-    pub is_floor: bool,
 }
 
 impl Child {
     pub fn relay(threads: u16) -> Self {
-        Self::start(&["as-relay", &threads.to_string()])
+        let (process, lines) = Self::start(&["as-relay", &threads.to_string()]);
+        Self { process, kind: Kind::Relay(lines) }
     }
 
     pub fn floor() -> Self {
-        Self::start(&["as-floor"])
+        let (process, lines) = Self::start(&["as-floor"]);
+        Self { process, kind: Kind::Floor(lines) }
     }
 
-    fn start(arguments: &[&str]) -> Self {
+    /// `None`: it is not installed.
+    pub fn janus() -> Option<Self> {
+        let (process, api) = janus::start()?;
+        Some(Self { process, kind: Kind::Janus(api) })
+    }
+
+    fn start(arguments: &[&str]) -> (std::process::Child, Lines) {
         let own = std::env::current_exe().expect("the path of this program");
         let mut process =
             Command::new(own).args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("starts");
-        let asks = process.stdin.take();
+        let asks = process.stdin.take().expect("piped");
         let answers = BufReader::new(process.stdout.take().expect("piped"));
-        Self { process, asks, answers, is_floor: arguments == ["as-floor"] }
-    }
-
-    pub fn ask(&mut self, ask: &Ask) -> Told {
-        let asks = self.asks.as_mut().expect("open until dropped");
-        writeln!(asks, "{}", serde_json::to_string(ask).expect("writes")).expect("the process takes questions");
-        let mut line = String::new();
-        self.answers.read_line(&mut line).expect("the process answers");
-        serde_json::from_str(&line).expect("an answer")
+        (process, Lines { asks, answers })
     }
 
     /// CPU time of all its threads, in nanoseconds.
@@ -85,9 +98,17 @@ impl Child {
 
 impl Drop for Child {
     fn drop(&mut self) {
-        self.asks = None;
         let _ = self.process.kill();
         let _ = self.process.wait();
+    }
+}
+
+impl Lines {
+    pub fn ask(&mut self, ask: &Ask) -> Told {
+        writeln!(self.asks, "{}", serde_json::to_string(ask).expect("writes")).expect("the process takes questions");
+        let mut line = String::new();
+        self.answers.read_line(&mut line).expect("the process answers");
+        serde_json::from_str(&line).expect("an answer")
     }
 }
 

@@ -14,8 +14,9 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use protocol::RobotId;
 use quinn_udp::{RecvMeta, UdpSocketState};
 
-use super::child::{Ask, Child, Told};
+use super::child::{Ask, Child, Kind, Lines, Told};
 use super::floor;
+use super::janus::Api;
 use super::peer::{AUDIO_SSRC, OPUS, Peer, Profile, VIDEO_SSRC, VP8, now};
 use super::srtp::{Cipher, TAG, index_near};
 
@@ -104,7 +105,11 @@ impl Load {
     /// Connects this many more sessions to the measured process.
     pub fn connect(&mut self, child: &mut Child, count: usize) {
         for _ in 0..count {
-            let [robot, tablet] = if child.is_floor { floor_legs(child) } else { relay_legs(child) };
+            let [robot, tablet] = match &mut child.kind {
+                Kind::Floor(floor) => floor_legs(floor),
+                Kind::Relay(relay) => relay_legs(relay),
+                Kind::Janus(api) => janus_legs(api),
+            };
             let seen = Arc::new(AtomicU32::new(u32::MAX));
             let robot = self.leg(robot, &Arc::default());
             let tablet = self.leg(tablet, &seen);
@@ -152,31 +157,65 @@ struct Connected {
     peer: Option<Peer>,
 }
 
-fn floor_legs(child: &mut Child) -> [Connected; 2] {
+fn floor_legs(floor_process: &mut Lines) -> [Connected; 2] {
     let sockets = [(); 2].map(|()| UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap());
     let addresses = sockets.each_ref().map(|socket| socket.local_addr().unwrap());
-    let Told::Listens(to) = child.ask(&Ask::Pair { addresses }) else { panic!("the floor says where it listens") };
+    let Told::Listens(to) = floor_process.ask(&Ask::Pair { addresses }) else { panic!("the floor says where it listens") };
     sockets.map(|socket| {
         let (send, receive) = floor::keys(socket.local_addr().unwrap());
         Connected { socket, to, send, receive, peer: None }
     })
 }
 
-fn relay_legs(child: &mut Child) -> [Connected; 2] {
+fn relay_legs(relay: &mut Lines) -> [Connected; 2] {
     let id = RobotId::new();
     let mut robot = Peer::new(Profile::Srtp_Aead_Aes_128_Gcm);
     let offer = robot.offer("sendrecv", "sendonly");
-    let Told::Answer(answer) = child.ask(&Ask::Publish { robot: id, offer }) else { panic!("an answer") };
+    let Told::Answer(answer) = relay.ask(&Ask::Publish { robot: id, offer }) else { panic!("an answer") };
     robot.accept(&answer);
     let mut tablet = Peer::new(Profile::Srtp_Aead_Aes_128_Gcm);
     let offer = tablet.offer("sendrecv", "recvonly");
-    let Told::Answer(answer) = child.ask(&Ask::Subscribe { robot: id, offer }) else { panic!("an answer") };
+    let Told::Answer(answer) = relay.ask(&Ask::Subscribe { robot: id, offer }) else { panic!("an answer") };
     tablet.accept(&answer);
+    connected(robot, tablet)
+}
+
+/// Each hears itself: the robot's connection carries picture and sound, the tablet's the voice.
+fn janus_legs(api: &Api) -> [Connected; 2] {
+    let [robot, tablet] = [(); 2].map(|()| {
+        let mut peer = Peer::new(Profile::Srtp_Aead_Aes_128_Gcm);
+        peer.socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).unwrap();
+        peer.socket.set_read_timeout(Some(Duration::from_millis(2))).unwrap();
+        // Janus wants to know where from.
+        let candidate =
+            format!("a=candidate:1 1 udp 2130706431 127.0.0.1 {} typ host\r\n", peer.socket.local_addr().unwrap().port());
+        let offer = peer.offer("sendrecv", "sendrecv").replace("a=rtcp-mux\r\n", &format!("a=rtcp-mux\r\n{candidate}"));
+        // Without the channel, which nobody would use.
+        let offer = offer.replace("BUNDLE 0 1 2", "BUNDLE 0 1");
+        let offer = offer.split("m=application").next().unwrap_or_default().to_owned();
+        let answer = api.echo(&offer);
+        peer.accept(&answer);
+        // Who tells what it received needs a stream to tell it of; this one tells nothing.
+        peer.answered.resize(2, VIDEO_SSRC);
+        peer
+    });
+    connected(robot, tablet)
+}
+
+fn connected(mut robot: Peer, mut tablet: Peer) -> [Connected; 2] {
     let start = now();
     while !(robot.is_up() && tablet.is_up()) {
         robot.pump();
         tablet.pump();
-        assert!(start.elapsed() < Duration::from_secs(20), "a session was not connected");
+        assert!(
+            start.elapsed() < Duration::from_secs(20),
+            "a session was not connected: {} and {} checks answered, up {} {} at {:?}",
+            robot.answers,
+            tablet.answers,
+            robot.is_up(),
+            tablet.is_up(),
+            robot.bridge
+        );
     }
     [robot, tablet].map(|peer| {
         let keys = peer.srtp_config().keys;

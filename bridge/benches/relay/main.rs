@@ -4,6 +4,7 @@
 //! cargo bench -p bridge --bench relay              # about two and a half minutes
 //! cargo bench -p bridge --bench relay -- --quick   # about twenty seconds, two loads
 //! cargo bench -p bridge --bench relay -- --threads 2 --sessions 10,100 --seconds 5
+//! cargo bench -p bridge --bench relay -- --janus   # the same load through Debian's Janus too, up to 50 sessions
 //! ```
 //!
 //! The relay and the floor run as processes of their own, one after the other under the same load; the load comes from threads of
@@ -18,6 +19,7 @@ mod child;
 mod peer;
 
 mod floor;
+mod janus;
 mod load;
 mod srtp;
 
@@ -31,7 +33,11 @@ struct Plan {
     sessions: Vec<usize>,
     span: Duration,
     threads: u16,
+    janus: bool,
 }
+
+/// Janus takes a connection in about a sixth of a second, and fills a core with these.
+const JANUS_MOST: usize = 50;
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
@@ -42,7 +48,7 @@ fn main() {
         words => match plan(words) {
             Ok(plan) => run(&plan),
             Err(problem) => {
-                eprintln!("{problem}\nuse: [--quick] [--sessions 1,10,50,200] [--seconds 6] [--threads 1]");
+                eprintln!("{problem}\nuse: [--quick] [--sessions 1,10,50,200] [--seconds 6] [--threads 1] [--janus]");
                 std::process::exit(2);
             }
         },
@@ -50,11 +56,12 @@ fn main() {
 }
 
 fn plan(words: &[&str]) -> Result<Plan, String> {
-    let mut plan = Plan { sessions: vec![1, 10, 50, 200], span: Duration::from_secs(8), threads: 1 };
+    let mut plan = Plan { sessions: vec![1, 10, 50, 200], span: Duration::from_secs(8), threads: 1, janus: false };
     let mut rest = words.iter();
     while let Some(word) = rest.next() {
         let mut value = || rest.next().ok_or(format!("{word} needs a value"));
         match *word {
+            "--janus" => plan.janus = true,
             "--quick" => plan = Plan { sessions: vec![1, 30], span: Duration::from_secs(3), ..plan },
             "--sessions" => {
                 plan.sessions = value()?.split(',').map(str::parse).collect::<Result<_, _>>().map_err(|e| format!("{e}"))?;
@@ -113,6 +120,24 @@ fn run(plan: &Plan) {
             relay.core_percent() / sessions as f64,
         );
         failed |= relay.received == 0 || floor.received == 0 || relay.refused > 0 || floor.refused > 0;
+        if plan.janus && sessions <= JANUS_MOST {
+            let Some(janus) = Child::janus() else {
+                eprintln!("Janus is not installed: apt-get install janus");
+                std::process::exit(1);
+            };
+            let (janus, memory) = measure(janus, sessions, plan.span);
+            println!(
+                "   Janus {:>9.0} {:>8.2} {:>9.2}   (ours is {:.2} of it)   {:>7}/{:<7} {:>43.0}",
+                janus.packets_per_second(),
+                janus.lost_percent(),
+                janus.us_per_packet(),
+                relay.us_per_packet() / janus.us_per_packet(),
+                janus.latency_us(0.5),
+                janus.latency_us(0.99),
+                memory,
+            );
+            failed |= janus.received == 0;
+        }
     }
     println!(
         "\nµs: CPU of the process per packet that arrived; p50/p99: µs from the sender's call to the receiving kernel, through relay or"

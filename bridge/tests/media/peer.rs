@@ -22,11 +22,12 @@ use rtc_srtp::config::{Config, LABEL_EXTRACTOR_DTLS_SRTP};
 use rtc_srtp::context::Context;
 use rtc_srtp::option::{srtcp_replay_protection, srtp_replay_protection};
 use rtc_srtp::protection_profile::ProtectionProfile;
-use rtc_stun::attributes::{ATTR_USE_CANDIDATE, ATTR_USERNAME};
+use rtc_stun::attributes::{ATTR_ICE_CONTROLLING, ATTR_PRIORITY, ATTR_USE_CANDIDATE, ATTR_USERNAME};
 use rtc_stun::fingerprint::FINGERPRINT;
 use rtc_stun::integrity::MessageIntegrity;
-use rtc_stun::message::{BINDING_REQUEST, Message, TransactionId};
+use rtc_stun::message::{BINDING_REQUEST, BINDING_SUCCESS, Message, TransactionId};
 use rtc_stun::textattrs::TextAttribute;
+use rtc_stun::xoraddr::XorMappedAddress;
 use sansio::Protocol;
 
 #[path = "framed.rs"]
@@ -42,6 +43,7 @@ pub const AUDIO_SSRC: u32 = 0x0A0A_0A0A;
 pub const VIDEO_SSRC: u32 = 0x0B0B_0B0B;
 
 const STREAM: u16 = 0;
+const PASSWORD: &str = "a-password-of-24-letters";
 
 #[expect(clippy::disallowed_methods, reason = "a test on real sockets")]
 pub fn now() -> Instant {
@@ -161,7 +163,7 @@ impl Peer {
             if direction.starts_with("send") { format!("a=ssrc:{number} cname:peer\r\n") } else { String::new() }
         };
         let whole = format!(
-            "v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\na=group:BUNDLE 0 1 2\r\na=ice-ufrag:peer\r\na=ice-pwd:a-password-of-24-letters\r\n\
+            "v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\na=group:BUNDLE 0 1 2\r\na=ice-ufrag:peer\r\na=ice-pwd:{PASSWORD}\r\n\
              a=fingerprint:sha-256 {fingerprint}\r\na=setup:{setup}\r\n\
              m=audio 9 UDP/TLS/RTP/SAVPF {OPUS}\r\na=mid:0\r\na={audio}\r\na=rtcp-mux\r\na=rtpmap:{OPUS} opus/48000/2\r\na=fmtp:{OPUS} minptime=10;useinbandfec=1\r\na=rtcp-fb:{OPUS} nack\r\n{}\
              m=video 9 UDP/TLS/RTP/SAVPF {VP8} {RTX}\r\na=mid:1\r\na={video}\r\na=rtcp-mux\r\na=rtpmap:{VP8} VP8/90000\r\na=rtcp-fb:{VP8} nack\r\n\
@@ -225,18 +227,41 @@ impl Peer {
         let user = TextAttribute::new(ATTR_USERNAME, format!("{}:peer", self.theirs.0));
         let integrity = MessageIntegrity::new_short_term_integrity_with_provider(self.theirs.1.clone(), self.provider.crypto());
         let mut message = Message::new();
-        let nominate = rtc_stun::attributes::RawAttribute { typ: ATTR_USE_CANDIDATE, length: 0, value: Vec::new() };
+        let raw = |typ, value: &[u8]| rtc_stun::attributes::RawAttribute {
+            typ,
+            length: u16::try_from(value.len()).unwrap(),
+            value: value.to_vec(),
+        };
         message
             .build(&[
                 Box::new(TransactionId::new()),
                 Box::new(BINDING_REQUEST),
                 Box::new(user),
-                Box::new(nominate),
+                Box::new(raw(ATTR_PRIORITY, &1_845_501_695_u32.to_be_bytes())),
+                Box::new(raw(ATTR_ICE_CONTROLLING, &1_u64.to_be_bytes())),
+                Box::new(raw(ATTR_USE_CANDIDATE, &[])),
                 Box::new(integrity),
                 Box::new(FINGERPRINT),
             ])
             .unwrap();
         message.raw
+    }
+
+    /// The answer to a check: of whoever is no lite agent, as our bridge is.
+    fn answer(&self, check: &[u8]) {
+        let from = self.bridge.unwrap();
+        let integrity = MessageIntegrity::new_short_term_integrity_with_provider(PASSWORD.to_owned(), self.provider.crypto());
+        let mut message = Message::new();
+        message
+            .build(&[
+                Box::new(TransactionId(check[8..20].try_into().unwrap())),
+                Box::new(BINDING_SUCCESS),
+                Box::new(XorMappedAddress { ip: from.ip(), port: from.port() }),
+                Box::new(integrity),
+                Box::new(FINGERPRINT),
+            ])
+            .unwrap();
+        self.send_raw(&message.raw);
     }
 
     /// Sends bytes as they are.
@@ -295,11 +320,14 @@ impl Peer {
             let Some(packet) = self.receive() else { break };
             let packet = &packet[..];
             match packet[0] {
+                0 if packet[1] == 1 => self.answer(packet),
                 0..=3 => self.answers += 1,
                 20..=63 => self.record(packet),
                 128..=191 if (64..96).contains(&(packet[1] & 127)) => {
-                    let keys = self.keys.as_mut().unwrap();
-                    self.reports.push(keys.receive_reports.decrypt_rtcp(packet).unwrap().to_vec());
+                    // Before the handshake ends here, the other side may have begun.
+                    if let Some(keys) = &mut self.keys {
+                        self.reports.push(keys.receive_reports.decrypt_rtcp(packet).unwrap().to_vec());
+                    }
                 }
                 128..=191 => match self.keys.as_mut().map(|keys| keys.receive.decrypt_rtp(packet)) {
                     Some(Ok(plain)) => self.packets.push_back(plain.to_vec()),
