@@ -48,6 +48,7 @@ mod tally;
 mod tcp;
 mod window;
 mod worker;
+mod yielding;
 
 /// How long a command may take to be answered by its media thread, which normally needs microseconds.
 const COMMAND_DEADLINE: Duration = Duration::from_secs(2);

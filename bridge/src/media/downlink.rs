@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use rtc_interceptor::{BandwidthEstimator, Gcc, PacketReport};
 
 use super::feedback::read::Fate;
+use super::yielding::{Passage, Picture, Queue};
 
 /// Packets whose fate may still be told: three seconds of one session. A power of two.
 const HISTORY: usize = 1024;
@@ -28,6 +29,14 @@ const WIDE_ABOVE: f64 = 1.5;
 /// A limit is repeated this often, and told sooner if it falls by a twentieth.
 const TELL_EVERY: Duration = Duration::from_millis(1000);
 const SOONEST: Duration = Duration::from_millis(200);
+
+/// Over this time what comes there is averaged; a full queue shows the rate of which so much is to be used, which then grows by so much a
+/// second.
+const CAME_OVER_S: f64 = 0.15;
+const HELD_TO: f64 = 0.85;
+const GROWTH: f64 = 1.05;
+/// Sooner than this what the robot was told has not shown yet.
+const HOLD_EVERY: Duration = Duration::from_millis(400);
 
 /// That there is no limit any more is told this many times.
 const FAREWELLS: u8 = 3;
@@ -54,6 +63,15 @@ pub(super) struct Downlink {
     bits: [u64; 2],
     second: Option<Instant>,
     is_narrow: bool,
+    picture: Picture,
+    /// Bits a second that came there, and when the last ones came by the tablet's clock.
+    came: f64,
+    came_at: Option<Duration>,
+    /// What a full queue showed that the network takes, and when that was looked at last; it grows until something else is known.
+    held_to: Option<(f64, Instant)>,
+    held_at: Option<Instant>,
+    /// A key frame is wanted for a picture that starts again.
+    starts_again: bool,
     farewells: u8,
     told: Option<(f64, Instant)>,
 }
@@ -70,6 +88,12 @@ impl Downlink {
             bits: [0; 2],
             second: None,
             is_narrow: false,
+            picture: Picture::default(),
+            came: 0.0,
+            came_at: None,
+            held_to: None,
+            held_at: None,
+            starts_again: false,
             farewells: 0,
             told: None,
         }
@@ -95,9 +119,15 @@ impl Downlink {
         self.interrupted();
         self.estimate = Gcc::new(FIRST, LEAST, MOST);
         self.is_fed = false;
+        (self.picture, self.held_to) = (Picture::default(), None);
         if std::mem::take(&mut self.is_narrow) {
             self.farewells = FAREWELLS;
         }
+    }
+
+    /// What the network takes, in bits a second, as far as it is known.
+    fn target(&self) -> f64 {
+        self.held_to.map_or(f64::MAX, |(held_to, _)| held_to).min(self.estimate.target_bitrate())
     }
 
     /// The number the next packet carries.
@@ -118,6 +148,45 @@ impl Downlink {
         let since = now.saturating_duration_since(*self.began.get_or_insert(now));
         let at_us = u64::try_from(since.as_micros()).unwrap_or(u64::MAX);
         self.history[place(number)] = Some(Sent { number, at_us, size: u16::try_from(size).unwrap_or(u16::MAX), told: false });
+        self.count(size, now);
+    }
+
+    /// Whether a packet of the picture is sent, or left out so that sound gets through. What is left out counts as what the robot sends.
+    pub(super) fn passage(&mut self, timestamp: u32, size: usize, now: Instant) -> Passage {
+        let passage = self.picture.passage(self.target(), timestamp, size, now);
+        match passage {
+            Passage::Sent => {}
+            Passage::Pauses => {
+                self.hold(now);
+                self.count(size, now);
+            }
+            Passage::LeftOut => self.count(size, now),
+            Passage::Again => self.starts_again = true,
+        }
+        passage
+    }
+
+    /// What comes through while there is a queue is what this network takes.
+    fn hold(&mut self, now: Instant) {
+        if self.held_at.is_some_and(|at| now.saturating_duration_since(at) < HOLD_EVERY) {
+            return;
+        }
+        self.held_at = Some(now);
+        let takes = (self.came * HELD_TO).max(LEAST);
+        self.held_to = Some((self.held_to.map_or(takes, |(held_to, _)| held_to.min(takes)), now));
+    }
+
+    /// Whether nothing of the picture is sent at the moment.
+    pub(super) fn leaves_picture_out(&self) -> bool {
+        self.picture.is_left_out()
+    }
+
+    /// Whether a picture started again, since this was asked last.
+    pub(super) fn take_start(&mut self) -> bool {
+        std::mem::take(&mut self.starts_again)
+    }
+
+    fn count(&mut self, size: usize, now: Instant) {
         let began = *self.second.get_or_insert(now);
         let passed = now.saturating_duration_since(began);
         if passed >= Duration::from_secs(1) {
@@ -130,6 +199,7 @@ impl Downlink {
     /// Takes what the tablet tells. Of each packet only the first word counts.
     pub(super) fn acknowledged(&mut self, fates: &[Fate], now: Instant) {
         let Some(origin) = self.began else { return };
+        let mut quickest: Option<i64> = None;
         let mut reports = Vec::with_capacity(fates.len().min(HISTORY));
         for fate in fates {
             #[expect(clippy::cast_possible_wrap, reason = "the signed distance of two numbers")]
@@ -138,6 +208,13 @@ impl Downlink {
             let Some(sent) = self.history.get_mut(place(number)).and_then(Option::as_mut) else { continue };
             if sent.number != number || std::mem::replace(&mut sent.told, true) {
                 continue;
+            }
+            if let Some(at) = fate.at.filter(|_| fate.arrived) {
+                let took = i64::try_from(at.as_micros()).unwrap_or(i64::MAX).saturating_sub_unsigned(sent.at_us);
+                quickest = Some(quickest.map_or(took, |quickest| quickest.min(took)));
+                let passed = at.saturating_sub(self.came_at.unwrap_or(at)).as_secs_f64();
+                self.came = self.came * (-passed / CAME_OVER_S).exp() + 8.0 * f64::from(sent.size) / CAME_OVER_S;
+                self.came_at = self.came_at.max(Some(at));
             }
             reports.push(PacketReport {
                 ssrc: 0,
@@ -152,13 +229,25 @@ impl Downlink {
                 ecn: Default::default(),
             });
         }
+        if let Some(quickest) = quickest {
+            match self.picture.heard(quickest, now) {
+                Queue::Short => {}
+                Queue::Grown => self.hold(now),
+                Queue::Stays => self.held_to = None,
+            }
+        }
         self.is_fed |= !reports.is_empty();
         self.estimate.on_reports(now, &reports);
     }
 
     /// What the robot should be told now, in bits per second.
     pub(super) fn limit(&mut self, now: Instant) -> Option<u64> {
-        let target = self.estimate.target_bitrate();
+        if let Some((held_to, at)) = &mut self.held_to {
+            *held_to *= GROWTH.powf(now.saturating_duration_since(*at).as_secs_f64());
+            *at = now;
+        }
+        self.held_to = self.held_to.filter(|(held_to, _)| *held_to < MOST);
+        let target = self.target();
         #[expect(clippy::cast_precision_loss, reason = "an estimate")]
         let sent = self.bits[0].max(self.bits[1]) as f64;
         // The estimate stays a little below its bound when that is what holds it.

@@ -9,6 +9,7 @@ use super::leg::Leg;
 use super::repair;
 use super::rtcp::{self, Findings, Forward, Links};
 use super::stream::{Opened, SLOTS, Slot};
+use super::yielding::Passage;
 
 /// Takes an RTP packet of `from`. Returns whether it was genuine.
 pub(super) fn packet(
@@ -62,6 +63,13 @@ fn forward(
 ) -> Option<()> {
     let slot = opened.slot;
     let path = to.path()?;
+    if slot == Slot::Video && to.party == Party::Subscriber {
+        match to.downlink.passage(header.timestamp, opened.end, now) {
+            Passage::Sent => {}
+            Passage::Pauses | Passage::LeftOut => return None,
+            Passage::Again => to.outgoing[slot as usize].skip(),
+        }
+    }
     let keys = to.keys.as_ref()?;
     let payload_type = to.send_types[slot as usize]?;
     let ssrc = to.outgoing[slot as usize].ssrc;

@@ -49,6 +49,9 @@ pub(super) fn restore(
 /// Sends a packet again that the other end of `to` did not get, if it is remembered and may be.
 pub(super) fn resend(to: &mut Leg, slot: Slot, number: u16, now: Instant, out: &mut Batch) -> Option<()> {
     let path = to.path()?;
+    if slot == Slot::Video && to.downlink.leaves_picture_out() {
+        return None;
+    }
     let gap = to.tally.round_trip(now).map_or(FIRST_GAP, |round_trip| (round_trip * 3 / 4).clamp(GAP[0], GAP[1]));
     let keys = to.keys.as_ref()?;
     let (index, sealed) = to.memory[slot as usize].as_mut()?.again(number, now, gap)?;

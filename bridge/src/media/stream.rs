@@ -309,6 +309,11 @@ impl Outgoing {
         Some((out, timestamp))
     }
 
+    /// What the source sent since the last packet was left out on purpose: the next one follows without a gap.
+    pub(super) fn skip(&mut self) {
+        self.source = None;
+    }
+
     /// A receiver starts each SSRC at roll-over counter 0, whatever the source's is by now; and goes on counting when the
     /// source changes.
     fn follow(&mut self, slot: Slot, source: Source, index: u64, timestamp: u32, now: Instant) -> Option<()> {

@@ -103,17 +103,20 @@ impl Hub {
 
     fn packet(&mut self, path: Path, packet: &mut [u8], arrived_us: u64, now: Instant) {
         let Some(&slot) = self.by_address.get(&path.remote) else { return };
-        let Some((from, to)) = both(&mut self.legs, slot) else { return };
-        if !relay::packet(from, to, packet, arrived_us, now, &mut self.out) {
+        let Some((from, mut to)) = both(&mut self.legs, slot) else { return };
+        if !relay::packet(from, to.as_deref_mut(), packet, arrived_us, now, &mut self.out) {
             return;
         }
+        let starts_again = to.is_some_and(|to| to.downlink.take_start());
         from.dtls.confirmed();
         if from.arrivals.is_pending() && !std::mem::replace(&mut from.is_to_report, true) {
             self.feedback.push_back((now + FEEDBACK_EVERY, slot, from.id));
         }
         let (has_gaps, gave_up) = (from.incoming.has_gaps(), from.incoming.gave_up());
         self.heard(slot, now);
-        if gave_up {
+        if starts_again {
+            self.key_frame_from(slot, now);
+        } else if gave_up {
             self.settle(slot, now);
         } else if has_gaps {
             self.arm(slot, now);
