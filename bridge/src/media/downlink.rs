@@ -172,8 +172,9 @@ impl Downlink {
             return;
         }
         self.held_at = Some(now);
-        let takes = (self.came * HELD_TO).max(LEAST);
-        self.held_to = Some((self.held_to.map_or(takes, |(held_to, _)| held_to.min(takes)), now));
+        // Again while it still does not run empty: less and less.
+        let less = self.held_to.map_or(f64::MAX, |(held_to, _)| held_to).min(self.came) * HELD_TO;
+        self.held_to = Some((less.max(LEAST), now));
     }
 
     /// Whether nothing of the picture is sent at the moment.

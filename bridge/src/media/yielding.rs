@@ -15,7 +15,7 @@ const EMPTY_US: i64 = 40_000;
 /// A queue that lasts shorter than this is a tablet that did something else for a moment, or a gust on its radio.
 const LASTS: Duration = Duration::from_millis(80);
 /// One that lasts longer although the robot was told to send less is not ours.
-const STAYS: Duration = Duration::from_millis(1_500);
+const STAYS: Duration = Duration::from_millis(3_000);
 /// So long after a start the queue may be of the key frame, which is large.
 const KEY_FRAME_TAKES: Duration = Duration::from_millis(400);
 /// The quickest packet is remembered for once to twice this time: clocks drift apart, and ways change.
@@ -219,7 +219,7 @@ mod tests {
         let _ = world.play(30, 1_200_000.0, 0);
         let now = world.origin + Duration::from_millis(world.ms);
         let told: Vec<Queue> =
-            (1..60).map(|n| world.picture.heard(-7_000_000 + 70_000, now + Duration::from_millis(50 * n))).collect();
+            (1..90).map(|n| world.picture.heard(-7_000_000 + 70_000, now + Duration::from_millis(50 * n))).collect();
         let count = |queue| told.iter().filter(|told| **told == queue).count();
         assert!(count(Queue::Grown) > 20 && count(Queue::Stays) == 1, "{told:?}");
         assert_eq!(told.last(), Some(&Queue::Short));
