@@ -7,7 +7,7 @@ use crate::queries::pages::padded;
 use crate::queries::plans::{PartRow, parts, plans};
 use crate::queries::sight::spliced;
 use async_trait::async_trait;
-use chrono::NaiveDate;
+use chrono::{DateTime, NaiveDate, Utc};
 use server_core::party::Party;
 use server_core::policy::Code;
 use sqlx::query_as;
