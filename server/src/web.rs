@@ -58,8 +58,7 @@ const LOOKS_AT_GROWTH: Access = Access::SignedIn(&[Role::KeyWorker, Role::School
 /// Days of schools and of the panel, and scales, are entered by those who answer for a school or an authority.
 const SETS_DAYS: Access = Access::SignedIn(&[Role::Coordinator, Role::SchoolLead]);
 /// Numbers without a name are for a board too, which an auditor stands for.
-const COUNTS_RETURNS: Access =
-    Access::SignedIn(&[Role::Coordinator, Role::KeyWorker, Role::SchoolLead, Role::Auditor]);
+const COUNTS_RETURNS: Access = Access::SignedIn(&[Role::Coordinator, Role::KeyWorker, Role::SchoolLead, Role::Auditor]);
 const READS_RECORDS: Access = Access::SignedIn(&[Role::Coordinator, Role::KeyWorker, Role::SchoolLead]);
 
 /// Every page of staff, and what pages are made of.

@@ -102,18 +102,13 @@ async fn counted(state: &AppState, staff_id: Uuid, today: NaiveDate) -> Result<(
 
 async fn listed(state: &AppState, caller: &Caller, scope: &Scope, asked: &Asked, today: NaiveDate) -> Result<List, ApiError> {
     let pages = asked.pages("/plans");
-    let question =
-        PupilsPage { staff_id: caller.staff_id(), search: pages.search(), day: today, offset: pages.offset() };
+    let question = PupilsPage { staff_id: caller.staff_id(), search: pages.search(), day: today, offset: pages.offset() };
     let (mut placements, count) = state.store.placements_page(&question).await?;
     let more = question.offset + (PAGE as i64) < count;
     placements.retain(|placement| scope.may_pupil(Action::ReadPlan, placement));
     if !placements.is_empty() {
-        let audit = NewAudit {
-            actor: Actor::Staff(caller.staff_id()),
-            action: "list plans",
-            subject: Subject::None,
-            detail: None,
-        };
+        let audit =
+            NewAudit { actor: Actor::Staff(caller.staff_id()), action: "list plans", subject: Subject::None, detail: None };
         state.store.append_audit(audit, state.clock.now().utc).await?;
     }
     let ids: Vec<Uuid> = placements.iter().map(|placement| placement.placement_id).collect();
@@ -132,12 +127,7 @@ async fn listed(state: &AppState, caller: &Caller, scope: &Scope, asked: &Asked,
 }
 
 /// One pupil. `plans`: all of theirs, the first first.
-fn row(
-    placement: &PlacementRow,
-    plans: &[PlanRow],
-    heard: Option<NaiveDate>,
-    today: NaiveDate,
-) -> Result<RowView, ApiError> {
+fn row(placement: &PlacementRow, plans: &[PlanRow], heard: Option<NaiveDate>, today: NaiveDate) -> Result<RowView, ApiError> {
     let own = plans.iter().rev().find(|row| row.placement_id == placement.placement_id);
     let mut again = false;
     for earlier in plans.iter().rev().skip(1) {

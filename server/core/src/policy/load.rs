@@ -6,8 +6,9 @@ use toml::{Table, Value};
 
 use super::read::{Node, parse};
 use super::{
-    ActionKind, ActionRule, BUILT_IN, Binding, BreakdownRule, Clock, ClockStep, ClosureRule, Code, CodeList, ContactRule, DeadlineRule,
-    EvaluationRule, Field, FieldKind, MeetingRule, Pack, PackKey, PlannedLength, PolicyError, Question, RouteRule, Unit, When,
+    ActionKind, ActionRule, BUILT_IN, Binding, BreakdownRule, Clock, ClockStep, ClosureRule, Code, CodeList, ContactRule,
+    DeadlineRule, EvaluationRule, Field, FieldKind, MeetingRule, Pack, PackKey, PlannedLength, PolicyError, Question,
+    RouteRule, Unit, When,
 };
 
 /// The version of this format.
