@@ -150,7 +150,7 @@ async fn a_25_a_return_held_if_its_outcome_says_so_and_was_referred_again_if_ano
     assert_eq!(held("plain").await, [(0, 0); 5], "it was not a plan after that policy");
     add(&store, 72, LATER_PLACEMENT, None).await;
     assert_eq!(held("havering").await, [(1, 1), (1, 1), (1, 1), (0, 0), (0, 0)], "another plan, by way of another placement");
-    add(&store, 73, LATER_PLACEMENT, Some("success")).await;
+    add(&store, 73, PLACEMENT, Some("success")).await;
     assert_eq!(held("havering").await[0], (2, 1), "the last one was followed by none");
 }
 
