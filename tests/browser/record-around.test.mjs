@@ -313,12 +313,12 @@ test('L-3 R-4 A-7 A-8: where the pupil is and what comes next, who speaks for th
   await head.getByRole('group', { name: /registered as a school/ }).getByRole('radio', { name: 'Not yet' }).check();
   await head.getByLabel('If it is not: what comes after the short time there').fill('The hospital school, from its first lesson');
   await head.getByLabel('If it is not: from which day').fill('2026-12-07');
-  await head.getByLabel('Advocate of pupil and family').selectOption({ label: 'Ms V.' });
-  await head.getByLabel('Who pays for the advocate').fill('The home school, as it keeps the roll');
-  await head.getByLabel('The advocate stays until').fill('2027-03-26');
   await save(jo, head.getByRole('button', { name: 'Save the head' }));
   await unfold(jo.locator('main'), 'Head of the form');
   await jo.getByText('The hospital school, from its first lesson').first().waitFor();
+  await stage(jo).getByLabel('Advocate of pupil and family').selectOption({ label: 'Ms V.' });
+  await stage(jo).getByLabel('Who pays for the advocate').fill('The home school, as it keeps the roll');
+  await stage(jo).getByLabel('The advocate stays until').fill('2027-03-26');
   await stage(jo).getByLabel('What the home school does, and by when').fill('Names a buddy by Monday');
   await save(jo, jo.getByRole('button', { name: 'Save stage 1' }));
   const needs = jo.locator('section', { has: jo.getByRole('heading', { name: 'Kind of need' }) });

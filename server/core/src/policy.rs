@@ -43,6 +43,8 @@ const BUILT_IN: [(&str, &str); 4] = [
     ("plain-2.toml", include_str!("../policies/plain-2.toml")),
 ];
 
+/// The list of kinds of need, if a pack has one.
+pub const NEED: &str = "need";
 /// The field that every pack has: whether the pupil is on track to return (H-24).
 pub const ON_TRACK: &str = "on-track";
 

@@ -66,8 +66,8 @@ pub async fn list(State(state): State<AppState>, caller: Caller, Query(asked): Q
     }
     let now = state.clock.now().utc;
     let today = now.with_timezone(&scope.own_zone()).date_naive();
-    let (planned, held) = counted(&state, caller.staff_id(), today).await?;
-    let list = if reads { Some(listed(&state, &caller, &scope, &asked, today).await?) } else { None };
+    let list = async { Ok(if reads { Some(listed(&state, &caller, &scope, &asked, today).await?) } else { None }) };
+    let ((planned, held), list) = tokio::try_join!(counted(&state, caller.staff_id(), today), list)?;
     page(&PlansPage {
         frame: Frame::of(&caller, &scope, "Plans", if reads { "/pupils" } else { "/plans" }, now),
         about: match &list {

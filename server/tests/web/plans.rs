@@ -83,19 +83,16 @@ async fn r_l3_r_4_a_8_a_7_where_the_pupil_is_who_speaks_for_them_who_does_what_a
     assert_eq!(missing().await, 0);
     assert_eq!(fill(&browser, "head", &head("no")).await.status(), DONE);
     assert_eq!(missing().await, 2, "what comes next, and from when");
-    let next = [
-        ("answer-after-unregistered", "The hospital school"),
-        ("answer-after-unregistered-from", "2026-12-07"),
+    let next = [("answer-after-unregistered", "The hospital school"), ("answer-after-unregistered-from", "2026-12-07")];
+    assert_eq!(fill(&browser, "head", &next).await.status(), DONE);
+    assert_eq!(missing().await, 0);
+    // an advocate, and a task for each organisation, beside the aims.
+    let tasks = [
         ("answer-advocate", advocate.as_str()),
         ("answer-advocate-begins-when", "The doctors agree to two mornings"),
         ("answer-advocate-from", "2026-12-01"),
         ("answer-advocate-paid-by", "The home school, as it keeps the roll"),
         ("answer-advocate-until", "2027-03-26"),
-    ];
-    assert_eq!(fill(&browser, "head", &next).await.status(), DONE);
-    assert_eq!(missing().await, 0);
-    // a task for each organisation, beside the aims.
-    let tasks = [
         ("answer-task-provider", "Sends the topics by Friday"),
         ("answer-task-home-school", "Names a buddy by Monday"),
         ("answer-task-receiving-school", "Frees room 12"),
@@ -127,6 +124,16 @@ async fn r_l3_r_4_a_8_a_7_where_the_pupil_is_who_speaks_for_them_who_does_what_a
         assert!(page.contains(words), "{words}: {page}");
     }
     assert!(page.contains(">Ms V.</option>"), "the advocate is somebody who is named");
+    // A kind of need is near to health: it is for who may have a handover, and for nobody who keeps the register.
+    for (name, party) in [("Mr V.", "receiving-school"), ("Mrs L.", "attendance-lead")] {
+        let named = [("what", "name"), ("name", name), ("reach", ""), ("party", party)];
+        assert_eq!(browser.post(&address("/people"), &named).await.status(), DONE);
+    }
+    for (party, is_told) in [("receiving-school", true), ("attendance-lead", false)] {
+        let given = browser.post(&address("/documents"), &[("file", "plan.json"), ("for", party)]).await.text().await.unwrap();
+        assert_eq!(given.contains("Long-term illness"), is_told, "{party}: {given}");
+        assert_eq!(given.contains("as it keeps the roll"), is_told, "{party}: {given}");
+    }
     world.stop().await;
 }
 
