@@ -27,6 +27,9 @@ use store::staff::{NewStaff, StaffRoleRow};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+#[path = "year/plans.rs"]
+mod plans;
+
 /// A Wednesday of term, in the second lesson.
 const NOW: &str = "2026-11-25T10:05:00Z";
 const PASSWORD: &str = "correct horse battery";
@@ -56,6 +59,9 @@ enum Of {
     Slot,
     Visit,
     Audit,
+    Plan,
+    Earlier,
+    Contact,
 }
 
 fn id_of(kind: Of, n: u64) -> Uuid {
@@ -243,6 +249,7 @@ async fn fill(fresh: &Fresh, size: &Size, now: DateTime<Utc>) {
         sql.day(&format!("{midnight} + (i % 200 - 3) * 86400"))
     ))
     .await;
+    plans::fill(fresh, size, now).await;
     // A visit a school day: picture for most of two lessons, sound only at its end, and now and then time with friends.
     // One statement a table, pupil by pupil: rows then come in the order of their keys.
     let days = days_of(size);
@@ -431,10 +438,14 @@ async fn pages(fresh: &Fresh, size: &Size, now: DateTime<Utc>) {
         ("coordinator", "/pupils".into()),
         ("coordinator", format!("/pupils?page={deep}")),
         ("coordinator", format!("/pupils?q=pupil+{middle}")),
+        ("coordinator", "/plans".into()),
+        ("coordinator", format!("/plans?page={deep}")),
+        ("coordinator", format!("/plans?q=pupil+{middle}")),
         ("coordinator", "/moves".into()),
         ("coordinator", format!("/robots/{robot}")),
         ("coordinator", format!("/pupils/{pupil}")),
         ("key worker", "/pupils".into()),
+        ("key worker", "/plans".into()),
         ("key worker", format!("/pupils/{pupil}")),
         ("key worker", format!("/pupils/{pupil}/correction")),
         ("key worker", format!("/pupils/{pupil}/tablet")),
@@ -444,6 +455,7 @@ async fn pages(fresh: &Fresh, size: &Size, now: DateTime<Utc>) {
         ("class staff", "/moves".into()),
         ("class staff", "/robots".into()),
         ("auditor", "/audit".into()),
+        ("auditor", "/plans".into()),
         ("auditor", format!("/audit?before={}", id_of(Of::Audit, size.robots * 10))),
     ];
     println!("  pages, {RUNS} times each, in ms over HTTP on loopback:");

@@ -26,6 +26,7 @@ mod moves;
 mod part_time;
 mod people;
 mod plan;
+mod plans;
 mod pupils;
 mod record;
 mod register;
@@ -56,6 +57,8 @@ const CORRECTS_MINUTES: Access = Access::SignedIn(&[Role::Coordinator, Role::Key
 const LOOKS_AT_GROWTH: Access = Access::SignedIn(&[Role::KeyWorker, Role::SchoolLead]);
 /// Days of schools and of the panel, and scales, are entered by those who answer for a school or an authority.
 const SETS_DAYS: Access = Access::SignedIn(&[Role::Coordinator, Role::SchoolLead]);
+/// Numbers without a name are for a board too, which an auditor stands for.
+const COUNTS_RETURNS: Access = Access::SignedIn(&[Role::Coordinator, Role::KeyWorker, Role::SchoolLead, Role::Auditor]);
 const READS_RECORDS: Access = Access::SignedIn(&[Role::Coordinator, Role::KeyWorker, Role::SchoolLead]);
 
 /// Every page of staff, and what pages are made of.
@@ -74,6 +77,7 @@ pub fn routes() -> Vec<Route> {
         Route::post("/robots/{robot}/camera", Access::SignedIn(&[Role::Coordinator]), camera::grant),
         Route::get("/schools", Access::SignedIn(&[Role::Coordinator]), schools::list),
         Route::get("/pupils", READS_RECORDS, pupils::list),
+        Route::get("/plans", COUNTS_RETURNS, plans::list),
         Route::get("/pupils/{pupil}", READS_RECORDS, record::show),
         Route::get("/pupils/{pupil}/live", READS_RECORDS, record::live),
         Route::get("/pupils/{pupil}/correction", CORRECTS_MINUTES, correction::show),
@@ -167,6 +171,8 @@ impl Frame {
             ("/schools", "Schools", scope.may_somewhere(Action::SeeFleet)),
             ("/robots", "Robots", sees_robots),
             ("/pupils", "Pupils", reads),
+            // Whoever reads records finds it beside the list of pupils.
+            ("/plans", "Plans", !reads && scope.may_somewhere(Action::CountReturns)),
             ("/due", "Due", reads),
             ("/register", "Register", caller.is(Role::SchoolLead)),
             ("/moves", "Moves", sees_robots),

@@ -16,6 +16,8 @@ mod harness;
 mod pages;
 #[path = "web/plan.rs"]
 mod plan;
+#[path = "web/plans.rs"]
+mod plans;
 #[path = "web/register.rs"]
 mod register;
 #[path = "web/returning.rs"]

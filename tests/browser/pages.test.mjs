@@ -84,11 +84,11 @@ describe('every page at every size, light and dark', () => {
   });
 
   for (const [role, pages] of Object.entries({
-    coordinator: ['/', '/robots', '/pupils', '/schools', '/days', '/scales', '/costs', '/system'],
-    'key worker': ['/', '/pupils', '/due'],
+    coordinator: ['/', '/robots', '/pupils', '/plans', '/schools', '/days', '/scales', '/costs', '/system'],
+    'key worker': ['/', '/pupils', '/plans', '/due'],
     'school lead': ['/', '/robots', '/pupils', '/register', '/days', '/scales'],
     'classroom staff': ['/', '/moves', '/robots'],
-    auditor: ['/', '/audit'],
+    auditor: ['/', '/plans', '/audit'],
   })) {
     test(`the pages of a ${role}`, async () => {
       const { page, context, errors } = await staff(role);

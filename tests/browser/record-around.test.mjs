@@ -277,6 +277,58 @@ test('A-6 H-10: who reads a document decides what is in it, and what was given i
   assert.match(given, /The plan for the receiving school\s+Made by Ms J\./);
 });
 
+test('A-5 A-9: the plans of all pupils say whether parents take part, and a board sees numbers without a name', async () => {
+  await coordinator.goto(`${product.url}/pupils`);
+  await coordinator.getByRole('link', { name: 'Their plans' }).click();
+  await coordinator.getByRole('heading', { level: 1, name: 'Plans' }).waitFor();
+  const numbers = (/** @type {Page} */ page) => page.locator('section', { has: page.locator('#nu') }).innerText();
+  const seen = await numbers(coordinator);
+  assert.match(seen, /With a plan\s+1 of 2 pupils/);
+  assert.match(seen, /Referred again afterwards\s+0 of them/);
+  const row = coordinator.getByRole('row', { name: /Ada Q\./ });
+  assert.match(await row.innerText(), /Medical provision[\s\S]+Consent of \d+ \w+; spoken with on/);
+  assert.match(await coordinator.getByRole('row', { name: /Ben M\./ }).innerText(), /No plan yet[\s\S]+No consent yet/);
+  await shot(coordinator, 'story-plans');
+  await row.getByRole('link', { name: 'Ada Q.' }).click();
+  await coordinator.getByRole('heading', { level: 1, name: 'Reintegration plan' }).waitFor();
+  const { page: board, context } = await person(browser);
+  await signIn(board, product.url, product.staff['auditor']);
+  await board.getByRole('link', { name: 'Plans', exact: true }).click();
+  await board.getByRole('heading', { level: 1, name: 'Plans' }).waitFor();
+  assert.equal(await numbers(board), seen, 'the same numbers');
+  assert.ok(!(await board.locator('main').innerText()).match(/Ada|Ben|Alder|Marsh/), 'and nobody’s name');
+  await shot(board, 'story-plans-board');
+  await context.close();
+});
+
+test('L-3 R-4 A-7 A-8: where the pupil is and what comes next, who speaks for them, kinds of need, and who does what', async () => {
+  await open(jo, '/people');
+  await jo.getByLabel('Name', { exact: true }).fill('Ms V.');
+  await jo.locator('#p-party').selectOption({ label: 'The advocate' });
+  await save(jo, jo.getByRole('button', { name: 'Name them' }));
+  await open(jo, '/plan');
+  await unfold(jo.locator('main'), 'Head of the form');
+  await unfold(jo.locator('main'), 'Change the head of the form');
+  const head = jo.locator('form[action$="/plan/head"]');
+  await head.getByRole('group', { name: /registered as a school/ }).getByRole('radio', { name: 'Not yet' }).check();
+  await head.getByLabel('If it is not: what comes after the short time there').fill('The hospital school, from its first lesson');
+  await head.getByLabel('If it is not: from which day').fill('2026-12-07');
+  await save(jo, head.getByRole('button', { name: 'Save the head' }));
+  await unfold(jo.locator('main'), 'Head of the form');
+  await jo.getByText('The hospital school, from its first lesson').first().waitFor();
+  await stage(jo).getByLabel('Advocate of pupil and family').selectOption({ label: 'Ms V.' });
+  await stage(jo).getByLabel('Who pays for the advocate').fill('The home school, as it keeps the roll');
+  await stage(jo).getByLabel('The advocate stays until').fill('2027-03-26');
+  await stage(jo).getByLabel('What the home school does, and by when').fill('Names a buddy by Monday');
+  await save(jo, jo.getByRole('button', { name: 'Save stage 1' }));
+  const needs = jo.locator('section', { has: jo.getByRole('heading', { name: 'Kind of need' }) });
+  await needs.getByRole('checkbox', { name: 'Long-term illness' }).check();
+  await save(jo, needs.getByRole('button', { name: /^Save/ }));
+  assert.ok(await needs.getByRole('checkbox', { name: 'Long-term illness' }).isChecked());
+  assert.ok(!(await needs.getByRole('checkbox', { name: 'Behaviour' }).isChecked()));
+  await shot(jo, 'story-needs');
+});
+
 test('A-12 A-14: the pupil reads the plan in plain words and comments on each stage, and the key worker reads it', async () => {
   const { page: tablet, context } = await person(browser, { permissions: ['microphone'] });
   await pair(tablet, `${product.url}${product.pairing}`);

@@ -272,5 +272,20 @@ test('H-16 H-13 L-1 A-16 H-30: more time has a reason, both schools sign before 
   for (const words of ['The return holds', 'The band kept his place', 'Ask about the stairs first', '26 March 2027']) assert.ok(end.includes(words), words);
   assert.equal(await page.locator('form[action$="/plan/setback"]').count(), 0, 'a closed plan has no forms');
   await shot(page, 'story-closed');
+});
+
+test('A-25 R-9: somebody asks how it goes after the end, and a plan that begins after a return that held is told as referred again', async () => {
+  assert.match(await page.locator('#end').innerText(), /11 January 2027/);
+  const numbers = async () => {
+    await page.goto(`${product.url}/plans`);
+    return page.locator('section', { has: page.locator('#nu') }).innerText();
+  };
+  assert.match(await numbers(), /Returns that held\s+1\s+Referred again afterwards\s+0 of them/);
+  await open('/plan');
+  await page.getByLabel('What it is to lead to').selectOption({ label: 'Back to the home school' });
+  await save('Begin as a draft');
+  assert.match(await numbers(), /Returns that held\s+1\s+Referred again afterwards\s+1 of them/);
+  await page.getByRole('row', { name: /Ben M\./ }).getByText('Referred again').waitFor();
+  await shot(page, 'story-again');
   assert.deepEqual(errors.filter((error) => !error.includes('422')), []);
 });

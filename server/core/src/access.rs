@@ -99,6 +99,8 @@ pub enum Action {
     ReadContacts,
     /// Write into that log.
     WriteContact,
+    /// Read how many pupils have a plan and how many returns held, without a name.
+    CountReturns,
     /// Read what returns cost.
     ReadCosts,
     /// Change a table of costs.
@@ -222,6 +224,8 @@ fn allows(id: Uuid, holding: &Holding, action: Action, subject: &Subject, tree: 
             let by_role = match action {
                 Action::SeeFleet | Action::SeeSystem => matches!(holding.role, Role::Coordinator),
                 Action::ReadAudit => matches!(holding.role, Role::Auditor),
+                // What a board sees of the whole: numbers, and nobody's name.
+                Action::CountReturns => matches!(holding.role, Role::Coordinator | Role::SchoolLead | Role::Auditor),
                 Action::ReadCosts | Action::EditCosts => matches!(holding.role, Role::Coordinator),
                 Action::SetDays | Action::SetScales => matches!(holding.role, Role::Coordinator | Role::SchoolLead),
                 // A school's own register, brought in by the school.

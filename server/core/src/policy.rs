@@ -4,7 +4,7 @@
 //! where and what to write. Rules, limits, questions and lists are in it and nowhere in the program; the program knows only which
 //! *kinds* of rules there are (`rules.rs`). Havering 2020/21 is the first pack; a plain second one shows that this is true.
 //!
-//! A pack is never changed: a new version is a new file. A plan keeps the [`PackKey`] it was begun with. A pack past its review date
+//! A pack is never changed: a new version is a new file, which may say only what it adds to an earlier one (`adds_to`). A plan keeps the [`PackKey`] it was begun with. A pack past its review date
 //! goes on working and says so: an authority's policy does not vanish on that day (`DOMAIN.md` H-1).
 //!
 //! "Timescales may differ case by case" (H-1): every rule may be overridden, never silently. An [`Override`] cannot be made without
@@ -36,11 +36,15 @@ pub use self::rules::{
 };
 
 /// The packs in the binary: file name and text.
-const BUILT_IN: [(&str, &str); 2] = [
+const BUILT_IN: [(&str, &str); 4] = [
     ("havering-2020.toml", include_str!("../policies/havering-2020.toml")),
     ("plain-1.toml", include_str!("../policies/plain-1.toml")),
+    ("havering-2020-2.toml", include_str!("../policies/havering-2020-2.toml")),
+    ("plain-2.toml", include_str!("../policies/plain-2.toml")),
 ];
 
+/// The list of kinds of need, if a pack has one.
+pub const NEED: &str = "need";
 /// The field that every pack has: whether the pupil is on track to return (H-24).
 pub const ON_TRACK: &str = "on-track";
 

@@ -21,7 +21,7 @@ use std::collections::BTreeSet;
 use crate::access::Action;
 use crate::coded::coded;
 use crate::party::Party;
-use crate::policy::{FieldKind, Pack};
+use crate::policy::{FieldKind, NEED, Pack};
 
 coded! {
     /// Something that can be made of a record and given to somebody.
@@ -395,6 +395,8 @@ impl Section {
             ["action", id, ..] if pack.actions.iter().any(|rule| rule.id.as_str() == *id && !rule.agreed_by.is_empty()) => {
                 Self::Handover
             }
+            // A kind of need is near to health: it goes where a handover may.
+            ["tick", NEED, ..] => Self::Handover,
             ["action" | "tick", ..] => Self::Actions,
             ["evaluation", ..] => Self::LookBack,
             ["review", ..] => Self::Reviews,

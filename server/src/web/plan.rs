@@ -466,14 +466,16 @@ pub(super) fn state_chip(state: &PlanState) -> Chip {
     }
 }
 
+/// The stages of the form: their place on the page, and their titles.
+pub(super) const STAGES: [(u16, &str, &str); 4] = [
+    (1, "#s1", "Aims and readiness"),
+    (2, "#s2", "Week pattern"),
+    (3, "#s3", "Planning meeting"),
+    (4, "#s4", "Weekly look-back"),
+];
+
 /// How complete each stage of the form is. It says nothing about the pupil.
 fn stages(pack: &Pack, plan: &ReintegrationPlan) -> Vec<StageLink> {
-    const STAGES: [(u16, &str, &str); 4] = [
-        (1, "#s1", "Aims and readiness"),
-        (2, "#s2", "Week pattern"),
-        (3, "#s3", "Planning meeting"),
-        (4, "#s4", "Weekly look-back"),
-    ];
     let progress = plan.progress(pack);
     let link = |(stage, href, words): (u16, &'static str, &str)| {
         let known = progress.iter().find(|known| known.stage == stage);

@@ -50,11 +50,18 @@ pub struct Asked {
     page: Option<i64>,
 }
 
+impl Asked {
+    /// Where the list at `base` is.
+    pub(super) fn pages(&self, base: &'static str) -> Pages {
+        Pages::new(base, &self.q, "", self.page)
+    }
+}
+
 /// `GET /pupils`
 pub async fn list(State(state): State<AppState>, caller: Caller, Query(asked): Query<Asked>) -> Result<Html<String>, ApiError> {
     let scope = Scope::of(&state, &caller).await?;
     let now = state.clock.now().utc;
-    let pages = Pages::new("/pupils", &asked.q, "", asked.page);
+    let pages = asked.pages("/pupils");
     let question = PupilsPage {
         staff_id: caller.staff_id(),
         search: pages.search(),

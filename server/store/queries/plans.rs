@@ -14,13 +14,13 @@ use store::plans::{Changed, MOST_CHANGES, PlanChangeRow, PlanRow, Plans};
 use uuid::Uuid;
 
 /// One part of one plan: a plan is read by one statement, so that its parts are of one revision.
-struct PartRow {
-    plan_id: Uuid,
-    placement_id: Uuid,
-    revision: i64,
-    changed_at: DateTime<Utc>,
-    part: String,
-    body: String,
+pub(crate) struct PartRow {
+    pub(crate) plan_id: Uuid,
+    pub(crate) placement_id: Uuid,
+    pub(crate) revision: i64,
+    pub(crate) changed_at: DateTime<Utc>,
+    pub(crate) part: String,
+    pub(crate) body: String,
 }
 
 macro_rules! parts {
@@ -34,6 +34,8 @@ macro_rules! parts {
         )
     };
 }
+
+pub(crate) use parts;
 
 macro_rules! history {
     ($tail:literal, $($argument:expr),+) => {
@@ -207,7 +209,7 @@ fn number(revision: Revision) -> i64 {
 }
 
 /// Rows of parts, those of one plan together → plans, in the order of the rows.
-fn plans(rows: Vec<PartRow>) -> Result<Vec<PlanRow>, StoreError> {
+pub(crate) fn plans(rows: Vec<PartRow>) -> Result<Vec<PlanRow>, StoreError> {
     let mut grouped: Vec<(PartRow, PlanParts)> = Vec::new();
     for mut row in rows {
         let (part, body) = (std::mem::take(&mut row.part), std::mem::take(&mut row.body));

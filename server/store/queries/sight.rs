@@ -15,8 +15,15 @@ macro_rules! spliced {
     };
     // Placement `p`: of a school that this person leads, or theirs as key worker, while they are one at its school or provider.
     (@$query:tt [$($sql:literal)*] PLACEMENT_SEEN $($rest:tt)+) => {
+        spliced!(@$query [$($sql)*] PLACEMENT_OF "'coordinator', 'school_lead'" $($rest)+)
+    };
+    // The same for a number without a name, which an auditor may read too.
+    (@$query:tt [$($sql:literal)*] PLACEMENT_COUNTED $($rest:tt)+) => {
+        spliced!(@$query [$($sql)*] PLACEMENT_OF "'coordinator', 'school_lead', 'auditor'" $($rest)+)
+    };
+    (@$query:tt [$($sql:literal)*] PLACEMENT_OF $roles:literal $($rest:tt)+) => {
         spliced!(@$query [$($sql)* r#"(p.school_id IN (SELECT x.organisation_id FROM (WITH RECURSIVE led AS (
-                SELECT organisation_id FROM staff_role WHERE staff_id = $1 AND role IN ('coordinator', 'school_lead')
+                SELECT organisation_id FROM staff_role WHERE staff_id = $1 AND role IN ("# $roles r#")
                 UNION SELECT o.organisation_id FROM organisation o JOIN led a ON o.parent_id = a.organisation_id)
             SELECT organisation_id FROM led) x)
             OR (p.key_worker_id = $1 AND (p.school_id IN (SELECT x.organisation_id FROM (WITH RECURSIVE kept AS (

@@ -24,6 +24,7 @@ pub mod placing;
 pub mod plans;
 pub mod presence;
 pub mod record;
+pub mod returns;
 pub mod robots;
 pub mod sheets;
 pub mod staff;
@@ -53,6 +54,7 @@ pub trait Database:
     + plans::Plans
     + presence::Presence
     + record::Record
+    + returns::Returns
     + robots::Robots
     + sheets::Sheets
     + staff::Staff

@@ -14,7 +14,7 @@ fn address(rest: &str) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn r_f1_f_4_f_5_looks_over_time_are_drawn_and_tabled_by_voice_without_any_total() {
+async fn r_f1_f_4_f_5_a_14_looks_over_time_are_drawn_and_tabled_by_voice_without_any_total() {
     let world = World::start().await;
     let browser = world.browser("key worker").await;
     let empty = browser.page(&address("/growth")).await;

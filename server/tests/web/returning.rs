@@ -8,11 +8,12 @@ use server_core::plan::{PlanState, ReintegrationPlan, StatedSource};
 use server_core::policy::{Code, Pack};
 
 use crate::harness::{Browser, World, hidden};
+use crate::plans::told;
 
 const DONE: StatusCode = StatusCode::SEE_OTHER;
 const WRONG: StatusCode = StatusCode::UNPROCESSABLE_ENTITY;
 
-fn address(rest: &str) -> String {
+pub fn address(rest: &str) -> String {
     format!("/pupils/{}{rest}", ids::ADA)
 }
 
@@ -20,12 +21,12 @@ fn havering() -> Pack {
     Pack::built_in().unwrap().into_iter().find(|pack| pack.key.id.as_str() == "havering").unwrap()
 }
 
-async fn plan(world: &World) -> ReintegrationPlan {
+pub async fn plan(world: &World) -> ReintegrationPlan {
     world.state.store.plans_of(ids::ADA_PLACEMENT.0).await.unwrap().remove(0).plan
 }
 
 /// Opens the plan's page and sends one of its forms.
-async fn fill(browser: &Browser, part: &str, fields: &[(&str, &str)]) -> reqwest::Response {
+pub async fn fill(browser: &Browser, part: &str, fields: &[(&str, &str)]) -> reqwest::Response {
     let page = browser.page(&address("/plan")).await;
     let (plan, revision) = (hidden(&page, "plan"), hidden(&page, "revision"));
     send(browser, &plan, &revision, part, fields).await
@@ -52,7 +53,7 @@ async fn drafted() -> (World, Browser, String) {
     (world, browser, parent)
 }
 
-async fn opened() -> (World, Browser) {
+pub async fn opened() -> (World, Browser) {
     let (world, browser, parent) = drafted().await;
     let consent = [("who", parent.as_str()), ("how", "On paper"), ("on", "2026-11-20"), ("pupil", "")];
     assert_eq!(fill(&browser, "consent", &consent).await.status(), DONE);
@@ -267,7 +268,7 @@ async fn r_h5_h_15_a_26_reviews_and_hiccups_are_written_down_and_end_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn r_h13_h_30_l_1_success_needs_both_signatures_and_until_then_the_roll_stays() {
+async fn r_h13_h_30_l_1_r_9_a_25_success_needs_both_signatures_and_a_plan_after_it_is_told_as_referred_again() {
     let (world, browser) = opened().await;
     let gates = plan(&world).await.gates(&havering()).len();
     let names: Vec<String> = (0..gates).map(|n| format!("reason-{n}")).collect();
@@ -298,7 +299,20 @@ async fn r_h13_h_30_l_1_success_needs_both_signatures_and_until_then_the_roll_st
     let page = browser.page(&address("/plan")).await;
     assert!(page.contains("Closed on 23 November 2026") && page.contains("Friends waited at the gate"), "{page}");
     assert!(page.contains("26 March 2027") && page.contains("Begin a plan"), "support goes on, and another plan may begin");
+    assert!(page.contains("11 January 2027"), "somebody asks how it goes");
     assert!(!page.contains("/plan/setback"), "a closed plan has no forms");
+    // The return held. A plan that begins after it is told, of the pupil and in the number.
+    let all = world.browser("coordinator").await.page("/plans").await;
+    assert_eq!((told(&all, "Returns that held"), told(&all, "Referred again afterwards")), ("1", "0 of them"));
+    assert_eq!(told(&all, "With a plan"), "0 of 2 pupils", "a closed plan is no longer one");
+    assert!(all.contains("The return holds") && !all.contains("Referred again</span>"), "{all}");
+    let begin = [("policy", "havering"), ("route", "medical"), ("length", "first-term"), ("goal", "home-school")];
+    assert_eq!(browser.post(&address("/plan"), &begin).await.status(), DONE);
+    let all = world.browser("coordinator").await.page("/plans").await;
+    assert_eq!((told(&all, "Returns that held"), told(&all, "Referred again afterwards")), ("1", "1 of them"));
+    assert!(all.contains("Referred again</span>") && told(&all, "With a plan") == "1 of 2 pupils", "{all}");
+    let board = world.browser("auditor").await.page("/plans").await;
+    assert!(told(&board, "Referred again afterwards") == "1 of them" && !board.contains("Ada"), "{board}");
     world.stop().await;
 }
 

@@ -10,7 +10,7 @@ const PUPIL: Uuid = Uuid::from_u128(5);
 const ME: Uuid = Uuid::from_u128(6);
 const OTHER: Uuid = Uuid::from_u128(7);
 
-const ACTIONS: [Action; 24] = [
+const ACTIONS: [Action; 25] = [
     Action::SeeRobot,
     Action::MoveRobot,
     Action::ControlRobot,
@@ -24,6 +24,7 @@ const ACTIONS: [Action; 24] = [
     Action::EditFramework,
     Action::ReadContacts,
     Action::WriteContact,
+    Action::CountReturns,
     Action::ReadCosts,
     Action::EditCosts,
     Action::ImportRegister,
@@ -94,14 +95,14 @@ fn what_each_role_may_do_with_a_pupil() {
 
 #[test]
 fn what_each_role_may_do_with_an_organisation() {
-    use Action::{EditCosts, ImportRegister, ReadAudit, ReadCosts, SeeFleet, SeeSystem, SetDays, SetScales};
+    use Action::{CountReturns, EditCosts, ImportRegister, ReadAudit, ReadCosts, SeeFleet, SeeSystem, SetDays, SetScales};
     let check = |role, at, expected: &[Action]| {
         assert_eq!(allowed(&person(OTHER, role, at), &Subject::Organisation(ALDER)), expected, "{role:?} at {at}");
     };
-    check(Role::Coordinator, AUTHORITY, &[SeeFleet, ReadCosts, EditCosts, SetDays, SetScales, SeeSystem]);
-    check(Role::SchoolLead, ALDER, &[ImportRegister, SetDays, SetScales]);
+    check(Role::Coordinator, AUTHORITY, &[SeeFleet, CountReturns, ReadCosts, EditCosts, SetDays, SetScales, SeeSystem]);
+    check(Role::SchoolLead, ALDER, &[CountReturns, ImportRegister, SetDays, SetScales]);
     check(Role::SchoolLead, MARSH, &[]);
-    check(Role::Auditor, AUTHORITY, &[ReadAudit]);
+    check(Role::Auditor, AUTHORITY, &[CountReturns, ReadAudit]);
     for role in [Role::KeyWorker, Role::ClassroomStaff, Role::Pupil, Role::Parent] {
         check(role, ALDER, &[]);
     }

@@ -2,10 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use toml::{Table, Value};
+
 use super::read::{Node, parse};
 use super::{
-    ActionKind, ActionRule, Binding, BreakdownRule, Clock, ClockStep, ClosureRule, Code, CodeList, ContactRule, DeadlineRule,
-    EvaluationRule, Field, FieldKind, MeetingRule, Pack, PackKey, PlannedLength, PolicyError, Question, RouteRule, Unit, When,
+    ActionKind, ActionRule, BUILT_IN, Binding, BreakdownRule, Clock, ClockStep, ClosureRule, Code, CodeList, ContactRule,
+    DeadlineRule, EvaluationRule, Field, FieldKind, MeetingRule, Pack, PackKey, PlannedLength, PolicyError, Question,
+    RouteRule, Unit, When,
 };
 
 /// The version of this format.
@@ -14,6 +17,8 @@ const SCHEMA: u16 = 1;
 const MAX_COUNT: u16 = 400;
 /// No clock has more weeks.
 const MAX_WEEKS: u16 = 60;
+/// Key of a file that says only what it adds to an earlier version.
+const ADDS_TO: &str = "adds_to";
 /// No list of a pack has more entries.
 const MAX_ENTRIES: usize = 200;
 /// Lists that the program asks for by name.
@@ -22,7 +27,7 @@ const LISTS: [&str; 5] = ["start-gate", "barrier", "setback", "breakdown", "outc
 type Result<T> = std::result::Result<T, PolicyError>;
 
 pub(super) fn pack(file: &str, text: &str) -> Result<Pack> {
-    let table = parse(file, text)?;
+    let table = whole(file, parse(file, text)?)?;
     let root = Node::root(file, &table);
     if root.number("schema", 1, u16::MAX)? != SCHEMA {
         return Err(root.wrong(format_args!("`schema` must be {SCHEMA}, which is what this version reads")));
@@ -50,6 +55,28 @@ pub(super) fn pack(file: &str, text: &str) -> Result<Pack> {
     check(&root, &pack)?;
     root.finish()?;
     Ok(pack)
+}
+
+/// A file that says only what it adds to an earlier one, in full: what both have as entries is those of the earlier one and then its own;
+/// of everything else its own stands.
+fn whole(file: &str, mut own: Table) -> Result<Table> {
+    let Some(earlier) = own.remove(ADDS_TO) else { return Ok(own) };
+    let wrong = |says: &str| PolicyError { file: file.to_owned(), says: format!("`{ADDS_TO}` {says}") };
+    let known = BUILT_IN.iter().find(|(name, _)| Some(*name) == earlier.as_str());
+    let (name, text) = known.ok_or_else(|| wrong("must be the name of another file of this program"))?;
+    let mut all = parse(name, text)?;
+    if all.contains_key(ADDS_TO) {
+        return Err(wrong("names a file that itself adds to another one: name that one"));
+    }
+    for (key, value) in own {
+        match (all.get_mut(&key), value) {
+            (Some(Value::Array(entries)), Value::Array(more)) => entries.extend(more),
+            (_, value) => {
+                all.insert(key, value);
+            }
+        }
+    }
+    Ok(all)
 }
 
 fn each<'a, T>(root: &Node<'a>, key: &'static str, read: impl Fn(Node<'a>) -> Result<T>) -> Result<Vec<T>> {

@@ -10,7 +10,7 @@ use super::{Case, Choice, Sent, Shown, Typed, code, optional_day, optional_words
 use crate::web::view::{self, Chip};
 
 /// Lists of the start that this stage ticks; the packs name them so.
-const LISTS: [&str; 2] = ["start-gate", "prerequisites"];
+const LISTS: [&str; 4] = ["start-gate", "prerequisites", "need", "transition-prompt"];
 /// Ways to be there, with their words in forms.
 const HOWS: [(&str, How, &str); 3] =
     [("in-person", How::InPerson, "In the room"), ("by-robot", How::ByRobot, "By robot"), ("by-call", How::ByCall, "By call")];

@@ -35,6 +35,7 @@ mod queries {
     mod plans;
     pub(crate) mod presence;
     mod record;
+    mod returns;
     mod robots;
     mod sheets;
     mod sight;

@@ -11,6 +11,7 @@ mod plans;
 mod presence;
 mod record;
 mod replicas;
+mod returns;
 mod robots;
 mod staff;
 mod upgrade;
