@@ -78,7 +78,9 @@ impl Dispatch {
 
     /// Looks at a message that is committed: a hello may need a permission in answer.
     pub(crate) fn heard(&self, message: &Message) {
-        if let Ok(Topic { client, kind: Kind::Hello }) = Topic::parse(&message.topic)
+        // Nearly all messages are no greeting, and that is soon seen.
+        if message.topic.ends_with("hello")
+            && let Ok(Topic { client, kind: Kind::Hello }) = Topic::parse(&message.topic)
             && self.heard.try_send(client.0).is_err()
         {
             tracing::warn!(device.id = %client, "too many greetings wait; this one is answered at the next look");

@@ -120,7 +120,7 @@ describe('every page at every size, light and dark', () => {
     await page.getByRole('link', { name: 'Ada Q.' }).click();
     await page.getByRole('heading', { level: 1 }).waitFor();
     const record = page.url();
-    for (const part of ['plan', 'due', 'goals', 'glide', 'growth', 'growth/look', 'growth/profile', 'growth/shared', 'contacts', 'people', 'register', 'breakdown', 'part-time', 'documents', 'documents?for=receiving-school']) {
+    for (const part of ['plan', 'plan/history', 'due', 'goals', 'glide', 'growth', 'growth/look', 'growth/profile', 'growth/shared', 'contacts', 'people', 'register', 'breakdown', 'part-time', 'documents', 'documents?for=receiving-school']) {
       const answer = await page.goto(`${record}/${part}`);
       assert.equal(answer?.status(), 200, part);
       await inspect(page, `record-${part.replaceAll(/[/?=]/g, '-')}`);

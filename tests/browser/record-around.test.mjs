@@ -392,4 +392,11 @@ test('two people write into one plan: nothing is lost, the choice is clear, and 
   assert.match(history, /Academic target: “Science topic 3, with the class” became “Science topic 4, with the class”\s+Mr A\., Today/);
   assert.match(history, /Attendance target: “Two days on site by week 8” became “Three days on site by week 10”\s+Ms J\., Today/);
   assert.ok(!history.includes('Science topics 3 and 4'), 'what was not saved is no history');
+  await jo.getByRole('link', { name: 'The whole history' }).click();
+  await jo.getByRole('link', { name: 'Academic target' }).first().click();
+  await jo.getByRole('heading', { name: 'Academic target' }).waitFor();
+  const first = await jo.getByRole('row').nth(1).getByRole('cell').allInnerTexts();
+  assert.deepEqual(first.slice(1), ['Mr A.', 'Academic target', 'Science topic 3, with the class', 'Science topic 4, with the class']);
+  assert.match(first[0] ?? '', /^24 November 2026, \d\d:\d\d$/);
+  await shot(jo, 'story-field-history');
 });

@@ -4,6 +4,7 @@
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::process::{ChildStdin, ChildStdout, Command, Stdio};
 
 use bridge::media::{Engine, MediaConfig, Talk};
@@ -12,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 
 use super::janus;
+use super::peer::{AUDIO_SSRC, VIDEO_SSRC};
 
 /// A question to the measured process.
 #[derive(Serialize, Deserialize)]
@@ -69,31 +71,56 @@ impl Child {
         Some(Self { process, kind: Kind::Janus(api) })
     }
 
+    /// `folder`: where `npm install mediasoup` was run.
+    pub fn mediasoup(folder: &str) -> Self {
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/relay/mediasoup.mjs");
+        let ssrcs = [AUDIO_SSRC, VIDEO_SSRC].map(|ssrc| ssrc.to_string());
+        let (process, lines) = Self::ask_and_answer(Command::new("node").args([script, folder]).args(ssrcs));
+        Self { process, kind: Kind::Relay(lines) }
+    }
+
     fn start(arguments: &[&str]) -> (std::process::Child, Lines) {
         let own = std::env::current_exe().expect("the path of this program");
-        let mut process =
-            Command::new(own).args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("starts");
+        Self::ask_and_answer(Command::new(own).args(arguments))
+    }
+
+    fn ask_and_answer(command: &mut Command) -> (std::process::Child, Lines) {
+        let mut process = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("starts");
         let asks = process.stdin.take().expect("piped");
         let answers = BufReader::new(process.stdout.take().expect("piped"));
         (process, Lines { asks, answers })
     }
 
-    /// CPU time of all its threads, in nanoseconds.
+    /// CPU time of all threads of it and of its own children, in nanoseconds.
     pub fn cpu_ns(&self) -> u64 {
-        let tasks = std::fs::read_dir(format!("/proc/{}/task", self.process.id())).expect("the process runs");
-        let of = |task: std::fs::DirEntry| {
-            let text = std::fs::read_to_string(task.path().join("schedstat")).ok()?;
+        let of = |task: &PathBuf| {
+            let text = std::fs::read_to_string(task.join("schedstat")).ok()?;
             text.split(' ').next()?.parse::<u64>().ok()
         };
-        tasks.flatten().filter_map(of).sum()
+        self.family().into_iter().flat_map(tasks).filter_map(|task| of(&task)).sum()
     }
 
-    /// Memory it holds, in KiB.
+    /// Memory that it and its own children hold, in KiB.
     pub fn resident_kib(&self) -> u64 {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id())).expect("the process runs");
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("it has memory");
-        line.split_whitespace().next().and_then(|word| word.parse().ok()).expect("a number")
+        let of = |process: u32| {
+            let status = std::fs::read_to_string(format!("/proc/{process}/status")).expect("the process runs");
+            let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("it has memory");
+            line.split_whitespace().next().and_then(|word| word.parse::<u64>().ok()).expect("a number")
+        };
+        self.family().into_iter().map(of).sum()
     }
+
+    fn family(&self) -> Vec<u32> {
+        let own = self.process.id();
+        let children = tasks(own).into_iter().filter_map(|task| std::fs::read_to_string(task.join("children")).ok());
+        let children = children.flat_map(|list| list.split_whitespace().filter_map(|id| id.parse().ok()).collect::<Vec<_>>());
+        std::iter::once(own).chain(children).collect()
+    }
+}
+
+fn tasks(process: u32) -> Vec<PathBuf> {
+    let tasks = std::fs::read_dir(format!("/proc/{process}/task")).expect("the process runs");
+    tasks.flatten().map(|task| task.path()).collect()
 }
 
 impl Drop for Child {

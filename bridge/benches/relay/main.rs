@@ -5,6 +5,7 @@
 //! cargo bench -p bridge --bench relay -- --quick   # about twenty seconds, two loads
 //! cargo bench -p bridge --bench relay -- --threads 2 --sessions 10,100 --seconds 5
 //! cargo bench -p bridge --bench relay -- --janus   # the same load through Debian's Janus too, up to 50 sessions
+//! cargo bench -p bridge --bench relay -- --mediasoup FOLDER   # and through mediasoup, after `npm install mediasoup` in that folder
 //! ```
 //!
 //! The relay and the floor run as processes of their own, one after the other under the same load; the load comes from threads of
@@ -34,10 +35,11 @@ struct Plan {
     span: Duration,
     threads: u16,
     janus: bool,
+    mediasoup: Option<String>,
 }
 
-/// Janus takes a connection in about a sixth of a second, and fills a core with these.
-const JANUS_MOST: usize = 50;
+/// Janus takes a connection in about a sixth of a second; a core is full with these.
+const PEER_MOST: usize = 50;
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
@@ -48,7 +50,9 @@ fn main() {
         words => match plan(words) {
             Ok(plan) => run(&plan),
             Err(problem) => {
-                eprintln!("{problem}\nuse: [--quick] [--sessions 1,10,50,200] [--seconds 6] [--threads 1] [--janus]");
+                eprintln!(
+                    "{problem}\nuse: [--quick] [--sessions 1,10,50,200] [--seconds 6] [--threads 1] [--janus] [--mediasoup FOLDER]"
+                );
                 std::process::exit(2);
             }
         },
@@ -56,12 +60,14 @@ fn main() {
 }
 
 fn plan(words: &[&str]) -> Result<Plan, String> {
-    let mut plan = Plan { sessions: vec![1, 10, 50, 200], span: Duration::from_secs(8), threads: 1, janus: false };
+    let mut plan =
+        Plan { sessions: vec![1, 10, 50, 200], span: Duration::from_secs(8), threads: 1, janus: false, mediasoup: None };
     let mut rest = words.iter();
     while let Some(word) = rest.next() {
         let mut value = || rest.next().ok_or(format!("{word} needs a value"));
         match *word {
             "--janus" => plan.janus = true,
+            "--mediasoup" => plan.mediasoup = Some((*value()?).to_owned()),
             "--quick" => plan = Plan { sessions: vec![1, 30], span: Duration::from_secs(3), ..plan },
             "--sessions" => {
                 plan.sessions = value()?.split(',').map(str::parse).collect::<Result<_, _>>().map_err(|e| format!("{e}"))?;
@@ -120,23 +126,32 @@ fn run(plan: &Plan) {
             relay.core_percent() / sessions as f64,
         );
         failed |= relay.received == 0 || floor.received == 0 || relay.refused > 0 || floor.refused > 0;
-        if plan.janus && sessions <= JANUS_MOST {
+        if sessions > PEER_MOST {
+            continue;
+        }
+        let mut peers = Vec::new();
+        if plan.janus {
             let Some(janus) = Child::janus() else {
                 eprintln!("Janus is not installed: apt-get install janus");
                 std::process::exit(1);
             };
-            let (janus, memory) = measure(janus, sessions, plan.span);
+            peers.push(("Janus", measure(janus, sessions, plan.span)));
+        }
+        if let Some(folder) = &plan.mediasoup {
+            peers.push(("mediasoup", measure(Child::mediasoup(folder), sessions, plan.span)));
+        }
+        for (name, (peer, memory)) in peers {
             println!(
-                "   Janus {:>9.0} {:>8.2} {:>9.2}   (ours is {:.2} of it)   {:>7}/{:<7} {:>43.0}",
-                janus.packets_per_second(),
-                janus.lost_percent(),
-                janus.us_per_packet(),
-                relay.us_per_packet() / janus.us_per_packet(),
-                janus.latency_us(0.5),
-                janus.latency_us(0.99),
+                "{name:>9} {:>8.0} {:>8.2} {:>9.2}   (ours is {:.2} of it)   {:>7}/{:<7} {:>43.0}",
+                peer.packets_per_second(),
+                peer.lost_percent(),
+                peer.us_per_packet(),
+                relay.us_per_packet() / peer.us_per_packet(),
+                peer.latency_us(0.5),
+                peer.latency_us(0.99),
                 memory,
             );
-            failed |= janus.received == 0;
+            failed |= peer.received == 0;
         }
     }
     println!(

@@ -17,6 +17,8 @@ use crate::facts::{self, BRIDGES, School};
 
 /// As `outbox.in_flight` of a bridge.
 pub const UNDER_WAY: u64 = 64;
+/// Each bridge has so many messages ready before anything is counted: to write one costs the machine a tenth of what it costs to store it.
+const READY: u64 = 14_000;
 /// What is not acknowledged by then is sent again.
 const PATIENCE: Duration = Duration::from_secs(2);
 const HEARD_WITHIN: Duration = Duration::from_secs(30);
@@ -76,15 +78,23 @@ async fn speak(
     through: &AtomicU64,
     stopped: &AtomicBool,
 ) {
-    let mut socket = connect(broker, user, secret).await.expect("the broker lets a bridge in");
     let epoch = Uuid::now_v7();
+    let (mut ready, mut ends) = (Vec::new(), vec![0]);
+    for seq in 1..=READY {
+        publish(&mut ready, &school, n, epoch, seq);
+        ends.push(ready.len());
+    }
+    let mut socket = connect(broker, user, secret).await.expect("the broker lets a bridge in");
     let (mut acknowledged, mut next, mut input) = (0, 1, Vec::new());
     while !stopped.load(Ordering::Relaxed) {
         let mut output = Vec::new();
         // Until the server has said a word, one message knocks at its door.
         let window = if acknowledged == 0 { 1 } else { UNDER_WAY };
         while next <= acknowledged + window {
-            publish(&mut output, &school, n, epoch, next);
+            match ends.get(usize::try_from(next).unwrap()) {
+                Some(end) => output.extend_from_slice(&ready[ends[usize::try_from(next - 1).unwrap()]..*end]),
+                None => publish(&mut output, &school, n, epoch, next),
+            }
             next += 1;
         }
         if !output.is_empty() {

@@ -37,6 +37,7 @@ struct Line {
     name: String,
     per_s: f64,
     server_us: f64,
+    load_us: Option<f64>,
     broker_us: Option<f64>,
     database_us: Option<f64>,
 }
@@ -89,8 +90,8 @@ async fn main() {
     }
     println!("bridges: {BRIDGES}, each with {} messages under way; {} bytes a message", load::UNDER_WAY, facts::MESSAGE_BYTES);
     println!(
-        "{:32} {:>10} {:>12} {:>12} {:>14} {:>10}",
-        "", "messages/s", "server µs", "broker µs", "PostgreSQL µs", "to floor"
+        "{:32} {:>10} {:>12} {:>12} {:>12} {:>14} {:>10}",
+        "", "messages/s", "server µs", "load µs", "broker µs", "PostgreSQL µs", "to floor"
     );
     for database in [Database::Sqlite(tempfile::tempdir().unwrap()), Database::Postgres(Postgres::start())] {
         let mut rounds = Vec::new();
@@ -108,10 +109,11 @@ async fn main() {
                     .map_or("-".to_owned(), |_| format!("{:.1}", median_of(&|round| value(&round[kind]).unwrap_or(0.0))))
             };
             println!(
-                "{:32} {:>10.0} {:>12.1} {:>12} {:>14} {:>10.2}",
+                "{:32} {:>10.0} {:>12.1} {:>12} {:>12} {:>14} {:>10.2}",
                 rounds[0][kind].name,
                 median_of(&|round| round[kind].per_s),
                 median_of(&|round| round[kind].server_us),
+                or_none(&|line| line.load_us),
                 or_none(&|line| line.broker_us),
                 or_none(&|line| line.database_us),
                 median_of(&|round| round[kind].stored_us() / round[0].stored_us())
@@ -144,6 +146,7 @@ async fn floor(database: &Database, round: usize) -> Line {
         name: format!("{}, from memory (floor)", database.name()),
         per_s: messages / seconds,
         server_us: cpu * 1e6 / messages,
+        load_us: None,
         broker_us: None,
         database_us: used(before, database.cpu()).map(|used| used.as_secs_f64() * 1e6 / messages),
     }
@@ -174,7 +177,9 @@ async fn through(database: &Database, broker: &str, round: usize) -> Line {
     let load = load::start(at, &school, &users);
     load.everybody_was_heard();
     tokio::time::sleep(WARM).await;
-    let snapshot = || (load.acknowledged(), roles::cpu(server_pid), roles::cpu(broker_pid), database.cpu());
+    let snapshot = || {
+        (load.acknowledged(), roles::cpu(server_pid), roles::cpu(broker_pid), database.cpu(), roles::cpu(std::process::id()))
+    };
     let (before, started) = (snapshot(), tokio::time::Instant::now());
     tokio::time::sleep(MEASURED).await;
     let (after, seconds) = (snapshot(), started.elapsed().as_secs_f64());
@@ -186,6 +191,7 @@ async fn through(database: &Database, broker: &str, round: usize) -> Line {
         name: format!("{}, {broker}", database.name()),
         per_s: messages / seconds,
         server_us: us(after.1.saturating_sub(before.1)),
+        load_us: Some(us(after.4.saturating_sub(before.4))),
         broker_us: Some(us(after.2.saturating_sub(before.2))),
         database_us: used(before.3, after.3).map(us),
     }

@@ -37,6 +37,7 @@ use crate::{AppState, cases};
 
 mod ending;
 mod fields;
+pub mod history;
 mod lookback;
 mod meeting;
 mod opening;

@@ -124,6 +124,40 @@ async fn who_saves_second_is_shown_what_the_first_wrote_and_chooses() {
     world.stop().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn every_change_is_on_a_page_of_its_own_and_every_field_has_its_life() {
+    let (world, jo, sam) = begun().await;
+    for n in 1..=60 {
+        let target = format!("Topic {n}");
+        let saved = Open::by(&jo).await.save(&jo, "/aims", &[("answer-target-academic", target.as_str())]).await;
+        assert_eq!(saved.status(), StatusCode::SEE_OTHER);
+    }
+    let (mut at, mut seen) = (address("/history"), Vec::new());
+    let pages = loop {
+        let page = sam.page(&at).await;
+        let cells =
+            |row: &str| row.split("<td").skip(1).map(|cell| cell.split_once('>').unwrap().1.to_owned()).collect::<Vec<_>>();
+        let rows = page.split("<tr>").skip(2).map(cells);
+        seen.extend(rows.map(|cells| {
+            let text = |n: usize| cells[n].split("</td>").next().unwrap().to_owned();
+            (text(1), text(3), text(4))
+        }));
+        let Some(older) = page.split("rel=\"next\"").next().filter(|before| before.len() < page.len()) else { break at };
+        at = older.rsplit("href=\"").next().unwrap().split('"').next().unwrap().replace("&#38;", "&").replace("&amp;", "&");
+    };
+    assert_ne!(pages, address("/history"), "there is more than one page");
+    for n in 2..=60 {
+        let became = ("Ms key-worker".to_owned(), format!("Topic {}", n - 1), format!("Topic {n}"));
+        assert_eq!(seen.iter().filter(|row| **row == became).count(), 1, "{became:?} in {seen:?}");
+    }
+    let life = sam.page(&address("/history?field=answer.target-academic")).await;
+    assert!(life.contains("Topic 60") && life.contains("Every field") && !life.contains("Go back after"), "{life}");
+    assert_eq!(sam.get(&address("/history?field=%3Cb%3E")).await.status(), StatusCode::NOT_FOUND);
+    let stranger = world.browser("other key worker").await;
+    assert_eq!(stranger.get(&address("/history")).await.status(), StatusCode::NOT_FOUND);
+    world.stop().await;
+}
+
 const WEEK: [(&str, &str); 10] = [
     ("at-mon-am", "s"),
     ("at-mon-pm", "s"),

@@ -26,6 +26,14 @@ pub struct Names {
     parties: Vec<PartyRow>,
 }
 
+/// A change in words.
+pub(super) struct Sides {
+    pub(super) title: String,
+    pub(super) from: Option<String>,
+    pub(super) to: Option<String>,
+    pub(super) who: String,
+}
+
 impl Names {
     /// Everybody with a part, everybody known to the pupil's record, and every organisation.
     ///
@@ -70,21 +78,23 @@ impl Names {
         self.with(Party::ALL, today).iter().any(|(known, _)| *known == person)
     }
 
-    /// One change as a sentence, and who made it.
-    pub(super) fn line(&self, row: &PlanChangeRow, pack: &Pack, at: &str) -> Line {
-        let title = title(pack, &row.field);
+    /// One change: its field, what that was and is, and who made it.
+    pub(super) fn sides(&self, row: &PlanChangeRow, pack: &Pack) -> Sides {
         let [from, to] =
             [&row.from_text, &row.to_text].map(|text| text.as_deref().map(|text| self.value(pack, &row.field, text)));
+        let by_program = || if row.actor_kind == "tablet" { "The pupil" } else { "Windowseat" }.to_owned();
+        Sides { title: title(pack, &row.field), from, to, who: row.actor_name.clone().unwrap_or_else(by_program) }
+    }
+
+    /// One change as a sentence, and who made it.
+    pub(super) fn line(&self, row: &PlanChangeRow, pack: &Pack, at: &str) -> Line {
+        let Sides { title, from, to, who } = self.sides(row, pack);
         let what = match (from, to) {
             (None, Some(to)) => format!("{title}: “{to}”"),
             (Some(from), Some(to)) => format!("{title}: “{from}” became “{to}”"),
             (Some(from), None) => format!("{title}: “{from}” was taken away"),
             (None, None) => title,
         };
-        let who = row
-            .actor_name
-            .clone()
-            .unwrap_or_else(|| if row.actor_kind == "tablet" { "The pupil" } else { "Windowseat" }.into());
         Line { what, who: format!("{who}, {at}") }
     }
 
