@@ -249,6 +249,7 @@ impl Outbox {
     async fn write(&mut self) -> Result<(), StoreError> {
         let at = self.clock.now().utc;
         let is_full = self.bytes >= self.max_bytes;
+        let mut left_out = 0_u32;
         let mut tx = self.store.begin().await?;
         for work in &self.unsaved {
             match work {
@@ -265,11 +266,15 @@ impl Outbox {
                         None => store::forget(&mut tx, record.session).await?,
                     }
                 }
-                Work::Report(_) if is_full => {}
+                Work::Report(_) if is_full => left_out += 1,
                 Work::Report(event) => store::append(&mut tx, Kind::Event, &json(event), None, at).await?,
             }
         }
-        tx.commit().await.map_err(StoreError::from)
+        tx.commit().await?;
+        if left_out > 0 {
+            tracing::warn!(events = left_out, "the outbox is full: events were left out; minutes are kept");
+        }
+        Ok(())
     }
 
     async fn notice(&mut self, notice: Notice) {

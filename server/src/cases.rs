@@ -4,13 +4,14 @@
 
 use std::sync::LazyLock;
 
-use chrono::NaiveDate;
+use chrono::{Datelike as _, NaiveDate};
 use server_core::access::Action;
 use server_core::calendar::Calendar;
 use server_core::deadline::{Calendars, Due, Facts, Part, Schedule, for_person, schedule};
 use server_core::party::PersonId;
 use server_core::plan::{Answer, PlanState, ReintegrationPlan};
-use server_core::policy::{Code, Event, Pack, PolicyError, Series};
+use server_core::policy::{Code, DeadlineRule, Event, Pack, PolicyError, Series, Tally, When};
+use server_core::register::{CodeTable, sickness};
 use server_core::school_days::{DayOff, SchoolDays};
 use server_core::timetable::Days;
 use store::Store;
@@ -24,6 +25,9 @@ use crate::api::scope::Scope;
 
 /// Cases that are read for one person. Nobody is key worker of so many.
 const MOST_CASES: usize = 100;
+
+/// August: a school year begins with the first term after July (Education Act 1996, section 579).
+const SCHOOL_YEAR_BEGINS: u32 = 8;
 
 /// The packs in the binary, read once.
 static PACKS: LazyLock<Result<Vec<Pack>, PolicyError>> = LazyLock::new(Pack::built_in);
@@ -78,7 +82,8 @@ pub async fn of_person(state: &AppState, scope: &Scope, person: PersonId, today:
         let schools = Schools::of(&state.store, &placement).await?;
         let pack = pack_of(&held.plan)?;
         let authority = scope.parent_of(placement.school_id);
-        let facts = facts(&state.store, pack, &held.plan, placement_id, authority).await?;
+        let mut facts = facts(&state.store, pack, &held.plan, placement_id, authority).await?;
+        count_sickness(&state.store, pack, &mut facts, placement.pupil_id, today).await?;
         let schedule = schedule(pack, &facts, &schools.calendars());
         let part = |row: PartyRow| Part {
             person: row.person,
@@ -147,13 +152,37 @@ pub async fn facts(
     series_of: Option<Uuid>,
 ) -> Result<Facts, ApiError> {
     let rows = store.case_rows(placement_id).await?;
-    let mut facts = Facts { route: Some(plan.basis().route), overrides: rows.overrides, ..Facts::default() };
+    let is_closed = matches!(plan.state(), PlanState::Closed(_));
+    let mut facts = Facts { route: Some(plan.basis().route), overrides: rows.overrides, is_closed, ..Facts::default() };
     facts.events = plan_events(pack, plan).chain(rows.events).collect();
     facts.done = plan_done(plan).chain(rows.kept).collect();
     if let Some(organisation) = series_of {
         facts.series.insert(Series::Panel, store.series(organisation, Series::Panel).await?);
     }
     Ok(facts)
+}
+
+/// Adds the half-days of sickness of this school year, by imported marks, if a limit of the policy counts them (D6).
+///
+/// # Errors
+/// The database does not answer, or holds what no import wrote.
+pub async fn count_sickness(
+    store: &Store,
+    pack: &Pack,
+    facts: &mut Facts,
+    pupil_id: Uuid,
+    today: NaiveDate,
+) -> Result<(), ApiError> {
+    let counts = |rule: &DeadlineRule| matches!(rule.when, When::Reached { tally: Tally::Sickness, .. });
+    if !pack.deadlines.iter().any(counts) {
+        return Ok(());
+    }
+    let year = if today.month() < SCHOOL_YEAR_BEGINS { today.year() - 1 } else { today.year() };
+    let first = NaiveDate::from_ymd_opt(year, SCHOOL_YEAR_BEGINS, 1).unwrap_or(today);
+    let marks = store.imported_marks(pupil_id, first, today).await?;
+    let table = CodeTable::england().map_err(|error| anyhow::anyhow!("{error}"))?;
+    facts.tallies.insert(Tally::Sickness, sickness(&marks, &table));
+    Ok(())
 }
 
 /// Events whose day a plan tells by itself.

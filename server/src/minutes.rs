@@ -22,8 +22,8 @@ use uuid::Uuid;
 use crate::AppState;
 use crate::lessons::{self, SchoolDay, Timetable};
 
-/// How often marks are looked for.
-const LOOK_EVERY: Duration = Duration::from_secs(2);
+/// How often marks are looked for: bridges say every five seconds how far a visit has come.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
 /// How often every running placement gets a row of the day, with what is expected in it.
 const BEGIN_DAYS_EVERY: Duration = Duration::from_secs(1_800);
 /// Days computed before they are written: one transaction.

@@ -225,8 +225,15 @@ test('H-29 H-15: a week is looked back upon with minutes beside attendance, and 
   await page.getByLabel('What Ben M. says about the week').fill('The stairs are long');
   assert.match(await page.locator('#s4').innerText(), /Shown beside attendance\. Never added to it\./);
   for (const set of await page.locator('#s4 fieldset').all()) await set.getByRole('radio').first().check();
+  const week = await page.locator('#s4 h3').first().innerText();
   await save('Save this look-back');
   await says('Attendance: 1 of 1 sessions, stated by');
+  assert.notEqual(await page.locator('#s4 h3').first().innerText(), week, 'the next week without one is chosen');
+  await page.getByRole('navigation', { name: 'The week to look back upon' }).getByRole('link', { name: week, exact: true }).click();
+  await page.locator('#s4 h3').getByText(week, { exact: true }).waitFor();
+  assert.equal(await page.getByLabel('Attendance, from the school').inputValue(), '1 of 1 sessions', 'what was written can be put right');
+  await page.locator('#s4').scrollIntoViewIfNeeded();
+  await shot(page, 'story-look-back-week');
   await unfold('Write a review down');
   const review = page.locator('form[action$="/plan/review"]');
   await review.getByLabel('Day of the review').fill('2026-11-23');

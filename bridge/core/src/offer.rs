@@ -59,8 +59,11 @@ pub enum OfferError {
     })]
     WrongDirection(Role),
     /// Video without a codec that is relayed.
-    #[error("the offer's video has no codec that is relayed; offer H264 with packetization-mode=1, or VP8")]
+    #[error("the offer's video has no codec that is relayed; offer H264 with packetization-mode=1, VP8, VP9 or AV1")]
     NoVideoCodec,
+    /// A viewer without a codec of the picture that is sent, which is not made anew for anybody.
+    #[error("the picture is sent as {} and the offer's video has no such codec; offer it, or let the camera send another", in_words(.0))]
+    NotThisVideo(Vec<Codec>),
     /// Audio without Opus.
     #[error("the offer's audio has no codec that is relayed; offer opus/48000/2")]
     NoAudioCodec,
@@ -101,6 +104,17 @@ pub enum Codec {
     Vp9,
     /// AV1.
     Av1,
+}
+
+/// As SDP calls them.
+fn in_words(codecs: &[Codec]) -> String {
+    let name = |codec: &Codec| match codec {
+        Codec::H264 => "H264",
+        Codec::Vp8 => "VP8",
+        Codec::Vp9 => "VP9",
+        Codec::Av1 => "AV1",
+    };
+    codecs.iter().map(name).collect::<Vec<_>>().join(" or ")
 }
 
 /// A header extension that is kept on both legs; others become padding.
@@ -251,7 +265,9 @@ impl Offer {
         track.formats = match (best, role, sent.is_empty()) {
             (Some(best), _, _) => vec![best],
             (None, Role::Publisher, _) => track.formats.drain(..1).collect(),
-            (None, Role::Subscriber, false) => return Err(OfferError::NoVideoCodec),
+            (None, Role::Subscriber, false) => {
+                return Err(OfferError::NotThisVideo(sent.iter().filter_map(|format| format.codec).collect()));
+            }
             (None, Role::Subscriber, true) => one_of_each(&track.formats),
         };
         Ok(())

@@ -5,6 +5,7 @@
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, VecDeque};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
 use bridge_core::offer::{Credentials, Local, Offer, answer, restart_fragment};
@@ -188,18 +189,30 @@ impl Hub {
 
     pub(super) fn send_text(&mut self, id: LegId, text: String, now: Instant) {
         let Some(&slot) = self.by_id.get(&id) else { return };
-        if let Some(leg) = self.leg_mut(slot) {
-            leg.channel.send(now, text);
-        }
-        self.settle(slot, now);
+        self.guarded(
+            |_| Some(slot),
+            now,
+            |hub| {
+                if let Some(leg) = hub.leg_mut(slot) {
+                    leg.channel.send(now, text);
+                }
+                hub.settle(slot, now);
+            },
+        );
     }
 
     pub(super) fn want_key_frame(&mut self, robot: RobotId, now: Instant) {
         let Some(slot) = self.robots.get(&robot).and_then(|seats| seats[Party::Publisher as usize]) else { return };
-        if let Some(leg) = self.leg_mut(slot) {
-            leg.key_frames.want();
-        }
-        self.settle(slot, now);
+        self.guarded(
+            |_| Some(slot),
+            now,
+            |hub| {
+                if let Some(leg) = hub.leg_mut(slot) {
+                    leg.key_frames.want();
+                }
+                hub.settle(slot, now);
+            },
+        );
     }
 
     pub(super) fn stop(&mut self, now: Instant) {
@@ -234,10 +247,17 @@ impl Hub {
                 self.remove(slot, Why::NeverConnected, now);
                 continue;
             }
-            leg.dtls.timeout(now);
-            let events = leg.channel.timeout(now);
-            self.channel_events(slot, events, now);
-            self.settle(slot, now);
+            self.guarded(
+                |_| Some(slot),
+                now,
+                |hub| {
+                    let Some(leg) = hub.leg_mut(slot) else { return };
+                    leg.dtls.timeout(now);
+                    let events = leg.channel.timeout(now);
+                    hub.channel_events(slot, events, now);
+                    hub.settle(slot, now);
+                },
+            );
         }
         for _ in 0..MAX_FEEDBACKS {
             let Some((_, slot, id)) = self.feedback.pop_front_if(|entry| entry.0 <= now) else { break };
@@ -382,8 +402,11 @@ impl Hub {
     fn remove(&mut self, slot: usize, why: Why, now: Instant) {
         let Some(mut leg) = self.legs.get_mut(slot).and_then(Option::take) else { return };
         if why != Why::Broken {
-            leg.dtls.close(now);
-            leg.flush(now, &mut self.out);
+            // A leg that cannot even say goodbye is gone all the same.
+            let _ = catch_unwind(AssertUnwindSafe(|| {
+                leg.dtls.close(now);
+                leg.flush(now, &mut self.out);
+            }));
         }
         self.by_id.remove(&leg.id);
         for (local, _) in &leg.ice {

@@ -315,9 +315,10 @@ impl Outgoing {
     }
 
     /// A receiver starts each SSRC at roll-over counter 0, whatever the source's is by now; and goes on counting when the
-    /// source changes.
+    /// source changes. The first number is below 2^15, so that a receiver which misses the first packets sees no wrap in
+    /// what it missed (RFC 3711, 3.3.1).
     fn follow(&mut self, slot: Slot, source: Source, index: u64, timestamp: u32, now: Instant) -> Option<()> {
-        let start = self.highest.map_or(index & 0xFFFF, |highest| highest + 1);
+        let start = self.highest.map_or(index & 0x7FFF, |highest| highest + 1);
         self.offset = i64::try_from(start).ok()?.checked_sub(i64::try_from(index).ok()?)?;
         self.floor = if self.highest.is_some() { start } else { 0 };
         self.timestamp_offset = match self.last_at {
@@ -365,11 +366,11 @@ mod tests {
     fn a_viewer_who_joins_late_sees_roll_over_counter_zero() {
         let mut sent = Outgoing::new(1);
         let now = start();
-        assert_eq!(sent.place(Slot::Video, FIRST, 3 * 65_536 + 65_535, 7, now), Some((65_535, 7)));
-        assert_eq!(sent.place(Slot::Video, FIRST, 4 * 65_536, 8, now), Some((65_536, 8)));
+        assert_eq!(sent.place(Slot::Video, FIRST, 3 * 65_536 + 65_535, 7, now), Some((32_767, 7)));
+        assert_eq!(sent.place(Slot::Video, FIRST, 4 * 65_536, 8, now), Some((32_768, 8)));
         assert_eq!(
             sent.place(Slot::Video, FIRST, 3 * 65_536 + 65_534, 6, now),
-            Some((65_534, 6)),
+            Some((32_766, 6)),
             "reordered around the start"
         );
         assert_eq!(sent.place(Slot::Video, FIRST, 3 * 65_536 - 1, 6, now), None, "before anything this viewer can count");

@@ -61,6 +61,8 @@ pub struct Facts {
     pub done: BTreeMap<(Code, Option<u16>), NaiveDate>,
     /// What does not hold in this case as the pack says it. Of two for one rule, the last one holds.
     pub overrides: Vec<Override>,
+    /// The plan is closed: only what its success asks for goes on.
+    pub is_closed: bool,
 }
 
 /// How a day was found.
@@ -132,7 +134,7 @@ pub enum Undated {
     #[error("the next date is not entered yet")]
     NoDate(Series),
     /// The tally has not reached it.
-    #[error("the tally has not reached it")]
+    #[error("{half_days} of {of} half-days so far, by imported marks")]
     SoFar {
         /// Half-days so far.
         half_days: u16,
@@ -151,6 +153,8 @@ pub struct Schedule {
     pub due: Vec<Due>,
     /// What has none yet.
     pub undated: Vec<(Code, Undated)>,
+    /// What does not apply in this case, by whose word and why.
+    pub set_aside: Vec<Override>,
 }
 
 /// How near something is.
@@ -196,13 +200,20 @@ pub fn schedule(pack: &Pack, facts: &Facts, calendars: &Calendars<'_>) -> Schedu
         if !rule.routes.is_empty() && facts.route.is_none_or(|route| !rule.routes.contains(&route)) {
             continue;
         }
+        let outlives = matches!(rule.when, When::After { from: Event::SuccessAgreed, .. });
+        if facts.is_closed && !outlives {
+            continue;
+        }
         let weeks: Vec<Option<u16>> = match rule.when {
             When::EachWeek { first, last, every, .. } => (first..=last).step_by(usize::from(every)).map(Some).collect(),
             _ => vec![None],
         };
         for week in weeks {
             let own = Override::of(&facts.overrides, pack, &rule.id, week);
-            if own.is_some_and(|own| own.instead == Instead::DoesNotApply) {
+            if let Some(own) = own.filter(|own| own.instead == Instead::DoesNotApply) {
+                if !all.set_aside.contains(own) {
+                    all.set_aside.push(own.clone());
+                }
                 continue;
             }
             match find(rule, week, own, facts, calendars) {

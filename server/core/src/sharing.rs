@@ -211,7 +211,7 @@ impl Document {
                 S::PupilVoice,
                 S::Ending,
             ],
-            Self::Profile => &[S::SharedProfile, S::PupilVoice],
+            Self::Profile => &[S::SharedProfile],
             Self::Weeks => &[S::WeekPattern, S::Engagement],
             Self::Growth => &[S::Growth],
             Self::History => &[S::History],

@@ -43,6 +43,8 @@ struct DuePage {
     open: Vec<DueView>,
     done: Vec<DueView>,
     waiting: Vec<(String, String)>,
+    /// Limits that do not apply here: which, why, and since when.
+    set_aside: Vec<(String, String, String)>,
     events: Vec<EventView>,
 }
 
@@ -126,6 +128,7 @@ fn read_word(sent: &Sent, pack: &Pack, by: PersonId, on: NaiveDate) -> Result<De
     let day: Option<NaiveDate> = sent.get("day").and_then(|day| day.trim().parse().ok());
     let instead = match (sent.get("what").map(String::as_str), day) {
         (Some("kept"), Some(day)) if day <= on => return Ok(DeadlineWord::Kept { rule, week, day: Some(day), by, on }),
+        (Some("not-kept"), _) => return Ok(DeadlineWord::Kept { rule, week, day: None, by, on }),
         (Some("kept"), _) => return Err("Choose the day on which it was done: today, or one before."),
         (Some("day"), Some(day)) => Instead::Day(day),
         (Some("day"), None) => return Err("Choose the day that holds in its place."),
@@ -151,16 +154,26 @@ async fn draw(
     let calendars = schools.calendars();
     let row = state.store.plans_of(placement.placement_id).await?.into_iter().next();
     let (mut open, mut done, mut waiting, mut events) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let mut set_aside = Vec::new();
     if let Some(row) = &row {
         let pack = cases::pack_of(&row.plan)?;
         let authority = scope.parent_of(placement.school_id);
-        let facts = cases::facts(&state.store, pack, &row.plan, placement.placement_id, authority).await?;
+        let mut facts = cases::facts(&state.store, pack, &row.plan, placement.placement_id, authority).await?;
+        let today = scope.today(placement.school_id, now);
+        cases::count_sickness(&state.store, pack, &mut facts, placement.pupil_id, today).await?;
         let all = schedule(pack, &facts, &calendars);
         let (finished, unfinished): (Vec<&Due>, Vec<&Due>) = all.due.iter().partition(|due| due.done.is_some());
         open = unfinished.into_iter().map(|due| due_view(due, &calendars, now)).collect();
         done = finished.into_iter().map(|due| due_view(due, &calendars, now)).collect();
         waiting =
             all.undated.iter().map(|(rule, why)| (title(pack, rule.as_str()), view::sentence(&why.to_string()))).collect();
+        set_aside = (all.set_aside.iter())
+            .map(|own| {
+                let week = own.week.map_or_else(String::new, |week| format!(", week {week}"));
+                let title = format!("{}{week}", title(pack, own.rule.as_str()));
+                (title, own.reason.expose().to_owned(), view::full_date(own.on))
+            })
+            .collect();
         let day = |event| facts.events.get(&event).map(NaiveDate::to_string).unwrap_or_default();
         events = SAID.map(|event| EventView { code: event.code(), words: event.words(), day: day(event) }).into();
     }
@@ -175,6 +188,7 @@ async fn draw(
         open,
         done,
         waiting,
+        set_aside,
         events,
     })
 }

@@ -104,6 +104,8 @@ struct Choices {
 #[serde(default)]
 pub struct Asked {
     week: Option<u16>,
+    /// Which week is looked back upon: `provider.04`.
+    look: Option<String>,
 }
 
 /// `GET /pupils/{pupil}/plan`
@@ -115,7 +117,7 @@ pub async fn show(
 ) -> Result<Html<String>, ApiError> {
     let (placement, scope) = scope::pupil(&state, &caller, pupil, Action::ReadPlan).await?;
     state.store.append_audit(audit(&caller, pupil, "read plan"), state.clock.now().utc).await?;
-    draw(&state, &caller, &scope, &placement, &Drawn { week: asked.week, ..Drawn::default() }).await
+    draw(&state, &caller, &scope, &placement, &Drawn { week: asked.week, look: asked.look, ..Drawn::default() }).await
 }
 
 /// `POST /pupils/{pupil}/plan`: a plan begins, as a draft.
@@ -331,6 +333,7 @@ const GOALS: [(&str, EndGoal, &str); 4] = [
 #[derive(Default)]
 struct Drawn<'a> {
     week: Option<u16>,
+    look: Option<String>,
     part: &'static str,
     sent: Option<&'a Sent>,
     wrong: String,
@@ -411,7 +414,10 @@ async fn draw(
             fields: fields::views((pack, fields::STAGE_ONE), kept, sent.filter(|_| drawn.part == "aims"), &changes, &offers),
             week: week::view(pack, kept, sent.filter(|_| drawn.part == "week"), &changes, week),
             meeting: meeting::view(&of, typed),
-            lookback: lookback::view(state, &of, placement, (&facts, &schools.calendars()), typed("look-back")).await?,
+            lookback: {
+                let asked = drawn.look.as_deref().unwrap_or_default();
+                lookback::view(state, &of, placement, (&facts, &schools.calendars()), typed("look-back"), asked).await?
+            },
             ending: ending::view(&of, typed),
             // That something began empty is no news.
             history: lines(&history.into_iter().filter(told::is_news).collect::<Vec<_>>()),

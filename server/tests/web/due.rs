@@ -45,6 +45,33 @@ async fn a_limit_waits_until_its_event_has_a_day_and_then_shows_how_it_is_counte
     world.stop().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn r_d6_imported_days_of_sickness_are_counted_for_information() {
+    let world = World::start().await;
+    let browser = world.browser("key worker").await;
+    begun(&browser).await;
+    let (_, waiting) = sick_days(&world, 1..=14).await;
+    assert!(waiting.contains("20 of 30"), "ten school days from 1 to 14 September: {waiting}");
+    let (open, _) = sick_days(&world, 15..=21).await;
+    assert!(open.contains("30 half-days of imported marks, two a day, is 15 school days."), "{open}");
+    assert!(open.contains("Good to know"), "{open}");
+    world.stop().await;
+}
+
+/// Brings in that Ada was ill on these days of September. What the page says is to do, and what it says has no day yet.
+async fn sick_days(world: &World, days: std::ops::RangeInclusive<u32>) -> (String, String) {
+    let mut file = String::from("UPN,Date,AM,PM\n");
+    for day in days.filter(|day| !matches!(day % 7, 5 | 6)) {
+        file.push_str(&format!("M801226012001,{day:02}/09/2026,I,I\n"));
+    }
+    let school = ids::ALDER_ROAD.to_string();
+    let fields = [("school", school.as_str()), ("system", "arbor"), ("file", file.as_str())];
+    assert_eq!(world.browser("alder lead").await.post("/register", &fields).await.status(), StatusCode::OK);
+    let page = world.browser("key worker").await.page(&due()).await;
+    let (open, waiting) = page.split_once("Without a day yet").unwrap();
+    (open.to_owned(), waiting.to_owned())
+}
+
 async fn begun(browser: &crate::harness::Browser) {
     let begin = [("policy", "havering"), ("route", "medical"), ("length", "phased-return"), ("goal", "home-school")];
     assert_eq!(browser.post(&format!("/pupils/{}/plan", ids::ADA), &begin).await.status(), StatusCode::SEE_OTHER);
@@ -128,5 +155,13 @@ async fn r_h1_a_limit_is_set_aside_only_with_a_reason_and_kept_on_a_day_that_has
     assert_eq!(word(&[("what", "kept"), ("day", "2026-11-20")]).await, StatusCode::SEE_OTHER);
     let page = browser.page(&due()).await;
     assert!(page.split("id=\"dn\"").nth(1).unwrap().contains("Planning meeting held"), "{page}");
+    // A slip is taken back, and what does not apply is still told, with its reason.
+    assert_eq!(word(&[("what", "not-kept")]).await, StatusCode::SEE_OTHER);
+    assert!(!browser.page(&due()).await.contains("id=\"dn\""));
+    let why = ("reason", "Both schools met before the panel");
+    assert_eq!(word(&[("what", "not"), why]).await, StatusCode::SEE_OTHER);
+    let page = browser.page(&due()).await;
+    let aside = page.split("id=\"sa\"").nth(1).unwrap().split("</section>").next().unwrap();
+    assert!(aside.contains("Planning meeting held") && aside.contains("Both schools met before the panel"), "{aside}");
     world.stop().await;
 }

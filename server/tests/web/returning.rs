@@ -227,6 +227,10 @@ async fn r_h29_h_23_a_look_back_has_stated_attendance_beside_minutes_that_fill_i
     let page = browser.page(&address("/plan")).await;
     let told = format!("Live in lessons: {} of {} minutes expected.", beside.in_lessons.get(), beside.expected.get());
     assert!(page.contains(&told) && page.contains("Attendance: 4 of 10 sessions, stated by Ms key-worker."), "{page}");
+    // Any week that has begun can be chosen, and what was written of it put right.
+    assert!(page.contains("?look=provider.03#s4") && !page.contains("?look=provider.08"), "{page}");
+    let chosen = browser.page(&address("/plan?look=provider.03")).await;
+    assert!(chosen.contains("name=\"of\" value=\"provider.03\"") && chosen.contains("value=\"4 of 10 sessions\""), "{chosen}");
     let early = [("of", "provider.08"), ("went-induction", "yes")];
     assert_eq!(fill(&browser, "look-back", &early).await.status(), WRONG, "that week has not begun");
     // Nothing of it became a mark.

@@ -206,7 +206,9 @@ fn refused_sections_keep_their_place_with_port_zero() {
 #[test]
 fn a_viewer_who_cannot_take_what_is_sent_is_told() {
     let mut offer = screen(&SMALL.replace("sendonly", "recvonly"), Role::Subscriber).unwrap();
-    assert_eq!(offer.settle_video(&h264()), Err(OfferError::NoVideoCodec));
+    let refused = offer.settle_video(&h264()).unwrap_err();
+    assert_eq!(refused, OfferError::NotThisVideo(vec![Codec::H264]));
+    assert!(refused.to_string().starts_with("the picture is sent as H264 and"), "{refused}");
 }
 
 #[test]

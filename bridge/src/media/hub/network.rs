@@ -17,18 +17,21 @@ impl Hub {
     /// Takes one datagram; RFC 7983 tells by its first byte what it is.
     pub(in super::super) fn datagram(&mut self, path: Path, datagram: &mut [u8], arrived_us: u64, now: Instant) {
         let [first, second, ..] = *datagram else { return };
-        // Other people's parsers: should one give up on a packet, that leg ends and not the thread.
-        let parsed = catch_unwind(AssertUnwindSafe(|| match first {
-            0..=3 => self.check(path, datagram, now),
-            20..=63 => self.record(path, datagram, now),
-            128..=191 if (64..96).contains(&(second & 127)) => self.report(path, datagram, now),
-            128..=191 => self.packet(path, datagram, arrived_us, now),
+        let whose = |hub: &Self| hub.by_address.get(&path.remote).copied();
+        self.guarded(whose, now, |hub| match first {
+            0..=3 => hub.check(path, datagram, now),
+            20..=63 => hub.record(path, datagram, now),
+            128..=191 if (64..96).contains(&(second & 127)) => hub.report(path, datagram, now),
+            128..=191 => hub.packet(path, datagram, arrived_us, now),
             _ => {}
-        }));
-        if parsed.is_err() {
-            let slot = self.by_address.get(&path.remote).copied();
-            tracing::error!("a packet broke a parser; please report this with the line above");
-            if let Some(slot) = slot {
+        });
+    }
+
+    /// Runs other people's parsers and clocks: should one give up on what a leg sent, that leg ends and not the thread.
+    pub(super) fn guarded(&mut self, whose: impl FnOnce(&Self) -> Option<usize>, now: Instant, work: impl FnOnce(&mut Self)) {
+        if catch_unwind(AssertUnwindSafe(|| work(self))).is_err() {
+            tracing::error!("what a leg sent broke a parser; please report this with the line above");
+            if let Some(slot) = whose(self) {
                 self.remove(slot, Why::Broken, now);
             }
         }

@@ -136,6 +136,18 @@ fn d_4_a_part_time_arrangement_ends_on_its_day() {
 }
 
 #[test]
+fn a_closed_plan_asks_for_nothing_but_what_its_success_owes() {
+    let mut facts = facts();
+    with(&facts, &havering(), |schedule, _| assert!(schedule.due.len() > 1 && !schedule.undated.is_empty()));
+    facts.is_closed = true;
+    facts.events.insert(Event::SuccessAgreed, day("2026-12-01"));
+    with(&facts, &havering(), |schedule, _| {
+        let rules: Vec<&str> = schedule.due.iter().map(|due| due.rule.as_str()).collect();
+        assert_eq!((rules, schedule.undated), (vec!["tell-panel"], vec![]));
+    });
+}
+
+#[test]
 fn d_6_fifteen_days_of_sickness_are_information_and_never_late() {
     let mut facts = facts();
     let halves = |n: usize| {

@@ -6,7 +6,6 @@ use paper::{Block, Document};
 use server_core::sharing::Section;
 
 use super::case::Case;
-use super::returning::voice;
 use crate::api::ApiError;
 use crate::web::growth;
 
@@ -34,13 +33,7 @@ pub async fn one_page(case: &Case<'_>) -> Result<Document, ApiError> {
             blocks.push(Block::text("Nothing is shared yet. What is shared is the pupil’s choice, line by line."));
         }
     }
-    if let Some(planned) = &case.plan {
-        let said = voice(case, planned);
-        if !said.is_empty() {
-            blocks.push(Block::heading("In the pupil’s own words"));
-            blocks.extend(said);
-        }
-    }
+    // What the pupil said about the plan was said to those who work with it, and is not on this page.
     blocks.push(Block::small("Only what the pupil chose to share is on this page. It can be taken back as easily."));
     Ok(document)
 }

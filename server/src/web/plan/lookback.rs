@@ -84,7 +84,7 @@ fn title(pack: &Pack, clock: &Code, week: u16) -> String {
     format!("{words} {week}")
 }
 
-/// Draws it.
+/// Draws it, for the week of a form that was sent or for the one `asked` for; else for the first without a look-back.
 ///
 /// # Errors
 /// The database does not answer.
@@ -94,6 +94,7 @@ pub async fn view(
     placement: &PlacementRow,
     (facts, calendars): (&Facts, &Calendars<'_>),
     typed: Typed<'_>,
+    asked: &str,
 ) -> Result<LookbackView, ApiError> {
     let (pack, plan) = (of.pack, of.plan);
     let begun = |rule: &&EvaluationRule| {
@@ -106,6 +107,7 @@ pub async fn view(
         pack.evaluations.iter().filter_map(|rule| Some((rule, begun(&rule)?))).collect();
     let is_open = |(rule, _): &&(&EvaluationRule, NaiveDate)| plan.evaluation(&rule.clock, rule.week).is_none();
     let chosen = rule_of(pack, &typed.get("of"))
+        .or_else(|| rule_of(pack, asked))
         .and_then(|rule| weeks.iter().find(|(known, _)| *known == rule))
         .or_else(|| weeks.iter().find(is_open))
         .or_else(|| weeks.last());
