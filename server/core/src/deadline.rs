@@ -200,7 +200,10 @@ pub fn schedule(pack: &Pack, facts: &Facts, calendars: &Calendars<'_>) -> Schedu
         if !rule.routes.is_empty() && facts.route.is_none_or(|route| !rule.routes.contains(&route)) {
             continue;
         }
-        let outlives = matches!(rule.when, When::After { from: Event::SuccessAgreed, .. });
+        let outlives = matches!(
+            rule.when,
+            When::After { from: Event::SuccessAgreed, .. } | When::BeforeNext { from: Event::SuccessAgreed, .. }
+        );
         if facts.is_closed && !outlives {
             continue;
         }

@@ -67,6 +67,8 @@ fn expected(method: &Method, path: &str) -> [u16; 8] {
             ada.map(|yes| if yes == OK { INCOMPLETE } else { yes })
         }
         ("POST", "/pupils/{pupil}/plan" | "/pupils/{pupil}/due") => ada.map(|yes| if yes == OK { GO_ON } else { yes }),
+        // The first who may has begun a plan by the route before this one.
+        ("GET", "/pupils/{pupil}/plan/history") => ada,
         // A form that does not say what it was based on; whose it is, is decided before that.
         ("POST", "/pupils/{pupil}/plan/{part}") => ada.map(|yes| if yes == OK { LOST } else { yes }),
         // Who runs the robots does not see how a child is assessed.

@@ -141,6 +141,7 @@ fn a_closed_plan_asks_for_nothing_but_what_its_success_owes() {
     with(&facts, &havering(), |schedule, _| assert!(schedule.due.len() > 1 && !schedule.undated.is_empty()));
     facts.is_closed = true;
     facts.events.insert(Event::SuccessAgreed, day("2026-12-01"));
+    facts.series.insert(Series::Panel, [day("2026-12-10")].into());
     with(&facts, &havering(), |schedule, _| {
         let rules: Vec<&str> = schedule.due.iter().map(|due| due.rule.as_str()).collect();
         assert_eq!((rules, schedule.undated), (vec!["tell-panel"], vec![]));
