@@ -32,6 +32,9 @@ const SCHOOL_YEAR_BEGINS: u32 = 8;
 /// The packs in the binary, read once.
 static PACKS: LazyLock<Result<Vec<Pack>, PolicyError>> = LazyLock::new(Pack::built_in);
 
+/// What a register's codes mean, read once.
+static CODES: LazyLock<Result<CodeTable, PolicyError>> = LazyLock::new(CodeTable::england);
+
 /// The packs in the binary.
 ///
 /// # Errors
@@ -41,6 +44,14 @@ pub fn packs() -> Result<&'static [Pack], ApiError> {
         Ok(packs) => Ok(packs),
         Err(error) => Err(anyhow::anyhow!("{error}").into()),
     }
+}
+
+/// What a register's codes mean.
+///
+/// # Errors
+/// The table in the binary is not readable; a test makes sure that it is.
+pub fn codes() -> Result<&'static CodeTable, ApiError> {
+    Ok(CODES.as_ref().map_err(|error| anyhow::anyhow!("{error}"))?)
 }
 
 /// The pack that a plan was begun with.
@@ -180,8 +191,7 @@ pub async fn count_sickness(
     let year = if today.month() < SCHOOL_YEAR_BEGINS { today.year() - 1 } else { today.year() };
     let first = NaiveDate::from_ymd_opt(year, SCHOOL_YEAR_BEGINS, 1).unwrap_or(today);
     let marks = store.imported_marks(pupil_id, first, today).await?;
-    let table = CodeTable::england().map_err(|error| anyhow::anyhow!("{error}"))?;
-    facts.tallies.insert(Tally::Sickness, sickness(&marks, &table));
+    facts.tallies.insert(Tally::Sickness, sickness(&marks, codes()?));
     Ok(())
 }
 

@@ -13,7 +13,7 @@ use chrono::{DateTime, Days, Timelike, Utc};
 use server_core::access::Action;
 use server_core::continuity::continuity;
 use server_core::glide::{self, GlideFacts, GlideWeek, Half, HalfDays, ReviewQuestion, WeekState, robot_halves};
-use server_core::register::{CodeTable, HalfDay, on_site};
+use server_core::register::{HalfDay, on_site};
 use store::placements::PlacementRow;
 use uuid::Uuid;
 
@@ -176,7 +176,7 @@ pub async fn weeks_of(
     let account = lessons::school_days(&state.store, placement, start.min(today), today).await?;
     let by_robot: Vec<_> = account.iter().flat_map(|day| robot_halves(&day.account, days.calendar())).collect();
     let marks = state.store.imported_marks(placement.pupil_id, start, today).await?;
-    let table = CodeTable::england().map_err(|error| anyhow::anyhow!("{error}"))?;
+    let table = cases::codes()?;
     let (from, until) = (days.calendar().bounds(start).0, days.calendar().bounds(today).1);
     let rests = state.store.rests(placement.placement_id, from, until).await?;
     let rested: BTreeSet<Half> = rests
@@ -186,7 +186,7 @@ pub async fn weeks_of(
             (local.date(), if local.hour() < NOON { HalfDay::Am } else { HalfDay::Pm })
         })
         .collect();
-    let on_site = on_site(&marks, &table);
+    let on_site = on_site(&marks, table);
     let facts = GlideFacts { on_site: &on_site, by_robot: &by_robot, rested: &rested };
     let weeks = glide::glide(start, clock.weeks, days, |week| row.plan.week(week), facts, today);
     Ok(Ok((clock.title.clone(), weeks)))

@@ -105,7 +105,7 @@ struct Choices {
 pub struct Asked {
     week: Option<u16>,
     /// Which week is looked back upon: `provider.04`.
-    look: Option<String>,
+    look: String,
 }
 
 /// `GET /pupils/{pupil}/plan`
@@ -333,7 +333,7 @@ const GOALS: [(&str, EndGoal, &str); 4] = [
 #[derive(Default)]
 struct Drawn<'a> {
     week: Option<u16>,
-    look: Option<String>,
+    look: String,
     part: &'static str,
     sent: Option<&'a Sent>,
     wrong: String,
@@ -414,10 +414,8 @@ async fn draw(
             fields: fields::views((pack, fields::STAGE_ONE), kept, sent.filter(|_| drawn.part == "aims"), &changes, &offers),
             week: week::view(pack, kept, sent.filter(|_| drawn.part == "week"), &changes, week),
             meeting: meeting::view(&of, typed),
-            lookback: {
-                let asked = drawn.look.as_deref().unwrap_or_default();
-                lookback::view(state, &of, placement, (&facts, &schools.calendars()), typed("look-back"), asked).await?
-            },
+            lookback: lookback::view(state, &of, placement, (&facts, &schools.calendars()), typed("look-back"), &drawn.look)
+                .await?,
             ending: ending::view(&of, typed),
             // That something began empty is no news.
             history: lines(&history.into_iter().filter(told::is_news).collect::<Vec<_>>()),

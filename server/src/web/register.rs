@@ -207,7 +207,7 @@ async fn draw(
     let today = now.with_timezone(&zone).date_naive();
     let from = (today - Days::new(SHOWN_DAYS)).max(placement.from_day);
     let marks = state.store.imported_marks(placement.pupil_id, from, today).await?;
-    let table = CodeTable::england().map_err(|error| anyhow::anyhow!("{error}"))?;
+    let table = cases::codes()?;
     let schools = cases::Schools::of(&state.store, placement).await?;
     let calendar = schools.calendars().home_school.calendar();
     let said = places(state, placement).await?;
@@ -220,7 +220,7 @@ async fn draw(
             HomeStream { from, until, place: place_on(&said, calendar.day(from)) }
         })
         .collect();
-    let found = hints(&marks, &table, &streams, calendar, SessionTimes::default());
+    let found = hints(&marks, table, &streams, calendar, SessionTimes::default());
     let words = |place: PupilPlace| PLACES.iter().find(|(known, _)| *known == place).map_or("Not said", |(_, words)| words);
     page(&RegisterPage {
         frame: Frame::of(caller, scope, format!("Register of {}", placement.pupil_name), "/pupils", now),
@@ -231,7 +231,7 @@ async fn draw(
         may_say: scope.may_pupil(Action::EditPlan, placement),
         hints: found.into_iter().map(|hint| (hint.because, hint.ask)).collect(),
         days: days(&marks, now, zone),
-        meanings: meanings(&marks, &table),
+        meanings: meanings(&marks, table),
         places: PLACES.map(|(place, words)| (place.code(), words)).to_vec(),
         said: said
             .iter()
