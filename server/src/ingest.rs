@@ -12,8 +12,8 @@ use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use mqtt_link::{Event, Link, Message};
-use protocol::{AckMessage, BridgeId, ClientId, ClockEcho, Envelope, Kind, MessageId, Now, RobotId, Topic};
-use store::inbox::{Ingested, Received, Touched};
+use protocol::{AckMessage, BridgeId, ClientId, ClockEcho, Envelope, Kind, MessageId, Now, RobotId, Status, Topic};
+use store::inbox::{Fact, Ingested, Received, Touched};
 use store::robots::DeviceKind;
 use tokio::sync::mpsc;
 use uuid::Uuid;
@@ -279,7 +279,9 @@ impl Devices {
 
     fn read(&mut self, message: &Message, kind: Option<DeviceKind>, at: Now) -> Received {
         let mut received = decode::decode(&message.topic, &message.payload, kind, at.utc);
-        if kind.is_some() {
+        // A last will was written when the connection was made: its time says nothing of the clock.
+        let is_will = matches!(&received.fact, Fact::Hello(hello) if hello.status == Status::Gone);
+        if kind.is_some() && !is_will {
             received.offset_ms = self.clocks.offset(received.device_id, received.offset_ms, at.monotonic);
         }
         received

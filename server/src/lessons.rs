@@ -16,7 +16,7 @@ use store::robots::RobotRow;
 use store::{Store, StoreError};
 use uuid::Uuid;
 
-use crate::minutes::{Calendars, Ledger};
+use crate::minutes::{Calendars, Ledger, NOBODY_LOOKS};
 
 /// The timetable of one placement.
 #[derive(Clone, Debug)]
@@ -111,7 +111,7 @@ pub fn slot(row: SlotRow) -> Option<Slot> {
 }
 
 /// The school days of a placement's pupil, under all of their placements, from `first` to `last`, both included; weekends and
-/// closures too, without lessons.
+/// closures too, without lessons. For sums: which visits fell silent is not looked for.
 ///
 /// # Errors
 /// The database does not answer.
@@ -122,7 +122,7 @@ pub async fn school_days(
     last: NaiveDate,
 ) -> Result<Vec<SchoolDay>, StoreError> {
     match Ledger::of(store, placement.pupil_id, &mut Calendars::new()).await? {
-        Some(ledger) => ledger.days(store, first, last).await,
+        Some(ledger) => ledger.days(store, (first, last), NOBODY_LOOKS).await,
         None => Ok(Vec::new()),
     }
 }

@@ -31,6 +31,9 @@ const BATCH: usize = 400;
 /// Marked days of a pupil that lie no further apart are read together.
 const READ_TOGETHER: TimeDelta = TimeDelta::days(10);
 
+/// The moment for those who add up and do not show: no bridge was silent for long by then.
+pub const NOBODY_LOOKS: DateTime<Utc> = DateTime::<Utc>::MIN_UTC;
+
 /// Calendars that were read, by school.
 pub type Calendars = HashMap<Uuid, Arc<Calendar>>;
 
@@ -85,21 +88,31 @@ impl Ledger {
             .or_else(|| rows().next())
     }
 
-    /// The days from `first` to `last`, both included, at most a year.
+    /// The days from `first` to `last`, both included, at most a year; `now` tells which visits fell silent.
     ///
     /// # Errors
     /// The database does not answer.
-    pub async fn days(&self, store: &Store, first: NaiveDate, last: NaiveDate) -> Result<Vec<SchoolDay>, StoreError> {
+    pub async fn days(
+        &self,
+        store: &Store,
+        (first, last): (NaiveDate, NaiveDate),
+        now: DateTime<Utc>,
+    ) -> Result<Vec<SchoolDay>, StoreError> {
         let (from, until) = (self.days.bounds(first).0, self.days.bounds(last).1);
         let rows = store.presence_of_pupil(self.pupil_id, from, until).await?;
         let presence: Vec<Presence> = rows.iter().map(lessons::presence).collect();
         let ends: Vec<VisitEnd> = store.ended_visits(self.pupil_id, from, until).await?.iter().map(visit_end).collect();
         let rows = store.corrections(self.pupil_id, first, last).await?;
         let days = first.iter_days().take(366).take_while(|day| *day <= last);
-        Ok(days.map(|day| self.day(day, &presence, &ends, &rows)).collect())
+        Ok(days.map(|day| self.day(day, (&presence, &ends, &rows), now)).collect())
     }
 
-    fn day(&self, day: NaiveDate, presence: &[Presence], ends: &[VisitEnd], rows: &[CorrectionRow]) -> SchoolDay {
+    fn day(
+        &self,
+        day: NaiveDate,
+        (presence, ends, rows): (&[Presence], &[VisitEnd], &[CorrectionRow]),
+        now: DateTime<Utc>,
+    ) -> SchoolDay {
         let (bounds, lessons) = (self.days.bounds(day), self.lessons(day));
         let touches = |fact: &&Presence| {
             let from = fact.placed_from();
@@ -109,8 +122,9 @@ impl Ledger {
         let presence: Vec<Presence> = presence.iter().filter(touches).cloned().collect();
         let rows: Vec<CorrectionRow> = rows.iter().filter(|row| row.day == day).cloned().collect();
         let corrections: Vec<Correction> = rows.iter().map(correction).collect();
-        let account =
-            account_of_day(&DayFacts { day, bounds, lessons: &lessons, presence: &presence, ends, corrections: &corrections });
+        let facts =
+            DayFacts { day, bounds, lessons: &lessons, presence: &presence, ends, corrections: &corrections, now };
+        let account = account_of_day(&facts);
         SchoolDay { day, lessons, account, corrections: rows }
     }
 }
@@ -176,7 +190,7 @@ pub async fn compute(store: &Store, marks: &[DirtyRow], calendars: &mut Calendar
         match Ledger::of(store, pupil_id, calendars).await {
             Ok(Some(ledger)) => {
                 for run in marks.chunk_by(|a, b| b.day - a.day <= READ_TOGETHER) {
-                    let days = ledger.days(store, run[0].day, run[run.len() - 1].day).await?;
+                    let days = ledger.days(store, (run[0].day, run[run.len() - 1].day), NOBODY_LOOKS).await?;
                     computed.extend(run.iter().map(|mark| Computed {
                         mark: *mark,
                         day: days.iter().find(|day| day.day == mark.day).and_then(|day| row(&ledger, mark, day)),

@@ -18,7 +18,7 @@
 //!
 //! These are minutes of remote participation: evidence for the pupil's record, never a mark of the statutory register.
 
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use protocol::{ClosedBy, Minutes, SessionId, Tier};
 use uuid::Uuid;
 
@@ -160,7 +160,12 @@ pub struct DayFacts<'a> {
     pub ends: &'a [VisitEnd],
     /// Every correction of it; more do no harm.
     pub corrections: &'a [Correction],
+    /// Now: an interval that still grows is no anomaly, one that stopped growing without a word is.
+    pub now: DateTime<Utc>,
 }
+
+/// A bridge says every five seconds how far a visit has come. One that was silent for so long in the middle of a visit is not merely slow.
+pub const SILENT_AFTER: TimeDelta = TimeDelta::minutes(10);
 
 /// A fact that breaks a rule: kept and shown beside the minutes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -192,6 +197,16 @@ pub enum Anomaly {
         session: SessionId,
         /// Which interval; of several in a row, the last one.
         n: u32,
+    },
+    /// The bridge fell silent in this interval, longer than [`SILENT_AFTER`] ago, and has not said since how it ended: what came after
+    /// is with the bridge, or lost with it.
+    NeverEnded {
+        /// Which visit.
+        session: SessionId,
+        /// Which interval.
+        n: u32,
+        /// Up to when it is known, by our clock.
+        until: DateTime<Utc>,
     },
     /// The visit is over and its bridge counted something else than is held here.
     VisitIncomplete {
@@ -227,6 +242,7 @@ pub fn account(lessons: &[Lesson], presence: &[Presence]) -> Account {
 #[must_use]
 pub fn account_of_day(facts: &DayFacts<'_>) -> Account {
     let mut account = account_within(facts.bounds, facts.lessons, facts.presence);
+    never_ended(&mut account, facts);
     for end in facts.ends {
         let is_complete = end.intervals.0 == end.intervals.1 && end.ms.0 == end.ms.1;
         if !is_complete && facts.bounds.0 <= end.at && end.at < facts.bounds.1 {
@@ -236,6 +252,21 @@ pub fn account_of_day(facts: &DayFacts<'_>) -> Account {
     }
     correction::correct(&mut account, facts.day, facts.bounds, facts.lessons, facts.corrections);
     account
+}
+
+/// Says of every interval that stopped growing without a word where it stopped, beside the lesson in which that was.
+fn never_ended(account: &mut Account, facts: &DayFacts<'_>) {
+    let silent = merged(facts.presence).into_iter().filter(|fact| fact.closed_by.is_none()).filter_map(|fact| {
+        let until = DateTime::from_timestamp_millis(position(&fact).1)?;
+        let is_here = facts.bounds.0 <= until && until < facts.bounds.1;
+        (is_here && until + SILENT_AFTER < facts.now).then_some((fact.session, fact.n, until))
+    });
+    for (session, n, until) in silent {
+        let odd = Anomaly::NeverEnded { session, n, until };
+        let lesson = facts.lessons.iter().position(|lesson| lesson.start < until && until <= lesson.end);
+        account.lessons.iter_mut().nth(lesson.unwrap_or(usize::MAX)).into_iter().for_each(|entry| entry.anomalies.push(odd));
+        account.anomalies.push(odd);
+    }
 }
 
 /// The presence within `[from, until)`: a day, so that what began before midnight counts on both days, once each.

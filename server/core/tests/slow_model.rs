@@ -414,7 +414,15 @@ proptest! {
             let day = world.day(n);
             let lessons = lessons_on(&calendar, &slots, day);
             let bounds = calendar.bounds(day);
-            let account = account_of_day(&DayFacts { day, bounds, lessons: &lessons, presence: &messages, ends: &[], corrections: &corrections });
+            let account = account_of_day(&DayFacts {
+                day,
+                bounds,
+                lessons: &lessons,
+                presence: &messages,
+                ends: &[],
+                corrections: &corrections,
+                now: bounds.0,
+            });
             prop_assert_eq!(by_program(&account), by_hand(&world, &truth, n), "{} of {:?}", day, world);
             let says_skew = account.anomalies.iter().any(|odd| matches!(odd, Anomaly::ClockSkew { .. }));
             let had_skew = world.runs.iter().any(|run| {

@@ -1,5 +1,7 @@
 //! Messages that were set aside, read once more after what was wrong was put right.
 
+use std::time::{Duration, Instant};
+
 use store::StoreError;
 use store::inbox::{QuarantineRow, Replayed};
 use uuid::Uuid;
@@ -7,8 +9,8 @@ use uuid::Uuid;
 use super::decode;
 use crate::AppState;
 
-/// So many messages are looked at for one reason.
-const LOOKED_AT: i64 = 5_000;
+/// So long messages of one reason are tried again before the answer: a browser waits for it.
+const AT_MOST: Duration = Duration::from_secs(20);
 /// So many are read from the database at once.
 const AT_ONCE: i64 = 500;
 
@@ -19,6 +21,8 @@ pub struct Outcome {
     pub read: u64,
     /// Messages that still cannot be used.
     pub left: u64,
+    /// Where there was no time for all: those before this one were not tried.
+    pub next: Option<Uuid>,
 }
 
 /// Tries one message again.
@@ -33,23 +37,27 @@ pub async fn one(state: &AppState, id: Uuid) -> Result<Outcome, StoreError> {
     Ok(outcome)
 }
 
-/// Tries every message again that was set aside for `reason`, the latest first. What is beyond the bound needs another call.
+/// Tries every message again that was set aside for `reason`, the latest first, or those before `before`. What there is no time for
+/// needs another call, which begins at [`Outcome::next`].
 ///
 /// # Errors
 /// The database does not answer; what was tried until then is done.
-pub async fn all(state: &AppState, reason: &str) -> Result<Outcome, StoreError> {
-    let mut outcome = Outcome::default();
-    let (mut before, mut looked_at) = (None, 0);
-    while looked_at < LOOKED_AT && !state.shutdown.is_cancelled() {
-        let rows = state.store.quarantined(AT_ONCE, before).await?;
-        let Some(last) = rows.last() else { break };
-        before = Some(last.quarantine_id);
-        looked_at += AT_ONCE;
-        for row in rows.iter().filter(|row| row.reason == reason) {
+pub async fn all(state: &AppState, reason: &str, mut before: Option<Uuid>) -> Result<Outcome, StoreError> {
+    let (mut outcome, begun) = (Outcome::default(), Instant::now());
+    loop {
+        let rows = state.store.quarantined_for(reason, AT_ONCE, before).await?;
+        if rows.is_empty() {
+            return Ok(outcome);
+        }
+        for row in &rows {
+            if begun.elapsed() > AT_MOST || state.shutdown.is_cancelled() {
+                outcome.next = before;
+                return Ok(outcome);
+            }
             again(state, row, &mut outcome).await?;
+            before = Some(row.quarantine_id);
         }
     }
-    Ok(outcome)
 }
 
 async fn again(state: &AppState, row: &QuarantineRow, outcome: &mut Outcome) -> Result<(), StoreError> {

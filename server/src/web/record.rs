@@ -248,7 +248,7 @@ async fn today_view(
     let SchoolDay { lessons, account, .. } = read;
     let rests = state.store.rests(placement.placement_id, from, until).await?;
     let is_live = account::is_live(state, placement, now).await?;
-    let anomalies: Vec<String> = account.anomalies.iter().map(|anomaly| anomaly_words(anomaly, &lessons, placement)).collect();
+    let anomalies: Vec<String> = account.anomalies.iter().map(|anomaly| anomaly_words(anomaly, &lessons, placement, school.zone)).collect();
     let rows = lessons.iter().zip(&account.lessons).map(|(lesson, counted)| {
         let rested = rests.contains(&lesson.start);
         lesson_view(lesson, counted, &Moment { now, zone: school.zone, is_live, rested })
@@ -354,7 +354,7 @@ fn did(counted: &AttendanceMinutes) -> String {
     all.iter().filter(|(is, _)| *is).map(|(_, word)| *word).collect::<Vec<_>>().join(", ")
 }
 
-fn anomaly_words(anomaly: &Anomaly, lessons: &[Lesson], placement: &PlacementRow) -> String {
+fn anomaly_words(anomaly: &Anomaly, lessons: &[Lesson], placement: &PlacementRow, zone: Tz) -> String {
     let subject = |slot: &Uuid| {
         lessons.iter().find(|lesson| lesson.slot == *slot).map_or("a lesson", |lesson| lesson.about.subject.as_str())
     };
@@ -372,6 +372,10 @@ fn anomaly_words(anomaly: &Anomaly, lessons: &[Lesson], placement: &PlacementRow
         Anomaly::IntervalMissing { .. } => {
             "Part of a visit has not arrived yet. The bridge sends it again, and the minutes follow.".to_owned()
         }
+        Anomaly::NeverEnded { until, .. } => format!(
+            "The bridge fell silent at {} in the middle of a visit. If more of it was counted, it arrives when the bridge is back.",
+            view::clock(*until, zone)
+        ),
         Anomaly::VisitIncomplete { missing_ms, .. } if *missing_ms > 0 => {
             format!("The bridge counted {} seconds more of a visit than have arrived here.", (missing_ms + 999) / 1000)
         }

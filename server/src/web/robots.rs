@@ -10,6 +10,7 @@ use chrono::{DateTime, Utc};
 use protocol::RobotId;
 use serde::Serialize;
 use server_core::access::Action;
+use server_core::attendance;
 use store::placements::PlacementRow;
 use store::robots::RobotRow;
 use uuid::Uuid;
@@ -246,6 +247,7 @@ impl Seen {
         let mut ready = vec![connected(row, now, zone), charged(row)];
         ready.extend(next.as_ref().map(|next| in_room(row, next)));
         ready.push(Check { what: "School Wi-Fi".to_owned(), chip: fleet::wifi_of(row) });
+        ready.extend(clock(row));
         if let Some(placement) = placements.first() {
             let paired = state.store.tablet_of_placement(placement.placement_id).await?.is_some();
             let chip = if paired { Chip::new("live", "check", "Yes") } else { Chip::new("look", "tablet", "Not yet") };
@@ -297,6 +299,13 @@ fn connected(row: &RobotRow, now: DateTime<Utc>, zone: chrono_tz::Tz) -> Check {
 
 fn charged(row: &RobotRow) -> Check {
     Check { what: "Charged".to_owned(), chip: fleet::battery_of(row) }
+}
+
+/// What is off about its clock, if more is than a network's delay.
+fn clock(row: &RobotRow) -> Option<Check> {
+    let ms = row.clock_offset_ms.filter(|ms| ms.abs() > attendance::MAX_SKEW_MS)?;
+    let chip = Chip::new("look", "clock", format!("{}. Times here are corrected.", view::off_by(ms)));
+    Some(Check { what: "Its clock".to_owned(), chip: chip.into() })
 }
 
 fn in_room(row: &RobotRow, next: &super::moves::NextLesson) -> Check {

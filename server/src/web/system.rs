@@ -32,6 +32,8 @@ const SHOWN: i64 = 50;
 struct SystemPage {
     frame: Frame,
     said: Option<String>,
+    /// Where trying again goes on.
+    next: Option<Uuid>,
     bridges: Vec<BridgeView>,
     reasons: Vec<ReasonView>,
     messages: Vec<MessageView>,
@@ -69,6 +71,7 @@ struct LostView {
 pub struct Said {
     read: Option<u64>,
     left: Option<u64>,
+    next: Option<Uuid>,
 }
 
 /// The reason whose messages are tried again.
@@ -76,6 +79,8 @@ pub struct Said {
 pub struct Retry {
     #[serde(default)]
     reason: String,
+    /// Where it goes on, if there was no time for all.
+    before: Option<Uuid>,
 }
 
 /// `GET /system`
@@ -91,10 +96,12 @@ pub async fn show(
     let messages = state.store.quarantined(SHOWN, None).await?;
     let reasons = state.store.quarantine_reasons().await?;
     let lost = state.store.lost(SHOWN).await?;
-    let said = said.read.map(|read| outcome(read, said.left.unwrap_or(0)));
+    let next = said.next;
+    let said = said.read.map(|read| outcome(read, said.left.unwrap_or(0), next.is_some()));
     page(&SystemPage {
         frame: Frame::of(&caller, &scope, "Bridges and messages", "/system", now),
         said,
+        next,
         bridges: bridges.iter().map(|row| bridge_view(row, now, state.clock.speed(), zone)).collect(),
         reasons: reasons.into_iter().map(|row| ReasonView { reason: row.reason, count: row.messages }).collect(),
         messages: messages.iter().map(|row| message_view(row, now, zone)).collect(),
@@ -106,7 +113,7 @@ pub async fn show(
 pub async fn retry(State(state): State<AppState>, caller: Caller, Form(form): Form<Retry>) -> Result<Redirect, ApiError> {
     allowed(&state, &caller).await?;
     note(&state, &caller).await?;
-    Ok(told(replay::all(&state, &form.reason).await?))
+    Ok(told(replay::all(&state, &form.reason, form.before).await?))
 }
 
 /// `POST /system/messages/{message}/retry`
@@ -124,7 +131,8 @@ async fn note(state: &AppState, caller: &Caller) -> Result<(), ApiError> {
 }
 
 fn told(outcome: Outcome) -> Redirect {
-    Redirect::to(&format!("/system?read={}&left={}", outcome.read, outcome.left))
+    let next = outcome.next.map_or_else(String::new, |next| format!("&next={next}"));
+    Redirect::to(&format!("/system?read={}&left={}{next}", outcome.read, outcome.left))
 }
 
 /// The page is one for all: who reaches only a part of the organisations does not see it.
@@ -133,13 +141,15 @@ async fn allowed(state: &AppState, caller: &Caller) -> Result<Scope, ApiError> {
     if scope.may_everywhere(Action::SeeSystem) { Ok(scope) } else { Err(ApiError::NotFound) }
 }
 
-fn outcome(read: u64, left: u64) -> String {
-    match (read, left) {
+fn outcome(read: u64, left: u64, has_more: bool) -> String {
+    let more = if has_more { " There was no time for all. “Try again” goes on with the rest." } else { "" };
+    let said = match (read, left) {
         (0, 0) => "There was nothing to try again.".to_owned(),
         (read, 0) => format!("Read now: {read}. None of them is set aside any more."),
         (0, left) => format!("Still not readable: {left}. The reason stands beside each."),
         (read, left) => format!("Read now: {read}. Still not readable: {left}; the reason stands beside each."),
-    }
+    };
+    said + more
 }
 
 fn bridge_view(row: &BridgeRow, now: DateTime<Utc>, speed: u32, zone: Tz) -> BridgeView {
@@ -173,11 +183,7 @@ fn bridge_view(row: &BridgeRow, now: DateTime<Utc>, speed: u32, zone: Tz) -> Bri
     let clock = match row.clock_offset_ms {
         None => Chip::new("line", "clock", "Not measured"),
         Some(ms) if ms.abs() <= attendance::MAX_SKEW_MS => Chip::new("", "check", "Right"),
-        Some(ms) => {
-            let seconds = ms.abs() / 1000;
-            let way = if ms > 0 { "fast" } else { "slow" };
-            Chip::new("look wrap", "clock", format!("{seconds} s {way}. Minutes are corrected."))
-        }
+        Some(ms) => Chip::new("look wrap", "clock", format!("{}. Minutes are corrected.", view::off_by(ms))),
     };
     let version = row.version.as_deref().unwrap_or("version not known");
     BridgeView { name: format!("{}, {version}", short(row.bridge_id)), state, carries, waits, clock }

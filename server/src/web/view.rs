@@ -92,6 +92,12 @@ pub fn clock(at: DateTime<Utc>, zone: Tz) -> String {
     at.with_timezone(&zone).format("%H:%M").to_string()
 }
 
+/// `40 s fast`, of a clock that is so many milliseconds ahead of ours.
+#[must_use]
+pub fn off_by(ahead_ms: i64) -> String {
+    format!("{} s {}", ahead_ms.unsigned_abs() / 1000, if ahead_ms > 0 { "fast" } else { "slow" })
+}
+
 /// `Tuesday 17 November`
 #[must_use]
 pub fn day(at: DateTime<Utc>, zone: Tz) -> String {

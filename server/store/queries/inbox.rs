@@ -86,6 +86,10 @@ impl Inbox for Engine {
         quarantine::page(&self.read, limit, before).await
     }
 
+    async fn quarantined_for(&self, reason: &str, limit: i64, before: Option<Uuid>) -> Result<Vec<QuarantineRow>, StoreError> {
+        quarantine::of_reason(&self.read, reason, limit, before).await
+    }
+
     async fn quarantine_entry(&self, quarantine_id: Uuid) -> Result<Option<QuarantineRow>, StoreError> {
         quarantine::entry(&self.read, quarantine_id).await
     }

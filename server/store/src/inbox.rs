@@ -190,6 +190,12 @@ pub trait Inbox: Send + Sync {
     /// The database does not answer.
     async fn quarantined(&self, limit: i64, before: Option<Uuid>) -> Result<Vec<QuarantineRow>, StoreError>;
 
+    /// The same, of those that are there for `reason`.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    async fn quarantined_for(&self, reason: &str, limit: i64, before: Option<Uuid>) -> Result<Vec<QuarantineRow>, StoreError>;
+
     /// One message in quarantine.
     ///
     /// # Errors
@@ -214,7 +220,8 @@ pub trait Inbox: Send + Sync {
     /// The database does not answer.
     async fn trim_inbox(&self, before: DateTime<Utc>, limit: i64) -> Result<u64, StoreError>;
 
-    /// Forgets quarantined messages from before `before`, and all but the latest `keep`.
+    /// Forgets quarantined messages from before `before`, and all but `keep`: the latest of each sender, as many of one as of the
+    /// other where there are so many.
     ///
     /// # Errors
     /// The database does not answer.

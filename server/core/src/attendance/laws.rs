@@ -53,7 +53,7 @@ fn corrections_of(lessons: &[Lesson], raw: &[(Index, Option<u64>, i64)]) -> Vec<
 
 fn of_day(lessons: &[Lesson], presence: &[Presence], corrections: &[Correction]) -> Account {
     let bounds = (at(0), at(86_400_000));
-    account_of_day(&DayFacts { day: at(0).date_naive(), bounds, lessons, presence, ends: &[], corrections })
+    account_of_day(&DayFacts { day: at(0).date_naive(), bounds, lessons, presence, ends: &[], corrections, now: at(0) })
 }
 
 /// The lengths alone.

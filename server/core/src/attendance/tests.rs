@@ -203,7 +203,7 @@ fn day_facts<'a>(
     corrections: &'a [Correction],
 ) -> DayFacts<'a> {
     let day = at(0).date_naive();
-    DayFacts { day, bounds: (at(0), at(86_400_000)), lessons, presence, ends, corrections }
+    DayFacts { day, bounds: (at(0), at(86_400_000)), lessons, presence, ends, corrections, now: at(0) }
 }
 
 #[test]
@@ -217,6 +217,24 @@ fn a_visit_whose_bridge_counted_something_else_is_said_on_the_day_it_ended() {
     assert_eq!(odd(end(at(-1), (90_000, 60_000))), []);
     let fewer = VisitEnd { session, at: at(5), intervals: (3, 2), ms: (60_000, 60_000) };
     assert_eq!(odd(fewer), [Anomaly::VisitIncomplete { session, missing_ms: 0 }]);
+}
+
+#[test]
+fn a_bridge_that_never_comes_back_is_said_beside_the_lesson_in_which_it_fell_silent() {
+    let mut open = presence(1, 2, Tier::Video, 3_600_000, 60_000);
+    open.closed_by = None;
+    let (session, until) = (open.session, at(3_660_000));
+    let lessons = [lesson(0, 3600), lesson(3600, 7200)];
+    let of = |facts: &[Presence], now| account_of_day(&DayFacts { now, ..day_facts(&lessons, facts, &[], &[]) });
+    assert_eq!(of(&[open.clone()], until + SILENT_AFTER).anomalies, [], "it may still speak");
+    let later = of(&[open.clone()], until + SILENT_AFTER + TimeDelta::milliseconds(1));
+    let odd = Anomaly::NeverEnded { session, n: 2, until };
+    assert_eq!((&later.anomalies[..], &later.lessons[0].anomalies[..], &later.lessons[1].anomalies[..]), (&[odd][..], &[][..], &[odd][..]));
+    assert_eq!(later.lessons[1].connected.ms(), 60_000, "what is known counts");
+    // It came back and said how the interval ended, or an earlier copy is told again.
+    let mut ended = open.clone();
+    ended.closed_by = Some(ClosedBy::End);
+    assert_eq!(of(&[open, ended], at(86_400_000)).anomalies, []);
 }
 
 /// A correction of the lesson 00:00–01:00, made at `at_s`.

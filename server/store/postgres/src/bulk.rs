@@ -129,7 +129,7 @@ pub(crate) async fn lock_robots(tx: &mut Transaction<'static, Db>, ids: &[Uuid])
         RobotHeld,
         r#"SELECT robot_id AS "robot_id!: Uuid", status AS "status!", status_at AS "status_at?: DateTime<Utc>",
                   connected_at AS "connected_at?: DateTime<Utc>", bridge_id AS "bridge_id?: Uuid",
-                  last_used_at AS "last_used_at?: DateTime<Utc>"
+                  last_used_at AS "last_used_at?: DateTime<Utc>", clock_offset_ms AS "clock_offset_ms?: i64"
            FROM robot WHERE robot_id = ANY($1) ORDER BY robot_id FOR NO KEY UPDATE"#,
         ids
     )
@@ -146,8 +146,9 @@ pub(crate) async fn write_hellos(
     let rows = json(rows);
     sqlx::query!(
         "UPDATE robot b SET status = r.status, status_at = r.status_at, connected_at = r.connected_at,
-                               bridge_id = r.bridge_id, cannot_reach = r.cannot_reach, clock_offset_ms = r.clock_offset_ms,
-                               clock_at = $2
+                               bridge_id = r.bridge_id, cannot_reach = r.cannot_reach,
+                               clock_offset_ms = coalesce(r.clock_offset_ms, b.clock_offset_ms),
+                               clock_at = CASE WHEN r.clock_offset_ms IS NULL THEN b.clock_at ELSE $2 END
              FROM jsonb_to_recordset($1::text::jsonb)
                   AS r(robot_id uuid, status text, status_at timestamptz, connected_at timestamptz, bridge_id uuid,
                        cannot_reach text, clock_offset_ms bigint)
@@ -169,9 +170,11 @@ pub(crate) async fn write_bodies(
     let rows = json(rows);
     sqlx::query!(
         "UPDATE robot b SET body_state = r.body_state, battery_pct = r.battery_pct, charging = r.charging,
-                               wifi_dbm = r.wifi_dbm, hand_up = r.hand_up, telemetry_at = $2
+                               wifi_dbm = r.wifi_dbm, hand_up = r.hand_up, telemetry_at = $2,
+                               clock_offset_ms = r.clock_offset_ms, clock_at = $2
              FROM jsonb_to_recordset($1::text::jsonb)
-                  AS r(robot_id uuid, body_state text, battery_pct bigint, charging boolean, wifi_dbm bigint, hand_up boolean)
+                  AS r(robot_id uuid, body_state text, battery_pct bigint, charging boolean, wifi_dbm bigint, hand_up boolean,
+                       clock_offset_ms bigint)
              WHERE b.robot_id = r.robot_id",
         rows,
         now

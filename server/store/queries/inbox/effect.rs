@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use chrono::{DateTime, Datelike as _, DurationRound as _, TimeDelta, Utc};
 use protocol::{EventMessage, HelloMessage, LinkMessage, PresenceMessage, RobotMessage, Role};
+use server_core::attendance::applied_offset;
 use server_core::calendar::Calendar;
 use sqlx::Transaction;
 use store::StoreError;
@@ -136,9 +137,9 @@ impl<'a> Effects<'a> {
             Fact::Unusable(text) => Err(reason(text)),
             Fact::Presence(fact) => self.presence(index, fact, message.offset_ms).map_err(str::to_owned),
             Fact::Hello(hello) => self.hello(index, message, hello, now).map_err(str::to_owned),
-            Fact::Body(body) => self.body(index, message.device_id, body, now).map_err(str::to_owned),
+            Fact::Body(body) => self.body(index, message, body, now).map_err(str::to_owned),
             Fact::Link(link) => self.link(index, message.device_id, link, now).map_err(str::to_owned),
-            Fact::Event(event) => self.event(index, message.message_id, event).map_err(str::to_owned),
+            Fact::Event(event) => self.event(index, message, event).map_err(str::to_owned),
         };
         if let Err(reason) = done {
             self.refused.push((index, reason));
@@ -208,10 +209,9 @@ impl<'a> Effects<'a> {
         Ok(())
     }
 
-    fn body(&mut self, index: usize, device: Uuid, body: &RobotMessage, now: DateTime<Utc>) -> Result<(), &'static str> {
-        if !self.robots.contains_key(&device) {
-            return Err(UNKNOWN_ROBOT);
-        }
+    fn body(&mut self, index: usize, message: &Received, body: &RobotMessage, now: DateTime<Utc>) -> Result<(), &'static str> {
+        let device = message.device_id;
+        self.robots.get_mut(&device).ok_or(UNKNOWN_ROBOT)?.clock_offset_ms = Some(message.offset_ms);
         let row = RobotBody {
             robot_id: device,
             body_state: body_word(body.state),
@@ -219,6 +219,7 @@ impl<'a> Effects<'a> {
             charging: body.charging,
             wifi_dbm: body.wifi_dbm.map(i64::from),
             hand_up: body.hand_up,
+            clock_offset_ms: message.offset_ms,
         };
         let minute = self.minute(device, now);
         minute.battery_pct = Some(row.battery_pct);
@@ -264,14 +265,16 @@ impl<'a> Effects<'a> {
         Ok(())
     }
 
-    fn event(&mut self, index: usize, id: Uuid, event: &EventMessage) -> Result<(), &'static str> {
-        if !self.robots.contains_key(&event.robot.0) {
-            return Err(UNKNOWN_ROBOT);
-        }
-        in_range(&[event.at])?;
+    fn event(&mut self, index: usize, message: &Received, event: &EventMessage) -> Result<(), &'static str> {
+        let robot = self.robots.get(&event.robot.0).ok_or(UNKNOWN_ROBOT)?;
+        // What a robot noted stands at our time. Its own message may have waited, so what was known of its clock before counts.
+        let is_its_own = message.device_id == event.robot.0;
+        let ahead_ms = robot.clock_offset_ms.filter(|_| is_its_own).map_or(0, |ms| applied_offset(None, ms));
+        let at = TimeDelta::try_milliseconds(ahead_ms).and_then(|ahead| event.at.checked_sub_signed(ahead)).unwrap_or(event.at);
+        in_range(&[at])?;
         let what = event_word(event.what);
-        let (robot_id, session_id) = (event.robot.0, event.session.map(|session| session.0));
-        let known = self.events.entry(id).or_insert(Event { robot_event_id: id, robot_id, session_id, what, at: event.at });
+        let (id, robot_id, session_id) = (message.message_id, event.robot.0, event.session.map(|session| session.0));
+        let known = self.events.entry(id).or_insert(Event { robot_event_id: id, robot_id, session_id, what, at });
         if known.robot_id == robot_id {
             known.what = what;
         }

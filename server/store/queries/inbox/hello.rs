@@ -36,6 +36,8 @@ pub(super) fn robot_said(
     status.clone_into(&mut robot.status);
     robot.connected_at = Some(hello.connected_at);
     robot.bridge_id = stands_at;
+    let clock_offset_ms = (hello.status != Status::Gone).then_some(offset_ms);
+    robot.clock_offset_ms = clock_offset_ms.or(robot.clock_offset_ms);
     let cannot_reach = (!hello.cannot_reach.is_empty())
         .then(|| hello.cannot_reach.iter().take(MOST_BRIDGES).map(ToString::to_string).collect::<Vec<_>>().join(","));
     Some(RobotHello {
@@ -45,7 +47,7 @@ pub(super) fn robot_said(
         connected_at: hello.connected_at,
         bridge_id: stands_at,
         cannot_reach,
-        clock_offset_ms: offset_ms,
+        clock_offset_ms,
     })
 }
 
@@ -77,7 +79,8 @@ pub(super) async fn bridge_said(
                            outbox_waiting = coalesce($13, outbox_waiting),
                            outbox_oldest_at = CASE WHEN $13 IS NULL THEN outbox_oldest_at ELSE $14 END,
                            outbox_full_pct = coalesce($15, outbox_full_pct), outbox_failing = coalesce($16, outbox_failing),
-                           clock_offset_ms = $17, clock_at = $4
+                           clock_offset_ms = CASE WHEN $2 = 'gone' THEN clock_offset_ms ELSE $17 END,
+                           clock_at = CASE WHEN $2 = 'gone' THEN clock_at ELSE $4 END
          WHERE bridge_id = $1 AND ($2 <> 'gone' OR connected_at IS NULL OR connected_at = $3)",
         device,
         status,

@@ -61,6 +61,18 @@ pub(super) async fn page(pool: &Pool<Db>, limit: i64, before: Option<Uuid>) -> R
     Ok(entries!("WHERE quarantine_id < $1 ORDER BY quarantine_id DESC LIMIT $2", before, limit).fetch_all(pool).await?)
 }
 
+pub(super) async fn of_reason(
+    pool: &Pool<Db>,
+    reason: &str,
+    limit: i64,
+    before: Option<Uuid>,
+) -> Result<Vec<QuarantineRow>, StoreError> {
+    let before = before.unwrap_or(Uuid::max());
+    let rows =
+        entries!("WHERE reason = $1 AND quarantine_id < $2 ORDER BY quarantine_id DESC LIMIT $3", reason, before, limit);
+    Ok(rows.fetch_all(pool).await?)
+}
+
 pub(super) async fn entry(pool: &Pool<Db>, quarantine_id: Uuid) -> Result<Option<QuarantineRow>, StoreError> {
     Ok(entries!("WHERE quarantine_id = $1", quarantine_id).fetch_optional(pool).await?)
 }
@@ -76,10 +88,15 @@ pub(super) async fn reasons(pool: &Pool<Db>) -> Result<Vec<QuarantineReasonRow>,
     .await?)
 }
 
+/// All but `keep`, and whom it hits: the place of a message is counted among those of its sender, so that one that sends thousands
+/// loses its own before anybody else loses one.
 pub(super) async fn trim(tx: &mut Transaction<'static, Db>, before: DateTime<Utc>, keep: i64) -> Result<u64, StoreError> {
     let done = sqlx::query!(
         "DELETE FROM quarantine WHERE received_at < $1 OR quarantine_id IN
-         (SELECT q.quarantine_id FROM quarantine q ORDER BY q.quarantine_id DESC LIMIT 1000000 OFFSET $2)",
+         (SELECT placed.quarantine_id FROM
+            (SELECT q.quarantine_id, row_number() OVER (PARTITION BY q.device_id ORDER BY q.quarantine_id DESC) AS place
+             FROM quarantine q) placed
+          ORDER BY placed.place, placed.quarantine_id DESC LIMIT 1000000 OFFSET $2)",
         before,
         keep
     )

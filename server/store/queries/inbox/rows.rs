@@ -41,6 +41,7 @@ pub(crate) struct RobotHeld {
     pub(crate) connected_at: Option<DateTime<Utc>>,
     pub(crate) bridge_id: Option<Uuid>,
     pub(crate) last_used_at: Option<DateTime<Utc>>,
+    pub(crate) clock_offset_ms: Option<i64>,
 }
 
 /// A robot's last hello.
@@ -56,7 +57,8 @@ pub(crate) struct RobotHello {
     #[serde(serialize_with = "maybe_id")]
     pub(crate) bridge_id: Option<Uuid>,
     pub(crate) cannot_reach: Option<String>,
-    pub(crate) clock_offset_ms: i64,
+    /// None in a last will: it was written when the connection was made.
+    pub(crate) clock_offset_ms: Option<i64>,
 }
 
 /// What a robot last said of its body.
@@ -69,6 +71,7 @@ pub(crate) struct RobotBody {
     pub(crate) charging: bool,
     pub(crate) wifi_dbm: Option<i64>,
     pub(crate) hand_up: bool,
+    pub(crate) clock_offset_ms: i64,
 }
 
 /// What a bridge last said of a robot's legs.

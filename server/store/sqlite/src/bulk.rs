@@ -124,24 +124,26 @@ pub(crate) async fn bodies(
 
 /// What is held of these robots. As one value: a row a robot would go from the connection's thread to this one by itself.
 pub(crate) async fn lock_robots(tx: &mut Transaction<'static, Db>, ids: &[Uuid]) -> Result<Vec<RobotHeld>, StoreError> {
-    type Held = (Uuid, String, Option<DateTime<Utc>>, Option<DateTime<Utc>>, Option<Uuid>, Option<DateTime<Utc>>);
+    type Held = (Uuid, String, Option<DateTime<Utc>>, Option<DateTime<Utc>>, Option<Uuid>, Option<DateTime<Utc>>, Option<i64>);
     let ids = json_ids(ids);
     let rows = sqlx::query_scalar!(
         r#"SELECT json_group_array(json_array(hex(robot_id), status, status_at, connected_at,
-                                              CASE WHEN bridge_id IS NULL THEN NULL ELSE hex(bridge_id) END, last_used_at))
+                                              CASE WHEN bridge_id IS NULL THEN NULL ELSE hex(bridge_id) END, last_used_at,
+                                              clock_offset_ms))
                   AS "rows!: String"
            FROM robot WHERE robot_id IN (SELECT unhex(value) FROM json_each($1))"#,
         ids
     )
     .fetch_one(&mut **tx)
     .await?;
-    let held = |(robot_id, status, status_at, connected_at, bridge_id, last_used_at): Held| RobotHeld {
+    let held = |(robot_id, status, status_at, connected_at, bridge_id, last_used_at, clock_offset_ms): Held| RobotHeld {
         robot_id,
         status,
         status_at,
         connected_at,
         bridge_id,
         last_used_at,
+        clock_offset_ms,
     };
     Ok(values(&rows)?.into_iter().map(held).collect())
 }
@@ -157,8 +159,9 @@ pub(crate) async fn write_hellos(
         "WITH r AS MATERIALIZED (SELECT value FROM json_each($1))
              UPDATE robot SET status = r.value ->> 'status', status_at = r.value ->> 'status_at',
                              connected_at = r.value ->> 'connected_at', bridge_id = unhex(r.value ->> 'bridge_id'),
-                             cannot_reach = r.value ->> 'cannot_reach', clock_offset_ms = r.value ->> 'clock_offset_ms',
-                             clock_at = $2
+                             cannot_reach = r.value ->> 'cannot_reach',
+                             clock_offset_ms = coalesce(r.value ->> 'clock_offset_ms', clock_offset_ms),
+                             clock_at = CASE WHEN r.value ->> 'clock_offset_ms' IS NULL THEN clock_at ELSE $2 END
              FROM r WHERE robot_id = unhex(r.value ->> 'robot_id')",
         rows,
         now
@@ -179,7 +182,8 @@ pub(crate) async fn write_bodies(
         "WITH r AS MATERIALIZED (SELECT value FROM json_each($1))
              UPDATE robot SET body_state = r.value ->> 'body_state', battery_pct = r.value ->> 'battery_pct',
                              charging = r.value ->> 'charging', wifi_dbm = r.value ->> 'wifi_dbm',
-                             hand_up = r.value ->> 'hand_up', telemetry_at = $2
+                             hand_up = r.value ->> 'hand_up', telemetry_at = $2,
+                             clock_offset_ms = r.value ->> 'clock_offset_ms', clock_at = $2
              FROM r WHERE robot_id = unhex(r.value ->> 'robot_id')",
         rows,
         now

@@ -25,6 +25,7 @@ on_each_engine!(
     a_gap_that_never_closes_does_not_freeze_acknowledgements,
     numbers_that_the_sender_no_longer_keeps_are_noted_as_lost,
     a_message_in_quarantine_is_replayed_once_and_has_its_effect,
+    one_that_sends_thousands_of_unreadable_messages_pushes_nobody_else_out,
     a_value_that_the_database_refuses_holds_nothing_up,
     copies_within_a_batch_are_merged_and_other_tellings_refused,
     a_bridge_says_what_it_carries_and_what_waits,
@@ -299,6 +300,25 @@ async fn a_message_in_quarantine_is_replayed_once_and_has_its_effect(store: Fres
     let next = store.quarantined(2, Some(first[1].quarantine_id)).await.unwrap();
     assert_eq!((first.len(), next.len()), (2, 1));
     assert!(first[0].quarantine_id > first[1].quarantine_id && first[1].quarantine_id > next[0].quarantine_id);
+}
+
+/// A robot that has gone mad and a bridge that was acknowledged share one quarantine: the mad one loses its own.
+async fn one_that_sends_thousands_of_unreadable_messages_pushes_nobody_else_out(store: Fresh) {
+    fill(&store).await;
+    let of = |device, reason: &str| received(device, None, Fact::Unusable(reason.to_owned()));
+    store.ingest(&[of(BRIDGE, "not readable"), of(BRIDGE, "not readable")], now()).await.unwrap();
+    let mad: Vec<_> = (0..40).map(|n| of(ROBOT, &format!("mad {n}"))).collect();
+    store.ingest(&mad, now()).await.unwrap();
+    assert_eq!(store.trim_quarantine(now(), 10).await.unwrap(), 32);
+    let kept = store.quarantined(100, None).await.unwrap();
+    let reasons: Vec<&str> = kept.iter().map(|row| row.reason.as_str()).collect();
+    let newest: Vec<String> = (32..40).rev().map(|n| format!("mad {n}")).collect();
+    assert_eq!(reasons, newest.iter().map(String::as_str).chain(["not readable"; 2]).collect::<Vec<_>>());
+    // Of one reason, however many others are in front of it, and on from a row.
+    let first = store.quarantined_for("not readable", 1, None).await.unwrap();
+    let next = store.quarantined_for("not readable", 5, Some(first[0].quarantine_id)).await.unwrap();
+    assert_eq!((first.len(), next.len(), next[0].device_id), (1, 1, Some(BRIDGE)));
+    assert_eq!(store.trim_quarantine(now() + TimeDelta::seconds(1), 10).await.unwrap(), 10);
 }
 
 /// A text with a NUL, a year that a column cannot hold, an id that nothing has: each was once enough to fail every batch for ever.
