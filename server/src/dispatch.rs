@@ -12,6 +12,7 @@ use protocol::{
 };
 use serde::Serialize;
 use server_core::placement::{self, JoinRefusal, Placement, RobotNow, VisitLimits};
+use server_core::placing as rules;
 use store::StoreError;
 use store::robots::{BridgeRow, RobotRow};
 use tokio::sync::mpsc;
@@ -115,12 +116,16 @@ impl Dispatch {
     }
 }
 
-/// The bridge a robot stands connected to, or was sent to. `None`: none of the two is connected.
-fn bridge_of<'a>(robot: &RobotRow, bridges: &'a [BridgeRow]) -> Option<&'a BridgeRow> {
+/// The bridge a robot stands connected to, or was sent to: of the two, one that was heard of late if there is one. `None`: neither
+/// is connected.
+fn bridge_of<'a>(state: &AppState, robot: &RobotRow, bridges: &'a [BridgeRow]) -> Option<&'a BridgeRow> {
+    let (now, speed) = (state.clock.now().utc, state.clock.speed());
     let here = |id: Option<Uuid>| {
         bridges.iter().find(|bridge| Some(bridge.bridge_id) == id && bridge.status == "here" && bridge.http_base.is_some())
     };
-    here(robot.bridge_id).or_else(|| here(robot.granted_bridge_id))
+    let found = [here(robot.bridge_id), here(robot.granted_bridge_id)];
+    let heard = found.iter().flatten().find(|bridge| !rules::is_silent(bridge.load_at, now, speed));
+    heard.or(found.iter().flatten().next()).copied()
 }
 
 /// Ends a running visit of a placement: its tablet was switched off, or `keeps` took its place. The session is on one bridge, and each that has none ignores it.
@@ -164,7 +169,7 @@ pub async fn camera_grant(state: &AppState, robot: RobotId) -> anyhow::Result<Op
     let Some(row) = state.store.robot(robot.0).await? else { return Ok(None) };
     let bridges = state.store.bridges().await?;
     let any = || bridges.iter().find(|bridge| bridge.status == "here" && bridge.http_base.is_some());
-    let Some(bridge) = bridge_of(&row, &bridges).or_else(any) else { return Ok(None) };
+    let Some(bridge) = bridge_of(state, &row, &bridges).or_else(any) else { return Ok(None) };
     publish_grant(state, row.robot_id, bridge).map(Some)
 }
 
@@ -230,7 +235,7 @@ async fn admit(state: &AppState, placement_id: PlacementId) -> Result<(RobotId, 
     )
     .map_err(JoinError::Refused)?;
     let bridges = state.store.bridges().await?;
-    let bridge = bridge_of(&robot, &bridges).cloned().ok_or(JoinError::Refused(JoinRefusal::NoBridge))?;
+    let bridge = bridge_of(state, &robot, &bridges).cloned().ok_or(JoinError::Refused(JoinRefusal::NoBridge))?;
     Ok((RobotId(row.robot_id), until, bridge))
 }
 

@@ -122,8 +122,7 @@ impl Ledger {
         let presence: Vec<Presence> = presence.iter().filter(touches).cloned().collect();
         let rows: Vec<CorrectionRow> = rows.iter().filter(|row| row.day == day).cloned().collect();
         let corrections: Vec<Correction> = rows.iter().map(correction).collect();
-        let facts =
-            DayFacts { day, bounds, lessons: &lessons, presence: &presence, ends, corrections: &corrections, now };
+        let facts = DayFacts { day, bounds, lessons: &lessons, presence: &presence, ends, corrections: &corrections, now };
         let account = account_of_day(&facts);
         SchoolDay { day, lessons, account, corrections: rows }
     }

@@ -3,7 +3,8 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use protocol::{BodyState, Clock, GrantVerifier, HelloMessage, Now, Percent, RobotMessage, Role, Status};
+use protocol::{BodyState, BridgeLoad, Clock, GrantVerifier, HelloMessage, Now, Percent, RobotMessage, Role, Status};
+use store::robots::DeviceKind;
 use tokio_util::sync::CancellationToken;
 
 use super::*;
@@ -66,6 +67,17 @@ impl World {
             ..HelloMessage::new(Role::Bridge, Status::Here, "1", self.clock.now().utc)
         };
         self.hears(ids::BRIDGE, Kind::Hello, hello).await;
+    }
+
+    async fn speaks(&self, bridge: BridgeId) {
+        let load = BridgeLoad { robots: 1, sessions: 0, capacity: 10, draining: false };
+        let hello = HelloMessage {
+            http_base: Some("https://bridge.example/".to_owned()),
+            public_base: Some(String::new()),
+            load: Some(load),
+            ..HelloMessage::new(Role::Bridge, Status::Here, "1", self.clock.now().utc)
+        };
+        self.hears(bridge, Kind::Hello, hello).await;
     }
 
     async fn robot(&self, status: Status, bridge: Option<BridgeId>) {
@@ -144,6 +156,28 @@ async fn a_visit_ends_with_the_school_day_and_none_begins_at_night_or_in_the_hol
     assert_eq!(world.refusal().await, JoinRefusal::NoSchoolToday);
     world.at("2028-11-28T10:00:00Z");
     assert_eq!(world.refusal().await, JoinRefusal::OutsidePlacement);
+}
+
+/// A bridge that hangs stays connected to the broker for a while.
+#[tokio::test]
+async fn a_pupil_is_sent_to_the_bridge_that_still_speaks() {
+    let world = World::new().await;
+    let other = BridgeId(Uuid::from_u128(9));
+    world.state.store.set_device(other.0, DeviceKind::Bridge, &[9; 32]).await.unwrap();
+    world.speaks(ids::BRIDGE).await;
+    world.robot(Status::Here, Some(ids::BRIDGE)).await;
+    let now = world.clock.now().utc;
+    assert!(world.state.store.claim_grant(ids::ROBIN.0, None, other.0, now, now + TimeDelta::hours(1)).await.unwrap());
+    let sent_to = async |bridge: BridgeId| {
+        let (token, now) = (world.join().await.unwrap().token, world.clock.now().utc);
+        world.verifier.verify(&token, bridge, ids::ROBIN, Act::View, now).is_ok()
+    };
+    world.at("2026-11-23T09:01:00Z");
+    assert!(sent_to(ids::BRIDGE).await, "silent, but the only one that there is");
+    world.speaks(other).await;
+    assert!(sent_to(other).await, "the robot has its permission and moves as soon as its connection is dead");
+    world.speaks(ids::BRIDGE).await;
+    assert!(sent_to(ids::BRIDGE).await);
 }
 
 #[tokio::test]

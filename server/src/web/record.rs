@@ -248,7 +248,8 @@ async fn today_view(
     let SchoolDay { lessons, account, .. } = read;
     let rests = state.store.rests(placement.placement_id, from, until).await?;
     let is_live = account::is_live(state, placement, now).await?;
-    let anomalies: Vec<String> = account.anomalies.iter().map(|anomaly| anomaly_words(anomaly, &lessons, placement, school.zone)).collect();
+    let anomalies: Vec<String> =
+        account.anomalies.iter().map(|anomaly| anomaly_words(anomaly, &lessons, placement, school.zone)).collect();
     let rows = lessons.iter().zip(&account.lessons).map(|(lesson, counted)| {
         let rested = rests.contains(&lesson.start);
         lesson_view(lesson, counted, &Moment { now, zone: school.zone, is_live, rested })

@@ -229,7 +229,10 @@ fn a_bridge_that_never_comes_back_is_said_beside_the_lesson_in_which_it_fell_sil
     assert_eq!(of(&[open.clone()], until + SILENT_AFTER).anomalies, [], "it may still speak");
     let later = of(&[open.clone()], until + SILENT_AFTER + TimeDelta::milliseconds(1));
     let odd = Anomaly::NeverEnded { session, n: 2, until };
-    assert_eq!((&later.anomalies[..], &later.lessons[0].anomalies[..], &later.lessons[1].anomalies[..]), (&[odd][..], &[][..], &[odd][..]));
+    assert_eq!(
+        (&later.anomalies[..], &later.lessons[0].anomalies[..], &later.lessons[1].anomalies[..]),
+        (&[odd][..], &[][..], &[odd][..])
+    );
     assert_eq!(later.lessons[1].connected.ms(), 60_000, "what is known counts");
     // It came back and said how the interval ended, or an earlier copy is told again.
     let mut ended = open.clone();

@@ -58,6 +58,9 @@ const LOCK_TIMEOUT: &str = "5s";
 const STATEMENT_TIMEOUT: &str = "30s";
 /// A transaction whose program hangs is ended after this time, so that its locks go.
 const IDLE_IN_TRANSACTION_TIMEOUT: &str = "30s";
+/// A database that answers before the disk has it would let an acknowledged minute be lost; a stricter setting stays as it is.
+const DURABLE: &str =
+    "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'";
 /// How long a server waits at its start until the tables are up to date, by itself or by another that started with it.
 const MIGRATE_WITHIN: Duration = Duration::from_secs(120);
 /// Names the lock that serialises people's writes. Any number will do; the migrations of sqlx use another.
@@ -94,6 +97,7 @@ pub async fn open(url: &str, password: Option<&str>) -> Result<Store, StoreError
     let read = PgPoolOptions::new()
         .max_connections(CONNECTIONS)
         .acquire_timeout(ACQUIRE_TIMEOUT)
+        .after_connect(|connection, _| Box::pin(async move { sqlx::raw_sql(DURABLE).execute(connection).await.map(|_| ()) }))
         .connect_with(options)
         .await
         .map_err(failed)?;

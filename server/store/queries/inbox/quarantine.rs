@@ -68,8 +68,7 @@ pub(super) async fn of_reason(
     before: Option<Uuid>,
 ) -> Result<Vec<QuarantineRow>, StoreError> {
     let before = before.unwrap_or(Uuid::max());
-    let rows =
-        entries!("WHERE reason = $1 AND quarantine_id < $2 ORDER BY quarantine_id DESC LIMIT $3", reason, before, limit);
+    let rows = entries!("WHERE reason = $1 AND quarantine_id < $2 ORDER BY quarantine_id DESC LIMIT $3", reason, before, limit);
     Ok(rows.fetch_all(pool).await?)
 }
 

@@ -20,6 +20,7 @@ on_each_engine!(
     a_late_goodbye_of_an_older_connection_is_ignored,
     a_robot_and_its_bridge_report_how_it_is,
     events_are_kept_once,
+    a_robots_clock_is_known_by_what_it_says_and_corrects_what_it_noted,
     a_batch_is_stored_whole_or_not_at_all,
     old_numbers_are_forgotten_but_never_those_that_a_gap_needs,
     a_gap_that_never_closes_does_not_freeze_acknowledgements,
@@ -173,9 +174,8 @@ async fn a_late_goodbye_of_an_older_connection_is_ignored(store: Fresh) {
     }
 }
 
-async fn a_robot_and_its_bridge_report_how_it_is(store: Fresh) {
-    fill(&store).await;
-    let body = Fact::Body(RobotMessage {
+fn body() -> Fact {
+    Fact::Body(RobotMessage {
         state: BodyState::Live,
         battery_pct: Percent::saturating(81),
         charging: false,
@@ -184,7 +184,11 @@ async fn a_robot_and_its_bridge_report_how_it_is(store: Fresh) {
         camera_on: true,
         hand_up: true,
         uptime_s: 5,
-    });
+    })
+}
+
+async fn a_robot_and_its_bridge_report_how_it_is(store: Fresh) {
+    fill(&store).await;
     let link = Fact::Link(LinkMessage {
         robot: RobotId(ROBOT),
         robot_leg: Some(LegQuality::default()),
@@ -194,7 +198,7 @@ async fn a_robot_and_its_bridge_report_how_it_is(store: Fresh) {
         trouble: None,
         freezes: None,
     });
-    store.ingest(&[received(ROBOT, None, body), received(BRIDGE, None, link.clone())], now()).await.unwrap();
+    store.ingest(&[received(ROBOT, None, body()), received(BRIDGE, None, link.clone())], now()).await.unwrap();
     let robot = store.robot(ROBOT).await.unwrap().unwrap();
     assert_eq!((robot.body_state.as_deref(), robot.battery_pct, robot.hand_up), (Some("live"), Some(81), Some(true)));
     assert_eq!((robot.bridge_id, robot.live_tier.as_deref(), robot.telemetry_at), (Some(BRIDGE), Some("stills"), Some(now())));
@@ -203,6 +207,30 @@ async fn a_robot_and_its_bridge_report_how_it_is(store: Fresh) {
     let over = LinkMessage { session: None, tier: None, ..link };
     store.ingest(&[received(BRIDGE, None, Fact::Link(over))], now()).await.unwrap();
     assert_eq!(store.robot(ROBOT).await.unwrap().unwrap().live_link, None, "the visit is over");
+}
+
+/// What a robot noted stands at our time; what it noted late does not look like a slow clock, and its last will says nothing of it.
+async fn a_robots_clock_is_known_by_what_it_says_and_corrects_what_it_noted(store: Fresh) {
+    fill(&store).await;
+    let ahead = |fact, offset_ms| Received { offset_ms, ..received(ROBOT, None, fact) };
+    let fast = now() + TimeDelta::seconds(90);
+    let note = |at| Fact::Event(EventMessage { what: EventKind::Started, robot: RobotId(ROBOT), session: None, at });
+    let clock = async || store.robot(ROBOT).await.unwrap().unwrap().clock_offset_ms;
+    store.ingest(&[ahead(note(now()), -400_000)], now()).await.unwrap();
+    assert_eq!(store.robot_events(ROBOT, 9).await.unwrap()[0].at, now(), "it waited; nothing is known of its clock");
+    store.ingest(&[ahead(hello(Status::Here, 0), 90_000), ahead(note(fast), 90_000)], now()).await.unwrap();
+    assert_eq!(clock().await, Some(90_000));
+    let at: Vec<_> = store.robot_events(ROBOT, 9).await.unwrap().into_iter().map(|event| event.at).collect();
+    assert_eq!(at, [now(), now()]);
+    // A bridge notes by its own clock what it saw of this robot.
+    let seen = Received { device_id: BRIDGE, ..ahead(note(fast), 0) };
+    store.ingest(&[seen], now()).await.unwrap();
+    assert_eq!(store.robot_events(ROBOT, 9).await.unwrap()[0].at, fast);
+    store.ingest(&[ahead(hello(Status::Gone, 0), -7_200_000)], now()).await.unwrap();
+    assert_eq!(clock().await, Some(90_000), "a last will was written when the connection was made");
+    // It was set right, and says so with the next report of its body.
+    store.ingest(&[ahead(body(), 12)], now()).await.unwrap();
+    assert_eq!(clock().await, Some(12));
 }
 
 async fn events_are_kept_once(store: Fresh) {

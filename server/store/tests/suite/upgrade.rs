@@ -5,16 +5,20 @@ use std::path::Path;
 use chrono::{DateTime, Utc};
 use engines::{Engine, database};
 use protocol::Tier;
+use serde_json::Value;
+use server_core::framework::Scale;
 use sqlx::migrate::Migrator;
 use sqlx::{Connection as _, PgConnection, SqliteConnection};
 use store::Store;
+use store::kept::{read_assessment, read_goal, read_profile};
+use store::sheets::{Owner, SheetKind};
 use uuid::Uuid;
 
 /// The newest migration that was released before this version. Of these, every prefix was in use somewhere.
-const RELEASED: i64 = 3;
+const RELEASED: i64 = 8;
 
 /// Rows as the released versions wrote them; `{id:N}` is an id, `{bytes:XX}` a blob in the engine's own spelling.
-const DATA: [(i64, &str); 3] = [
+const DATA: [(i64, &str); 6] = [
     (
         1,
         "INSERT INTO organisation (organisation_id, kind, name, time_zone) VALUES ({id:1}, 'school', 'Alder Road', 'Europe/London');
@@ -51,7 +55,26 @@ const DATA: [(i64, &str); 3] = [
     ),
     (3, "INSERT INTO rest_choice (placement_id, lesson_start_at, chosen_at)
              VALUES ({id:6}, '2026-11-20T13:00:00+00:00', '2026-11-20T12:55:00+00:00');"),
+    (4, "UPDATE bridge SET capacity = 40, load_at = '2026-11-20T09:00:00+00:00';
+         INSERT INTO telemetry_minute (robot_id, minute_at, battery_pct, tier) VALUES ({id:3}, '2026-11-20T09:05:00+00:00', 80, 'video');
+         INSERT INTO lost_range (device_id, epoch, first_seq, last_seq, noted_at)
+             VALUES ({id:4}, {id:13}, 1, 2, '2026-11-20T09:05:00+00:00');"),
+    (5, "UPDATE presence_interval SET pupil_id = {id:5}, placed_ms = 1795165500000, arrival_span_ms = 2100000;
+         INSERT INTO minutes_correction (minutes_correction_id, placement_id, day, timetable_slot_id, start_at, to_s, reason, author_id, said_at)
+             VALUES ({id:14}, {id:6}, '2026-11-20', {id:8}, '2026-11-20T09:00:00+00:00', 1800, 'Her own words', {id:20}, '2026-11-20T15:00:00+00:00');"),
+    (6, "INSERT INTO person (person_id, pupil_id, name, reach) VALUES ({id:30}, {id:5}, 'Mr Q.', NULL);
+         INSERT INTO placement_party (placement_party_id, placement_id, party, person_id, from_day)
+             VALUES ({id:31}, {id:6}, 'parent', {id:30}, '2026-11-16');
+         INSERT INTO case_event (case_event_id, placement_id, event, day, actor_kind, actor_id, at)
+             VALUES ({id:32}, {id:6}, 'panel-hearing', '2026-11-16', 'staff', {id:20}, '2026-11-16T10:00:00+00:00');
+         INSERT INTO deadline_word (deadline_word_id, placement_id, rule, kind, reason, by_id, on_day)
+             VALUES ({id:33}, {id:6}, 'start-after-panel', 'does_not_apply', 'She never left', {id:20}, '2026-11-17');
+         INSERT INTO contact (contact_id, placement_id, day, kind, parties, written_by, written_at)
+             VALUES ({id:34}, {id:6}, '2026-11-18', 'call', 'parent,key-worker', {id:20}, '2026-11-18T10:00:00+00:00');"),
 ];
+
+/// A plan and its sheets as the last released version kept them: the demo's.
+const RECORD: &str = include_str!("released.json");
 
 #[tokio::test]
 async fn sqlite_databases_of_every_released_version_are_brought_up_to_date() {
@@ -108,6 +131,57 @@ async fn fill(engine: Engine, address: &str, version: i64) {
         }
         database::run(engine, address, &sql).await.unwrap();
     }
+    if version >= 6 {
+        database::run(engine, address, &record(engine)).await.unwrap();
+    }
+}
+
+/// Puts [`RECORD`] under the placement of [`DATA`].
+fn record(engine: Engine) -> String {
+    let id = |n: u128| match engine {
+        Engine::Sqlite => format!("X'{}'", Uuid::from_u128(n).simple()),
+        Engine::Postgres => format!("'{}'", Uuid::from_u128(n)),
+    };
+    let text = |value: &Value| match value {
+        Value::Null => "NULL".to_owned(),
+        Value::String(text) => format!("'{}'", text.replace('\'', "''")),
+        other => format!("'{}'", other.to_string().replace('\'', "''")),
+    };
+    let kept: Value = serde_json::from_str(RECORD).unwrap();
+    let plan: Vec<String> = kept["plan"].as_array().unwrap().iter().map(text).collect();
+    let [pack, pack_version, route, state, revision, at] = plan.try_into().unwrap();
+    let mut sql = format!(
+        "INSERT INTO plan (plan_id, placement_id, pack_id, pack_version, route, responsible_id, state, revision, changed_at)
+         VALUES ({}, {}, {pack}, {pack_version}, {route}, {}, {state}, {}, {at});",
+        id(40),
+        id(6),
+        id(1),
+        revision.trim_matches('\''),
+    );
+    for (part, body) in kept["parts"].as_object().unwrap() {
+        sql += &format!("INSERT INTO plan_part (plan_id, part, body) VALUES ({}, '{part}', {});", id(40), text(body));
+    }
+    for change in kept["changes"].as_array().unwrap() {
+        let [revision, field, from, to, at] = std::array::from_fn(|n| text(&change[n]));
+        sql += &format!(
+            "INSERT INTO plan_change (plan_id, revision, field, from_text, to_text, actor_kind, actor_id, at)
+             VALUES ({}, {}, {field}, {from}, {to}, 'staff', {}, {at});",
+            id(40),
+            revision.trim_matches('\''),
+            id(20),
+        );
+    }
+    for (n, sheet) in (50..).zip(kept["sheets"].as_array().unwrap()) {
+        let [kind, day, body] = std::array::from_fn(|n| text(&sheet[n]));
+        sql += &format!(
+            "INSERT INTO sheet (sheet_id, revision, kind, placement_id, day, body, actor_kind, actor_id, at)
+             VALUES ({}, 1, {kind}, {}, {day}, {body}, 'staff', {}, '2026-11-20T10:00:00+00:00');",
+            id(n),
+            id(6),
+            id(20),
+        );
+    }
+    sql
 }
 
 async fn check(store: &Store, version: i64) {
@@ -117,7 +191,10 @@ async fn check(store: &Store, version: i64) {
     assert_eq!((robot.name.as_str(), robot.charging, robot.hand_up), ("Robin", Some(true), Some(false)), "version {version}");
     assert_eq!(robot.status_at, Some(time("2026-11-20T08:00:00Z")));
     let bridge = store.bridges().await.unwrap().remove(0);
-    assert_eq!((bridge.draining, bridge.capacity, bridge.http_base.as_deref()), (false, None, Some("http://b")));
+    assert_eq!(
+        (bridge.draining, bridge.capacity, bridge.http_base.as_deref()),
+        (false, (version >= 4).then_some(40), Some("http://b"))
+    );
     let rows = store.presence_of_pupil(id(5), time("2026-11-20T09:00:00Z"), time("2026-11-20T10:00:00Z")).await.unwrap();
     assert_eq!(
         rows.iter().map(|row| (row.tier, row.span_ms, row.closed_by.is_none())).collect::<Vec<_>>(),
@@ -150,4 +227,37 @@ async fn check(store: &Store, version: i64) {
     assert_eq!(store.audit_of(id(5), 10).await.unwrap().len(), usize::from(version >= 2));
     let rests = store.rests(id(6), time("2026-11-20T00:00:00Z"), time("2026-11-21T00:00:00Z")).await.unwrap();
     assert_eq!(rests.len(), usize::from(version >= 3));
+    let minutes = store.telemetry(id(3), time("2026-11-20T09:00:00Z"), time("2026-11-20T10:00:00Z")).await.unwrap();
+    assert_eq!((minutes.len(), store.lost(10).await.unwrap().len()), (usize::from(version >= 4), usize::from(version >= 4)));
+    let friday = "2026-11-20".parse().unwrap();
+    let corrections = store.corrections(id(5), friday, friday).await.unwrap();
+    assert_eq!(corrections.iter().map(|row| row.to_s).collect::<Vec<_>>(), vec![Some(1_800); usize::from(version >= 5)]);
+    if version >= 6 {
+        check_record(store).await;
+    }
+}
+
+/// What people wrote is read, all of it.
+async fn check_record(store: &Store) {
+    let id = Uuid::from_u128;
+    let case = store.case_rows(id(6)).await.unwrap();
+    assert_eq!((case.events.len(), case.overrides.len()), (1, 1));
+    assert_eq!(store.parties(id(6)).await.unwrap().len(), 1);
+    let day = |text: &str| text.parse().unwrap();
+    assert_eq!(store.contacts(id(6), day("2026-11-16"), day("2026-11-20")).await.unwrap().len(), 1);
+    let [plan] = store.plans_of(id(6)).await.unwrap().try_into().unwrap();
+    assert_eq!((plan.plan.revision().0, plan.plan.meetings().len(), plan.plan.barriers().len()), (41, 2, 2));
+    assert_eq!(store.plan_history(id(40), None, None, 100).await.unwrap().len(), 6);
+    for (kind, count) in [(SheetKind::Goal, 2), (SheetKind::Assessment, 4), (SheetKind::Profile, 1)] {
+        let sheets = store.sheets(Owner::Placement(id(6)), kind).await.unwrap();
+        assert_eq!(sheets.len(), count, "{kind:?}");
+        for sheet in sheets {
+            let is_read = match kind {
+                SheetKind::Goal => read_goal(&sheet.body).is_some(),
+                SheetKind::Assessment => read_assessment(&sheet.body, &[Scale::plain()]).is_some(),
+                _ => read_profile(&sheet.body).is_some(),
+            };
+            assert!(is_read, "{}", sheet.body);
+        }
+    }
 }
