@@ -13,10 +13,9 @@ use chrono::{DateTime, TimeDelta, Utc};
 use protocol::measure::Estimate;
 use protocol::{Now, SessionId, Tier, Trouble};
 
-use crate::media::Held;
+use protocol::OVERLOADED_PCT;
 
-/// A media thread that uses more of its core takes nobody new: a picture's packets come in bursts, and those need the rest.
-const OVERLOADED_PCT: usize = 85;
+use crate::media::Held;
 
 /// Written by the tasks, read by the health page.
 #[derive(Debug, Default)]
@@ -213,7 +212,7 @@ impl Status {
     /// Whether a media thread had so much to do lately that one more visit would cost the others.
     #[must_use]
     pub fn is_overloaded(&self) -> bool {
-        self.busy_pct.load(Ordering::Relaxed) >= OVERLOADED_PCT
+        self.busy_pct.load(Ordering::Relaxed) >= usize::from(OVERLOADED_PCT)
     }
 
     /// How many media threads did not answer when they were last asked.

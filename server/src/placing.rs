@@ -69,7 +69,7 @@ async fn look_at(state: &AppState, device: Option<Uuid>, last: &mut Vec<Bridge>)
 
 /// Whether the bridges differ in something that moves robots.
 fn differ(now: &[Bridge], before: &[Bridge]) -> bool {
-    let key = |bridge: &Bridge| (bridge.id, bridge.is_here, bridge.draining);
+    let key = |bridge: &Bridge| (bridge.id, bridge.is_here, bridge.draining, bridge.is_overloaded());
     !now.iter().map(key).eq(before.iter().map(key))
 }
 
@@ -81,6 +81,7 @@ fn known(row: &BridgeRow, now: DateTime<Utc>, speed: u32) -> Bridge {
         draining: row.draining,
         robots: small(row.placed),
         capacity: row.capacity.map(small),
+        busy_pct: row.busy_pct.map_or(0, small),
     }
 }
 

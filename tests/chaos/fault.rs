@@ -38,6 +38,10 @@ pub enum Fault {
     DatabaseKilled,
     /// `kill -9`, and started again later.
     RobotKilled(usize),
+    /// A bridge that hangs: its connections stay, and nothing comes through them.
+    BridgeHangs(usize),
+    /// The link between a robot and the broker.
+    RobotLink(usize, Weather),
     /// The link between a bridge and the broker.
     BridgeLink(usize, Weather),
     /// The link between a replica and the broker.
@@ -60,6 +64,8 @@ impl fmt::Display for Fault {
             Self::BrokerKilled => write!(f, "kill -9 of the broker, which forgets everything"),
             Self::DatabaseKilled => write!(f, "kill -9 of the database"),
             Self::RobotKilled(n) => write!(f, "kill -9 of robot {n}"),
+            Self::BridgeHangs(n) => write!(f, "bridge {n} hangs"),
+            Self::RobotLink(n, weather) => write!(f, "link of robot {n} to the broker: {}", words(*weather)),
             Self::BridgeLink(n, weather) => write!(f, "link of bridge {n} to the broker: {}", words(*weather)),
             Self::ReplicaLink(n, weather) => write!(f, "link of replica {n} to the broker: {}", words(*weather)),
             Self::DatabaseLink(n, weather) => write!(f, "link of replica {n} to the database: {}", words(*weather)),
@@ -133,6 +139,8 @@ fn round(school: &School, chance: &mut Chance) -> Vec<Fault> {
         Fault::DatabaseKilled,
         Fault::DatabaseLink(chance.below(replicas), weathers[chance.below(weathers.len())]),
         Fault::RobotKilled(chance.below(robots)),
+        Fault::RobotLink(chance.below(robots), weathers[chance.below(weathers.len())]),
+        Fault::BridgeHangs(chance.below(bridges)),
         Fault::BridgeLink(chance.below(bridges), weathers[chance.below(weathers.len())]),
         Fault::BridgeLink(chance.below(bridges), weathers[chance.below(weathers.len())]),
         Fault::ReplicaLink(chance.below(replicas), weathers[chance.below(weathers.len())]),
@@ -218,6 +226,12 @@ async fn one(school: Arc<School>, fault: Fault, lasts: Duration, record: Arc<Mut
             tokio::time::sleep(lasts / 2).await;
             school.start_robot(n).await;
         }
+        Fault::BridgeHangs(n) => {
+            school.bridges[n].process.lock().await.tell("STOP");
+            tokio::time::sleep(lasts).await;
+            school.bridges[n].process.lock().await.tell("CONT");
+        }
+        Fault::RobotLink(n, weather) => through(&school.robot_links[n], weather, lasts).await,
         Fault::BridgeLink(n, weather) => through(&school.bridges[n].broker, weather, lasts).await,
         Fault::ReplicaLink(n, weather) => through(&school.servers[n].broker, weather, lasts).await,
         Fault::DatabaseLink(n, weather) => {

@@ -84,6 +84,8 @@ pub struct School {
     pub bridges: Vec<Unit>,
     /// Robots, one a seat.
     pub robots: Vec<Mutex<Process>>,
+    /// Their links to the broker.
+    pub robot_links: Vec<Proxy>,
     /// Pupils, one a seat.
     pub seats: Vec<Seat>,
     /// The database, beside the servers.
@@ -123,7 +125,12 @@ impl School {
         for n in 0..size.bridges {
             bridges.push(bridge(at, n, broker.address).await);
         }
-        let robots = (0..size.robots).map(|n| Mutex::new(robot(at, n, broker.address))).collect();
+        let (mut robots, mut robot_links) = (Vec::new(), Vec::new());
+        for n in 0..size.robots {
+            let link = Proxy::start(broker.address).await;
+            robots.push(Mutex::new(robot(at, n, link.address)));
+            robot_links.push(link);
+        }
         let school = Self {
             clock,
             broker: Mutex::new(broker),
@@ -131,6 +138,7 @@ impl School {
             servers,
             bridges,
             robots,
+            robot_links,
             seats,
             store,
             users,
@@ -261,10 +269,15 @@ async fn bridge(at: &Path, n: usize, broker: SocketAddr) -> Unit {
     unit(at, format!("bridge {n}"), "bridge", &text, http, (broker, None)).await
 }
 
+/// Whether a robot shows a moving picture, and not one a second.
+pub fn moves(n: usize) -> bool {
+    n.is_multiple_of(3)
+}
+
 /// A robot that shows as little as it can: one in three with a moving picture, the others with stills.
 fn robot(at: &Path, n: usize, broker: SocketAddr) -> Process {
     let id = seed::seat(n).robot.to_string();
-    let fps = if n.is_multiple_of(3) { 5 } else { 1 };
+    let fps = if moves(n) { 5 } else { 1 };
     let text = format!(
         "robot_id = \"{id}\"\nname = \"Robot {n}\"\nseed = {n}\n{}\
          [video]\nwidth = 320\nheight = 180\nfps = {fps}\nbitrate_bps = 50000\n",

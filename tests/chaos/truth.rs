@@ -24,6 +24,10 @@ const CHECKPOINT: Duration = Duration::from_secs(5);
 /// How far an interval may stand from where it was received: clocks of bridges and of replicas are set meanwhile, and a replica whose
 /// clock is wrong measures that of a bridge wrongly.
 const MISPLACED: Duration = Duration::from_millis(3_500);
+/// What a connection costs of what was received, on average over a run: the rest of a line at its end.
+const MEAN_LACK: Duration = Duration::from_millis(1_300);
+/// Of what a tablet received, so much may be in another tier than its robot shows, in per cent: a picture that began to move late.
+const OTHER_TIER_PCT: u64 = 10;
 /// A second that no report of the tablet confirmed in this time is not counted, because the tablet may have been gone.
 const UNCONFIRMED: Duration = Duration::from_secs(6);
 
@@ -46,6 +50,22 @@ pub struct Line {
     pub may_exceed_ms: i64,
     /// Sessions.
     pub sessions: usize,
+    /// How much of the sum may lie twice: a bridge that hangs or was cut off goes on counting for a while, and another one has the tablet.
+    pub may_overlap_ms: i64,
+    /// In lessons, by tier.
+    pub video_ms: u64,
+    /// See `video_ms`.
+    pub stills_ms: u64,
+    /// See `video_ms`.
+    pub audio_ms: u64,
+}
+
+impl Line {
+    /// How much of what is in lessons is not in the tier that the robot shows, in per cent.
+    pub fn other_tier_pct(&self, moves: bool) -> u64 {
+        let all = self.video_ms + self.stills_ms + self.audio_ms;
+        (all - if moves { self.video_ms } else { self.stills_ms }) * 100 / all.max(1)
+    }
 }
 
 /// What came out.
@@ -67,6 +87,8 @@ pub struct Findings {
     pub lost: Vec<Duration>,
     /// How far each interval in the ledger stands from where its tablet received it, of ours, the edge of a line included.
     pub misplaced: Vec<Duration>,
+    /// How much less than the tablet received the ledger has of a connection, on average, in milliseconds of ours.
+    pub mean_lack_ms: i64,
     /// How long each pupil of a killed bridge was without class.
     pub moved: Vec<Duration>,
 }
@@ -121,7 +143,20 @@ pub async fn compare(school: &School, journals: &[Journal], (said, servers): &(W
         if line.ledger_ms < line.received_ms - line.may_lack_ms {
             findings.wrong.push(format!("less than was received, pupil {}: {line:?}", findings.lines.len()));
         }
+        let n = findings.lines.len();
+        if line.sum_ms - line.ledger_ms > line.may_overlap_ms {
+            findings.wrong.push(format!("two bridges counted the same time, pupil {n}: {line:?}"));
+        }
+        if line.other_tier_pct(crate::school::moves(n)) > OTHER_TIER_PCT {
+            findings.wrong.push(format!("not in the tier that the robot shows, pupil {n}: {line:?}"));
+        }
         findings.lines.push(line);
+    }
+    let legs: usize = journals.iter().map(|journal| journal.legs.len()).sum();
+    let lack_ms: i64 = findings.lines.iter().map(|line| line.received_ms - line.ledger_ms).sum();
+    findings.mean_lack_ms = lack_ms / i64::from(school.clock.speed) / i64::try_from(legs.max(1)).unwrap();
+    if findings.mean_lack_ms.unsigned_abs() > u64::try_from(MEAN_LACK.as_millis()).unwrap() {
+        findings.wrong.push(format!("the ledger lacks {} ms of each connection, on average", findings.mean_lack_ms));
     }
     for (key, said) in &intervals {
         if !in_ledger.contains_key(key) {
@@ -232,7 +267,13 @@ async fn account(
     let ledger_ms = i64::try_from(account.total.ms()).unwrap();
     let sessions: BTreeSet<Uuid> = rows.iter().map(|row| row.session_id).collect();
     let lesson_ms: u64 = account.lessons.iter().map(|lesson| lesson.connected.ms()).sum();
+    let in_lessons = |part: fn(&attendance::AttendanceMinutes) -> attendance::Length| account.in_lessons(part).ms();
+    let lost = journal.legs.iter().filter(|leg| leg.end != End::Left).count();
     Line {
+        may_overlap_ms: ours(UNCONFIRMED) * i64::try_from(lost).unwrap(),
+        video_ms: in_lessons(|lesson| lesson.video),
+        stills_ms: in_lessons(|lesson| lesson.stills),
+        audio_ms: in_lessons(|lesson| lesson.audio),
         received_ms: runs.iter().map(|(first, last)| ours(last.duration_since(*first))).sum(),
         ledger_ms,
         sum_ms,

@@ -7,6 +7,7 @@ mod disk;
 mod drain;
 mod facts;
 mod harness;
+mod kept;
 mod metrics;
 mod peer;
 mod privacy;

@@ -10,6 +10,7 @@ use mqtt_link::{Event, Link, Message, Options};
 use protocol::{CommandMessage, Envelope, GrantMessage, HelloMessage, Kind, Now, Role, Status, Topic};
 use tokio::sync::mpsc;
 
+use super::grants::by_own_clock;
 use super::{Heard, Parts, Standing, Wires};
 
 /// Between two connections.
@@ -118,7 +119,10 @@ fn receive(parts: &Parts, wires: &Wires, message: &Message) {
     };
     match kind {
         Kind::Grant => match Envelope::<GrantMessage>::from_bytes(&message.payload) {
-            Ok(envelope) => wires.grants.send_modify(|grants| grants.take(envelope.body)),
+            Ok(envelope) => {
+                let grant = by_own_clock(envelope, parts.clock.now().utc);
+                wires.grants.send_modify(|grants| grants.take(grant));
+            }
             Err(error) => refuse(&error),
         },
         Kind::Command => match Envelope::<CommandMessage>::from_bytes(&message.payload) {

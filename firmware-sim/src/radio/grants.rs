@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use protocol::{BridgeId, GrantMessage};
+use protocol::{BridgeId, Envelope, GrantMessage};
 
 /// Bridges whose permission is held; of more, the one that was renewed longest ago is forgotten.
 pub(super) const MOST_HELD: usize = 8;
@@ -21,6 +21,12 @@ pub(super) struct Grants {
     failed: Vec<Failed>,
     /// Counts what came, so that a watcher sees that something did.
     came: u64,
+}
+
+/// A permission with its end by this robot's clock: how long it lasts is what the server's clock says, whatever the one here shows.
+pub(super) fn by_own_clock(envelope: Envelope<GrantMessage>, utc: DateTime<Utc>) -> GrantMessage {
+    let lasts = envelope.body.expires_at - envelope.sent_at;
+    GrantMessage { expires_at: utc.checked_add_signed(lasts).unwrap_or(envelope.body.expires_at), ..envelope.body }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -158,6 +164,19 @@ mod tests {
         grants.take(grant(BridgeId::new(), "lasts"));
         grants.take(GrantMessage { expires_at: utc(10), ..grant(BridgeId::new(), "brief") });
         assert_eq!((chosen(&grants, 9), chosen(&grants, 10)), (Some("brief"), Some("lasts")));
+    }
+
+    #[test]
+    fn a_robot_whose_clock_is_wrong_keeps_a_permission_for_as_long_as_the_server_gives_it() {
+        let now = protocol::Now { monotonic: Duration::ZERO, utc: utc(0) };
+        for off_by in [-86_400, 0, 86_400] {
+            let sent =
+                Envelope::new(now, uuid::Uuid::nil(), GrantMessage { move_now: true, ..grant(BridgeId::new(), "there") });
+            let mut grants = Grants::default();
+            grants.take(by_own_clock(sent, utc(off_by)));
+            assert!(grants.wanted_move(None, utc(off_by + 3_599)).is_some(), "{off_by}");
+            assert!(grants.wanted_move(None, utc(off_by + 3_600)).is_none(), "{off_by}");
+        }
     }
 
     #[test]

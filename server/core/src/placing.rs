@@ -5,7 +5,7 @@
 //! that carries clearly more than another. A session is where its robot is, so this is also what spreads sessions.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use protocol::{BridgeId, RobotId};
+use protocol::{BridgeId, OVERLOADED_PCT, RobotId};
 
 /// A bridge that says nothing for this long is not given robots. It says hello every 5 s.
 const SILENT_AFTER: TimeDelta = TimeDelta::seconds(20);
@@ -29,6 +29,8 @@ pub struct Bridge {
     pub robots: u32,
     /// Robots that it may carry.
     pub capacity: Option<u32>,
+    /// What its busiest media thread uses of its core, in per cent.
+    pub busy_pct: u32,
 }
 
 impl Bridge {
@@ -36,13 +38,20 @@ impl Bridge {
         self.capacity.unwrap_or(USUAL_CAPACITY).max(1)
     }
 
-    /// In thousandths of the capacity.
+    /// It refuses new sessions: one more would cost the others.
+    #[must_use]
+    pub fn is_overloaded(&self) -> bool {
+        self.busy_pct >= u32::from(OVERLOADED_PCT)
+    }
+
+    /// In thousandths of what it can do: robots of its capacity, or what its processor says, whichever is more. A few sessions with
+    /// large pictures may cost more than many robots that stand idle.
     fn load(&self) -> u64 {
-        u64::from(self.robots) * 1000 / u64::from(self.capacity())
+        (u64::from(self.robots) * 1000 / u64::from(self.capacity())).max(u64::from(self.busy_pct) * 10)
     }
 
     fn takes_one(&self) -> bool {
-        self.is_here && !self.draining && self.robots < self.capacity()
+        self.is_here && !self.draining && !self.is_overloaded() && self.robots < self.capacity()
     }
 }
 
@@ -123,7 +132,7 @@ mod tests {
     }
 
     fn bridge(n: u128, robots: u32) -> Bridge {
-        Bridge { id: id(n), is_here: true, draining: false, robots, capacity: Some(100) }
+        Bridge { id: id(n), is_here: true, draining: false, robots, capacity: Some(100), busy_pct: 0 }
     }
 
     fn robot(on: Option<u128>) -> Robot {
@@ -147,6 +156,12 @@ mod tests {
         check(&Robot { cannot_reach: vec![id(2)], ..robot(None) }, &bridges, Some((3, false)));
         check(&Robot { granted: Some(id(1)), ..robot(None) }, &bridges, Some((1, false)));
         check(&Robot { granted: Some(id(1)), cannot_reach: vec![id(1)], ..robot(None) }, &bridges, Some((2, false)));
+        let busy = |pct| [bridge(1, 30), Bridge { busy_pct: pct, ..bridge(2, 10) }, bridge(3, 20)];
+        check(&robot(None), &busy(19), Some((2, false)));
+        check(&robot(None), &busy(21), Some((3, false)));
+        check(&robot(Some(2)), &busy(100), Some((2, false)));
+        let refuses_all = busy(85).map(|bridge| Bridge { busy_pct: 85, ..bridge });
+        check(&robot(None), &refuses_all, None);
         let all = vec![id(1), id(2), id(3)];
         check(&Robot { cannot_reach: all, ..robot(None) }, &bridges, Some((2, false)));
         check(&robot(None), &[], None);

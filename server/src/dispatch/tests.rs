@@ -70,7 +70,7 @@ impl World {
     }
 
     async fn speaks(&self, bridge: BridgeId) {
-        let load = BridgeLoad { robots: 1, sessions: 0, capacity: 10, draining: false };
+        let load = BridgeLoad { robots: 1, sessions: 0, capacity: 10, draining: false, busy_pct: None };
         let hello = HelloMessage {
             http_base: Some("https://bridge.example/".to_owned()),
             public_base: Some(String::new()),

@@ -65,7 +65,7 @@ impl World {
     async fn device(&self, client: impl Into<ClientId>, role: Role) -> Device {
         let client = client.into();
         let base = (role == Role::Bridge).then(|| format!("http://{client}"));
-        let load = BridgeLoad { robots: 0, sessions: 0, capacity: 10, draining: false };
+        let load = BridgeLoad { robots: 0, sessions: 0, capacity: 10, draining: false, busy_pct: None };
         let hello = HelloMessage {
             public_base: base.clone(),
             http_base: base,

@@ -25,7 +25,13 @@ async fn a_bridge_says_what_it_carries_and_what_waits_in_it() {
     let world = World::start().await;
     let hello = HelloMessage {
         http_base: Some("http://bridge".to_owned()),
-        load: Some(BridgeLoad { robots: 12, sessions: 3, capacity: 200, draining: false }),
+        load: Some(BridgeLoad {
+            robots: 12,
+            sessions: 3,
+            capacity: 200,
+            draining: false,
+            busy_pct: Some(Percent::saturating(40)),
+        }),
         outbox: Some(OutboxState {
             waiting: 312,
             oldest_at: Some(world.now() - TimeDelta::minutes(6)),
@@ -37,7 +43,12 @@ async fn a_bridge_says_what_it_carries_and_what_waits_in_it() {
     assert!(said(&world, ids::BRIDGE.0, Kind::Hello, sealed(&world, None, hello)).await.is_empty());
     let coordinator = world.browser("coordinator").await;
     let page = coordinator.page("/system").await;
-    for words in ["Connected", "12 of 200 robots, 3 pupils in class", "312 facts waiting since 09:14", "All is well"] {
+    for words in [
+        "Connected",
+        "12 of 200 robots, 3 pupils in class, 40 % of a core busy",
+        "312 facts waiting since 09:14",
+        "All is well",
+    ] {
         assert!(page.contains(words), "{words} in {page}");
     }
     world.later(TimeDelta::minutes(1));
@@ -96,5 +107,30 @@ async fn a_lost_tablet_is_switched_off_by_its_key_worker() {
     assert!(world.state.store.tablet_by_token(b"token").await.unwrap().is_none());
     let after = key_worker.page(&page).await;
     assert!(after.contains("No tablet is joined yet.") && !after.contains("Switch this tablet off"), "{after}");
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bridge_that_falls_silent_in_a_visit_and_a_robot_with_a_wrong_clock_are_said_where_people_look() {
+    let world = World::start().await;
+    let from = world.now() - TimeDelta::minutes(8);
+    let fact = json!({
+        "fact": "interval", "session": Uuid::from_u128(0x5f), "placement": ids::ADA_PLACEMENT, "robot": ids::ROBIN, "n": 1,
+        "tier": "video", "from": from, "until": from + TimeDelta::minutes(5), "span_ms": 300_000,
+    });
+    assert!(said(&world, ids::BRIDGE.0, Kind::Presence, sealed(&world, Some(1), fact)).await.is_empty());
+    let (key_worker, record) = (world.browser("key worker").await, format!("/pupils/{}", ids::ADA));
+    let silent = format!("The bridge fell silent at {}", (from + TimeDelta::minutes(5)).format("%H:%M"));
+    assert!(!key_worker.page(&record).await.contains(&silent), "it may still speak");
+    world.later(TimeDelta::minutes(8));
+    assert!(key_worker.page(&record).await.contains(&silent));
+
+    let (coordinator, robot) = (world.browser("coordinator").await, format!("/robots/{}", ids::ROBIN));
+    assert!(!coordinator.page(&robot).await.contains("Its clock"));
+    let hello = HelloMessage::new(Role::Robot, Status::Here, "0.1.0", world.now());
+    let now = protocol::Now { monotonic: std::time::Duration::ZERO, utc: world.now() + TimeDelta::seconds(90) };
+    assert!(said(&world, ids::ROBIN.0, Kind::Hello, Envelope::new(now, Uuid::nil(), hello).to_bytes()).await.is_empty());
+    let page = coordinator.page(&robot).await;
+    assert!(page.contains("Its clock") && page.contains("90 s fast. Times here are corrected."), "{page}");
     world.stop().await;
 }

@@ -94,12 +94,9 @@ fn presence() -> impl Strategy<Value = PresenceMessage> {
 fn hello() -> impl Strategy<Value = HelloMessage> {
     let role = prop_oneof![Just(Role::Robot), Just(Role::Bridge)];
     let status = prop_oneof![Just(Status::Here), Just(Status::Gone), Just(Status::OffByPerson)];
-    let load = (any::<[u32; 3]>(), any::<bool>()).prop_map(|([robots, sessions, capacity], draining)| BridgeLoad {
-        robots,
-        sessions,
-        capacity,
-        draining,
-    });
+    let load = (any::<[u32; 3]>(), any::<bool>(), option::of(any::<u8>().prop_map(Percent::saturating))).prop_map(
+        |([robots, sessions, capacity], draining, busy_pct)| BridgeLoad { robots, sessions, capacity, draining, busy_pct },
+    );
     let outbox =
         (any::<u64>(), option::of(instant()), any::<u8>(), any::<bool>()).prop_map(|(waiting, oldest_at, full, failing)| {
             OutboxState { waiting, oldest_at, full_pct: Percent::saturating(full), failing }

@@ -65,7 +65,7 @@ pub(super) async fn bridge_said(
     let (connected_at, load, outbox) = (hello.connected_at, hello.load, hello.outbox.as_ref());
     let (robots, sessions) = (load.map(|load| i64::from(load.robots)), load.map(|load| i64::from(load.sessions)));
     let (capacity, draining) = (load.map(|load| i64::from(load.capacity)), load.is_some_and(|load| load.draining));
-    let load_at = load.map(|_| now);
+    let (load_at, busy_pct) = (load.map(|_| now), load.and_then(|load| load.busy_pct).map(|pct| i64::from(pct.get())));
     // What waits in its outbox is said as long as nothing newer is: also, and above all, while it is gone.
     let waiting = outbox.map(|outbox| whole(outbox.waiting));
     let oldest_at = outbox.and_then(|outbox| outbox.oldest_at);
@@ -75,7 +75,7 @@ pub(super) async fn bridge_said(
         "UPDATE bridge SET status_at = CASE WHEN status = $2 AND connected_at IS NOT DISTINCT FROM $3 THEN status_at ELSE $4 END,
                            status = $2, connected_at = $3, http_base = coalesce($5, http_base),
                            public_base = coalesce($6, public_base), version = $7, robots = $8, sessions = $9, capacity = $10,
-                           draining = $11, load_at = $12,
+                           draining = $11, load_at = $12, busy_pct = $18,
                            outbox_waiting = coalesce($13, outbox_waiting),
                            outbox_oldest_at = CASE WHEN $13 IS NULL THEN outbox_oldest_at ELSE $14 END,
                            outbox_full_pct = coalesce($15, outbox_full_pct), outbox_failing = coalesce($16, outbox_failing),
@@ -98,7 +98,8 @@ pub(super) async fn bridge_said(
         oldest_at,
         full_pct,
         failing,
-        offset_ms
+        offset_ms,
+        busy_pct
     )
     .execute(&mut **tx)
     .await?;

@@ -410,7 +410,8 @@ async fn a_bridge_says_what_it_carries_and_what_waits(store: Fresh) {
     fill(&store).await;
     let mut hello = HelloMessage::new(Role::Bridge, Status::Here, "0.3.0", now());
     hello.http_base = Some("http://bridge".into());
-    hello.load = Some(BridgeLoad { robots: 3, sessions: 2, capacity: 60, draining: true });
+    hello.load =
+        Some(BridgeLoad { robots: 3, sessions: 2, capacity: 60, draining: true, busy_pct: Some(Percent::saturating(86)) });
     let outbox = OutboxState { waiting: 312, oldest_at: Some(now()), full_pct: Percent::saturating(7), failing: false };
     hello.outbox = Some(outbox);
     let said = Received { offset_ms: -40, ..received(BRIDGE, None, Fact::Hello(hello)) };
@@ -419,7 +420,7 @@ async fn a_bridge_says_what_it_carries_and_what_waits(store: Fresh) {
     assert_eq!((row.robots, row.sessions, row.capacity, row.draining), (Some(3), Some(2), Some(60), true));
     assert_eq!((row.outbox_waiting, row.outbox_oldest_at, row.outbox_full_pct), (Some(312), Some(now()), Some(7)));
     assert_eq!((row.outbox_failing, row.clock_offset_ms, row.version.as_deref()), (Some(false), Some(-40), Some("0.3.0")));
-    assert_eq!(row.load_at, Some(now()));
+    assert_eq!((row.load_at, row.busy_pct), (Some(now()), Some(86)));
     let gone = |connected_s: i64| {
         let gone = HelloMessage::new(Role::Bridge, Status::Gone, "0.3.0", now() + TimeDelta::seconds(connected_s));
         received(BRIDGE, None, Fact::Hello(gone))
