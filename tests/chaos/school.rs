@@ -19,8 +19,8 @@ use crate::Size;
 use crate::process::Process;
 use seed::Seat;
 
-/// When a run begins, local time of the school: a Monday, minutes before the end of a lesson.
-const MORNING: &str = "2026-11-23T09:38";
+/// When a run begins, local time of the school: a Monday, so late that the day ends in the middle of the storm.
+const BEGINS: &str = "2026-11-23T23:49";
 /// How long a process may take from its start until it answers, on a machine that does much else.
 pub const READY_WITHIN: Duration = Duration::from_secs(40);
 /// The user who may read everything upward.
@@ -37,7 +37,7 @@ pub struct SchoolClock {
 
 impl SchoolClock {
     fn start(speed: u32) -> Self {
-        Self { origin: windowseat::at::instant(MORNING).unwrap(), started: Instant::now(), speed }
+        Self { origin: windowseat::at::instant(BEGINS).unwrap(), started: Instant::now(), speed }
     }
 
     /// The school's time at a moment of ours.

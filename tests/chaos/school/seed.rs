@@ -80,11 +80,11 @@ pub async fn fill(store: &Store, bridges: usize, seats: &[Seat], now: DateTime<U
     }
 }
 
-/// Lessons of three quarters of an hour from eight to four with a break between, each school day of both weeks.
+/// Lessons of three quarters of an hour with a break between, day and night, each school day of both weeks: a run goes over midnight.
 fn lessons(class: Uuid, room: Uuid) -> Vec<SlotRow> {
     let mut slots = Vec::new();
     for (week, weekday, hour) in
-        (1..=2).flat_map(|week| (1..=5).flat_map(move |day| (8..16).map(move |hour| (week, day, hour))))
+        (1..=2).flat_map(|week| (1..=5).flat_map(move |day| (0..24).map(move |hour| (week, day, hour))))
     {
         let n: i64 = (week * 10 + weekday) * 100 + hour;
         slots.push(SlotRow {
