@@ -279,11 +279,10 @@ impl Devices {
 
     fn read(&mut self, message: &Message, kind: Option<DeviceKind>, at: Now) -> Received {
         let mut received = decode::decode(&message.topic, &message.payload, kind, at.utc);
-        // A last will was written when the connection was made: its time says nothing of the clock.
-        let is_will = matches!(&received.fact, Fact::Hello(hello) if hello.status == Status::Gone);
-        if kind.is_some() && !is_will {
-            received.offset_ms = self.clocks.offset(received.device_id, received.offset_ms, at.monotonic);
-        }
+        // A last will was written when the connection was made, and what the broker retained some time ago: they say nothing of a clock.
+        let is_old = message.retained || matches!(&received.fact, Fact::Hello(hello) if hello.status != Status::Here);
+        let measured = received.offset_ms.filter(|_| kind.is_some() && !is_old);
+        received.offset_ms = measured.map(|ms| self.clocks.offset(received.device_id, ms, at.monotonic));
         received
     }
 }

@@ -16,7 +16,7 @@ use store::robots::RobotRow;
 use store::{Store, StoreError};
 use uuid::Uuid;
 
-use crate::minutes::{Calendars, Ledger, NOBODY_LOOKS};
+use crate::minutes::{Calendars, Ledger};
 
 /// The timetable of one placement.
 #[derive(Clone, Debug)]
@@ -111,18 +111,18 @@ pub fn slot(row: SlotRow) -> Option<Slot> {
 }
 
 /// The school days of a placement's pupil, under all of their placements, from `first` to `last`, both included; weekends and
-/// closures too, without lessons. For sums: which visits fell silent is not looked for.
+/// closures too, without lessons. `now` tells which visits fell silent.
 ///
 /// # Errors
 /// The database does not answer.
 pub async fn school_days(
     store: &Store,
     placement: &PlacementRow,
-    first: NaiveDate,
-    last: NaiveDate,
+    (first, last): (NaiveDate, NaiveDate),
+    now: DateTime<Utc>,
 ) -> Result<Vec<SchoolDay>, StoreError> {
     match Ledger::of(store, placement.pupil_id, &mut Calendars::new()).await? {
-        Some(ledger) => ledger.days(store, (first, last), NOBODY_LOOKS).await,
+        Some(ledger) => ledger.days(store, (first, last), now).await,
         None => Ok(Vec::new()),
     }
 }

@@ -31,9 +31,6 @@ const BATCH: usize = 400;
 /// Marked days of a pupil that lie no further apart are read together.
 const READ_TOGETHER: TimeDelta = TimeDelta::days(10);
 
-/// The moment for those who add up and do not show: no bridge was silent for long by then.
-pub const NOBODY_LOOKS: DateTime<Utc> = DateTime::<Utc>::MIN_UTC;
-
 /// Calendars that were read, by school.
 pub type Calendars = HashMap<Uuid, Arc<Calendar>>;
 
@@ -166,7 +163,7 @@ async fn catch_up(state: &AppState) -> Result<(), StoreError> {
         }
         // Days of visits that go on are marked again at once: they wait for the next look, and only a backlog is worked off without a pause.
         let is_backlog = marks.len() >= BATCH;
-        let computed = compute(&state.store, &marks, &mut calendars).await?;
+        let computed = compute(&state.store, &marks, &mut calendars, state.clock.now().utc).await?;
         if state.store.write_days(&computed).await? == 0 || !is_backlog {
             break;
         }
@@ -178,7 +175,12 @@ async fn catch_up(state: &AppState) -> Result<(), StoreError> {
 ///
 /// # Errors
 /// The database does not answer.
-pub async fn compute(store: &Store, marks: &[DirtyRow], calendars: &mut Calendars) -> Result<Vec<Computed>, StoreError> {
+pub async fn compute(
+    store: &Store,
+    marks: &[DirtyRow],
+    calendars: &mut Calendars,
+    now: DateTime<Utc>,
+) -> Result<Vec<Computed>, StoreError> {
     let mut by_pupil: BTreeMap<Uuid, Vec<DirtyRow>> = BTreeMap::new();
     for mark in marks {
         by_pupil.entry(mark.pupil_id).or_default().push(*mark);
@@ -189,7 +191,7 @@ pub async fn compute(store: &Store, marks: &[DirtyRow], calendars: &mut Calendar
         match Ledger::of(store, pupil_id, calendars).await {
             Ok(Some(ledger)) => {
                 for run in marks.chunk_by(|a, b| b.day - a.day <= READ_TOGETHER) {
-                    let days = ledger.days(store, (run[0].day, run[run.len() - 1].day), NOBODY_LOOKS).await?;
+                    let days = ledger.days(store, (run[0].day, run[run.len() - 1].day), now).await?;
                     computed.extend(run.iter().map(|mark| Computed {
                         mark: *mark,
                         day: days.iter().find(|day| day.day == mark.day).and_then(|day| row(&ledger, mark, day)),

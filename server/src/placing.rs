@@ -61,7 +61,13 @@ async fn look_at(state: &AppState, device: Option<Uuid>, last: &mut Vec<Bridge>)
         let Some(row) = rows.iter().find(|row| row.bridge_id == choice.bridge.0) else { continue };
         if give(state, &robot, row, choice, now).await? && Some(choice.bridge.0) != robot.bridge_id {
             // The next robot of this round sees where this one went.
-            bridges.iter_mut().filter(|bridge| bridge.id == choice.bridge).for_each(|bridge| bridge.robots += 1);
+            for bridge in &mut bridges {
+                if bridge.id == choice.bridge {
+                    bridge.robots += 1;
+                } else if Some(bridge.id.0) == robot.bridge_id {
+                    bridge.robots = bridge.robots.saturating_sub(1);
+                }
+            }
         }
     }
     Ok(())

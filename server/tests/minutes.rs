@@ -302,7 +302,7 @@ async fn scene(engine: Engine, seed: u64) {
         if marks.is_empty() {
             break;
         }
-        let computed = compute(&servers[1], &marks, &mut Calendars::new()).await.unwrap();
+        let computed = compute(&servers[1], &marks, &mut Calendars::new(), now()).await.unwrap();
         assert!(servers[1].write_days(&computed).await.unwrap() > 0);
     }
     // Up to today: what is expected of later days is computed when they come.
@@ -312,7 +312,7 @@ async fn scene(engine: Engine, seed: u64) {
     let rows: Vec<DayRow> = rows.into_iter().map(|row| DayRow { version, ..row }).collect();
     let asked: Vec<DirtyRow> =
         first.iter_days().take_while(|day| *day <= last).map(|day| DirtyRow { pupil_id: PUPIL, day, version }).collect();
-    let live = compute(&fresh, &asked, &mut Calendars::new()).await.unwrap();
+    let live = compute(&fresh, &asked, &mut Calendars::new(), now()).await.unwrap();
     let live: Vec<DayRow> = live.into_iter().filter_map(|computed| computed.day).collect();
     for (row, live) in rows.iter().zip(&live) {
         assert_eq!(row, live, "seed {seed}");

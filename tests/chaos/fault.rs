@@ -18,6 +18,8 @@ use crate::school::{School, Unit};
 
 /// The robots of a killed bridge are on another within this time.
 pub const MOVED_WITHIN: Duration = Duration::from_secs(10);
+/// So long a bridge hangs. That it does is seen later than that it is gone: its connections stand.
+pub const HUNG_FOR: Duration = Duration::from_secs(25);
 /// A bridge that is emptied for maintenance has nobody left within this time.
 const EMPTY_WITHIN: Duration = Duration::from_secs(60);
 /// Pupils have seen their class for this long before a bridge is killed.
@@ -39,7 +41,7 @@ pub enum Fault {
     /// `kill -9`, and started again later.
     RobotKilled(usize),
     /// A bridge that hangs: its connections stay, and nothing comes through them.
-    BridgeHangs(usize),
+    BridgeHangs,
     /// The link between a robot and the broker.
     RobotLink(usize, Weather),
     /// The link between a bridge and the broker.
@@ -64,7 +66,7 @@ impl fmt::Display for Fault {
             Self::BrokerKilled => write!(f, "kill -9 of the broker, which forgets everything"),
             Self::DatabaseKilled => write!(f, "kill -9 of the database"),
             Self::RobotKilled(n) => write!(f, "kill -9 of robot {n}"),
-            Self::BridgeHangs(n) => write!(f, "bridge {n} hangs"),
+            Self::BridgeHangs => write!(f, "the bridge with the most pupils hangs"),
             Self::RobotLink(n, weather) => write!(f, "link of robot {n} to the broker: {}", words(*weather)),
             Self::BridgeLink(n, weather) => write!(f, "link of bridge {n} to the broker: {}", words(*weather)),
             Self::ReplicaLink(n, weather) => write!(f, "link of replica {n} to the broker: {}", words(*weather)),
@@ -93,30 +95,37 @@ pub struct Record {
     pub faults: Vec<(Instant, Instant, String)>,
     /// Which bridge was killed when, with nothing else wrong for [`MOVED_WITHIN`].
     pub kills: Vec<(usize, Instant)>,
+    /// When every pupil of a bridge that hung saw their class through another one; none: not within [`HUNG_FOR`].
+    pub hung: Vec<Option<Duration>>,
 }
 
-/// Lets things go wrong until `until`; everything is healed when this returns.
+/// Lets things go wrong until `until`, one of each kind at least; everything is healed when this returns.
 pub async fn storm(school: Arc<School>, bell: Bell, until: Instant, mut chance: Chance) -> Record {
     let record = Arc::new(Mutex::new(Record::default()));
     let mut under_way = JoinSet::new();
-    while Instant::now() < until {
+    let mut rounds = 0;
+    while rounds == 0 || Instant::now() < until {
         for fault in round(&school, &mut chance) {
-            if Instant::now() >= until {
+            if rounds > 0 && Instant::now() >= until {
                 break;
             }
-            let room = if fault == Fault::BridgeKilled { 0 } else { AT_ONCE - 1 };
+            let is_alone = matches!(fault, Fault::BridgeKilled | Fault::BridgeHangs);
+            let room = if is_alone { 0 } else { AT_ONCE - 1 };
             while under_way.len() > room {
                 let done: Option<Result<(), _>> = under_way.join_next().await;
                 done.expect("one is under way").expect("a fault is healed");
             }
             if fault == Fault::BridgeKilled {
                 kill_bridge(&school, &bell, &record).await;
+            } else if fault == Fault::BridgeHangs {
+                hang_bridge(&school, &bell, &record).await;
             } else {
                 let lasts = chance.seconds(2.0, 8.0);
                 under_way.spawn(one(Arc::clone(&school), fault, lasts, Arc::clone(&record)));
                 tokio::time::sleep(chance.seconds(0.5, 3.0)).await;
             }
         }
+        rounds += 1;
     }
     while let Some(done) = under_way.join_next().await {
         done.expect("a fault is healed");
@@ -140,7 +149,7 @@ fn round(school: &School, chance: &mut Chance) -> Vec<Fault> {
         Fault::DatabaseLink(chance.below(replicas), weathers[chance.below(weathers.len())]),
         Fault::RobotKilled(chance.below(robots)),
         Fault::RobotLink(chance.below(robots), weathers[chance.below(weathers.len())]),
-        Fault::BridgeHangs(chance.below(bridges)),
+        Fault::BridgeHangs,
         Fault::BridgeLink(chance.below(bridges), weathers[chance.below(weathers.len())]),
         Fault::BridgeLink(chance.below(bridges), weathers[chance.below(weathers.len())]),
         Fault::ReplicaLink(chance.below(replicas), weathers[chance.below(weathers.len())]),
@@ -152,8 +161,8 @@ fn round(school: &School, chance: &mut Chance) -> Vec<Fault> {
     faults
 }
 
-/// Kills the bridge that the most pupils see their class through, and leaves everything else alone until its robots have moved.
-async fn kill_bridge(school: &School, bell: &Bell, record: &Mutex<Record>) {
+/// Waits until everybody has had their class for a while. The bridge that the most pupils see it through, and how many do.
+async fn calm(school: &School, bell: &Bell) -> (usize, usize) {
     // What went wrong before is over; pupils have their class again before the next thing happens.
     bell.stay.store(true, Ordering::Relaxed);
     let calm = Instant::now() + MOVED_WITHIN;
@@ -164,6 +173,31 @@ async fn kill_bridge(school: &School, bell: &Bell, record: &Mutex<Record>) {
     tokio::time::sleep(IN_CLASS_FOR).await;
     let live = bell.live();
     let most = (0..live.len()).max_by_key(|n| live[*n]).expect("there is a bridge");
+    (most, live[most])
+}
+
+/// Stops the bridge that the most pupils see their class through without a word, and lets it go on later: it believes that no time passed.
+async fn hang_bridge(school: &School, bell: &Bell, record: &Mutex<Record>) {
+    let (most, pupils) = calm(school, bell).await;
+    school.bridges[most].process.lock().await.tell("STOP");
+    let from = Instant::now();
+    let mut moved = None;
+    while from.elapsed() < HUNG_FOR {
+        let live = bell.live();
+        if moved.is_none() && live[most] == 0 && live.iter().sum::<usize>() == school.seats.len() {
+            moved = Some(from.elapsed());
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    school.bridges[most].process.lock().await.tell("CONT");
+    bell.stay.store(false, Ordering::Relaxed);
+    record.lock().await.hung.push(moved);
+    note(record, from, format!("bridge {most} hangs, through which {pupils} pupils saw their class")).await;
+}
+
+/// Kills the bridge that the most pupils see their class through, and leaves everything else alone until its robots have moved.
+async fn kill_bridge(school: &School, bell: &Bell, record: &Mutex<Record>) {
+    let (most, pupils) = calm(school, bell).await;
     let unit = &school.bridges[most];
     unit.process.lock().await.kill9();
     let killed = Instant::now();
@@ -172,7 +206,7 @@ async fn kill_bridge(school: &School, bell: &Bell, record: &Mutex<Record>) {
     bell.stay.store(false, Ordering::Relaxed);
     school.start_unit(unit).await;
     school.is_ready(unit).await;
-    note(record, killed, format!("kill -9 of bridge {most}, through which {} pupils saw their class", live[most])).await;
+    note(record, killed, format!("kill -9 of bridge {most}, through which {pupils} pupils saw their class")).await;
 }
 
 /// Empties the bridge with the most pupils as an operator does, with no other fault: all of them follow their robots to another one.
@@ -200,7 +234,7 @@ pub async fn maintenance(school: &School, bell: &Bell) -> (usize, Duration) {
 async fn one(school: Arc<School>, fault: Fault, lasts: Duration, record: Arc<Mutex<Record>>) {
     let from = Instant::now();
     match fault {
-        Fault::BridgeKilled => unreachable!("it has its own way"),
+        Fault::BridgeKilled | Fault::BridgeHangs => unreachable!("they have their own way"),
         Fault::ReplicaKilled(n) => {
             let unit = &school.servers[n];
             unit.process.lock().await.kill9();
@@ -225,11 +259,6 @@ async fn one(school: Arc<School>, fault: Fault, lasts: Duration, record: Arc<Mut
             school.robots[n].lock().await.kill9();
             tokio::time::sleep(lasts / 2).await;
             school.start_robot(n).await;
-        }
-        Fault::BridgeHangs(n) => {
-            school.bridges[n].process.lock().await.tell("STOP");
-            tokio::time::sleep(lasts).await;
-            school.bridges[n].process.lock().await.tell("CONT");
         }
         Fault::RobotLink(n, weather) => through(&school.robot_links[n], weather, lasts).await,
         Fault::BridgeLink(n, weather) => through(&school.bridges[n].broker, weather, lasts).await,

@@ -42,14 +42,20 @@ pub async fn text(
     say(format!("{:8}  intervals closed by bridges, {} of them after a kill", findings.closed, findings.recovered));
     say(format!("{:8}  intervals in the ledger that a killed bridge had no time to say", findings.unsaid));
     say(format!("{:8}  copies of messages, late and out of order", noise.copies));
-    say(format!("{:8}  damaged messages, {} of them in quarantine", noise.damaged, findings.quarantined));
+    say(format!("{:8}  damaged messages; with late copies of them, {} in quarantine", noise.damaged, findings.quarantined));
     let most = |times: &[Duration]| times.iter().max().copied().unwrap_or_default().as_secs_f64();
     say(format!("{:8}  sessions live at a kill; the most that one lost: {:.1} s", findings.lost.len(), most(&findings.lost)));
     say(format!("{:8}  pupils moved to another bridge; the slowest in {:.1} s", findings.moved.len(), most(&findings.moved)));
     say(format!("{:8}  pupils of a bridge that was emptied for maintenance, in {:.1} s", emptied.0, emptied.1.as_secs_f64()));
     say(format!("{:8}  ms of a connection, on average, are not in the ledger", findings.mean_lack_ms));
-    let worst = findings.lines.iter().enumerate().map(|(n, line)| line.other_tier_pct(crate::school::moves(n))).max();
-    say(format!("{:8}  per cent of a pupil's lessons, at most, are not in the tier that the robot shows", worst.unwrap_or(0)));
+    say(format!("{:8}  per cent of lessons with a moving picture stand in another tier", findings.other_tier_pct[0]));
+    say(format!("{:8}  per cent of lessons with stills stand in another tier", findings.other_tier_pct[1]));
+    for hung in record.hung.iter().flatten() {
+        say(format!(
+            "{:8.1}  s until every pupil of a bridge that hung had their class through another one",
+            hung.as_secs_f64()
+        ));
+    }
     say(format!("{:8.1}  s is the farthest that an interval stands from where it was received", most(&findings.misplaced)));
     for (what, processes) in [("bridges", &school.bridges), ("replicas", &school.servers)] {
         let mut cpu = Duration::ZERO;

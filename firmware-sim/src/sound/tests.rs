@@ -29,7 +29,7 @@ fn heard(level: VoiceLevel, frames: impl Iterator<Item = [i16; FRAME]>) -> Optio
     let mut encoder = Encoder::new().unwrap();
     let mut hearing = Hearing::new().unwrap();
     let mut last = None;
-    for (sequence, frame) in (65_500_u16..).chain(0..).zip(frames.take(100)) {
+    for (sequence, frame) in (65_500..=u16::MAX).chain(0..).zip(frames.take(100)) {
         let packet = encoder.encode(&frame).unwrap();
         if let Some(measured) = hearing.hear(sequence, &packet, level) {
             last = measured;

@@ -164,7 +164,7 @@ pub struct DayFacts<'a> {
     pub now: DateTime<Utc>,
 }
 
-/// A bridge says every five seconds how far a visit has come. One that was silent for so long in the middle of a visit is not merely slow.
+/// A bridge says every half minute how far a visit has come. One that was silent for so long in the middle of a visit is not merely slow.
 pub const SILENT_AFTER: TimeDelta = TimeDelta::minutes(10);
 
 /// A fact that breaks a rule: kept and shown beside the minutes.

@@ -44,14 +44,18 @@ impl Bridge {
         self.busy_pct >= u32::from(OVERLOADED_PCT)
     }
 
-    /// In thousandths of what it can do: robots of its capacity, or what its processor says, whichever is more. A few sessions with
-    /// large pictures may cost more than many robots that stand idle.
+    /// In thousandths: robots of its capacity, and what its processor says. A few sessions with large pictures may cost more than
+    /// many robots that stand idle; of many that are placed at once, each still counts.
     fn load(&self) -> u64 {
-        (u64::from(self.robots) * 1000 / u64::from(self.capacity())).max(u64::from(self.busy_pct) * 10)
+        u64::from(self.robots) * 1000 / u64::from(self.capacity()) + u64::from(self.busy_pct) * 10
+    }
+
+    fn has_room(&self) -> bool {
+        self.is_here && !self.draining && self.robots < self.capacity()
     }
 
     fn takes_one(&self) -> bool {
-        self.is_here && !self.draining && !self.is_overloaded() && self.robots < self.capacity()
+        self.has_room() && !self.is_overloaded()
     }
 }
 
@@ -98,6 +102,8 @@ pub fn choose(robot: &Robot, bridges: &[Bridge]) -> Option<Choice> {
     let least = free().filter(|bridge| !robot.cannot_reach.contains(&bridge.id)).min_by_key(cost);
     // What it could not reach may be back since; and it keeps what it has until it has reached the other.
     let unreached = || free().min_by_key(cost);
+    // All have too much to do: that passes, often before the robot is there.
+    let busy = || bridges.iter().filter(|bridge| bridge.has_room()).min_by_key(cost);
     if let Some(now) = known(robot.on).filter(|bridge| bridge.is_here) {
         let is_clear = |other: &&Bridge| {
             let gain = now.load().saturating_sub(other.load());
@@ -108,9 +114,10 @@ pub fn choose(robot: &Robot, bridges: &[Bridge]) -> Option<Choice> {
         return Some(better.map_or(stay(now), |other| Choice { bridge: other.id, move_now: true, with_pupil: now.draining }));
     }
     // Given one already: the same again, so that a repeated look does not send it from door to door.
-    let given =
-        known(robot.granted).filter(|bridge| bridge.is_here && !bridge.draining && !robot.cannot_reach.contains(&bridge.id));
-    given.or(least).or_else(unreached).map(stay)
+    let given = known(robot.granted).filter(|bridge| {
+        bridge.is_here && !bridge.draining && !bridge.is_overloaded() && !robot.cannot_reach.contains(&bridge.id)
+    });
+    given.or(least).or_else(unreached).or_else(busy).map(stay)
 }
 
 /// Spreads robots that find several bridges alike.
@@ -157,11 +164,12 @@ mod tests {
         check(&Robot { granted: Some(id(1)), ..robot(None) }, &bridges, Some((1, false)));
         check(&Robot { granted: Some(id(1)), cannot_reach: vec![id(1)], ..robot(None) }, &bridges, Some((2, false)));
         let busy = |pct| [bridge(1, 30), Bridge { busy_pct: pct, ..bridge(2, 10) }, bridge(3, 20)];
-        check(&robot(None), &busy(19), Some((2, false)));
-        check(&robot(None), &busy(21), Some((3, false)));
+        check(&robot(None), &busy(9), Some((2, false)));
+        check(&robot(None), &busy(11), Some((3, false)));
         check(&robot(Some(2)), &busy(100), Some((2, false)));
         let refuses_all = busy(85).map(|bridge| Bridge { busy_pct: 85, ..bridge });
-        check(&robot(None), &refuses_all, None);
+        check(&robot(None), &refuses_all, Some((2, false)));
+        check(&Robot { granted: Some(id(2)), ..robot(None) }, &busy(85), Some((3, false)));
         let all = vec![id(1), id(2), id(3)];
         check(&Robot { cannot_reach: all, ..robot(None) }, &bridges, Some((2, false)));
         check(&robot(None), &[], None);
@@ -212,7 +220,7 @@ mod tests {
             }).collect();
             let mut robot = Robot { is_idle, ..robot(on.map(|n| n as u128 + 1)) };
             let Some(choice) = choose(&robot, &bridges) else {
-                prop_assert!(bridges.iter().all(|bridge| !bridge.takes_one()));
+                prop_assert!(bridges.iter().all(|bridge| !bridge.has_room()));
                 return Ok(());
             };
             let chosen = bridges.iter().find(|bridge| bridge.id == choice.bridge).expect("one of them");

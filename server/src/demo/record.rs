@@ -278,7 +278,7 @@ impl Case<'_> {
 
     async fn evaluation(&self, week: u16, question: &str, went: Went, why: Option<&str>) -> anyhow::Result<Evaluation> {
         let (first, last) = (self.day(u64::from(week), 0), self.day(u64::from(week), 4));
-        let days = lessons::school_days(self.store, &self.placement, first, last).await?;
+        let days = lessons::school_days(self.store, &self.placement, (first, last), self.now).await?;
         let engagement = EngagementBeside::of(days.iter().map(|day| &day.account));
         let reply = Reply { question: code(question)?, went, why: why.map(words).transpose()?, comment: None, action: None };
         Ok(Evaluation {

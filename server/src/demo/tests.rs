@@ -35,7 +35,7 @@ async fn the_made_up_fortnight_has_minutes_and_nothing_looks_wrong() {
     let (_dir, store, now) = seeded("2026-11-23T14:00:00Z").await;
     let placement = store.placement(ids::ADA_PLACEMENT.0).await.unwrap().unwrap();
     let today = lessons::today(&store, &placement, now).await.unwrap();
-    let days = lessons::school_days(&store, &placement, today - Days::new(14), today).await.unwrap();
+    let days = lessons::school_days(&store, &placement, (today - Days::new(14), today), now).await.unwrap();
     let attended = days.iter().filter(|day| day.account.total.minutes().get() > 30).count();
     assert!((8..=11).contains(&attended), "{attended} of 11 school days");
     for day in &days {

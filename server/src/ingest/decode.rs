@@ -29,7 +29,7 @@ pub fn decode(topic: &str, payload: &Bytes, sender: Option<DeviceKind>, now: Dat
         number: None,
         oldest: None,
         body_sha256: [0; 32],
-        offset_ms: 0,
+        offset_ms: None,
         mono_ms: 0,
         fact: Fact::Unusable(String::new()),
         topic: topic[..topic.floor_char_boundary(MAX_TOPIC_BYTES)].to_owned(),
@@ -47,7 +47,7 @@ pub fn decode(topic: &str, payload: &Bytes, sender: Option<DeviceKind>, now: Dat
         }
     };
     received.message_id = envelope.id.0;
-    received.offset_ms = (envelope.sent_at - now).num_milliseconds();
+    received.offset_ms = Some((envelope.sent_at - now).num_milliseconds());
     received.mono_ms = envelope.mono_ms;
     // As the sender wrote it: an outbox keeps the text of a body and repeats exactly that.
     received.body_sha256 = sha256(envelope.body.get().as_bytes());

@@ -9,8 +9,8 @@ use uuid::Uuid;
 use super::decode;
 use crate::AppState;
 
-/// So long messages of one reason are tried again before the answer: a browser waits for it.
-const AT_MOST: Duration = Duration::from_secs(20);
+/// So long messages of one reason are tried again before the answer: less than any request may take.
+pub const AT_MOST: Duration = Duration::from_secs(8);
 /// So many are read from the database at once.
 const AT_ONCE: i64 = 500;
 
@@ -21,7 +21,7 @@ pub struct Outcome {
     pub read: u64,
     /// Messages that still cannot be used.
     pub left: u64,
-    /// Where there was no time for all: those before this one were not tried.
+    /// Where there was no time for all: this one and those before it were not tried.
     pub next: Option<Uuid>,
 }
 
@@ -37,25 +37,27 @@ pub async fn one(state: &AppState, id: Uuid) -> Result<Outcome, StoreError> {
     Ok(outcome)
 }
 
-/// Tries every message again that was set aside for `reason`, the latest first, or those before `before`. What there is no time for
-/// needs another call, which begins at [`Outcome::next`].
+/// Tries every message again that was set aside for `reason`, the latest first, or on from `from`. What there is no time for needs
+/// another call, which begins at [`Outcome::next`]; one is tried in any case.
 ///
 /// # Errors
 /// The database does not answer; what was tried until then is done.
-pub async fn all(state: &AppState, reason: &str, mut before: Option<Uuid>) -> Result<Outcome, StoreError> {
+pub async fn all(state: &AppState, reason: &str, from: Option<Uuid>, within: Duration) -> Result<Outcome, StoreError> {
     let (mut outcome, begun) = (Outcome::default(), Instant::now());
+    let mut before = from.map(|id| Uuid::from_u128(id.as_u128().saturating_add(1)));
+    let mut tried = false;
     loop {
         let rows = state.store.quarantined_for(reason, AT_ONCE, before).await?;
         if rows.is_empty() {
             return Ok(outcome);
         }
         for row in &rows {
-            if begun.elapsed() > AT_MOST || state.shutdown.is_cancelled() {
-                outcome.next = before;
+            if tried && (begun.elapsed() >= within || state.shutdown.is_cancelled()) {
+                outcome.next = Some(row.quarantine_id);
                 return Ok(outcome);
             }
             again(state, row, &mut outcome).await?;
-            before = Some(row.quarantine_id);
+            (tried, before) = (true, Some(row.quarantine_id));
         }
     }
 }
@@ -66,7 +68,8 @@ async fn again(state: &AppState, row: &QuarantineRow, outcome: &mut Outcome) -> 
         Some(device) => state.store.device_kind(device).await?,
         None => None,
     };
-    let message = decode::decode(&row.topic, &row.payload.clone().into(), kind, now);
+    // Its clock is held against the moment when it came.
+    let message = decode::decode(&row.topic, &row.payload.clone().into(), kind, row.received_at);
     match state.store.replay(row.quarantine_id, &message, now).await? {
         Replayed::Applied(touched) => {
             outcome.read += 1;

@@ -43,7 +43,7 @@ async fn a_message_becomes_minutes_once_however_often_it_comes() {
     demo::seed_store(&store, &dir.path().join("none"), now).await.unwrap();
     let placement = store.placement(ids::ADA_PLACEMENT.0).await.unwrap().unwrap();
     let minutes = async || {
-        let day = lessons::school_days(&store, &placement, now.date_naive(), now.date_naive()).await.unwrap().remove(0);
+        let day = lessons::school_days(&store, &placement, (now.date_naive(), now.date_naive()), now).await.unwrap().remove(0);
         let lesson = day.lessons.iter().position(|lesson| lesson.is_at(now)).unwrap();
         day.account.lessons[lesson].connected.minutes().get()
     };

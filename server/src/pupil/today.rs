@@ -94,7 +94,7 @@ pub async fn day_of(state: &AppState, placement_id: Uuid) -> Result<Day, ApiErro
     let bounds = calendar.bounds(today);
     let rests = store.rests(placement_id, bounds.0, bounds.1).await?;
     let mut lessons = Vec::new();
-    for day in school_days(store, &placement, today, today).await? {
+    for day in school_days(store, &placement, (today, today), now).await? {
         for (lesson, minutes) in day.lessons.into_iter().zip(day.account.lessons) {
             lessons.push(DayLesson {
                 start: lesson.start,

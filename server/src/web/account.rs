@@ -6,7 +6,6 @@ use server_core::calendar::Calendar;
 use store::placements::PlacementRow;
 
 use crate::api::ApiError;
-use crate::minutes::{Calendars, Ledger};
 use crate::{AppState, lessons};
 
 /// An open interval that did not grow for so long is not "now"; bridges report every 30 s.
@@ -46,8 +45,7 @@ impl School {
 /// # Errors
 /// The database does not answer.
 pub async fn day(state: &AppState, placement: &PlacementRow, day: NaiveDate) -> Result<lessons::SchoolDay, ApiError> {
-    let ledger = Ledger::of(&state.store, placement.pupil_id, &mut Calendars::new()).await?.ok_or(ApiError::NotFound)?;
-    let days = ledger.days(&state.store, (day, day), state.clock.now().utc).await?;
+    let days = lessons::school_days(&state.store, placement, (day, day), state.clock.now().utc).await?;
     days.into_iter().next().ok_or(ApiError::NotFound)
 }
 

@@ -18,7 +18,7 @@ use store::placements::PlacementRow;
 use uuid::Uuid;
 
 use super::account::{self, School};
-use super::{Frame, page, view};
+use super::{Frame, page, record, view};
 use crate::api::ApiError;
 use crate::api::auth::Caller;
 use crate::api::scope::{self, Scope};
@@ -44,6 +44,8 @@ struct CorrectionPage {
     minutes: String,
     reason: String,
     wrong: &'static str,
+    /// What looks wrong about the day, in words.
+    odd: Vec<String>,
     history: Vec<Line>,
 }
 
@@ -218,6 +220,7 @@ async fn draw(
         minutes: sent.minutes.clone(),
         reason: sent.reason.clone(),
         wrong,
+        odd: record::odd_words(&read, placement, school.zone),
         history: lines(&read, now, school.zone),
     })
 }

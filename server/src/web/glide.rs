@@ -119,7 +119,7 @@ async fn met(state: &AppState, placement: &PlacementRow, now: DateTime<Utc>) -> 
     let timetable = lessons::timetable(&state.store, placement).await?;
     let today = timetable.calendar.day(now);
     let from = placement.from_day.max(today - Days::new(MET_DAYS));
-    let days = lessons::school_days(&state.store, placement, from, today).await?;
+    let days = lessons::school_days(&state.store, placement, (from, today), now).await?;
     let all: Vec<_> =
         days.iter().flat_map(|day| day.lessons.iter().filter(move |lesson| lesson.start <= now).cloned()).collect();
     let minutes: Vec<_> = days.iter().flat_map(|day| day.account.lessons.iter().cloned()).collect();
@@ -173,7 +173,7 @@ pub async fn weeks_of(
     let schools = cases::Schools::of(&state.store, placement).await?;
     let days = schools.calendars().of(clock.calendar);
     let today = days.calendar().day(now);
-    let account = lessons::school_days(&state.store, placement, start.min(today), today).await?;
+    let account = lessons::school_days(&state.store, placement, (start.min(today), today), state.clock.now().utc).await?;
     let by_robot: Vec<_> = account.iter().flat_map(|day| robot_halves(&day.account, days.calendar())).collect();
     let marks = state.store.imported_marks(placement.pupil_id, start, today).await?;
     let table = cases::codes()?;

@@ -117,6 +117,8 @@ pub struct AttendanceJson {
     day: NaiveDate,
     lessons: Vec<LessonJson>,
     social_min: u32,
+    /// What looks wrong about the day, in words.
+    odd: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -192,7 +194,9 @@ pub async fn json(
     note_read(&state, &caller, pupil).await?;
     let school = School::of(&state, &placement).await?;
     let day = school.calendar.day(state.clock.now().utc);
-    let SchoolDay { lessons, account, .. } = account::day(&state, &placement, day).await?;
+    let read = account::day(&state, &placement, day).await?;
+    let odd = odd_words(&read, &placement, school.zone);
+    let SchoolDay { lessons, account, .. } = read;
     let min = |length: Length| length.minutes().get();
     let rows = lessons.into_iter().zip(&account.lessons).map(|(lesson, counted)| LessonJson {
         start: lesson.start,
@@ -211,6 +215,7 @@ pub async fn json(
         day,
         lessons: rows.collect(),
         social_min: min(account.social),
+        odd,
     }))
 }
 
@@ -245,11 +250,10 @@ async fn today_view(
     let (from, until) = school.calendar.bounds(day);
     let read = account::day(state, placement, day).await?;
     let corrections = correction::lines(&read, now, school.zone);
+    let anomalies = odd_words(&read, placement, school.zone);
     let SchoolDay { lessons, account, .. } = read;
     let rests = state.store.rests(placement.placement_id, from, until).await?;
     let is_live = account::is_live(state, placement, now).await?;
-    let anomalies: Vec<String> =
-        account.anomalies.iter().map(|anomaly| anomaly_words(anomaly, &lessons, placement, school.zone)).collect();
     let rows = lessons.iter().zip(&account.lessons).map(|(lesson, counted)| {
         let rested = rests.contains(&lesson.start);
         lesson_view(lesson, counted, &Moment { now, zone: school.zone, is_live, rested })
@@ -353,6 +357,12 @@ fn did(counted: &AttendanceMinutes) -> String {
         (active.feelings > 0, "showed a feeling"),
     ];
     all.iter().filter(|(is, _)| *is).map(|(_, word)| *word).collect::<Vec<_>>().join(", ")
+}
+
+/// What looks wrong about a day, in words.
+#[must_use]
+pub fn odd_words(day: &SchoolDay, placement: &PlacementRow, zone: Tz) -> Vec<String> {
+    day.account.anomalies.iter().map(|anomaly| anomaly_words(anomaly, &day.lessons, placement, zone)).collect()
 }
 
 fn anomaly_words(anomaly: &Anomaly, lessons: &[Lesson], placement: &PlacementRow, zone: Tz) -> String {

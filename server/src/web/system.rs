@@ -32,8 +32,8 @@ const SHOWN: i64 = 50;
 struct SystemPage {
     frame: Frame,
     said: Option<String>,
-    /// Where trying again goes on.
-    next: Option<Uuid>,
+    /// Where trying again goes on, and for which reason.
+    next: Option<(Uuid, String)>,
     bridges: Vec<BridgeView>,
     reasons: Vec<ReasonView>,
     messages: Vec<MessageView>,
@@ -80,7 +80,7 @@ pub struct Retry {
     #[serde(default)]
     reason: String,
     /// Where it goes on, if there was no time for all.
-    before: Option<Uuid>,
+    from: Option<Uuid>,
 }
 
 /// `GET /system`
@@ -96,7 +96,10 @@ pub async fn show(
     let messages = state.store.quarantined(SHOWN, None).await?;
     let reasons = state.store.quarantine_reasons().await?;
     let lost = state.store.lost(SHOWN).await?;
-    let next = said.next;
+    let next = match said.next {
+        Some(id) => state.store.quarantine_entry(id).await?.map(|row| (id, row.reason)),
+        None => None,
+    };
     let said = said.read.map(|read| outcome(read, said.left.unwrap_or(0), next.is_some()));
     page(&SystemPage {
         frame: Frame::of(&caller, &scope, "Bridges and messages", "/system", now),
@@ -113,7 +116,8 @@ pub async fn show(
 pub async fn retry(State(state): State<AppState>, caller: Caller, Form(form): Form<Retry>) -> Result<Redirect, ApiError> {
     allowed(&state, &caller).await?;
     note(&state, &caller).await?;
-    Ok(told(replay::all(&state, &form.reason, form.before).await?))
+    let outcome = replay::all(&state, &form.reason, form.from, replay::AT_MOST).await?;
+    Ok(told(outcome))
 }
 
 /// `POST /system/messages/{message}/retry`

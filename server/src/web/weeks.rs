@@ -9,6 +9,7 @@ use server_core::calendar::monday_of;
 use store::placements::PlacementRow;
 
 use super::account::School;
+use super::record;
 use crate::api::ApiError;
 use crate::{AppState, lessons};
 
@@ -73,6 +74,8 @@ struct DayMinutes {
     /// After corrections by people, if there are any.
     counted: Option<u32>,
     closure: Option<String>,
+    /// What looks wrong about it, in words.
+    odd: Vec<String>,
 }
 
 /// The week before this one, and this one.
@@ -88,8 +91,11 @@ pub async fn two_weeks(
     let today = school.calendar.day(now);
     let first = monday_of(today).checked_sub_days(Days::new(7)).unwrap_or(today);
     let last = first.checked_add_days(Days::new(13)).unwrap_or(today);
-    let days = lessons::school_days(&state.store, placement, first, last).await?;
-    let days = days.iter().map(|day| day_minutes(day.day, &day.account.lessons, school.closure(day.day)));
+    let days = lessons::school_days(&state.store, placement, (first, last), now).await?;
+    let days = days.iter().map(|day| DayMinutes {
+        odd: record::odd_words(day, placement, school.zone),
+        ..day_minutes(day.day, &day.account.lessons, school.closure(day.day))
+    });
     let is_shown = |day: &DayMinutes| !is_weekend(day.day) || day.expected > 0 || day.total > 0 || day.day == today;
     Ok(draw(&days.filter(is_shown).collect::<Vec<_>>(), today))
 }
@@ -110,6 +116,7 @@ fn day_minutes(day: NaiveDate, lessons: &[AttendanceMinutes], closure: Option<&s
         total: whole(|lesson| vec![lesson.connected]),
         counted: lessons.iter().any(|lesson| lesson.corrected.is_some()).then(|| whole(|lesson| vec![lesson.counted()])),
         closure: closure.map(str::to_owned),
+        odd: Vec::new(),
     }
 }
 
@@ -177,6 +184,8 @@ fn row(day: &DayMinutes, today: NaiveDate) -> Row {
         None if day.expected == 0 && day.total == 0 => "Nothing expected".to_owned(),
         None => under(day.day, today).to_owned(),
     };
+    let note =
+        std::iter::once(note).chain(day.odd.iter().cloned()).filter(|text| !text.is_empty()).collect::<Vec<_>>().join(". ");
     Row {
         day: day.day.format("%a %-d %b").to_string(),
         expected: day.expected,
@@ -204,6 +213,7 @@ mod tests {
             total: picture + sound,
             counted: None,
             closure: None,
+            odd: Vec::new(),
         }
     }
 

@@ -135,7 +135,7 @@ fn received(device: u128, number: Option<u64>, fact: Fact) -> Received {
         number: number.map(|seq| (Uuid::from_u128(77), seq)),
         oldest: None,
         body_sha256: [7; 32],
-        offset_ms: 0,
+        offset_ms: Some(0),
         mono_ms: 0,
         fact,
         topic: "t".into(),

@@ -13,7 +13,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use sqlx::Transaction;
 use store::StoreError;
-use store::inbox::{Inbox, Ingested, LostRow, QuarantineReasonRow, QuarantineRow, Received, Replayed, Touched};
+use store::inbox::{Fact, Inbox, Ingested, LostRow, QuarantineReasonRow, QuarantineRow, Received, Replayed, Touched};
 use uuid::Uuid;
 
 use self::effect::Effects;
@@ -52,6 +52,11 @@ impl Inbox for Engine {
         let mut tx = self.begin_ingest().await?;
         if !quarantine::remove(&mut tx, quarantine_id).await? {
             return Ok(Replayed::Gone);
+        }
+        if matches!(message.fact, Fact::Hello(_) | Fact::Body(_) | Fact::Link(_)) {
+            // How it was then says nothing of how it is now.
+            tx.commit().await?;
+            return Ok(Replayed::Applied(Vec::new()));
         }
         let message = std::slice::from_ref(message);
         let noted = numbers::note(&mut tx, message, now).await?;

@@ -138,7 +138,7 @@ pub(crate) struct Ended {
 }
 
 /// A message's rows.
-pub(crate) fn told(fact: &PresenceMessage, pupil_id: Uuid, offset_ms: i64) -> Told {
+pub(crate) fn told(fact: &PresenceMessage, pupil_id: Uuid, offset_ms: Option<i64>) -> Told {
     match fact {
         PresenceMessage::Interval {
             session,
@@ -152,7 +152,7 @@ pub(crate) fn told(fact: &PresenceMessage, pupil_id: Uuid, offset_ms: i64) -> To
             clock_offset_ms: measured_offset_ms,
             ..
         } => {
-            let arrival = offset_at_from(*from, *until, *span_ms, offset_ms);
+            let arrival = offset_ms.map_or(0, |ms| offset_at_from(*from, *until, *span_ms, ms));
             Told::Interval(Interval {
                 session_id: session.0,
                 n: i64::from(*n),

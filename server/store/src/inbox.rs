@@ -30,8 +30,8 @@ pub struct Received {
     pub oldest: Option<u64>,
     /// Hash of the body.
     pub body_sha256: [u8; 32],
-    /// Sender's clock minus ours on arrival, in milliseconds.
-    pub offset_ms: i64,
+    /// Sender's clock minus ours on arrival, in milliseconds. None: the message says nothing of it.
+    pub offset_ms: Option<i64>,
     /// Sender's monotonic clock when it sent this copy, in milliseconds.
     pub mono_ms: u64,
     /// What it says.

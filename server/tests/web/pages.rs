@@ -333,7 +333,9 @@ async fn the_coordinator_sees_sums_of_schools_that_follow_the_facts() {
     let placement = world.state.store.placement(ids::ADA_PLACEMENT.0).await.unwrap().unwrap();
     let today = lesson.start.date_naive();
     let monday = today - TimeDelta::days(i64::from(chrono::Datelike::weekday(&today).num_days_from_monday()));
-    let days = server::lessons::school_days(&world.state.store, &placement, monday - TimeDelta::days(21), today).await.unwrap();
+    let days = server::lessons::school_days(&world.state.store, &placement, (monday - TimeDelta::days(21), today), world.now())
+        .await
+        .unwrap();
     let all: u64 = days.iter().map(|day| day.account.in_lessons(|lesson| lesson.counted()).ms()).sum();
     assert!(all >= 1_500_000, "{all}");
     let row = sum().await;

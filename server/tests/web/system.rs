@@ -1,9 +1,12 @@
 //! The page of bridges and messages: what a bridge says of itself in words, and a message that was set aside and counts after a fix.
 
+use std::time::Duration;
+
 use chrono::TimeDelta;
 use protocol::{BridgeLoad, Envelope, HelloMessage, Kind, OutboxState, Percent, Role, Status, Topic};
 use serde_json::json;
 use server::demo::ids;
+use server::ingest::replay;
 use store::robots::DeviceKind;
 use store::tablets::NewKeyword;
 use uuid::Uuid;
@@ -79,15 +82,57 @@ async fn a_message_set_aside_counts_once_after_what_was_wrong_is_put_right() {
     assert_eq!(minutes().await, Vec::<i64>::new());
 
     world.state.store.set_device(newcomer, DeviceKind::Bridge, b"").await.unwrap();
+    world.later(TimeDelta::days(1));
+    let coordinator = world.browser("coordinator").await;
     let again = coordinator.post("/system/messages/retry", &[("reason", "the device is not known")]).await;
     assert_eq!(again.headers()["location"], "/system?read=1&left=0");
     assert_eq!(minutes().await, [300_000]);
+    let rows = world.state.store.presence_of_pupil(ids::ADA, from, from + TimeDelta::hours(1)).await.unwrap();
+    let row = rows.iter().find(|row| row.session_id == Uuid::from_u128(0x5e)).unwrap();
+    assert_eq!(server::lessons::presence(row).placed_from(), from, "where it was, a day later");
     assert!(coordinator.page("/system?read=1&left=0").await.contains("Read now: 1."));
     // A late copy of the same message changes nothing.
     said(&world, newcomer, Kind::Presence, payload).await;
     assert_eq!(minutes().await, [300_000]);
     let log = world.browser("auditor").await.page("/audit").await;
     assert!(log.contains("try messages again"), "{log}");
+    world.stop().await;
+}
+
+/// Of many messages only some are tried in the time that a browser waits; the next press goes on behind them.
+#[tokio::test(flavor = "multi_thread")]
+async fn trying_again_goes_on_where_there_was_no_time_and_what_a_device_was_then_changes_nothing_now() {
+    let world = World::start().await;
+    let newcomer = Uuid::from_u128(0xbeef);
+    for _ in 0..3 {
+        said(&world, newcomer, Kind::Presence, sealed(&world, None, json!({ "fact": "nothing" }))).await;
+    }
+    let reason = world.state.store.quarantine_reasons().await.unwrap().remove(0).reason;
+    let mut from = None;
+    for left in [true, true, false] {
+        let outcome = replay::all(&world.state, &reason, from, Duration::ZERO).await.unwrap();
+        assert_eq!((outcome.left, outcome.next.is_some()), (1, left));
+        assert!(outcome.next.is_none() || outcome.next != from);
+        from = outcome.next;
+    }
+    let coordinator = world.browser("coordinator").await;
+    let next = world.state.store.quarantined(9, None).await.unwrap()[1].quarantine_id;
+    let page = coordinator.page(&format!("/system?read=0&left=1&next={next}")).await;
+    assert!(page.contains("There was no time for all.") && page.contains(&format!("name=\"from\" value=\"{next}\"")), "{page}");
+
+    // A robot that was not known said hello a day ago. It is known now, and is not here.
+    let robot = Uuid::from_u128(0xbee5);
+    let hello = HelloMessage::new(Role::Robot, Status::Here, "0.1.0", world.now());
+    assert_eq!(said(&world, robot, Kind::Hello, sealed(&world, None, hello)).await, ["the device is not known"]);
+    world.state.store.set_device(robot, DeviceKind::Robot, b"").await.unwrap();
+    let school = world.state.store.robot(ids::ROBIN.0).await.unwrap().unwrap().organisation_id;
+    world.state.store.add_robot(robot, school, "Wren", None).await.unwrap();
+    world.later(TimeDelta::days(1));
+    let coordinator = world.browser("coordinator").await;
+    let again = coordinator.post("/system/messages/retry", &[("reason", "the device is not known")]).await;
+    assert!(again.headers()["location"].to_str().unwrap().contains("read=1"), "{again:?}");
+    let wren = world.state.store.robot(robot).await.unwrap().unwrap();
+    assert_eq!((wren.status_at, wren.clock_offset_ms), (None, None));
     world.stop().await;
 }
 
@@ -125,6 +170,12 @@ async fn a_bridge_that_falls_silent_in_a_visit_and_a_robot_with_a_wrong_clock_ar
     world.later(TimeDelta::minutes(8));
     assert!(key_worker.page(&record).await.contains(&silent));
 
+    // It is not forgotten at midnight.
+    world.later(TimeDelta::days(1));
+    let key_worker = world.browser("key worker").await;
+    assert!(key_worker.page(&record).await.contains(&silent), "in the table of two weeks");
+    let day = from.date_naive();
+    assert!(key_worker.page(&format!("{record}/correction?day={day}")).await.contains(&silent));
     let (coordinator, robot) = (world.browser("coordinator").await, format!("/robots/{}", ids::ROBIN));
     assert!(!coordinator.page(&robot).await.contains("Its clock"));
     let hello = HelloMessage::new(Role::Robot, Status::Here, "0.1.0", world.now());

@@ -109,7 +109,9 @@ fn hello_says_who_is_here_and_how_they_went() {
     let outbox =
         OutboxState { waiting: 312, oldest_at: Some(at("09:14:00")), full_pct: Percent::saturating(1), failing: false };
     let load = BridgeLoad { robots: 12, sessions: 3, capacity: 200, draining: false, busy_pct: None };
-    check("hello-bridge-load", 30, None, HelloMessage { load: Some(load), outbox: Some(outbox), ..a_bridge });
+    check("hello-bridge-load", 30, None, HelloMessage { load: Some(load), outbox: Some(outbox), ..a_bridge.clone() });
+    let busy = BridgeLoad { busy_pct: Some(Percent::saturating(40)), ..load };
+    check("hello-bridge-busy", 43, None, HelloMessage { load: Some(busy), ..a_bridge.clone() });
     let robot = hello(Role::Robot, Status::Here, "08:30:00");
     let on_a_bridge = HelloMessage { bridge: Some(bridge()), cannot_reach: vec![BridgeId(id(6))], ..robot };
     check("hello-robot-on-a-bridge", 31, None, on_a_bridge);

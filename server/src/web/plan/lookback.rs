@@ -223,7 +223,7 @@ async fn of_week(
     today: NaiveDate,
 ) -> Result<EngagementBeside, ApiError> {
     let sunday = (monday + chrono::Days::new(6)).min(today);
-    let days = lessons::school_days(&state.store, placement, monday, sunday).await?;
+    let days = lessons::school_days(&state.store, placement, (monday, sunday), state.clock.now().utc).await?;
     Ok(EngagementBeside::of(days.iter().map(|day| &day.account)))
 }
 

@@ -171,7 +171,7 @@ pub(crate) async fn write_bodies(
     sqlx::query!(
         "UPDATE robot b SET body_state = r.body_state, battery_pct = r.battery_pct, charging = r.charging,
                                wifi_dbm = r.wifi_dbm, hand_up = r.hand_up, telemetry_at = $2,
-                               clock_offset_ms = r.clock_offset_ms, clock_at = $2
+                               clock_offset_ms = coalesce(r.clock_offset_ms, b.clock_offset_ms), clock_at = $2
              FROM jsonb_to_recordset($1::text::jsonb)
                   AS r(robot_id uuid, body_state text, battery_pct bigint, charging boolean, wifi_dbm bigint, hand_up boolean,
                        clock_offset_ms bigint)

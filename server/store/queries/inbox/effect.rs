@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use chrono::{DateTime, Datelike as _, DurationRound as _, TimeDelta, Utc};
-use protocol::{EventMessage, HelloMessage, LinkMessage, PresenceMessage, RobotMessage, Role};
+use protocol::{EventMessage, HelloMessage, LinkMessage, PresenceMessage, RobotMessage, Role, Status};
 use server_core::attendance::applied_offset;
 use server_core::calendar::Calendar;
 use sqlx::Transaction;
@@ -20,7 +20,7 @@ use super::rows::{
 use super::{Outcome, hello};
 use crate::queries::minutes::{self, Marks};
 use crate::queries::presence::{self, Ended};
-use crate::queries::words::{body_word, event_word, tier_word};
+use crate::queries::words::{body_word, event_word, status_word, tier_word};
 use crate::{Db, bulk};
 
 const UNKNOWN_ROBOT: &str = "the robot is not known";
@@ -47,7 +47,7 @@ pub(super) struct Effects<'a> {
     new_visits: Vec<NewVisit>,
     intervals: BTreeMap<(Uuid, i64), Vec<Told>>,
     ended: Vec<Ended>,
-    bridges: BTreeMap<Uuid, Vec<(usize, &'a HelloMessage, i64)>>,
+    bridges: BTreeMap<Uuid, Vec<(usize, &'a HelloMessage, Option<i64>)>>,
     events: HashMap<Uuid, Event>,
     minutes: BTreeMap<(Uuid, DateTime<Utc>), Minute>,
     touched: Vec<(usize, Touched)>,
@@ -146,7 +146,7 @@ impl<'a> Effects<'a> {
         }
     }
 
-    fn presence(&mut self, index: usize, fact: &PresenceMessage, offset_ms: i64) -> Result<(), &'static str> {
+    fn presence(&mut self, index: usize, fact: &PresenceMessage, offset_ms: Option<i64>) -> Result<(), &'static str> {
         let (PresenceMessage::Interval { session, placement, robot, .. }
         | PresenceMessage::Ended { session, placement, robot, .. }) = fact;
         let (placed, _) = self.placements.get(&placement.0).ok_or("the placement does not exist")?;
@@ -211,7 +211,9 @@ impl<'a> Effects<'a> {
 
     fn body(&mut self, index: usize, message: &Received, body: &RobotMessage, now: DateTime<Utc>) -> Result<(), &'static str> {
         let device = message.device_id;
-        self.robots.get_mut(&device).ok_or(UNKNOWN_ROBOT)?.clock_offset_ms = Some(message.offset_ms);
+        let robot = self.robots.get_mut(&device).ok_or(UNKNOWN_ROBOT)?;
+        robot.clock_offset_ms = message.offset_ms.or(robot.clock_offset_ms);
+        let clock_offset_ms = robot.clock_offset_ms;
         let row = RobotBody {
             robot_id: device,
             body_state: body_word(body.state),
@@ -219,7 +221,7 @@ impl<'a> Effects<'a> {
             charging: body.charging,
             wifi_dbm: body.wifi_dbm.map(i64::from),
             hand_up: body.hand_up,
-            clock_offset_ms: message.offset_ms,
+            clock_offset_ms,
         };
         let minute = self.minute(device, now);
         minute.battery_pct = Some(row.battery_pct);
@@ -233,8 +235,10 @@ impl<'a> Effects<'a> {
         let robot = self.robots.get_mut(&link.robot.0).ok_or(UNKNOWN_ROBOT)?;
         self.touched.push((index, Touched::Robot(link.robot.0)));
         let stands_here = link.robot_leg.is_some();
-        // A bridge that the robot has left says so of itself only.
-        if !stands_here && robot.bridge_id.is_some_and(|stands_at| stands_at != bridge) {
+        // A bridge that the robot has left says so of itself only; one that hung believes for a while that it still has what has moved
+        // on, but a robot that is connected says itself where it stands.
+        let says_itself = robot.status == status_word(Status::Here);
+        if (!stands_here || says_itself) && robot.bridge_id.is_some_and(|stands_at| stands_at != bridge) {
             return Ok(());
         }
         let tier = link.tier.map(tier_word);

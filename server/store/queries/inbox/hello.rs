@@ -21,7 +21,7 @@ pub(super) fn robot_said(
     robot: &mut RobotHeld,
     hello: &HelloMessage,
     stands_at: Option<Uuid>,
-    offset_ms: i64,
+    offset_ms: Option<i64>,
     now: DateTime<Utc>,
 ) -> Option<RobotHello> {
     // Both engines keep at least microseconds.
@@ -36,8 +36,7 @@ pub(super) fn robot_said(
     status.clone_into(&mut robot.status);
     robot.connected_at = Some(hello.connected_at);
     robot.bridge_id = stands_at;
-    let clock_offset_ms = (hello.status != Status::Gone).then_some(offset_ms);
-    robot.clock_offset_ms = clock_offset_ms.or(robot.clock_offset_ms);
+    robot.clock_offset_ms = offset_ms.or(robot.clock_offset_ms);
     let cannot_reach = (!hello.cannot_reach.is_empty())
         .then(|| hello.cannot_reach.iter().take(MOST_BRIDGES).map(ToString::to_string).collect::<Vec<_>>().join(","));
     Some(RobotHello {
@@ -47,7 +46,7 @@ pub(super) fn robot_said(
         connected_at: hello.connected_at,
         bridge_id: stands_at,
         cannot_reach,
-        clock_offset_ms,
+        clock_offset_ms: offset_ms,
     })
 }
 
@@ -56,7 +55,7 @@ pub(super) async fn bridge_said(
     tx: &mut Transaction<'static, Db>,
     device: Uuid,
     hello: &HelloMessage,
-    offset_ms: i64,
+    offset_ms: Option<i64>,
     now: DateTime<Utc>,
 ) -> Result<Option<bool>, StoreError> {
     let status = status_word(hello.status);
@@ -79,8 +78,8 @@ pub(super) async fn bridge_said(
                            outbox_waiting = coalesce($13, outbox_waiting),
                            outbox_oldest_at = CASE WHEN $13 IS NULL THEN outbox_oldest_at ELSE $14 END,
                            outbox_full_pct = coalesce($15, outbox_full_pct), outbox_failing = coalesce($16, outbox_failing),
-                           clock_offset_ms = CASE WHEN $2 = 'gone' THEN clock_offset_ms ELSE $17 END,
-                           clock_at = CASE WHEN $2 = 'gone' THEN clock_at ELSE $4 END
+                           clock_offset_ms = coalesce($17, clock_offset_ms),
+                           clock_at = CASE WHEN $17 IS NULL THEN clock_at ELSE $4 END
          WHERE bridge_id = $1 AND ($2 <> 'gone' OR connected_at IS NULL OR connected_at = $3)",
         device,
         status,

@@ -57,7 +57,7 @@ pub(crate) struct RobotHello {
     #[serde(serialize_with = "maybe_id")]
     pub(crate) bridge_id: Option<Uuid>,
     pub(crate) cannot_reach: Option<String>,
-    /// None in a last will: it was written when the connection was made.
+    /// None: the message says nothing of it.
     pub(crate) clock_offset_ms: Option<i64>,
 }
 
@@ -71,7 +71,7 @@ pub(crate) struct RobotBody {
     pub(crate) charging: bool,
     pub(crate) wifi_dbm: Option<i64>,
     pub(crate) hand_up: bool,
-    pub(crate) clock_offset_ms: i64,
+    pub(crate) clock_offset_ms: Option<i64>,
 }
 
 /// What a bridge last said of a robot's legs.

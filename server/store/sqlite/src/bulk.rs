@@ -183,7 +183,7 @@ pub(crate) async fn write_bodies(
              UPDATE robot SET body_state = r.value ->> 'body_state', battery_pct = r.value ->> 'battery_pct',
                              charging = r.value ->> 'charging', wifi_dbm = r.value ->> 'wifi_dbm',
                              hand_up = r.value ->> 'hand_up', telemetry_at = $2,
-                             clock_offset_ms = r.value ->> 'clock_offset_ms', clock_at = $2
+                             clock_offset_ms = coalesce(r.value ->> 'clock_offset_ms', clock_offset_ms), clock_at = $2
              FROM r WHERE robot_id = unhex(r.value ->> 'robot_id')",
         rows,
         now

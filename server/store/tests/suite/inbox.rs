@@ -20,6 +20,7 @@ on_each_engine!(
     a_late_goodbye_of_an_older_connection_is_ignored,
     a_robot_and_its_bridge_report_how_it_is,
     events_are_kept_once,
+    a_robot_stands_where_it_says_itself,
     a_robots_clock_is_known_by_what_it_says_and_corrects_what_it_noted,
     a_batch_is_stored_whole_or_not_at_all,
     old_numbers_are_forgotten_but_never_those_that_a_gap_needs,
@@ -47,7 +48,7 @@ fn received(device_id: Uuid, number: Option<u64>, fact: Fact) -> Received {
         number: number.map(|seq| (EPOCH, seq)),
         oldest: None,
         body_sha256: crate::hash_of(&fact),
-        offset_ms: 0,
+        offset_ms: Some(0),
         mono_ms: 0,
         fact,
         topic: "t".into(),
@@ -209,10 +210,37 @@ async fn a_robot_and_its_bridge_report_how_it_is(store: Fresh) {
     assert_eq!(store.robot(ROBOT).await.unwrap().unwrap().live_link, None, "the visit is over");
 }
 
+/// A bridge that hung believes, when it wakes, that it still has the robot that went to another one meanwhile.
+async fn a_robot_stands_where_it_says_itself(store: Fresh) {
+    fill(&store).await;
+    let other = Uuid::from_u128(0xb2);
+    store.set_device(other, store::DeviceKind::Bridge, &[0; 32]).await.unwrap();
+    let stands = |bridge: Uuid| {
+        let bridge = Some(protocol::BridgeId(bridge));
+        received(ROBOT, None, Fact::Hello(HelloMessage { bridge, ..HelloMessage::new(Role::Robot, Status::Here, "1", now()) }))
+    };
+    let has = |bridge: Uuid| {
+        let link = LinkMessage {
+            robot: RobotId(ROBOT),
+            robot_leg: Some(LegQuality::default()),
+            session: None,
+            pupil_leg: None,
+            tier: None,
+            trouble: None,
+            freezes: None,
+        };
+        received(bridge, None, Fact::Link(link))
+    };
+    for (said, at) in [(has(BRIDGE), BRIDGE), (stands(other), other), (has(BRIDGE), other), (has(other), other)] {
+        store.ingest(&[said], now()).await.unwrap();
+        assert_eq!(store.robot(ROBOT).await.unwrap().unwrap().bridge_id, Some(at));
+    }
+}
+
 /// What a robot noted stands at our time; what it noted late does not look like a slow clock, and its last will says nothing of it.
 async fn a_robots_clock_is_known_by_what_it_says_and_corrects_what_it_noted(store: Fresh) {
     fill(&store).await;
-    let ahead = |fact, offset_ms| Received { offset_ms, ..received(ROBOT, None, fact) };
+    let ahead = |fact, offset_ms| Received { offset_ms: Some(offset_ms), ..received(ROBOT, None, fact) };
     let fast = now() + TimeDelta::seconds(90);
     let note = |at| Fact::Event(EventMessage { what: EventKind::Started, robot: RobotId(ROBOT), session: None, at });
     let clock = async || store.robot(ROBOT).await.unwrap().unwrap().clock_offset_ms;
@@ -226,8 +254,9 @@ async fn a_robots_clock_is_known_by_what_it_says_and_corrects_what_it_noted(stor
     let seen = Received { device_id: BRIDGE, ..ahead(note(fast), 0) };
     store.ingest(&[seen], now()).await.unwrap();
     assert_eq!(store.robot_events(ROBOT, 9).await.unwrap()[0].at, fast);
-    store.ingest(&[ahead(hello(Status::Gone, 0), -7_200_000)], now()).await.unwrap();
-    assert_eq!(clock().await, Some(90_000), "a last will was written when the connection was made");
+    let will = Received { offset_ms: None, ..received(ROBOT, None, hello(Status::Gone, 0)) };
+    store.ingest(&[will], now()).await.unwrap();
+    assert_eq!(clock().await, Some(90_000), "a last will says nothing of it");
     // It was set right, and says so with the next report of its body.
     store.ingest(&[ahead(body(), 12)], now()).await.unwrap();
     assert_eq!(clock().await, Some(12));
@@ -414,7 +443,7 @@ async fn a_bridge_says_what_it_carries_and_what_waits(store: Fresh) {
         Some(BridgeLoad { robots: 3, sessions: 2, capacity: 60, draining: true, busy_pct: Some(Percent::saturating(86)) });
     let outbox = OutboxState { waiting: 312, oldest_at: Some(now()), full_pct: Percent::saturating(7), failing: false };
     hello.outbox = Some(outbox);
-    let said = Received { offset_ms: -40, ..received(BRIDGE, None, Fact::Hello(hello)) };
+    let said = Received { offset_ms: Some(-40), ..received(BRIDGE, None, Fact::Hello(hello)) };
     assert_eq!(store.ingest(&[said], now()).await.unwrap().touched, [Touched::Bridge(BRIDGE)]);
     let row = store.bridges().await.unwrap().remove(0);
     assert_eq!((row.robots, row.sessions, row.capacity, row.draining), (Some(3), Some(2), Some(60), true));

@@ -51,7 +51,7 @@ fn interval(seq: u64, from: &str, span_ms: u64, measured: Option<i64>) -> Receiv
         number: Some((Uuid::from_u128(100), seq)),
         oldest: None,
         body_sha256: [0; 32],
-        offset_ms: 0,
+        offset_ms: Some(0),
         mono_ms: 0,
         fact: Fact::Presence(fact),
         topic: String::new(),

@@ -65,7 +65,7 @@ fn message(fact: PresenceMessage, seq: u64) -> Received {
         number: Some((Uuid::from_u128(100), seq)),
         oldest: None,
         body_sha256: [0; 32],
-        offset_ms: offset_of(&fact),
+        offset_ms: Some(offset_of(&fact)),
         mono_ms: 0,
         fact: Fact::Presence(fact),
         topic: String::new(),

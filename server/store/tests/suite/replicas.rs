@@ -47,7 +47,7 @@ fn received(device_id: Uuid, number: Option<(Uuid, u64)>, fact: Fact) -> Receive
         number,
         oldest: None,
         body_sha256: crate::hash_of(&fact),
-        offset_ms: 0,
+        offset_ms: Some(0),
         mono_ms: 0,
         fact,
         topic: "t".into(),

@@ -216,7 +216,7 @@ async fn check(store: &Store, version: i64) {
         number: Some((id(9), 3)),
         oldest: None,
         body_sha256: [1; 32],
-        offset_ms: 0,
+        offset_ms: Some(0),
         mono_ms: 0,
         fact: store::inbox::Fact::Unusable("any".into()),
         topic: "t".into(),
