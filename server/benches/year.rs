@@ -344,7 +344,7 @@ async fn recompute(fresh: &Fresh, size: &Size, now: DateTime<Utc>) {
         if marks.is_empty() {
             break;
         }
-        let computed = compute(fresh, &marks, &mut calendars).await.unwrap();
+        let computed = compute(fresh, &marks, &mut calendars, now).await.unwrap();
         computing += began.elapsed();
         let began = Instant::now();
         assert_eq!(fresh.write_days(&computed).await.unwrap(), marks.len() as u64);

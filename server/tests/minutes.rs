@@ -187,7 +187,7 @@ fn received(fact: PresenceMessage, seq: u64, chance: &mut Chance) -> Received {
         number: Some((Uuid::from_u128(100), seq)),
         oldest: None,
         body_sha256: [0; 32],
-        offset_ms: i64::try_from(chance.below(20_000)).unwrap() - 10_000,
+        offset_ms: Some(i64::try_from(chance.below(20_000)).unwrap() - 10_000),
         mono_ms: 0,
         fact: Fact::Presence(fact),
         topic: String::new(),
@@ -246,7 +246,7 @@ async fn somebody_changes_something(store: &Store, chance: &mut Chance) {
 /// One server's round, which may end before it writes.
 async fn round(store: &Store, chance: &mut Chance, kept: &mut Vec<Vec<Computed>>) {
     let marks = store.dirty_days(Uuid::nil(), 1 + i64::try_from(chance.below(40)).unwrap()).await.unwrap();
-    let computed = compute(store, &marks, &mut Calendars::new()).await.unwrap();
+    let computed = compute(store, &marks, &mut Calendars::new(), now()).await.unwrap();
     match chance.below(4) {
         // Killed.
         0 => {}
