@@ -44,7 +44,7 @@ async function inspect(page, name, { full = false } = {}) {
       await page.setViewportSize(viewport);
       const axe = new AxeBuilder({ page });
       const rules = colorScheme === 'light' ? axe.withTags(RULES) : axe.withRules(['color-contrast']);
-      const { violations } = colorScheme === 'light' || size === 'desk' ? await rules.analyze() : { violations: [] };
+      const { violations } = colorScheme === 'light' || size === 'desktop' ? await rules.analyze() : { violations: [] };
       for (const v of violations.filter((v) => GRAVE.includes(v.impact))) {
         faults.push(`${where}: ${v.id}: ${v.nodes.map((n) => `${n.target} ${n.any.map((a) => a.message).join('; ')}`).join(' | ')}`);
       }

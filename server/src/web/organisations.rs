@@ -99,7 +99,7 @@ pub async fn change(State(state): State<AppState>, caller: Caller, Form(sent): F
     }
 }
 
-fn kept<'a>(scope: &'a Scope) -> impl Iterator<Item = &'a OrganisationRow> {
+fn kept(scope: &Scope) -> impl Iterator<Item = &OrganisationRow> {
     scope.organisations().filter(|row| scope.may(Action::KeepOrganisations, &About::Organisation(row.organisation_id)))
 }
 
@@ -108,10 +108,19 @@ fn parents(scope: &Scope) -> Vec<&OrganisationRow> {
     kept(scope).filter(|row| row.kind == OrganisationKind::Authority.as_str()).collect()
 }
 
+/// What the form adds.
+struct New {
+    row: OrganisationRow,
+    urn: Option<Urn>,
+    monday: Option<NaiveDate>,
+    /// Whose closed days it begins with.
+    like: Option<Uuid>,
+}
+
 async fn add(state: &AppState, caller: &Caller, scope: &Scope, sent: &Sent) -> Result<Result<(), String>, ApiError> {
     let text = |name: &str| sent.get(name).map_or("", |text| text.trim());
     let parents = parents(scope);
-    let read = || -> Result<(OrganisationRow, Option<Urn>, Option<NaiveDate>, Option<Uuid>), String> {
+    let read = || -> Result<New, String> {
         let name = organisation_name(text("name"))?;
         let (kind, _) = KINDS.iter().find(|(kind, _)| kind.as_str() == text("kind")).ok_or("Kind: choose one.")?;
         let parent = match parents.as_slice() {
@@ -141,9 +150,9 @@ async fn add(state: &AppState, caller: &Caller, scope: &Scope, sent: &Sent) -> R
             parent_id: Some(parent.organisation_id),
             time_zone: parent.time_zone.clone(),
         };
-        Ok((row, urn, monday, like.map(|row| row.organisation_id)))
+        Ok(New { row, urn, monday, like: like.map(|row| row.organisation_id) })
     };
-    let (row, urn, monday, like) = match read() {
+    let New { row, urn, monday, like } = match read() {
         Ok(read) => read,
         Err(wrong) => return Ok(Err(wrong)),
     };
