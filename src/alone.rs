@@ -72,6 +72,16 @@ pub fn server<'a>(
     Box::pin(serve_server(config, front, demo_folder, clock, stop))
 }
 
+/// The code with which the first account is made on the page `/begin`.
+///
+/// # Errors
+/// The file or the key cannot be used; one sentence says what to do.
+pub async fn first_code(config: &Path) -> anyhow::Result<String> {
+    let config: server::Config = files::load(config)?;
+    keys::make_if_missing(&config.grant_key_file)?;
+    server::first_code(&config).await
+}
+
 async fn serve_server(
     config: &Path,
     front: Front,
@@ -92,6 +102,11 @@ async fn serve_server(
     if let Some(folder) = demo_folder {
         let tour = tour::open(&running.state, folder, &folder.join("keys/devices.toml")).await?;
         println!("{}", welcome::of_tour(&tour, &public_url));
+    }
+    if !running.state.store.has_staff().await? {
+        tracing::warn!(
+            "nobody has an account yet: `windowseat server --config … --first-code` prints the code for {public_url}/begin"
+        );
     }
     let tracker = TaskTracker::new();
     listeners.serve("server", &running.router, &tracker, &stop)?;

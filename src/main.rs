@@ -99,6 +99,9 @@ struct ServerArguments {
     /// Fill an empty database with the demo authority; passwords and secrets go to this folder
     #[arg(long, value_name = "DIR")]
     demo: Option<PathBuf>,
+    /// Print the code with which the first account is made on the page /begin, and stop
+    #[arg(long)]
+    first_code: bool,
     #[command(flatten)]
     clock: ClockArguments,
 }
@@ -182,6 +185,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
             stop.cancelled().await;
             running.stop().await;
         }
+        Command::Server(server) if server.first_code => println!("{}", alone::first_code(&server.config).await?),
         Command::Server(server) => {
             let clock = server.clock.clock()?;
             alone::server(&server.config, server.front.front("127.0.0.1:8460"), server.demo.as_deref(), clock, stop).await?;

@@ -4,6 +4,7 @@
 //! Deciding who may pass is [`guard`]'s; what a person may see inside is `server_core::access`, applied in [`scope`].
 
 pub mod auth;
+pub mod codes;
 pub mod error;
 pub mod guard;
 pub mod scope;

@@ -180,7 +180,8 @@ async fn machines(store: &Store, secrets: &Path) -> anyhow::Result<()> {
 async fn people(store: &Store, today: NaiveDate) -> anyhow::Result<()> {
     for (pupil_id, organisation_id, name, upn, year_group) in PUPILS {
         let upn: Upn = upn.parse()?;
-        store.add_pupil(&NewPupil { pupil_id, organisation_id, name, upn: Some(&upn), year_group }).await?;
+        let born = born(year_group);
+        store.add_pupil(&NewPupil { pupil_id, organisation_id, name, upn: Some(&upn), year_group, born }).await?;
     }
     let from_day = monday_of(today) - Days::new(28);
     for (placement_id, pupil_id, robot, school_id) in [
@@ -190,7 +191,7 @@ async fn people(store: &Store, today: NaiveDate) -> anyhow::Result<()> {
         let placement = NewPlacement {
             placement_id: placement_id.0,
             pupil_id,
-            robot_id: robot.0,
+            robot_id: Some(robot.0),
             school_id,
             provider_id: Some(ids::HOSPITAL_SCHOOL),
             key_worker_id: Some(ids::KEY_WORKER),
@@ -226,6 +227,11 @@ const PUPILS: [(Uuid, Uuid, &str, &str, i64); 4] = [
     (ids::CARA, ids::ALDER_ROAD, "Cara D.", "Q801226012003", 9),
     (ids::DEV, ids::MARSH_LANE, "Dev R.", "Y802226011004", 10),
 ];
+
+/// A day in a spring, in the school year that belongs to it.
+fn born(year_group: i64) -> Option<NaiveDate> {
+    NaiveDate::from_ymd_opt(i32::try_from(2022 - year_group).ok()?, 3, 14)
+}
 
 /// The four stages of a plan that began on `from_day`.
 fn plan(from_day: NaiveDate) -> [PlanStageRow; 4] {

@@ -210,7 +210,8 @@ pub async fn view_grant(state: &AppState, placement_id: PlacementId, device: Dev
 
 async fn admit(state: &AppState, placement_id: PlacementId) -> Result<(RobotId, DateTime<Utc>, BridgeRow), JoinError> {
     let row = state.store.placement(placement_id.0).await?.ok_or(JoinError::NoPlacement)?;
-    let robot = state.store.robot(row.robot_id).await?.ok_or(JoinError::NoPlacement)?;
+    let robot_id = row.robot_id.ok_or(JoinError::Refused(JoinRefusal::NoRobot))?;
+    let robot = state.store.robot(robot_id).await?.ok_or(JoinError::NoPlacement)?;
     let timetable = lessons::timetable(&state.store, &row).await?;
     let now = state.clock.now().utc;
     let robot_now = match (robot.status.as_str(), robot.body_state.as_deref()) {
@@ -236,7 +237,7 @@ async fn admit(state: &AppState, placement_id: PlacementId) -> Result<(RobotId, 
     .map_err(JoinError::Refused)?;
     let bridges = state.store.bridges().await?;
     let bridge = bridge_of(state, &robot, &bridges).cloned().ok_or(JoinError::Refused(JoinRefusal::NoBridge))?;
-    Ok((RobotId(row.robot_id), until, bridge))
+    Ok((RobotId(robot_id), until, bridge))
 }
 
 #[cfg(test)]

@@ -36,7 +36,7 @@ use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 pub use config::Config;
-pub use lifecycle::{Running, start};
+pub use lifecycle::{Running, first_code, start};
 pub use store::Store;
 pub use turn::Turn;
 
@@ -67,6 +67,8 @@ pub struct AppState {
     pub config: Arc<Config>,
     /// Signs permissions to publish and to view.
     pub grants: Arc<GrantSigner>,
+    /// With this code the first account is made, while there is none.
+    pub first_code: Arc<str>,
     /// Hands out credentials for TURN servers.
     pub turn: Arc<Turn>,
     /// What changed; subscribe to push to pages.

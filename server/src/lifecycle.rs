@@ -63,6 +63,7 @@ async fn starting(config: Config, machine: Arc<dyn Clock>, shutdown: Cancellatio
         clock,
         config: Arc::new(config),
         grants: Arc::new(grants),
+        first_code: api::codes::first_account(&key).into(),
         turn: Arc::new(turn),
         changes: broadcast::channel(CHANGES_KEPT).0,
         dispatch,
@@ -79,6 +80,17 @@ async fn starting(config: Config, machine: Arc<dyn Clock>, shutdown: Cancellatio
         .with_state(state.clone());
     let router = api::router(state.clone()).merge(health);
     Ok(Running { router, state })
+}
+
+/// The code with which the first account is made on the page `/begin`, for whoever can read the key.
+///
+/// # Errors
+/// The key cannot be read.
+pub async fn first_code(config: &Config) -> anyhow::Result<String> {
+    let key = tokio::fs::read(&config.grant_key_file)
+        .await
+        .with_context(|| format!("cannot read the key {} that signs grants", config.grant_key_file.display()))?;
+    Ok(api::codes::first_account(&key))
 }
 
 impl Running {

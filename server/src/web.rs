@@ -3,8 +3,10 @@
 //! Each file below is one page: its route's handler, what the template shows, nothing else. Words are of the design.
 
 mod account;
+mod accounts;
 mod assets;
 mod audit;
+mod begin;
 mod breakdown;
 mod camera;
 mod contacts;
@@ -13,6 +15,8 @@ mod costs;
 mod days;
 mod documents;
 mod due;
+mod earlier;
+mod entry;
 mod export;
 mod feed;
 mod fleet;
@@ -23,8 +27,10 @@ mod home;
 mod live;
 mod mine;
 mod moves;
+mod organisations;
 mod part_time;
 mod people;
+mod placements;
 mod plan;
 mod plans;
 mod pupils;
@@ -38,6 +44,7 @@ mod system;
 mod tablet;
 pub mod view;
 mod weeks;
+mod welcome;
 
 use askama::Template;
 use axum::response::Html;
@@ -59,6 +66,8 @@ const LOOKS_AT_GROWTH: Access = Access::SignedIn(&[Role::KeyWorker, Role::School
 const SETS_DAYS: Access = Access::SignedIn(&[Role::Coordinator, Role::SchoolLead]);
 /// Numbers without a name are for a board too, which an auditor stands for.
 const COUNTS_RETURNS: Access = Access::SignedIn(&[Role::Coordinator, Role::KeyWorker, Role::SchoolLead, Role::Auditor]);
+/// Who answers for a school or an authority enters its pupils and begins their placements.
+const ANSWERS_FOR_PUPILS: Access = Access::SignedIn(&[Role::Coordinator, Role::SchoolLead]);
 const READS_RECORDS: Access = Access::SignedIn(&[Role::Coordinator, Role::KeyWorker, Role::SchoolLead]);
 
 /// Every page of staff, and what pages are made of.
@@ -70,6 +79,15 @@ pub fn routes() -> Vec<Route> {
         Route::get("/sign-in", Access::Public, sign_in::show),
         Route::post("/sign-in", Access::Public, sign_in::submit),
         Route::post("/sign-out", ANY_STAFF, sign_in::sign_out),
+        // There only until somebody has an account.
+        Route::get("/begin", Access::Public, begin::show),
+        Route::post("/begin", Access::Public, begin::submit),
+        Route::get("/welcome", Access::Public, welcome::show),
+        Route::post("/welcome", Access::Public, welcome::submit),
+        Route::get("/organisations", Access::SignedIn(&[Role::Coordinator]), organisations::list),
+        Route::post("/organisations", Access::SignedIn(&[Role::Coordinator]), organisations::change),
+        Route::get("/staff", Access::SignedIn(&[Role::Coordinator]), accounts::list),
+        Route::post("/staff", Access::SignedIn(&[Role::Coordinator]), accounts::change),
         Route::get("/robots", SEES_ROBOTS, robots::list),
         Route::get("/robots/live", SEES_ROBOTS, robots::list_live),
         Route::get("/robots/{robot}", SEES_ROBOTS, robots::one),
@@ -77,7 +95,16 @@ pub fn routes() -> Vec<Route> {
         Route::post("/robots/{robot}/camera", Access::SignedIn(&[Role::Coordinator]), camera::grant),
         Route::get("/schools", Access::SignedIn(&[Role::Coordinator]), schools::list),
         Route::get("/pupils", READS_RECORDS, pupils::list),
+        Route::get("/pupils/new", ANSWERS_FOR_PUPILS, entry::show),
+        Route::post("/pupils/new", ANSWERS_FOR_PUPILS, entry::add),
+        Route::get("/pupils/{pupil}/placement/new", ANSWERS_FOR_PUPILS, placements::begin_form),
+        Route::post("/pupils/{pupil}/placement/new", ANSWERS_FOR_PUPILS, placements::begin),
+        Route::get("/pupils/{pupil}/placement", ANSWERS_FOR_PUPILS, placements::show),
+        Route::post("/pupils/{pupil}/placement", ANSWERS_FOR_PUPILS, placements::change),
+        Route::get("/pupils/{pupil}/earlier", READS_RECORDS, earlier::list),
+        Route::get("/pupils/{pupil}/earlier/{plan}", READS_RECORDS, earlier::one),
         Route::get("/plans", COUNTS_RETURNS, plans::list),
+        Route::get("/plans/earlier", READS_RECORDS, plans::earlier),
         Route::get("/pupils/{pupil}", READS_RECORDS, record::show),
         Route::get("/pupils/{pupil}/live", READS_RECORDS, record::live),
         Route::get("/pupils/{pupil}/correction", CORRECTS_MINUTES, correction::show),

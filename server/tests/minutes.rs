@@ -76,7 +76,7 @@ async fn fill(store: &Store) {
     let staff = NewStaff { staff_id: AUTHOR, name: "Ms K.", email: "k@example.org", password_hash: "-" };
     assert!(store.add_staff(staff, &[]).await.unwrap());
     store
-        .add_pupil(&NewPupil { pupil_id: PUPIL, organisation_id: SCHOOL, name: "Ada Q.", upn: None, year_group: 9 })
+        .add_pupil(&NewPupil { pupil_id: PUPIL, organisation_id: SCHOOL, name: "Ada Q.", upn: None, year_group: 9, born: None })
         .await
         .unwrap();
     for (index, (robot, placement)) in ROBOTS.into_iter().zip(PLACEMENTS).enumerate() {
@@ -86,7 +86,7 @@ async fn fill(store: &Store) {
         let placement = NewPlacement {
             placement_id: placement,
             pupil_id: PUPIL,
-            robot_id: robot,
+            robot_id: Some(robot),
             school_id: SCHOOL,
             provider_id: None,
             key_worker_id: None,

@@ -2,6 +2,8 @@
 
 #[path = "web/access.rs"]
 mod access;
+#[path = "web/beginning.rs"]
+mod beginning;
 #[path = "web/costs.rs"]
 mod costs;
 #[path = "web/documents.rs"]

@@ -400,3 +400,82 @@ test('two people write into one plan: nothing is lost, the choice is clear, and 
   assert.match(first[0] ?? '', /^24 November 2026, \d\d:\d\d$/);
   await shot(jo, 'story-field-history');
 });
+
+test('A-2 A-3 A-4 H-6 H-23 L-2 L-3: a coordinator begins with a pupil who is not there yet, without a robot, and gives one later', async () => {
+  const page = coordinator;
+  // An organisation that looks after the pupil, closed on the same days as the school.
+  await page.goto(`${product.url}/schools`);
+  await page.getByRole('link', { name: 'Organisations' }).click();
+  await page.getByLabel('Name', { exact: true }).fill('Heron House');
+  await page.getByLabel('Kind').selectOption({ label: 'Provider of alternative provision' });
+  await page.getByLabel('Closed on the same days as').selectOption({ label: 'Alder Road School' });
+  await save(page, page.getByRole('button', { name: 'Add this organisation' }));
+  await page.getByText('Provider of alternative provision. Below Fennshire').waitFor();
+  await shot(page, 'story-organisations');
+  // Somebody there who looks after pupils, and chooses a password of their own.
+  await page.getByRole('link', { name: 'People who sign in' }).click();
+  await page.getByLabel('Name', { exact: true }).fill('Ms H.');
+  await page.getByLabel('Work email').fill('h@heron.example');
+  await page.getByLabel('Role', { exact: true }).selectOption({ label: 'Key worker: looks after pupils named to them' });
+  await page.getByLabel('Where', { exact: true }).selectOption({ label: 'Heron House' });
+  await save(page, page.getByRole('button', { name: 'Add them, and make a code' }));
+  const code = await page.locator('#code').innerText();
+  await shot(page, 'story-code');
+  const { page: heron } = await person(browser);
+  await heron.goto(`${product.url}/welcome`);
+  await heron.getByLabel('Work email').fill('h@heron.example');
+  await heron.getByLabel('Code').fill(code.toLowerCase().replaceAll('-', ' '));
+  await heron.getByLabel('New password').fill('four words are enough');
+  await shot(heron, 'story-welcome');
+  await save(heron, heron.getByRole('button', { name: 'Save and sign in' }));
+  await heron.goto(`${product.url}/pupils`);
+  await heron.getByText('Nobody is here yet.').waitFor();
+  // The pupil, with a mistyped number first.
+  await page.goto(`${product.url}/pupils`);
+  await page.getByRole('link', { name: 'Add a pupil' }).click();
+  await page.getByLabel('Home school').selectOption({ label: 'Alder Road School' });
+  await page.getByLabel('Name', { exact: true }).fill('Eli W.');
+  await page.getByLabel('School year').fill('9');
+  await page.getByLabel('Date of birth').fill('2013-03-02');
+  await page.getByLabel('UPN, if you know it').fill('A801200005001');
+  await send(page, page.getByRole('button', { name: 'Go on to the placement' }));
+  await page.getByRole('alert').getByText(/the first letter does not fit/).waitFor();
+  assert.equal(await page.getByLabel('Name', { exact: true }).inputValue(), 'Eli W.', 'what was typed is still there');
+  await shot(page, 'story-pupil');
+  await page.getByLabel('UPN, if you know it').fill('B801200005001');
+  await save(page, page.getByRole('button', { name: 'Go on to the placement' }));
+  // The placement: route, length and goal from the first day, and no robot.
+  await page.getByRole('heading', { name: 'Begin a placement' }).waitFor();
+  await page.getByLabel('Looked after by').selectOption({ label: 'Heron House' });
+  await page.getByLabel('Key worker').selectOption({ label: 'Ms H.' });
+  await page.getByLabel('Last day, as planned').fill('2027-03-26');
+  await page.getByLabel('How the pupil came to be away').selectOption('medical');
+  await page.getByLabel('In the pupil’s own words').fill('I want to see my friends');
+  await shot(page, 'story-placement');
+  await save(page, page.getByRole('button', { name: 'Begin, with a draft of the plan' }));
+  const record = page.url();
+  assert.match(await page.locator('main').innerText(), /No robot yet\. The placement lasts until 26 March 2027\./);
+  await shot(page, 'story-no-robot');
+  // The key worker finds the pupil, and a draft with its head; the plan goes on without a robot.
+  await heron.reload();
+  await heron.getByRole('link', { name: 'Eli W.' }).click();
+  await heron.getByRole('heading', { name: 'Today’s lessons' }).waitFor();
+  await heron.goto(`${record}/plan`);
+  const head = await heron.locator('main').innerText();
+  for (const words of ['Draft', 'Date of birth', '2 March 2013', 'Heron House', 'I want to see my friends']) assert.ok(head.includes(words), `${words} in ${head}`);
+  await heron.locator('#f-aims').fill('Back in maths by Easter');
+  await save(heron, heron.getByRole('button', { name: 'Save stage 1' }));
+  await shot(heron, 'story-draft');
+  // A robot stands at the school: it is given, and can be taken away.
+  await page.getByRole('link', { name: 'Placement and robot' }).click();
+  await page.getByText('There is no robot yet.').waitFor();
+  await shot(page, 'story-give');
+  await page.getByLabel('Give a robot').selectOption({ label: 'Robin, shared with another pupil' });
+  await save(page, page.getByRole('button', { name: 'Give this robot' }));
+  await page.getByText('Robin is given to Eli W.').waitFor();
+  await heron.goto(record);
+  assert.match(await heron.locator('main').innerText(), /Robin is on loan until 26 March 2027\./);
+  await save(page, page.getByRole('button', { name: 'Take the robot away' }));
+  await page.getByText('There is no robot yet.').waitFor();
+  await page.getByRole('button', { name: 'Give this robot' }).waitFor();
+});

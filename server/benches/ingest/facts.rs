@@ -105,12 +105,13 @@ impl School {
                 let (robot, pupil) = (id(2, seat), id(7, seat));
                 store.set_device(robot, DeviceKind::Robot, &[0; 32]).await.unwrap();
                 store.add_robot(robot, school, &format!("Robin {seat}"), Some(room)).await.unwrap();
-                let new = NewPupil { pupil_id: pupil, organisation_id: school, name: "A. P.", upn: None, year_group: 9 };
+                let new =
+                    NewPupil { pupil_id: pupil, organisation_id: school, name: "A. P.", upn: None, year_group: 9, born: None };
                 store.add_pupil(&new).await.unwrap();
                 let placement = NewPlacement {
                     placement_id: id(3, seat),
                     pupil_id: pupil,
-                    robot_id: robot,
+                    robot_id: Some(robot),
                     school_id: school,
                     provider_id: None,
                     key_worker_id: None,

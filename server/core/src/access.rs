@@ -123,6 +123,16 @@ pub enum Action {
     SeeSystem,
     /// Read the audit log.
     ReadAudit,
+    /// Add an organisation below one's own, and name it.
+    KeepOrganisations,
+    /// Add people who sign in, with their roles, and take both away.
+    KeepAccounts,
+    /// Add a pupil of a school, and begin a placement there.
+    AddPupil,
+    /// Correct a pupil's details; say who is key worker, and until when a placement lasts.
+    KeepCase,
+    /// Give a placement a robot, or take it away.
+    GiveRobot,
 }
 
 /// What it is about.
@@ -212,10 +222,16 @@ fn allows(id: Uuid, holding: &Holding, action: Action, subject: &Subject, tree: 
                     && key_worker == Some(id)
                     && (reaches(school) || provider.is_some_and(reaches))
             }
-            Role::SchoolLead => (is_staffs(action) || is_of_plan(action) || is_of_framework(action)) && reaches(school),
+            Role::SchoolLead => {
+                (is_staffs(action) || is_of_plan(action) || is_of_framework(action) || action == Action::KeepCase)
+                    && reaches(school)
+            }
             // Who runs the robots of an authority sees that returns go on, and not how a child is assessed.
             Role::Coordinator => {
-                (is_staffs(action) || is_of_plan(action) || action == Action::CorrectMinutes) && reaches(school)
+                (is_staffs(action)
+                    || is_of_plan(action)
+                    || matches!(action, Action::CorrectMinutes | Action::KeepCase | Action::GiveRobot))
+                    && reaches(school)
             }
             Role::ClassroomStaff => action == Action::SeePupilName && reaches(school),
             Role::Parent | Role::Auditor => false,
@@ -227,6 +243,9 @@ fn allows(id: Uuid, holding: &Holding, action: Action, subject: &Subject, tree: 
                 // What a board sees of the whole: numbers, and nobody's name.
                 Action::CountReturns => matches!(holding.role, Role::Coordinator | Role::SchoolLead | Role::Auditor),
                 Action::ReadCosts | Action::EditCosts => matches!(holding.role, Role::Coordinator),
+                Action::KeepOrganisations | Action::KeepAccounts => matches!(holding.role, Role::Coordinator),
+                // Who answers for a school or an authority begins a case there: nobody names themselves to a pupil.
+                Action::AddPupil => matches!(holding.role, Role::Coordinator | Role::SchoolLead),
                 Action::SetDays | Action::SetScales => matches!(holding.role, Role::Coordinator | Role::SchoolLead),
                 // A school's own register, brought in by the school.
                 Action::ImportRegister => matches!(holding.role, Role::SchoolLead),

@@ -40,6 +40,8 @@ pub struct VisitLimits {
 /// Why not now. Each has its own words on the pupil's page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum JoinRefusal {
+    /// No robot is given to the placement: not yet, or no more.
+    NoRobot,
     /// Today is before the placement's first day or after its last.
     OutsidePlacement,
     /// No lesson today.

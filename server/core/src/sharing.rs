@@ -14,7 +14,7 @@
 //!
 //! Nothing is sent by this file. To be named in the case is the caller's to check: a recipient is a part, not an account.
 //!
-//! Sources: `DOMAIN.md` A-6 (APIF), F-2, F-4, F-6 (AP Framework), H-8, H-10, H-19 (Havering), L-5, X10.
+//! Sources: `DOMAIN.md` A-6 (APIF), F-2, F-4, F-6 (AP Framework), H-8, H-10, H-19, H-23 (Havering), L-5, X10.
 
 use std::collections::BTreeSet;
 
@@ -46,6 +46,8 @@ coded! {
     Section {
         /// Head of the plan: route, places, leads, days, length and goal.
         Case = "case",
+        /// The pupil's date of birth.
+        Born = "born",
         /// Aims, targets, and whether the pupil is on track.
         Readiness = "readiness",
         /// What stands in the way.
@@ -177,6 +179,7 @@ impl Document {
         match self {
             Self::Plan => &[
                 S::Case,
+                S::Born,
                 S::People,
                 S::Consents,
                 S::Goals,
@@ -196,6 +199,7 @@ impl Document {
             ],
             Self::ReviewPack => &[
                 S::Case,
+                S::Born,
                 S::Goals,
                 S::Readiness,
                 S::Barriers,
@@ -240,6 +244,7 @@ impl Section {
     pub fn words(self) -> &'static str {
         match self {
             Self::Case => "Head of the plan",
+            Self::Born => "Date of birth",
             Self::Readiness => "Aims and readiness",
             Self::Barriers => "What stands in the way",
             Self::WeekPattern => "Week patterns",
@@ -283,6 +288,18 @@ impl Section {
         use Party as P;
         match self {
             Self::Case | Self::WeekPattern => P::ALL,
+            // By which another service finds the child in its own books; a panel decides without it.
+            Self::Born => &[
+                P::Pupil,
+                P::Parent,
+                P::KeyWorker,
+                P::ProviderLead,
+                P::HomeSchool,
+                P::ReceivingSchool,
+                P::InclusionsOfficer,
+                P::SocialWorker,
+                P::Health,
+            ],
             Self::Readiness | Self::Reviews => &[
                 P::Pupil,
                 P::Parent,

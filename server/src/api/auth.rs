@@ -42,6 +42,8 @@ const FREE_TRIES_ADDRESS: i64 = 20;
 const FORGET_AFTER: TimeDelta = TimeDelta::minutes(15);
 /// A password longer than this is not looked at.
 pub const MAX_PASSWORD_BYTES: usize = 200;
+/// A password that somebody chooses has at least so many characters; nothing else is asked of it.
+const MIN_PASSWORD_CHARS: usize = 12;
 /// Argon2 takes 19 MiB each time; more at once than this wait for their turn.
 static HASHING: Semaphore = Semaphore::const_new(2);
 
@@ -115,6 +117,52 @@ pub async fn sign_in(state: &AppState, email: &str, password: String, address: O
     let token = random_token()?;
     state.store.open_web_session(&sha256(&["session:", &token]), who, now, now + ABSOLUTE).await?;
     Ok(SignedIn::Welcome(token))
+}
+
+/// A person chooses a password with a code that a coordinator gave them, and is signed in. `address` as in [`sign_in`]. Each try is
+/// counted like one to sign in.
+///
+/// # Errors
+/// The database does not answer.
+pub async fn choose_password(
+    state: &AppState,
+    email: &str,
+    code: &str,
+    password: String,
+    address: Option<&str>,
+) -> Result<SignedIn, ApiError> {
+    let now = state.clock.now().utc;
+    let email = email.trim().to_lowercase();
+    let account_key = sha256(&["account:", &email]);
+    let address_key = address.map(|address| sha256(&["address:", address]));
+    let mut keys = vec![ThrottleKey { key_sha256: &account_key, free: FREE_TRIES_ACCOUNT }];
+    keys.extend(address_key.as_ref().map(|key| ThrottleKey { key_sha256: key, free: FREE_TRIES_ADDRESS }));
+    if let Some(until) = state.store.begin_sign_in_try(&keys, now, now - FORGET_AFTER, wait_after).await? {
+        return Ok(SignedIn::Wait(until));
+    }
+    // The same work whether the code is right or not.
+    let hash = hash_password(password).await?;
+    let Some(who) = state.store.use_code(&email, &super::codes::hash(code), &hash, now).await? else {
+        return Ok(SignedIn::Wrong);
+    };
+    state.store.forgive_sign_in(&account_key, address_key.as_deref()).await?;
+    let token = random_token()?;
+    state.store.open_web_session(&sha256(&["session:", &token]), who, now, now + ABSOLUTE).await?;
+    Ok(SignedIn::Welcome(token))
+}
+
+/// Whether a password is one that may be chosen; in words, why not.
+///
+/// # Errors
+/// It is too short, or far too long.
+pub fn check_password(password: &str) -> Result<(), &'static str> {
+    if password.chars().count() < MIN_PASSWORD_CHARS {
+        return Err("Password: choose at least 12 characters, such as four words.");
+    }
+    if password.len() > MAX_PASSWORD_BYTES {
+        return Err("Password: that is too long. 200 characters are the most.");
+    }
+    Ok(())
 }
 
 /// Whose session the request's cookie names, if it is open. Notes that it was used.
@@ -202,7 +250,13 @@ pub fn csrf_of(token: &str) -> String {
 /// Whether two tokens are equal, in a time that does not tell where they differ.
 #[must_use]
 pub fn same_token(a: &str, b: &str) -> bool {
-    aws_lc_rs::constant_time::verify_slices_are_equal(a.as_bytes(), b.as_bytes()).is_ok()
+    same_slices(a.as_bytes(), b.as_bytes())
+}
+
+/// The same for hashes.
+#[must_use]
+pub fn same_slices(a: &[u8], b: &[u8]) -> bool {
+    aws_lc_rs::constant_time::verify_slices_are_equal(a, b).is_ok()
 }
 
 /// 256 random bits as text.

@@ -70,6 +70,25 @@ impl Scope {
         self.organisations.iter().all(|row| self.may(action, &Subject::Organisation(row.organisation_id)))
     }
 
+    /// Every organisation, by name.
+    pub fn organisations(&self) -> impl Iterator<Item = &OrganisationRow> {
+        self.organisations.iter()
+    }
+
+    /// Whether `organisation` is `top` or lies below it.
+    #[must_use]
+    pub fn is_within(&self, organisation: Uuid, top: Uuid) -> bool {
+        self.tree.is_within(organisation, top)
+    }
+
+    /// Whether an organisation has the same authority above it as one at which this person holds a role.
+    #[must_use]
+    pub fn is_near(&self, organisation: Uuid) -> bool {
+        let tops = || self.organisations.iter().filter(|row| row.parent_id.is_none()).map(|row| row.organisation_id);
+        let mut own = self.person.holdings.iter().map(|holding| holding.organisation);
+        own.any(|own| tops().any(|top| self.is_within(own, top) && self.is_within(organisation, top)))
+    }
+
     /// Every organisation with its name.
     pub fn organisation_names(&self) -> impl Iterator<Item = (Uuid, String)> {
         self.organisations.iter().map(|row| (row.organisation_id, row.name.clone()))

@@ -76,6 +76,7 @@ pub async fn leave(Opened(_): Opened) -> Redirect {
 fn refused(error: JoinError) -> ApiError {
     match error {
         JoinError::Refused(refusal) => match refusal {
+            JoinRefusal::NoRobot => ApiError::Conflict("There is no robot for you yet. Ask your key worker when it comes."),
             JoinRefusal::OutsidePlacement => {
                 ApiError::Conflict("Your time with this robot is over. Ask your key worker what comes next.")
             }

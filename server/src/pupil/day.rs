@@ -46,6 +46,8 @@ pub struct RobotFacts {
     pub name: String,
     /// Where it stands.
     pub room: Option<String>,
+    /// There is none for this pupil yet.
+    pub is_to_come: bool,
     /// It is connected.
     pub is_here: bool,
     /// Somebody switched it off at its button.
@@ -273,7 +275,9 @@ fn ready_of(robot: &RobotFacts, may_enter: bool) -> NowView {
     let name = &robot.name;
     let place = robot.room.as_ref().map_or_else(|| "in school".to_owned(), |room| format!("in {room}"));
     let flat = robot.battery_pct.is_some_and(|charge| charge <= FLAT_PCT) && !robot.is_charging;
-    let (state, chip_kind, chip_icon, chip) = if robot.is_off {
+    let (state, chip_kind, chip_icon, chip) = if robot.is_to_come {
+        ("away", "line", "clock", "There is no robot for you yet".to_owned())
+    } else if robot.is_off {
         ("away", "", "off", format!("{name} is switched off in school"))
     } else if !robot.is_here && flat {
         ("away", "fault", "flat", format!("{name}’s battery is empty"))

@@ -117,7 +117,7 @@ pub async fn page(
         words: row.plan.basis().in_their_words.as_ref().map(|words| words.expose().to_owned()).unwrap_or_default(),
         week,
         about_week,
-        stages: stages(&row.plan, &placement.robot_name)?,
+        stages: stages(&row.plan, placement.robot())?,
         may_write: !matches!(row.plan.state(), PlanState::Closed(_)),
         said,
     };
@@ -191,7 +191,7 @@ async fn week(
     let monday = today - chrono::Days::new(u64::from(today.weekday().num_days_from_monday()));
     let view = |(n, name): (u64, &'static str)| {
         let day = monday + chrono::Days::new(n);
-        let at = |half: HalfDay| place(pattern.and_then(|pattern| pattern.on(day, half)), &placement.robot_name);
+        let at = |half: HalfDay| place(pattern.and_then(|pattern| pattern.on(day, half)), placement.robot());
         DayView { day: name, is_today: day == today, morning: at(HalfDay::Am), afternoon: at(HalfDay::Pm) }
     };
     Ok(((0..).zip(DAYS).map(view).collect(), format!("Week {number} of {}.", clock.weeks)))

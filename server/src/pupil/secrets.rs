@@ -18,6 +18,21 @@ const SELECTOR_CHARS: usize = 4;
 /// Hashing takes 19 MiB each time; more at once than this wait for their turn.
 static HASHING: Semaphore = Semaphore::const_new(2);
 
+/// Characters of codes from random bytes. 250 is a multiple of 25: every character is equally likely.
+pub(crate) fn characters(bytes: &[u8]) -> impl Iterator<Item = char> {
+    bytes.iter().filter(|byte| **byte < 250).map(|byte| char::from(ALPHABET[usize::from(byte % 25)]))
+}
+
+/// What somebody typed of a code: capitals, spaces and dashes do not matter, and letters that look like a number are that number.
+pub(crate) fn as_typed(typed: &str) -> impl Iterator<Item = char> {
+    typed.chars().filter(char::is_ascii_alphanumeric).map(|c| match c.to_ascii_uppercase() {
+        'B' => '8',
+        'S' => '5',
+        'Z' => '2',
+        other => other,
+    })
+}
+
 /// A keyword in its normal form: 8 characters of the alphabet. No `Debug`, no `Display`: see [`Keyword::shown`].
 #[derive(Clone, PartialEq, Eq)]
 pub struct Keyword(String);
@@ -32,9 +47,7 @@ impl Keyword {
         while text.len() < KEYWORD_CHARS {
             let mut bytes = [0_u8; 16];
             getrandom::fill(&mut bytes).map_err(|error| anyhow::anyhow!("no randomness: {error}"))?;
-            // 250 is a multiple of 25: every character is equally likely.
-            let characters = bytes.iter().filter(|byte| **byte < 250).map(|byte| char::from(ALPHABET[usize::from(byte % 25)]));
-            text.extend(characters.take(KEYWORD_CHARS - text.len()));
+            text.extend(characters(&bytes).take(KEYWORD_CHARS - text.len()));
         }
         Ok(Self(text))
     }
@@ -42,17 +55,7 @@ impl Keyword {
     /// Reads what somebody typed: capitals, spaces and dashes do not matter, and letters that look like a number are that number.
     #[must_use]
     pub fn read(typed: &str) -> Option<Self> {
-        let text: String = typed
-            .chars()
-            .filter(char::is_ascii_alphanumeric)
-            .map(|c| match c.to_ascii_uppercase() {
-                'B' => '8',
-                'S' => '5',
-                'Z' => '2',
-                other => other,
-            })
-            .take(KEYWORD_CHARS + 1)
-            .collect();
+        let text: String = as_typed(typed).take(KEYWORD_CHARS + 1).collect();
         let fits = text.len() == KEYWORD_CHARS && text.bytes().all(|byte| ALPHABET.contains(&byte));
         fits.then_some(Self(text))
     }

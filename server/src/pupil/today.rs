@@ -87,7 +87,10 @@ pub async fn day_of(state: &AppState, placement_id: Uuid) -> Result<Day, ApiErro
     let now = state.clock.now().utc;
     let store = &state.store;
     let placement = store.placement(placement_id).await?.ok_or(ApiError::NotFound)?;
-    let robot = store.robot(placement.robot_id).await?.ok_or(ApiError::NotFound)?;
+    let robot = match placement.robot_id {
+        Some(robot) => robot_facts(store.robot(robot).await?.ok_or(ApiError::NotFound)?),
+        None => RobotFacts { name: "your robot".to_owned(), is_to_come: true, ..RobotFacts::default() },
+    };
     let school = store.organisation(placement.school_id).await?.ok_or(ApiError::NotFound)?;
     let calendar = crate::lessons::timetable(store, &placement).await?.calendar;
     let today = calendar.day(now);
@@ -116,7 +119,7 @@ pub async fn day_of(state: &AppState, placement_id: Uuid) -> Result<Day, ApiErro
         Err(error) => return Err(ApiError::Internal(error.into())),
     };
     let lesson_start = lesson_now(&lessons, now).map(|lesson| lesson.start);
-    let view = day_view(&calendar, now, may_enter, &robot_facts(robot), &lessons);
+    let view = day_view(&calendar, now, may_enter, &robot, &lessons);
     Ok(Day { view, zone: school.time_zone, lesson_start })
 }
 
@@ -129,6 +132,7 @@ fn robot_facts(row: RobotRow) -> RobotFacts {
         is_paused: body == Some("paused"),
         battery_pct: row.battery_pct,
         is_charging: row.charging.unwrap_or(false),
+        is_to_come: false,
         name: row.name,
         room: row.room_name,
     }

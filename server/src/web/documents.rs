@@ -21,6 +21,7 @@ use server_core::sharing::{Document, ReadBy, Recipient, Sharing, contents};
 use store::audit::NewAudit;
 use store::kept;
 use store::placements::PlacementRow;
+use store::plans::PlanRow;
 use store::sheets::{NewSheet, Owner, SheetKind};
 use uuid::Uuid;
 
@@ -219,6 +220,24 @@ async fn handed_out(
     let audit = NewAudit { detail: Some(party.code()), ..plan::audit(caller, placement.pupil_id, "give document") };
     state.store.save_sheet(&sheet, audit, now).await?;
     Ok(Ok(export::attached(placement, &format!("{}-{file}", party.code()), ending.media_type(), body)))
+}
+
+/// A plan that is read only: the document that its reader would be given for their own work.
+///
+/// # Errors
+/// It is not theirs to read, or the database does not answer.
+pub(super) async fn read_only(
+    state: &AppState,
+    scope: &Scope,
+    placement: &PlacementRow,
+    row: PlanRow,
+) -> Result<paper::Document, ApiError> {
+    let sharing = sharing(scope, placement, Some(&row.plan), Recipient::Maker);
+    let sections = contents(Document::Plan, &sharing).map_err(|_| ApiError::NotFound)?;
+    let names = Names::of(state, scope, placement).await?;
+    let now = state.clock.now().utc;
+    let case = case::Case::with(state, scope, placement.clone(), names, Some(row), sections.into_iter().collect(), now).await?;
+    stages::plan(&case, parts::goals(&case).await?)
 }
 
 /// A file by its name, `plan.pdf`.

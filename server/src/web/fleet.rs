@@ -224,7 +224,7 @@ pub fn view_of(row: &RobotRow, placements: &[PlacementRow], scope: &Scope, now: 
     let today = now.with_timezone(&zone).date_naive();
     let pupil = placements
         .iter()
-        .filter(|placement| placement.robot_id == row.robot_id && is_on(placement, today))
+        .filter(|placement| placement.robot_id == Some(row.robot_id) && is_on(placement, today))
         .find(|placement| scope.may_pupil(Action::SeePupilName, placement))
         .map(|placement| PupilRef {
             id: placement.pupil_id,
@@ -392,7 +392,10 @@ fn stage_todo(placement: &PlacementRow, (day, title): (NaiveDate, String), today
         class: "move",
         icon: "cal",
         title: format!("{}: {title} {when} {}", placement.pupil_name, view::short_date(day)),
-        detail: format!("{}, with {}.", placement.school_name, placement.robot_name),
+        detail: match &placement.robot_name {
+            Some(robot) => format!("{}, with {robot}.", placement.school_name),
+            None => format!("{}.", placement.school_name),
+        },
         action: "Open the record".to_owned(),
         href: format!("/pupils/{}", placement.pupil_id),
     }
@@ -402,12 +405,12 @@ fn loan_todo(placement: &PlacementRow) -> Todo {
     Todo {
         class: "live",
         icon: "back",
-        title: format!(
-            "{}’s loan to {} ends on {}",
-            placement.robot_name,
-            placement.pupil_name,
-            view::short_date(placement.until_day)
-        ),
+        title: match &placement.robot_name {
+            Some(robot) => {
+                format!("{robot}’s loan to {} ends on {}", placement.pupil_name, view::short_date(placement.until_day))
+            }
+            None => format!("{}’s placement ends on {}", placement.pupil_name, view::short_date(placement.until_day)),
+        },
         detail: format!("{}. Agree what comes next.", placement.school_name),
         action: "Open the record".to_owned(),
         href: format!("/pupils/{}", placement.pupil_id),

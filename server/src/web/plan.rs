@@ -28,7 +28,7 @@ pub(super) use self::sent::{Choice, Sent, choices, code, optional_day, optional_
 pub(super) use self::told::{Names, title};
 use self::week::WeekView;
 use super::view::{self, Chip};
-use super::{Frame, page};
+use super::{Frame, earlier, page};
 use crate::api::ApiError;
 use crate::api::auth::Caller;
 use crate::api::scope::{self, Scope};
@@ -60,6 +60,7 @@ struct PlanPage {
     meanwhile: Vec<Line>,
     plan: Option<PlanView>,
     begin: Vec<Choices>,
+    has_earlier: bool,
 }
 
 struct PlanView {
@@ -93,10 +94,10 @@ struct Line {
 }
 
 /// A choice of the form that begins a plan.
-struct Choices {
-    name: &'static str,
-    label: &'static str,
-    items: Vec<(String, String)>,
+pub(super) struct Choices {
+    pub(super) name: &'static str,
+    pub(super) label: &'static str,
+    pub(super) items: Vec<(String, String)>,
 }
 
 /// Which week's pattern is asked for.
@@ -149,7 +150,7 @@ pub async fn begin(
 }
 
 /// Whoever is named to the pupil has the key worker's part in the plan, from the first day on.
-async fn name_key_worker(
+pub(super) async fn name_key_worker(
     state: &AppState,
     caller: &Caller,
     placement: &PlacementRow,
@@ -302,7 +303,12 @@ pub(super) fn audit(caller: &Caller, pupil: Uuid, action: &'static str) -> NewAu
 
 /// What was agreed before the plan begins, from the form.
 fn basis(placement: &PlacementRow, sent: &Sent) -> Option<(Code, Basis)> {
-    let school = OrganisationId(placement.school_id);
+    basis_of(sent, placement.school_id, placement.school_id, placement.provider_id)
+}
+
+/// The same of a pupil of `home`, who is to follow the lessons of `school`.
+pub(super) fn basis_of(sent: &Sent, home: Uuid, school: Uuid, provider: Option<Uuid>) -> Option<(Code, Basis)> {
+    let home = OrganisationId(home);
     let in_their_words = match sent.get("words").map(|text| Words::new(text)) {
         Some(Ok(words)) => Some(words),
         None | Some(Err(WordsError::Empty)) => None,
@@ -310,10 +316,10 @@ fn basis(placement: &PlacementRow, sent: &Sent) -> Option<(Code, Basis)> {
     };
     let basis = Basis {
         route: Route::from_code(sent.get("route")?)?,
-        home_school: school,
-        provider: placement.provider_id.map_or(school, OrganisationId),
-        receiving_school: school,
-        responsible: school,
+        home_school: home,
+        provider: provider.map_or(home, OrganisationId),
+        receiving_school: OrganisationId(school),
+        responsible: home,
         planned_length: Code::new(sent.get("length")?)?,
         end_goal: GOALS.iter().find(|(code, ..)| Some(*code) == sent.get("goal").map(String::as_str))?.1,
         in_their_words,
@@ -398,6 +404,9 @@ async fn draw(
         let week = drawn.week.filter(|week| (1..=week::weeks(pack)).contains(week)).unwrap_or(week);
         meanwhile = lines(&changes);
         let history = state.store.plan_history(*id, None, None, SHOWN_CHANGES).await?;
+        // Source: H-23, the head of the form.
+        let born = state.store.pupil(placement.pupil_id).await?.and_then(|row| row.born);
+        let born = born.map(|day| ("Date of birth", view::full_date(day)));
         let of = Shown { pack, plan: kept, names: &names, today, due: &due };
         let mut places: Vec<_> = scope.organisation_names().filter(|(id, _)| scope.parent_of(*id).is_some()).collect();
         places.sort_by(|a, b| a.1.cmp(&b.1));
@@ -419,7 +428,7 @@ async fn draw(
             ending: ending::view(&of, typed),
             // That something began empty is no news.
             history: lines(&history.into_iter().filter(told::is_news).collect::<Vec<_>>()),
-            facts: overview(pack, kept, placement),
+            facts: overview(pack, kept, placement).into_iter().chain(born).collect(),
         });
     }
     let is_closed = row.as_ref().is_some_and(|row| matches!(row.plan.state(), PlanState::Closed(_)));
@@ -432,6 +441,7 @@ async fn draw(
         may_edit: may_edit && !is_closed,
         wrong: drawn.wrong.clone(),
         meanwhile,
+        has_earlier: earlier::is_any(state, scope, caller, placement.pupil_id).await?,
         begin: if may_edit && (row.is_none() || is_closed) { begin_choices(today)? } else { vec![] },
         plan,
     })
@@ -501,8 +511,10 @@ pub(super) fn overview(pack: &Pack, plan: &ReintegrationPlan, placement: &Placem
     let responsible = plan.basis().responsible;
     let answers = if responsible.0 == placement.school_id {
         placement.school_name.clone()
-    } else {
+    } else if placement.provider_id == Some(responsible.0) {
         placement.provider_name.clone().unwrap_or_else(|| "Another setting".to_owned())
+    } else {
+        "The home school".to_owned()
     };
     let mut all = vec![
         ("Answers for the pupil", answers),
@@ -515,7 +527,7 @@ pub(super) fn overview(pack: &Pack, plan: &ReintegrationPlan, placement: &Placem
     all
 }
 
-fn begin_choices(today: NaiveDate) -> Result<Vec<Choices>, ApiError> {
+pub(super) fn begin_choices(today: NaiveDate) -> Result<Vec<Choices>, ApiError> {
     let packs = packs()?;
     let mut usable: Vec<&Pack> = packs.iter().filter_map(|pack| for_day(packs, &pack.key.id, today)).collect();
     usable.dedup_by(|a, b| a.key == b.key);

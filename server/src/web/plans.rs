@@ -34,7 +34,8 @@ use crate::cases::{pack_of, packs};
 struct PlansPage {
     frame: Frame,
     about: String,
-    counts: [(&'static str, String); 4],
+    /// None: of placements that have ended.
+    counts: Option<[(&'static str, String); 4]>,
     list: Option<List>,
 }
 
@@ -45,7 +46,7 @@ struct List {
 }
 
 struct RowView {
-    id: Uuid,
+    href: String,
     name: String,
     school: String,
     plan: Told,
@@ -66,7 +67,9 @@ pub async fn list(State(state): State<AppState>, caller: Caller, Query(asked): Q
     }
     let now = state.clock.now().utc;
     let today = now.with_timezone(&scope.own_zone()).date_naive();
-    let list = async { Ok(if reads { Some(listed(&state, &caller, &scope, &asked, today).await?) } else { None }) };
+    let list = async {
+        Ok(if reads { Some(listed(&state, &caller, &scope, asked.pages("/plans"), today, false).await?) } else { None })
+    };
     let ((planned, held), list) = tokio::try_join!(counted(&state, caller.staff_id(), today), list)?;
     page(&PlansPage {
         frame: Frame::of(&caller, &scope, "Plans", if reads { "/pupils" } else { "/plans" }, now),
@@ -74,13 +77,31 @@ pub async fn list(State(state): State<AppState>, caller: Caller, Query(asked): Q
             Some(_) => "Of every pupil whom you look after.".to_owned(),
             None => "In numbers. Who the pupils are is not shown to you.".to_owned(),
         },
-        counts: [
+        counts: Some([
             ("With a plan", format!("{} of {}", view::number(planned.with_plan), pupils(planned.pupils))),
             ("No plan yet", pupils(planned.pupils - planned.with_plan)),
             ("Returns that held", view::number(held.held)),
             ("Referred again afterwards", format!("{} of them", view::number(held.again))),
-        ],
+        ]),
         list,
+    })
+}
+
+/// `GET /plans/earlier`: of placements that have ended.
+pub async fn earlier(
+    State(state): State<AppState>,
+    caller: Caller,
+    Query(asked): Query<Asked>,
+) -> Result<Html<String>, ApiError> {
+    let scope = Scope::of(&state, &caller).await?;
+    let now = state.clock.now().utc;
+    let today = now.with_timezone(&scope.own_zone()).date_naive();
+    let list = listed(&state, &caller, &scope, asked.pages("/plans/earlier"), today, true).await?;
+    page(&PlansPage {
+        frame: Frame::of(&caller, &scope, "Plans of earlier placements", "/pupils", now),
+        about: "Of placements that have ended. To be read; nothing in them is changed any more.".to_owned(),
+        counts: None,
+        list: Some(list),
     })
 }
 
@@ -100,9 +121,16 @@ async fn counted(state: &AppState, staff_id: Uuid, today: NaiveDate) -> Result<(
     Ok((planned, all))
 }
 
-async fn listed(state: &AppState, caller: &Caller, scope: &Scope, asked: &Asked, today: NaiveDate) -> Result<List, ApiError> {
-    let pages = asked.pages("/plans");
-    let question = PupilsPage { staff_id: caller.staff_id(), search: pages.search(), day: today, offset: pages.offset() };
+async fn listed(
+    state: &AppState,
+    caller: &Caller,
+    scope: &Scope,
+    pages: Pages,
+    today: NaiveDate,
+    ended: bool,
+) -> Result<List, ApiError> {
+    let question =
+        PupilsPage { staff_id: caller.staff_id(), search: pages.search(), day: today, ended, offset: pages.offset() };
     let (mut placements, count) = state.store.placements_page(&question).await?;
     let more = question.offset + (PAGE as i64) < count;
     placements.retain(|placement| scope.may_pupil(Action::ReadPlan, placement));
@@ -122,7 +150,13 @@ async fn listed(state: &AppState, caller: &Caller, scope: &Scope, asked: &Asked,
         let plans = plans.get(&placement.pupil_id).map_or(&[][..], Vec::as_slice);
         row(placement, plans, heard.get(&placement.placement_id).copied(), today)
     });
-    let rows = rows.collect::<Result<_, _>>()?;
+    let mut rows = rows.collect::<Result<Vec<_>, _>>()?;
+    if ended {
+        for (row, placement) in rows.iter_mut().zip(&placements) {
+            row.href = format!("/pupils/{}/earlier", placement.pupil_id);
+            row.school = format!("{}, until {}", placement.school_name, view::full_date(placement.until_day));
+        }
+    }
     Ok(List { rows, pages: pages.with_more(more), pupils: pupils(count) })
 }
 
@@ -134,7 +168,7 @@ fn row(placement: &PlacementRow, plans: &[PlanRow], heard: Option<NaiveDate>, to
         again |= has_held(&earlier.plan)?;
     }
     let mut view = RowView {
-        id: placement.pupil_id,
+        href: format!("/pupils/{}/plan", placement.pupil_id),
         name: placement.pupil_name.clone(),
         school: placement.school_name.clone(),
         plan: Told::quiet("No plan yet"),

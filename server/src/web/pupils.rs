@@ -7,7 +7,7 @@ use axum::extract::{Query, State};
 use axum::response::Html;
 use chrono::{DateTime, Datelike, TimeDelta, Utc};
 use serde::Deserialize;
-use server_core::access::Action;
+use server_core::access::{Action, Subject};
 use server_core::timetable::{Lesson, Slot, lessons_on, now_and_next};
 use store::pages::{PAGE, PupilsPage};
 use store::placements::PlacementRow;
@@ -28,6 +28,9 @@ struct PupilsPageView {
     today: String,
     count_line: String,
     pupils: Vec<PupilView>,
+    may_add: bool,
+    /// Entered, and without a placement: key, name, school.
+    waiting: Vec<(Uuid, String, String)>,
     pages: Pages,
 }
 
@@ -66,6 +69,7 @@ pub async fn list(State(state): State<AppState>, caller: Caller, Query(asked): Q
         staff_id: caller.staff_id(),
         search: pages.search(),
         day: now.with_timezone(&scope.own_zone()).date_naive(),
+        ended: false,
         offset: pages.offset(),
     };
     let (mut placements, count) = state.store.placements_page(&question).await?;
@@ -73,14 +77,24 @@ pub async fn list(State(state): State<AppState>, caller: Caller, Query(asked): Q
     placements.retain(|placement| scope.may_pupil(Action::ReadRecord, placement));
     let pupils = pupil_views(&state, &scope, &placements, now).await?;
     let count_line = match (count, pages.search()) {
-        (0, "") => "No pupil has a robot here yet.".to_owned(),
+        (0, "") => "Nobody is here yet.".to_owned(),
         (0, _) => "Nobody found.".to_owned(),
-        (1, _) => "One pupil has a robot.".to_owned(),
-        (n, _) => format!("{} pupils have a robot.", view::number(n)),
+        (1, _) => "One pupil.".to_owned(),
+        (n, _) => format!("{} pupils.", view::number(n)),
     };
     let today = view::day(now, scope.own_zone());
     let frame = Frame::of(&caller, &scope, "Pupils", "/pupils", now);
-    page(&PupilsPageView { frame, today, count_line, pupils, pages: pages.with_more(more) })
+    let may_add = scope.may_somewhere(Action::AddPupil);
+    let waiting = if may_add && pages.search().is_empty() { waiting(&state, &scope, caller.staff_id()).await? } else { vec![] };
+    page(&PupilsPageView { frame, today, count_line, pupils, may_add, waiting, pages: pages.with_more(more) })
+}
+
+/// Pupils who were entered and have no placement yet.
+async fn waiting(state: &AppState, scope: &Scope, staff_id: Uuid) -> Result<Vec<(Uuid, String, String)>, ApiError> {
+    let rows = state.store.pupils_without_placement(staff_id).await?;
+    let theirs = rows.into_iter().filter(|(.., school)| scope.may(Action::AddPupil, &Subject::Organisation(*school)));
+    let name = |school| scope.organisation_names().find(|(id, _)| *id == school).map(|(_, name)| name).unwrap_or_default();
+    Ok(theirs.map(|(id, pupil, school)| (id, pupil, name(school))).collect())
 }
 
 /// The rows of one page, from a few questions about all of them.
@@ -113,8 +127,10 @@ async fn pupil_views(
         let mut lessons = lessons_on(&calendar, own, day);
         lessons.retain(|lesson| lesson.about.expected && !lesson.about.robot_stays_out);
         let (current, next) = now_and_next(&lessons, now);
+        let begins = (day < placement.from_day).then(|| view::full_date(placement.from_day));
         let rests = |lesson: &Lesson| rests.contains(&(placement.placement_id, lesson.start));
         let told = match current {
+            _ if begins.is_some() => Told::quiet(format!("Begins on {}", begins.unwrap_or_default())),
             _ if live.contains(&placement.pupil_id) => Chip::new("live", "dot", "In class now").into(),
             Some(lesson) if rests(lesson) => Chip::new("rest", "moon", "Resting").into(),
             Some(lesson) => Told::quiet(format!("Not in {} at the moment", lesson.about.subject)),
@@ -129,7 +145,7 @@ async fn pupil_views(
             id: placement.pupil_id,
             name: placement.pupil_name.clone(),
             school: placement.school_name.clone(),
-            robot: placement.robot_name.clone(),
+            robot: placement.robot_name.clone().unwrap_or_else(|| "None yet".to_owned()),
             now: told,
             next,
         });

@@ -22,7 +22,7 @@ use super::correction::{self, Line};
 use super::glide::{self, GlideView};
 use super::view::{self, Chip, Told};
 use super::weeks::{self, Weeks};
-use super::{Frame, live as streams, page};
+use super::{Frame, earlier, live as streams, page};
 use crate::api::ApiError;
 use crate::api::auth::Caller;
 use crate::api::scope;
@@ -43,6 +43,8 @@ struct RecordPage {
     pupil_id: Uuid,
     pupil_name: String,
     about: String,
+    may_keep: bool,
+    has_earlier: bool,
     may_pair: bool,
     may_correct: bool,
     stages: Vec<StageView>,
@@ -158,6 +160,8 @@ pub async fn show(State(state): State<AppState>, caller: Caller, Path(pupil): Pa
         pupil_id: pupil,
         pupil_name: placement.pupil_name.clone(),
         about: about(&placement),
+        may_keep: scope.may_pupil(Action::KeepCase, &placement),
+        has_earlier: earlier::is_any(&state, &scope, &caller, pupil).await?,
         may_pair: scope.may_pupil(Action::PairTablet, &placement),
         may_correct: scope.may_pupil(Action::CorrectMinutes, &placement),
         due,
@@ -231,13 +235,12 @@ async fn note_read(state: &AppState, caller: &Caller, pupil: Uuid) -> Result<(),
 
 fn about(placement: &PlacementRow) -> String {
     let with = placement.provider_name.as_ref().map_or_else(String::new, |name| format!(", with {name}"));
-    format!(
-        "Year {}. {}{with}. {} is on loan until {}.",
-        placement.year_group,
-        placement.school_name,
-        placement.robot_name,
-        view::full_date(placement.until_day)
-    )
+    let until = view::full_date(placement.until_day);
+    let loan = match &placement.robot_name {
+        Some(robot) => format!("{robot} is on loan until {until}."),
+        None => format!("No robot yet. The placement lasts until {until}."),
+    };
+    format!("Year {}. {}{with}. {loan}", placement.year_group, placement.school_name)
 }
 
 async fn today_view(
@@ -395,7 +398,8 @@ fn anomaly_words(anomaly: &Anomaly, lessons: &[Lesson], placement: &PlacementRow
             "A correction was made for a lesson that is not in the timetable. It is kept, and counts for nothing.".to_owned()
         }
         Anomaly::RobotWasIn { slot } => {
-            format!("{} was live in {}, where the robot stays out.", placement.robot_name, subject(slot))
+            let robot = placement.robot_name.as_deref().unwrap_or("A robot");
+            format!("{robot} was live in {}, where the robot stays out.", subject(slot))
         }
         Anomaly::LessonsOverlap { slot } => {
             format!("Two lessons overlap in the timetable. {} counts from the end of the one before.", subject(slot))

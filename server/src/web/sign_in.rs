@@ -63,6 +63,9 @@ pub async fn show(State(state): State<AppState>, Query(then): Query<Then>, heade
     if auth::caller(&state, &headers).await?.is_some() {
         return Ok(Redirect::to(own(&then.then)).into_response());
     }
+    if !state.store.has_staff().await? {
+        return Ok(Redirect::to("/begin").into_response());
+    }
     door(&state, &headers, StatusCode::OK, &then.then, String::new(), None)
 }
 
@@ -73,8 +76,7 @@ pub async fn submit(
     extensions: Extensions,
     Form(form): Form<SignInForm>,
 ) -> Result<Response, ApiError> {
-    let secret = auth::cookie(&headers, auth::door_cookie_name(&state)).unwrap_or_default();
-    if secret.is_empty() || !auth::same_token(&form.csrf, &auth::csrf_of(&secret)) {
+    if !Door::of(&state, &headers)?.sent(&form.csrf) {
         let problem = "This page was open too long. Please type both again.".to_owned();
         return door(&state, &headers, StatusCode::FORBIDDEN, &form.then, form.email, Some(problem));
     }
@@ -83,15 +85,10 @@ pub async fn submit(
     }
     let address = auth::client_address(&extensions, &headers);
     match auth::sign_in(&state, &form.email, form.password, address.as_deref()).await? {
-        SignedIn::Welcome(token) => {
-            let session = auth::session_cookie(&state, token);
-            let door = auth::taken_back(auth::door_cookie(&state, String::new()));
-            Ok((set([session, door]), Redirect::to(own(&form.then))).into_response())
-        }
+        SignedIn::Welcome(token) => Ok(welcome(&state, token, own(&form.then))),
         SignedIn::Wrong => door(&state, &headers, StatusCode::UNAUTHORIZED, &form.then, form.email, Some(WRONG.to_owned())),
         SignedIn::Wait(until) => {
-            let seconds = (until - state.clock.now().utc).num_seconds().max(1);
-            let problem = format!("Too many tries. Please wait {}, then try again.", view::minutes((seconds + 59) / 60));
+            let (problem, seconds) = wait_words(&state, until);
             let mut response = door(&state, &headers, StatusCode::TOO_MANY_REQUESTS, &form.then, form.email, Some(problem))?;
             response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
             Ok(response)
@@ -110,7 +107,48 @@ pub async fn sign_out(State(state): State<AppState>, caller: Caller) -> Result<R
     Ok((set([auth::taken_back(auth::session_cookie(&state, String::new()))]), Redirect::to("/sign-in")).into_response())
 }
 
-/// The page, with a secret in a cookie from which its token is derived.
+/// The door: a page for somebody who is not signed in, with a secret in a cookie from which the token of its form is derived.
+pub(super) struct Door {
+    secret: String,
+}
+
+impl Door {
+    /// The one that this browser has, or a new one.
+    ///
+    /// # Errors
+    /// The machine has no randomness.
+    pub(super) fn of(state: &AppState, headers: &HeaderMap) -> Result<Self, ApiError> {
+        let known = auth::cookie(headers, auth::door_cookie_name(state)).filter(|secret| !secret.is_empty());
+        Ok(Self { secret: known.map_or_else(auth::random_token, Ok)? })
+    }
+
+    /// Whether a form came from a page of this browser.
+    pub(super) fn sent(&self, token: &str) -> bool {
+        auth::same_token(token, &auth::csrf_of(&self.secret))
+    }
+
+    pub(super) fn frame(&self, title: &str) -> Frame {
+        Frame::bare(title, auth::csrf_of(&self.secret))
+    }
+
+    pub(super) fn shows(self, state: &AppState, status: StatusCode, html: axum::response::Html<String>) -> Response {
+        (status, set([auth::door_cookie(state, self.secret)]), html).into_response()
+    }
+}
+
+/// Somebody is signed in, and the door is closed behind them.
+pub(super) fn welcome(state: &AppState, token: String, then: &str) -> Response {
+    let session = auth::session_cookie(state, token);
+    let door = auth::taken_back(auth::door_cookie(state, String::new()));
+    (set([session, door]), Redirect::to(then)).into_response()
+}
+
+/// What somebody reads who has to wait, with how long.
+pub(super) fn wait_words(state: &AppState, until: chrono::DateTime<chrono::Utc>) -> (String, i64) {
+    let seconds = (until - state.clock.now().utc).num_seconds().max(1);
+    (format!("Too many tries. Please wait {}, then try again.", view::minutes((seconds + 59) / 60)), seconds)
+}
+
 fn door(
     state: &AppState,
     headers: &HeaderMap,
@@ -119,14 +157,9 @@ fn door(
     email: String,
     problem: Option<String>,
 ) -> Result<Response, ApiError> {
-    let known = auth::cookie(headers, auth::door_cookie_name(state));
-    let secret = match &known {
-        Some(secret) => secret.clone(),
-        None => auth::random_token()?,
-    };
-    let frame = Frame::bare("Sign in", auth::csrf_of(&secret));
-    let html = page(&SignInPage { frame, then: own(then).to_owned(), email, problem })?;
-    Ok((status, set([auth::door_cookie(state, secret)]), html).into_response())
+    let door = Door::of(state, headers)?;
+    let html = page(&SignInPage { frame: door.frame("Sign in"), then: own(then).to_owned(), email, problem })?;
+    Ok(door.shows(state, status, html))
 }
 
 fn set<const N: usize>(cookies: [Cookie<'static>; N]) -> axum::response::AppendHeaders<Vec<(header::HeaderName, String)>> {

@@ -104,7 +104,7 @@ async fn draw(
         frame: Frame::of(caller, scope, "Join a tablet", "/pupils", now),
         pupil_id: placement.pupil_id,
         pupil_name: placement.pupil_name.clone(),
-        robot: placement.robot_name.clone(),
+        robot: placement.robot().to_owned(),
         tablet_now,
         has_tablet: joined.is_some(),
         code,

@@ -161,12 +161,12 @@ async fn fill(store: &Store) {
         let (robot, pupil) = (Uuid::from_u128(which), Uuid::from_u128(40_000_000 + which));
         store.set_device(robot, DeviceKind::Robot, b"x").await.unwrap();
         store.add_robot(robot, school, &format!("R{which}"), None).await.unwrap();
-        let new = NewPupil { pupil_id: pupil, organisation_id: school, name: "P", upn: None, year_group: 9 };
+        let new = NewPupil { pupil_id: pupil, organisation_id: school, name: "P", upn: None, year_group: 9, born: None };
         store.add_pupil(&new).await.unwrap();
         let placement = NewPlacement {
             placement_id: Uuid::from_u128(20_000_000 + which),
             pupil_id: pupil,
-            robot_id: robot,
+            robot_id: Some(robot),
             school_id: school,
             provider_id: None,
             key_worker_id: None,

@@ -18,11 +18,11 @@ macro_rules! placements {
         sqlx::query_as!(
             PlacementRow,
             r#"SELECT p.placement_id AS "placement_id!: Uuid", p.pupil_id AS "pupil_id!: Uuid", u.name AS "pupil_name!",
-                      u.year_group AS "year_group!: i64", p.robot_id AS "robot_id!: Uuid", r.name AS "robot_name!",
+                      u.year_group AS "year_group!: i64", p.robot_id AS "robot_id?: Uuid", r.name AS "robot_name?",
                       p.school_id AS "school_id!: Uuid", s.name AS "school_name!", p.provider_id AS "provider_id?: Uuid",
                       v.name AS "provider_name?", p.key_worker_id AS "key_worker_id?: Uuid",
                       p.from_day AS "from_day!: NaiveDate", p.until_day AS "until_day!: NaiveDate"
-               FROM placement p JOIN pupil u ON u.pupil_id = p.pupil_id JOIN robot r ON r.robot_id = p.robot_id
+               FROM placement p JOIN pupil u ON u.pupil_id = p.pupil_id LEFT JOIN robot r ON r.robot_id = p.robot_id
                     JOIN organisation s ON s.organisation_id = p.school_id
                     LEFT JOIN organisation v ON v.organisation_id = p.provider_id "# + $tail $(+ $more)*,
             $($argument),*
@@ -215,7 +215,7 @@ impl Engine {
                    SELECT p.placement_id
                    FROM placement p JOIN organisation s ON s.organisation_id = p.school_id JOIN pupil u ON u.pupil_id = p.pupil_id
                    WHERE p.school_id IN ($5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29)
-                     AND p.from_day <= $2 AND p.until_day >= $2
+                     AND (p.until_day < $2) = $30
                      AND "# PLACEMENT_SEEN r#"
                    ORDER BY s.name, s.organisation_id, u.name, p.placement_id LIMIT $3 OFFSET $4)
                ORDER BY s.name, s.organisation_id, u.name, p.placement_id"#,
@@ -223,7 +223,7 @@ impl Engine {
             page.day,
             PAGE as i64,
             skip,
-            ids[0], ids[1], ids[2], ids[3], ids[4], ids[5], ids[6], ids[7], ids[8], ids[9], ids[10], ids[11], ids[12], ids[13], ids[14], ids[15], ids[16], ids[17], ids[18], ids[19], ids[20], ids[21], ids[22], ids[23], ids[24]
+            ids[0], ids[1], ids[2], ids[3], ids[4], ids[5], ids[6], ids[7], ids[8], ids[9], ids[10], ids[11], ids[12], ids[13], ids[14], ids[15], ids[16], ids[17], ids[18], ids[19], ids[20], ids[21], ids[22], ids[23], ids[24], page.ended
         )
         .fetch_all(&self.read)
         .await?)
@@ -234,13 +234,14 @@ impl Engine {
             query_as SchoolPlacements: r#"SELECT s.organisation_id AS "organisation_id!: Uuid", s.name AS "name!", g.placements AS "placements!: i64"
                FROM (SELECT p.school_id, count(*) AS placements
                      FROM placement p
-                     WHERE p.from_day <= $2 AND p.until_day >= $2
+                     WHERE (p.until_day < $2) = $3
                        AND "# PLACEMENT_SEEN r#"
                      GROUP BY p.school_id) g
                     JOIN organisation s ON s.organisation_id = g.school_id
                ORDER BY s.name, s.organisation_id"#,
             page.staff_id,
-            page.day
+            page.day,
+            page.ended
         )
         .fetch_all(&self.read)
         .await?)
@@ -253,7 +254,7 @@ impl Engine {
             placements: r#"WHERE p.placement_id IN (
                    SELECT p.placement_id
                    FROM placement p JOIN pupil u ON u.pupil_id = p.pupil_id JOIN organisation s ON s.organisation_id = p.school_id
-                   WHERE p.from_day <= $2 AND p.until_day >= $2
+                   WHERE (p.until_day < $2) = $6
                      AND "# PLACEMENT_SEEN r#"
                      AND (p.pupil_id IN (SELECT n.pupil_id FROM pupil n WHERE lower(n.name) LIKE lower($3) ESCAPE '!')
                           OR p.school_id IN (SELECT n.organisation_id FROM organisation n WHERE lower(n.name) LIKE lower($3) ESCAPE '!'))
@@ -263,7 +264,8 @@ impl Engine {
             page.day,
             pattern,
             PAGE as i64,
-            page.offset
+            page.offset,
+            page.ended
         )
         .fetch_all(&self.read)
         .await?)
@@ -274,13 +276,14 @@ impl Engine {
         Ok(spliced!(
             query_scalar: r#"SELECT count(*) AS "count!: i64"
                FROM placement p
-               WHERE p.from_day <= $2 AND p.until_day >= $2
+               WHERE (p.until_day < $2) = $4
                  AND "# PLACEMENT_SEEN r#"
                  AND (p.pupil_id IN (SELECT n.pupil_id FROM pupil n WHERE lower(n.name) LIKE lower($3) ESCAPE '!')
                       OR p.school_id IN (SELECT n.organisation_id FROM organisation n WHERE lower(n.name) LIKE lower($3) ESCAPE '!'))"#,
             page.staff_id,
             page.day,
-            pattern
+            pattern,
+            page.ended
         )
         .fetch_one(&self.read)
         .await?)

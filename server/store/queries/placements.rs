@@ -12,11 +12,11 @@ macro_rules! placements {
         sqlx::query_as!(
             PlacementRow,
             r#"SELECT p.placement_id AS "placement_id!: Uuid", p.pupil_id AS "pupil_id!: Uuid", u.name AS "pupil_name!",
-                      u.year_group AS "year_group!: i64", p.robot_id AS "robot_id!: Uuid", r.name AS "robot_name!",
+                      u.year_group AS "year_group!: i64", p.robot_id AS "robot_id?: Uuid", r.name AS "robot_name?",
                       p.school_id AS "school_id!: Uuid", s.name AS "school_name!", p.provider_id AS "provider_id?: Uuid",
                       v.name AS "provider_name?", p.key_worker_id AS "key_worker_id?: Uuid",
                       p.from_day AS "from_day!: NaiveDate", p.until_day AS "until_day!: NaiveDate"
-               FROM placement p JOIN pupil u ON u.pupil_id = p.pupil_id JOIN robot r ON r.robot_id = p.robot_id
+               FROM placement p JOIN pupil u ON u.pupil_id = p.pupil_id LEFT JOIN robot r ON r.robot_id = p.robot_id
                     JOIN organisation s ON s.organisation_id = p.school_id
                     LEFT JOIN organisation v ON v.organisation_id = p.provider_id "# + $tail
             $(, $argument)*
@@ -78,13 +78,14 @@ impl Placements for Engine {
         let upn = pupil.upn.map(server_core::pupil::Upn::expose);
         let mut tx = self.begin().await?;
         sqlx::query!(
-            "INSERT INTO pupil (pupil_id, organisation_id, name, upn, year_group) VALUES ($1, $2, $3, $4, $5)
+            "INSERT INTO pupil (pupil_id, organisation_id, name, upn, year_group, born_day) VALUES ($1, $2, $3, $4, $5, $6)
              ON CONFLICT (pupil_id) DO NOTHING",
             pupil.pupil_id,
             pupil.organisation_id,
             pupil.name,
             upn,
-            pupil.year_group
+            pupil.year_group,
+            pupil.born
         )
         .execute(&mut *tx)
         .await?;

@@ -60,8 +60,9 @@ impl Placing for Engine {
         Ok(sqlx::query_scalar!(
             r#"SELECT v.placement_id AS "placement_id!: Uuid"
                FROM robot r JOIN visit v ON v.session_id = r.live_session_id
-               WHERE EXISTS (SELECT 1 FROM tablet t WHERE t.placement_id = v.placement_id)
-                 AND NOT EXISTS (SELECT 1 FROM tablet t WHERE t.placement_id = v.placement_id AND t.revoked_at IS NULL)"#
+               WHERE (EXISTS (SELECT 1 FROM tablet t WHERE t.placement_id = v.placement_id)
+                      AND NOT EXISTS (SELECT 1 FROM tablet t WHERE t.placement_id = v.placement_id AND t.revoked_at IS NULL))
+                  OR NOT EXISTS (SELECT 1 FROM placement p WHERE p.placement_id = v.placement_id AND p.robot_id = r.robot_id)"#
         )
         .fetch_all(&self.read)
         .await?)

@@ -60,9 +60,6 @@ impl Plans for Engine {
         audit: NewAudit<'_>,
         now: DateTime<Utc>,
     ) -> Result<bool, StoreError> {
-        let parts = plan.parts();
-        let Head { pack_id, pack_version, route, responsible_id, state } = Head::of(parts);
-        let revision = number(parts.revision);
         let mut tx = self.begin().await?;
         let held = sqlx::query_scalar!(
             r#"SELECT count(*) AS "count!: i64" FROM plan WHERE placement_id = $1 AND state <> 'closed'"#,
@@ -73,22 +70,7 @@ impl Plans for Engine {
         if held > 0 {
             return Ok(false);
         }
-        sqlx::query!(
-            "INSERT INTO plan (plan_id, placement_id, pack_id, pack_version, route, responsible_id, state, revision, changed_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
-            plan_id,
-            placement_id,
-            pack_id,
-            pack_version,
-            route,
-            responsible_id,
-            state,
-            revision,
-            now
-        )
-        .execute(&mut *tx)
-        .await?;
-        write_parts(&mut tx, plan_id, &PlanParts::new(), &written_parts(parts)).await?;
+        insert_plan(&mut tx, plan_id, placement_id, plan, now).await?;
         audit::append(&mut tx, audit, now).await?;
         tx.commit().await?;
         Ok(true)
@@ -176,6 +158,35 @@ impl Plans for Engine {
         .fetch_all(&self.read)
         .await?)
     }
+}
+
+/// Adds a plan whole, within a transaction.
+pub(crate) async fn insert_plan(
+    tx: &mut Transaction<'static, Db>,
+    plan_id: Uuid,
+    placement_id: Uuid,
+    plan: &ReintegrationPlan,
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    let parts = plan.parts();
+    let Head { pack_id, pack_version, route, responsible_id, state } = Head::of(parts);
+    let revision = number(parts.revision);
+    sqlx::query!(
+        "INSERT INTO plan (plan_id, placement_id, pack_id, pack_version, route, responsible_id, state, revision, changed_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+        plan_id,
+        placement_id,
+        pack_id,
+        pack_version,
+        route,
+        responsible_id,
+        state,
+        revision,
+        now
+    )
+    .execute(&mut **tx)
+    .await?;
+    write_parts(tx, plan_id, &PlanParts::new(), &written_parts(parts)).await
 }
 
 /// What of a plan has a column of its own.

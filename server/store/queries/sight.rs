@@ -13,6 +13,20 @@ macro_rules! spliced {
                 UNION SELECT o.organisation_id FROM organisation o JOIN sees a ON o.parent_id = a.organisation_id)
             SELECT organisation_id FROM sees) x)"#] $($rest)+)
     };
+    // After the id of an organisation: this person keeps the accounts there.
+    (@$query:tt [$($sql:literal)*] COORDINATED $($rest:tt)+) => {
+        spliced!(@$query [$($sql)*] BELOW "'coordinator'" $($rest)+)
+    };
+    // After the id of an organisation: this person answers for its pupils.
+    (@$query:tt [$($sql:literal)*] SCHOOLS_LED $($rest:tt)+) => {
+        spliced!(@$query [$($sql)*] BELOW "'coordinator', 'school_lead'" $($rest)+)
+    };
+    (@$query:tt [$($sql:literal)*] BELOW $roles:literal $($rest:tt)+) => {
+        spliced!(@$query [$($sql)* r#"IN (SELECT x.organisation_id FROM (WITH RECURSIVE sees AS (
+                SELECT organisation_id FROM staff_role WHERE staff_id = $1 AND role IN ("# $roles r#")
+                UNION SELECT o.organisation_id FROM organisation o JOIN sees a ON o.parent_id = a.organisation_id)
+            SELECT organisation_id FROM sees) x)"#] $($rest)+)
+    };
     // Placement `p`: of a school that this person leads, or theirs as key worker, while they are one at its school or provider.
     (@$query:tt [$($sql:literal)*] PLACEMENT_SEEN $($rest:tt)+) => {
         spliced!(@$query [$($sql)*] PLACEMENT_OF "'coordinator', 'school_lead'" $($rest)+)

@@ -56,7 +56,8 @@ pub struct RobotGroupRow {
     pub robots: i64,
 }
 
-/// Which pupils are asked for: those with a placement in force whose records this person may read.
+/// Which pupils are asked for: those with a placement that runs or is to begin, or with one that has ended, whose records this person
+/// may read.
 #[derive(Clone, Copy, Debug)]
 pub struct PupilsPage<'a> {
     /// Who asks.
@@ -65,6 +66,8 @@ pub struct PupilsPage<'a> {
     pub search: &'a str,
     /// The day.
     pub day: NaiveDate,
+    /// Placements that ended before that day, instead of the others.
+    pub ended: bool,
     /// Rows left out.
     pub offset: i64,
 }

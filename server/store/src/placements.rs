@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, Utc};
 use uuid::Uuid;
 
-/// A placement with its pupil and robot. `Debug` does not print the pupil's name.
+/// A placement with its pupil and, if it has one, its robot. `Debug` does not print the pupil's name.
 #[derive(Clone, PartialEq, Eq)]
 pub struct PlacementRow {
     /// Key; the only name the bridge has for a pupil.
@@ -18,10 +18,10 @@ pub struct PlacementRow {
     pub pupil_name: String,
     /// School year.
     pub year_group: i64,
-    /// Through which robot.
-    pub robot_id: Uuid,
+    /// Through which robot; none yet, or none any more.
+    pub robot_id: Option<Uuid>,
     /// That robot's name.
-    pub robot_name: String,
+    pub robot_name: Option<String>,
     /// The school whose lessons they are.
     pub school_id: Uuid,
     /// Its name.
@@ -36,6 +36,14 @@ pub struct PlacementRow {
     pub from_day: NaiveDate,
     /// Last day.
     pub until_day: NaiveDate,
+}
+
+impl PlacementRow {
+    /// How pages call the robot, also while there is none.
+    #[must_use]
+    pub fn robot(&self) -> &str {
+        self.robot_name.as_deref().unwrap_or("a robot")
+    }
 }
 
 impl std::fmt::Debug for PlacementRow {
@@ -87,6 +95,8 @@ pub struct NewPupil<'a> {
     pub upn: Option<&'a server_core::pupil::Upn>,
     /// School year.
     pub year_group: i64,
+    /// Source: H-23.
+    pub born: Option<NaiveDate>,
 }
 
 /// A placement to add.
@@ -96,8 +106,8 @@ pub struct NewPlacement {
     pub placement_id: Uuid,
     /// Who.
     pub pupil_id: Uuid,
-    /// Through which robot.
-    pub robot_id: Uuid,
+    /// Through which robot; a record can begin before there is one.
+    pub robot_id: Option<Uuid>,
     /// At which school.
     pub school_id: Uuid,
     /// Who looks after the pupil meanwhile.

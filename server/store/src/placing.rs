@@ -55,7 +55,8 @@ pub trait Placing: Send + Sync {
         until: DateTime<Utc>,
     ) -> Result<bool, StoreError>;
 
-    /// Placements with an open visit whose tablet is switched off: the bridge has not heard, or not obeyed, that it should end.
+    /// Placements with an open visit whose tablet is switched off, or whose robot was given away: the bridge has not heard, or not obeyed,
+    /// that it should end.
     ///
     /// # Errors
     /// The database does not answer.

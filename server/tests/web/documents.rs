@@ -316,3 +316,29 @@ async fn r_f6_the_page_for_the_school_is_one_page_of_what_is_shared_in_words_as_
     }
     world.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn r_h23_a_date_of_birth_stands_in_the_head_where_its_reader_may_see_it() {
+    let world = started().await;
+    let key_worker = world.browser("key worker").await;
+    let born = "14 March 2013";
+    let page = key_worker.page(&format!("/pupils/{}/plan", ids::ADA)).await;
+    assert!(page.contains(&format!("<dt>Date of birth</dt><dd>{born}</dd>")), "{page}");
+    let (_, own) = json(&key_worker, "/plan.json").await;
+    assert!(own.contains(born), "{own}");
+    for party in ["advocate", "social-worker"] {
+        let name = [("what", "name"), ("name", "Ms V."), ("reach", ""), ("party", party)];
+        let answer = key_worker.post(&format!("/pupils/{}/people", ids::ADA), &name).await;
+        assert_eq!(answer.status(), StatusCode::SEE_OTHER, "{party}");
+    }
+    for (party, is_shown) in [("receiving-school", true), ("parent", true), ("social-worker", true), ("advocate", false)] {
+        let (_, words) = read_json(given(&key_worker, "plan.json", party).await);
+        assert_eq!(words.contains(born), is_shown, "{party}: {words}");
+    }
+    let said = text(&given(&key_worker, "plan.pdf", "receiving-school").await);
+    assert!(said.contains("Date of birth") && said.contains(born), "{said}");
+    // A page and a file for other programs name neither day nor number.
+    let fields = key_worker.get(&format!("/pupils/{}/export/plan.json", ids::ADA)).await.text().await.unwrap();
+    assert!(!fields.contains("2013") && !key_worker.page(&format!("/pupils/{}", ids::ADA)).await.contains(born));
+    world.stop().await;
+}

@@ -56,6 +56,21 @@ pub struct World {
 
 impl World {
     pub async fn start() -> Self {
+        let world = Self::empty().await;
+        let state = &world.state;
+        server::demo::seed_store(&state.store, &world.folder.path().join("none.toml"), world.now()).await.unwrap();
+        let hash = server::api::auth::hash_password(PASSWORD.to_owned()).await.unwrap();
+        for (label, staff_id, role, organisation_id) in PEOPLE {
+            let name = format!("Ms {}", label.replace(' ', "-"));
+            let staff = NewStaff { staff_id, name: &name, email: &email(label), password_hash: &hash };
+            let roles = [StaffRoleRow { role: role.as_str().to_owned(), organisation_id }];
+            assert!(state.store.add_staff(staff, &roles).await.unwrap());
+        }
+        world
+    }
+
+    /// A server whose database holds nothing.
+    pub async fn empty() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let key = folder.path().join("grant.pem");
         std::fs::write(&key, rcgen::KeyPair::generate_for(&rcgen::PKCS_ED25519).unwrap().serialize_pem()).unwrap();
@@ -74,14 +89,6 @@ impl World {
         let shutdown = CancellationToken::new();
         let running = server::start(config, clock.clone(), shutdown.clone()).await.unwrap();
         let state = running.state.clone();
-        server::demo::seed_store(&state.store, &folder.path().join("none.toml"), clock.now().utc).await.unwrap();
-        let hash = server::api::auth::hash_password(PASSWORD.to_owned()).await.unwrap();
-        for (label, staff_id, role, organisation_id) in PEOPLE {
-            let name = format!("Ms {}", label.replace(' ', "-"));
-            let staff = NewStaff { staff_id, name: &name, email: &email(label), password_hash: &hash };
-            let roles = [StaffRoleRow { role: role.as_str().to_owned(), organisation_id }];
-            assert!(state.store.add_staff(staff, &roles).await.unwrap());
-        }
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let tasks = TaskTracker::new();
@@ -117,8 +124,13 @@ impl World {
 
     /// A browser in which one of [`PEOPLE`] is signed in.
     pub async fn browser(&self, who: &str) -> Browser {
+        self.signed_in(&email(who), PASSWORD).await
+    }
+
+    /// A browser in which whoever has this email is signed in.
+    pub async fn signed_in(&self, who: &str, password: &str) -> Browser {
         let mut browser = self.nobody();
-        let answer = browser.try_sign_in(&email(who), PASSWORD).await;
+        let answer = browser.try_sign_in(who, password).await;
         assert_eq!(answer.status(), StatusCode::SEE_OTHER, "{who} signs in");
         // Every page of a person carries the token of their forms.
         let pages = ["/robots", "/pupils", "/audit"];

@@ -141,6 +141,7 @@ async fn names_are_text_and_never_markup() {
         name: "<lab> \"Q\"",
         upn: None,
         year_group: 9,
+        born: None,
     };
     store.add_pupil(&pupil).await.unwrap();
     store.set_device(robot, store::robots::DeviceKind::Robot, b"x").await.unwrap();
@@ -149,7 +150,7 @@ async fn names_are_text_and_never_markup() {
     let placement = NewPlacement {
         placement_id,
         pupil_id,
-        robot_id: robot,
+        robot_id: Some(robot),
         school_id: ids::ALDER_ROAD,
         provider_id: None,
         key_worker_id: None,

@@ -149,10 +149,10 @@ export async function pair(page, link, pin = '2580') {
  * Keeps a picture of the page in `shots/latest/`. The two of the README are renewed in `shots/` when UPDATE_SHOTS is set.
  * @param {import('playwright-core').Page} page
  * @param {string} name
- * @param {{readme?: boolean}} [options]
+ * @param {{readme?: boolean, full?: boolean}} [options] full: of the whole page
  */
-export async function shot(page, name, { readme = false } = {}) {
+export async function shot(page, name, { readme = false, full = false } = {}) {
   const folder = readme && process.env.UPDATE_SHOTS ? SHOTS : `${SHOTS}latest/`;
   await mkdir(folder, { recursive: true });
-  await page.screenshot({ path: `${folder}${name}.png`, animations: 'disabled' });
+  await page.screenshot({ path: `${folder}${name}.png`, animations: 'disabled', fullPage: full });
 }

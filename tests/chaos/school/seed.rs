@@ -62,12 +62,13 @@ pub async fn fill(store: &Store, bridges: usize, seats: &[Seat], now: DateTime<U
         store.set_device(seat.robot.0, DeviceKind::Robot, &[0; 32]).await.unwrap();
         store.add_robot(seat.robot.0, school, &format!("Robot {n}"), Some(room)).await.unwrap();
         let name = format!("Pupil {n}");
-        let pupil = NewPupil { pupil_id: seat.pupil, organisation_id: school, name: &name, upn: None, year_group: 9 };
+        let pupil =
+            NewPupil { pupil_id: seat.pupil, organisation_id: school, name: &name, upn: None, year_group: 9, born: None };
         store.add_pupil(&pupil).await.unwrap();
         let placement = NewPlacement {
             placement_id: seat.placement.0,
             pupil_id: seat.pupil,
-            robot_id: seat.robot.0,
+            robot_id: Some(seat.robot.0),
             school_id: school,
             provider_id: None,
             key_worker_id: None,

@@ -10,7 +10,7 @@ const PUPIL: Uuid = Uuid::from_u128(5);
 const ME: Uuid = Uuid::from_u128(6);
 const OTHER: Uuid = Uuid::from_u128(7);
 
-const ACTIONS: [Action; 25] = [
+const ACTIONS: [Action; 30] = [
     Action::SeeRobot,
     Action::MoveRobot,
     Action::ControlRobot,
@@ -36,6 +36,11 @@ const ACTIONS: [Action; 25] = [
     Action::JoinClass,
     Action::SeeSystem,
     Action::ReadAudit,
+    Action::KeepOrganisations,
+    Action::KeepAccounts,
+    Action::AddPupil,
+    Action::KeepCase,
+    Action::GiveRobot,
 ];
 const ROLES: [Role; 7] =
     [Role::Coordinator, Role::KeyWorker, Role::SchoolLead, Role::ClassroomStaff, Role::Pupil, Role::Parent, Role::Auditor];
@@ -60,11 +65,22 @@ fn allowed(person: &Person, subject: &Subject) -> Vec<Action> {
 #[test]
 fn what_each_role_may_do_with_a_pupil() {
     use Action::{
-        CommentPlan, CorrectMinutes, EditFramework, EditPlan, JoinClass, PairTablet, ReadContacts, ReadFramework, ReadPlan,
-        ReadRecord, SeePupilName, WriteContact,
+        CommentPlan, CorrectMinutes, EditFramework, EditPlan, GiveRobot, JoinClass, KeepCase, PairTablet, ReadContacts,
+        ReadFramework, ReadPlan, ReadRecord, SeePupilName, WriteContact,
     };
     let check = |who: Person, expected: &[Action]| assert_eq!(allowed(&who, &ada()), expected, "{who:?}");
-    let coordinator = [ReadRecord, ReadPlan, EditPlan, ReadContacts, WriteContact, CorrectMinutes, PairTablet, SeePupilName];
+    let coordinator = [
+        ReadRecord,
+        ReadPlan,
+        EditPlan,
+        ReadContacts,
+        WriteContact,
+        CorrectMinutes,
+        PairTablet,
+        SeePupilName,
+        KeepCase,
+        GiveRobot,
+    ];
     check(person(OTHER, Role::Coordinator, AUTHORITY), &coordinator);
     let key_worker = [
         ReadRecord,
@@ -82,7 +98,9 @@ fn what_each_role_may_do_with_a_pupil() {
     check(person(ME, Role::KeyWorker, ALDER), &key_worker);
     check(person(OTHER, Role::KeyWorker, HOSPITAL), &[]);
     check(person(ME, Role::KeyWorker, MARSH), &[]);
-    let school_lead: Vec<_> = key_worker.into_iter().filter(|action| *action != CorrectMinutes).collect();
+    // Who looks after a pupil does not decide who that is.
+    let mut school_lead: Vec<_> = key_worker.into_iter().filter(|action| *action != CorrectMinutes).collect();
+    school_lead.push(KeepCase);
     check(person(OTHER, Role::SchoolLead, ALDER), &school_lead);
     check(person(OTHER, Role::SchoolLead, MARSH), &[]);
     check(person(OTHER, Role::ClassroomStaff, ALDER), &[SeePupilName]);
@@ -95,12 +113,27 @@ fn what_each_role_may_do_with_a_pupil() {
 
 #[test]
 fn what_each_role_may_do_with_an_organisation() {
-    use Action::{CountReturns, EditCosts, ImportRegister, ReadAudit, ReadCosts, SeeFleet, SeeSystem, SetDays, SetScales};
+    use Action::{
+        AddPupil, CountReturns, EditCosts, ImportRegister, KeepAccounts, KeepOrganisations, ReadAudit, ReadCosts, SeeFleet,
+        SeeSystem, SetDays, SetScales,
+    };
     let check = |role, at, expected: &[Action]| {
         assert_eq!(allowed(&person(OTHER, role, at), &Subject::Organisation(ALDER)), expected, "{role:?} at {at}");
     };
-    check(Role::Coordinator, AUTHORITY, &[SeeFleet, CountReturns, ReadCosts, EditCosts, SetDays, SetScales, SeeSystem]);
-    check(Role::SchoolLead, ALDER, &[CountReturns, ImportRegister, SetDays, SetScales]);
+    let coordinator = [
+        SeeFleet,
+        CountReturns,
+        ReadCosts,
+        EditCosts,
+        SetDays,
+        SetScales,
+        SeeSystem,
+        KeepOrganisations,
+        KeepAccounts,
+        AddPupil,
+    ];
+    check(Role::Coordinator, AUTHORITY, &coordinator);
+    check(Role::SchoolLead, ALDER, &[CountReturns, ImportRegister, SetDays, SetScales, AddPupil]);
     check(Role::SchoolLead, MARSH, &[]);
     check(Role::Auditor, AUTHORITY, &[CountReturns, ReadAudit]);
     for role in [Role::KeyWorker, Role::ClassroomStaff, Role::Pupil, Role::Parent] {

@@ -190,3 +190,11 @@ fn no_word_of_the_day_blames() {
         }
     }
 }
+
+#[test]
+fn a_pupil_without_a_robot_yet_is_told_so_and_sees_the_lessons() {
+    let none = RobotFacts { name: "your robot".to_owned(), is_to_come: true, ..RobotFacts::default() };
+    let view = view("11:20:00", &none, &day());
+    assert_eq!((view.now.chip.as_str(), view.now.can_enter, view.now.awake), ("There is no robot for you yet", false, false));
+    assert_eq!(view.lessons.len(), 5);
+}

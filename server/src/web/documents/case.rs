@@ -25,6 +25,8 @@ pub struct Case<'a> {
     pub names: Names,
     /// None: there is no plan yet.
     pub plan: Option<Planned>,
+    /// Source: H-23; only where it may be shown.
+    pub born: Option<NaiveDate>,
     shows: BTreeSet<Section>,
     pub now: DateTime<Utc>,
     pub today: NaiveDate,
@@ -60,12 +62,30 @@ impl<'a> Case<'a> {
         shows: BTreeSet<Section>,
         now: DateTime<Utc>,
     ) -> Result<Self, ApiError> {
-        let plan = match state.store.plans_of(placement.placement_id).await?.into_iter().next() {
-            Some(row) => Some(planned(row, &names)?),
-            None => None,
+        let row = state.store.plans_of(placement.placement_id).await?.into_iter().next();
+        Self::with(state, scope, placement, names, row, shows, now).await
+    }
+
+    /// Reads a case with a plan that is not the latest one.
+    ///
+    /// # Errors
+    /// The database does not answer, or holds what this program cannot read.
+    pub async fn with(
+        state: &'a AppState,
+        scope: &'a Scope,
+        placement: PlacementRow,
+        names: Names,
+        row: Option<PlanRow>,
+        shows: BTreeSet<Section>,
+        now: DateTime<Utc>,
+    ) -> Result<Self, ApiError> {
+        let plan = row.map(|row| planned(row, &names)).transpose()?;
+        let born = match shows.contains(&Section::Born) {
+            true => state.store.pupil(placement.pupil_id).await?.and_then(|row| row.born),
+            false => None,
         };
         let (today, zone) = (scope.today(placement.school_id, now), scope.zone(placement.school_id));
-        Ok(Self { state, scope, placement, names, plan, shows, now, today, zone })
+        Ok(Self { state, scope, placement, names, plan, born, shows, now, today, zone })
     }
 
     /// Whether a section is in this document.

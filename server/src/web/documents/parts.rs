@@ -18,6 +18,7 @@ const DAYS: [&str; 5] = ["Mon", "Tue", "Wed", "Thu", "Fri"];
 pub fn head(case: &Case<'_>, planned: &Planned) -> Vec<Block> {
     let Planned { row, pack, fields } = planned;
     let mut facts = vec![("Pupil".to_owned(), case.placement.pupil_name.clone())];
+    facts.extend(case.born.map(|day| ("Date of birth".to_owned(), view::full_date(day))));
     facts.push(("The plan".to_owned(), plan::state_chip(row.plan.state()).text().to_owned()));
     // The pupil's own words are among the goals.
     let overview = plan::overview(pack, &row.plan, &case.placement).into_iter().filter(|(name, _)| *name != "In their words");

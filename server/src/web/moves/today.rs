@@ -56,11 +56,11 @@ impl Today {
             slots.entry(placement).or_default().extend(lessons::slot(row));
         }
         for placement in placements {
-            let Some(own) = slots.get(&placement.placement_id) else { continue };
+            let (Some(own), Some(robot)) = (slots.get(&placement.placement_id), placement.robot_id) else { continue };
             let calendar = lessons::calendar(&state.store, placement.school_id, calendars).await?;
             let needed = |lesson: &Lesson| lesson.about.expected && !lesson.about.robot_stays_out && lesson.end > now;
             let found = lessons_on(&calendar, own, day).into_iter().filter(needed);
-            self.lessons.entry(placement.robot_id).or_default().extend(found);
+            self.lessons.entry(robot).or_default().extend(found);
         }
         self.lessons.values_mut().for_each(|lessons| lessons.sort_by_key(|lesson| lesson.start));
         Ok(())

@@ -61,12 +61,13 @@ async fn fill(store: &Fresh) -> Vec<Robot> {
                 name: &name.replace("Robin", "Pupil"),
                 upn: None,
                 year_group: 9,
+                born: None,
             };
             store.add_pupil(&pupil).await.unwrap();
             let placement = NewPlacement {
                 placement_id,
                 pupil_id,
-                robot_id,
+                robot_id: Some(robot_id),
                 school_id,
                 provider_id: None,
                 key_worker_id: None,
@@ -120,7 +121,7 @@ async fn every_page_of_robots_continues_the_one_before(store: Fresh) {
 async fn every_page_of_placements_continues_the_one_before(store: Fresh) {
     let mut robots = fill(&store).await;
     robots.sort_by_key(|robot| Robot { fine: true, ..robot.clone() });
-    let page = PupilsPage { staff_id: COORDINATOR, search: "", day: "2026-11-23".parse().unwrap(), offset: 0 };
+    let page = PupilsPage { staff_id: COORDINATOR, search: "", day: "2026-11-23".parse().unwrap(), ended: false, offset: 0 };
     for offset in 0..=robots.len() + 1 {
         for search in ["", "Elm", "Pupil Yew", "100%", "_"] {
             let fits = |robot: &&Robot| robot.name.replace("Robin", "Pupil").contains(search) || robot.school.contains(search);
@@ -134,6 +135,10 @@ async fn every_page_of_placements_continues_the_one_before(store: Fresh) {
     }
     let later = PupilsPage { day: "2026-11-24".parse().unwrap(), ..page };
     assert_eq!(store.placements_page(&later).await.unwrap(), (vec![], 0), "none in force");
+    let (ended, count) = store.placements_page(&PupilsPage { ended: true, ..later }).await.unwrap();
+    assert_eq!((ended.len(), count), (PAGE.min(robots.len()), i64::try_from(robots.len()).unwrap()), "all of them ended");
+    let earlier = PupilsPage { day: "2026-11-01".parse().unwrap(), ..page };
+    assert_eq!(store.placements_page(&earlier).await.unwrap().1, i64::try_from(robots.len()).unwrap(), "all are to begin");
     let stranger = PupilsPage { staff_id: Uuid::nil(), ..page };
     assert_eq!(store.placements_page(&stranger).await.unwrap(), (vec![], 0), "somebody without a role");
 }

@@ -93,7 +93,7 @@ async fn begun(store: &Store) {
     let placement = NewPlacement {
         placement_id: LATER_PLACEMENT,
         pupil_id: PUPIL,
-        robot_id: ROBOT,
+        robot_id: Some(ROBOT),
         school_id: SCHOOL,
         provider_id: None,
         key_worker_id: Some(ROLES[4].0),

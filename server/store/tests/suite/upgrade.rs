@@ -204,6 +204,8 @@ async fn check(store: &Store, version: i64) {
         // The day of the interval, and one on each side: the school's zone decides which it is.
         assert_eq!(store.count_dirty_days().await.unwrap(), 3, "version {version}: what was held is computed anew");
     }
+    let placement = store.placement(id(6)).await.unwrap().unwrap();
+    assert_eq!((placement.robot_id, placement.robot_name.as_deref()), (Some(id(3)), Some("Robin")), "it keeps its robot");
     assert_eq!(store.slots_of_placement(id(6)).await.unwrap().len(), 1);
     assert_eq!(store.acknowledged_through(id(4), id(9)).await.unwrap(), 2);
     let entry = store.quarantined(10, None).await.unwrap().remove(0);

@@ -30,12 +30,13 @@ pub(crate) async fn fill(store: &Store) {
     store.set_device(BRIDGE, DeviceKind::Bridge, &[2; 32]).await.unwrap();
     store.add_robot(ROBOT, SCHOOL, "Robin", Some(ROOM)).await.unwrap();
     let upn: Upn = "B801200005001".parse().unwrap();
-    let pupil = NewPupil { pupil_id: PUPIL, organisation_id: SCHOOL, name: "Ada Q.", upn: Some(&upn), year_group: 9 };
+    let pupil =
+        NewPupil { pupil_id: PUPIL, organisation_id: SCHOOL, name: "Ada Q.", upn: Some(&upn), year_group: 9, born: None };
     store.add_pupil(&pupil).await.unwrap();
     let placement = NewPlacement {
         placement_id: PLACEMENT,
         pupil_id: PUPIL,
-        robot_id: ROBOT,
+        robot_id: Some(ROBOT),
         school_id: SCHOOL,
         provider_id: None,
         key_worker_id: None,

@@ -1,0 +1,516 @@
+//! A placement begins, with the draft of its plan; and what of it changes later: last day, key worker, robot, the pupil's details.
+//!
+//! A record begins before a robot is there: minutes are none until then. A robot that is taken away ends the visit that is under way. No
+//! placement begins without route, planned length and end goal (L-2, A-4, H-6). Each change is in the audit log.
+
+use askama::Template;
+use axum::extract::{Form, Path, State};
+use axum::http::StatusCode;
+use axum::response::{Html, IntoResponse, Redirect, Response};
+use chrono::{Days, NaiveDate};
+use protocol::{PlacementId, RobotId};
+use server_core::access::{Action, Subject as About};
+use server_core::party::Party;
+use server_core::plan::{Basis, ReintegrationPlan};
+use server_core::policy::for_day;
+use server_core::school::OrganisationKind;
+use store::beginnings::{Entered, Opened, PupilRow};
+use store::placements::{NewPlacement, NewPupil, PlacementRow};
+use store::record::PartyRow;
+use uuid::Uuid;
+
+use super::entry::{Details, Typed, UPN_TAKEN, details};
+use super::plan::{self, Choice, Sent, optional_day};
+use super::{Frame, page, view};
+use crate::api::ApiError;
+use crate::api::auth::Caller;
+use crate::api::scope::{self, Scope};
+use crate::cases::packs;
+use crate::{AppState, Change, dispatch};
+
+/// A placement is not longer than this, in days: the rest of a key stage.
+const MOST_DAYS: u64 = 3 * 366;
+
+#[derive(Template)]
+#[template(path = "staff/placement_new.html")]
+struct NewPage {
+    frame: Frame,
+    pupil_id: Uuid,
+    pupil_name: String,
+    wrong: String,
+    running: String,
+    selects: Vec<Select>,
+    about: Vec<Select>,
+    from: String,
+    until: String,
+    words: String,
+}
+
+/// A choice of the form.
+struct Select {
+    name: &'static str,
+    label: &'static str,
+    hint: &'static str,
+    /// What stands for "none"; without it one has to be chosen.
+    none: Option<&'static str>,
+    items: Vec<Choice>,
+}
+
+#[derive(Template)]
+#[template(path = "staff/placement.html")]
+struct PlacementPage {
+    frame: Frame,
+    pupil_id: Uuid,
+    pupil_name: String,
+    wrong: String,
+    typed: Typed,
+    facts: Vec<(&'static str, String)>,
+    until: String,
+    key_workers: Vec<Choice>,
+    may_give: bool,
+    may_begin: bool,
+    robot: Option<String>,
+    robots: Vec<Choice>,
+    school: String,
+}
+
+/// A pupil whose cases this person begins.
+async fn beginner(state: &AppState, caller: &Caller, pupil: Uuid) -> Result<(PupilRow, Scope), ApiError> {
+    let scope = Scope::of(state, caller).await?;
+    let row = state.store.pupil(pupil).await?;
+    let row = row.filter(|row| scope.may(Action::AddPupil, &About::Organisation(row.organisation_id)));
+    Ok((row.ok_or(ApiError::NotFound)?, scope))
+}
+
+/// `GET /pupils/{pupil}/placement/new`
+pub async fn begin_form(
+    State(state): State<AppState>,
+    caller: Caller,
+    Path(pupil): Path<Uuid>,
+) -> Result<Html<String>, ApiError> {
+    let (row, scope) = beginner(&state, &caller, pupil).await?;
+    draw_new(&state, &caller, &scope, &row, &Sent::new(), String::new()).await
+}
+
+/// `POST /pupils/{pupil}/placement/new`
+pub async fn begin(
+    State(state): State<AppState>,
+    caller: Caller,
+    Path(pupil): Path<Uuid>,
+    Form(sent): Form<Sent>,
+) -> Result<Response, ApiError> {
+    let (row, scope) = beginner(&state, &caller, pupil).await?;
+    let now = state.clock.now().utc;
+    let refuse = async |wrong: String| -> Result<Response, ApiError> {
+        let html = draw_new(&state, &caller, &scope, &row, &sent, wrong).await?;
+        Ok((StatusCode::UNPROCESSABLE_ENTITY, html).into_response())
+    };
+    let workers = key_workers(&state, &scope).await?;
+    let (placement, plan) = match read(&scope, &row, &workers, &sent, scope.today(row.organisation_id, now)) {
+        Ok(read) => read,
+        Err(wrong) => return refuse(wrong).await,
+    };
+    let audit = plan::audit(&caller, pupil, "begin placement");
+    match state.store.open_placement(&placement, Uuid::now_v7(), &plan, audit, now).await? {
+        Opened::Opened => {}
+        Opened::Later(day) => {
+            let day = view::full_date(day);
+            return refuse(format!("First day: another placement begins on {day}. Choose a day after it.")).await;
+        }
+    }
+    if let (Some(key_worker), Some(placement)) = (placement.key_worker_id, state.store.placement(placement.placement_id).await?)
+    {
+        plan::name_key_worker(&state, &caller, &placement, key_worker).await?;
+    }
+    // Somebody may begin a case that they do not look after.
+    let is_theirs = scope::pupil(&state, &caller, pupil, Action::ReadRecord).await.is_ok();
+    Ok(Redirect::to(&if is_theirs { format!("/pupils/{pupil}") } else { "/pupils".to_owned() }).into_response())
+}
+
+/// Key workers as (id, name, where they are one).
+type Workers = Vec<(Uuid, String, Vec<Uuid>)>;
+
+async fn key_workers(state: &AppState, scope: &Scope) -> Result<Workers, ApiError> {
+    let mut all: Workers = Vec::new();
+    for row in state.store.key_workers().await? {
+        if !scope.is_near(row.organisation_id) {
+            continue;
+        }
+        match all.last_mut() {
+            Some((id, _, places)) if *id == row.staff_id => places.push(row.organisation_id),
+            _ => all.push((row.staff_id, row.name, vec![row.organisation_id])),
+        }
+    }
+    Ok(all)
+}
+
+/// The key worker of a form: somebody who is one at the school or at the provider, or above them.
+fn key_worker(
+    scope: &Scope,
+    workers: &Workers,
+    sent: &Sent,
+    school: Uuid,
+    provider: Option<Uuid>,
+) -> Result<Option<Uuid>, String> {
+    let id = sent.get("key-worker").map_or("", String::as_str);
+    if id.is_empty() {
+        return Ok(None);
+    }
+    let (id, name, places) =
+        workers.iter().find(|(known, ..)| known.to_string() == id).ok_or("Key worker: choose from the list.")?;
+    let reaches = |place: &Uuid| scope.is_within(school, *place) || provider.is_some_and(|to| scope.is_within(to, *place));
+    if places.iter().any(reaches) {
+        return Ok(Some(*id));
+    }
+    Err(format!(
+        "Key worker: {name} works neither at the school nor at the provider, and would not see the record. Choose somebody else, \
+         or give them the role there first."
+    ))
+}
+
+/// A school or provider of the list by its form field.
+fn place(scope: &Scope, sent: &Sent, name: &str) -> Option<Uuid> {
+    let id = sent.get(name).map_or("", String::as_str);
+    scope.organisations().find(|row| row.organisation_id.to_string() == id).map(|row| row.organisation_id)
+}
+
+fn read(
+    scope: &Scope,
+    pupil: &PupilRow,
+    workers: &Workers,
+    sent: &Sent,
+    today: NaiveDate,
+) -> Result<(NewPlacement, ReintegrationPlan), String> {
+    let school = place(scope, sent, "school").filter(|id| schools(scope, pupil).iter().any(|(known, _)| known == id));
+    let school = school.ok_or("School: choose one.")?;
+    let provider = match sent.get("provider").map_or("", String::as_str) {
+        "" => None,
+        _ => Some(
+            place(scope, sent, "provider")
+                .filter(|id| providers(scope).iter().any(|(known, _)| known == id))
+                .ok_or("Looked after by: choose from the list.")?,
+        ),
+    };
+    let from = optional_day(sent, "from", "First day")?.ok_or("First day: choose a day.")?;
+    let until = optional_day(sent, "until", "Last day")?.ok_or("Last day: choose a day. It can be moved later.")?;
+    check_days(from, until)?;
+    let key_worker_id = key_worker(scope, workers, sent, school, provider)?;
+    let (pack_id, basis) = plan::basis_of(sent, pupil.organisation_id, school, provider)
+        .ok_or("Choose a policy, a route, a length and a goal.")?;
+    let pack = packs().ok().and_then(|packs| for_day(packs, &pack_id, today)).ok_or("Policy: choose one that is in force.")?;
+    let plan = draft(pack, basis)?;
+    let placement = NewPlacement {
+        placement_id: Uuid::now_v7(),
+        pupil_id: pupil.pupil_id,
+        robot_id: None,
+        school_id: school,
+        provider_id: provider,
+        key_worker_id,
+        from_day: from,
+        until_day: until,
+    };
+    Ok((placement, plan))
+}
+
+fn draft(pack: &server_core::policy::Pack, basis: Basis) -> Result<ReintegrationPlan, String> {
+    ReintegrationPlan::draft(pack, basis)
+        .map_err(|_| format!("{} does not know this route or this length: choose another one.", pack.title))
+}
+
+fn check_days(from: NaiveDate, until: NaiveDate) -> Result<(), String> {
+    if until < from || from.checked_add_days(Days::new(MOST_DAYS)).is_none_or(|last| until > last) {
+        return Err("Last day: it lies before the first, or more than three years after it.".to_owned());
+    }
+    Ok(())
+}
+
+/// Schools whose lessons the pupil of a placement may follow: those near the caller, the pupil's own first.
+fn schools(scope: &Scope, pupil: &PupilRow) -> Vec<(Uuid, String)> {
+    let own = pupil.organisation_id;
+    let fits = |id: Uuid, kind: &str| {
+        id == own || (kind == OrganisationKind::School.as_str() && scope.may(Action::AddPupil, &About::Organisation(id)))
+    };
+    let mut all: Vec<_> = scope.organisations().filter(|row| fits(row.organisation_id, &row.kind)).collect();
+    all.sort_by_key(|row| (row.organisation_id != own, row.name.clone()));
+    all.into_iter().map(|row| (row.organisation_id, row.name.clone())).collect()
+}
+
+/// Who may look after the pupil meanwhile: hospital schools and providers of the same authority.
+fn providers(scope: &Scope) -> Vec<(Uuid, String)> {
+    let kinds = [OrganisationKind::HospitalSchool.as_str(), OrganisationKind::ApProvider.as_str()];
+    let fits =
+        |row: &&store::organisations::OrganisationRow| kinds.contains(&row.kind.as_str()) && scope.is_near(row.organisation_id);
+    scope.organisations().filter(fits).map(|row| (row.organisation_id, row.name.clone())).collect()
+}
+
+async fn draw_new(
+    state: &AppState,
+    caller: &Caller,
+    scope: &Scope,
+    pupil: &PupilRow,
+    sent: &Sent,
+    wrong: String,
+) -> Result<Html<String>, ApiError> {
+    let now = state.clock.now().utc;
+    let today = scope.today(pupil.organisation_id, now);
+    let typed = |name: &str| sent.get(name).cloned().unwrap_or_default();
+    let choice = |chosen: String| move |(id, name): (Uuid, String)| (id.to_string(), name, id.to_string() == chosen);
+    let before = state.store.placements_of(pupil.pupil_id).await?;
+    let running = before.iter().find(|row| row.until_day >= today).map_or_else(String::new, |row| {
+        format!(
+            "A placement at {} runs until {}. It ends on the day before the new one begins; its plan stays to be read.",
+            row.school_name,
+            view::full_date(row.until_day)
+        )
+    });
+    let workers = key_workers(state, scope).await?;
+    let selects = vec![
+        Select {
+            name: "school",
+            label: "School whose lessons they follow",
+            hint: "Mostly the home school. A robot stands there, once there is one.",
+            none: None,
+            items: schools(scope, pupil).into_iter().map(choice(typed("school"))).collect(),
+        },
+        Select {
+            name: "provider",
+            label: "Looked after by",
+            hint: "Hospital school or provider in the meantime.",
+            none: Some("At home, nobody beside the school"),
+            items: providers(scope).into_iter().map(choice(typed("provider"))).collect(),
+        },
+        Select {
+            name: "key-worker",
+            label: "Key worker",
+            hint: "Sees the record and has it at heart. Somebody of the school or the provider.",
+            none: Some("Not named yet"),
+            items: workers.into_iter().map(|(id, name, _)| (id, name)).map(choice(typed("key-worker"))).collect(),
+        },
+    ];
+    let about = plan::begin_choices(today)?.into_iter().map(|one| {
+        let chosen = typed(one.name);
+        let items = one.items.into_iter().map(|(code, words)| (code.clone(), words, code == chosen)).collect();
+        Select { name: one.name, label: one.label, hint: "", none: None, items }
+    });
+    page(&NewPage {
+        frame: Frame::of(caller, scope, format!("Placement of {}", pupil.name), "/pupils", now),
+        pupil_id: pupil.pupil_id,
+        pupil_name: pupil.name.clone(),
+        wrong,
+        running,
+        selects,
+        about: about.collect(),
+        from: sent.get("from").cloned().unwrap_or_else(|| today.to_string()),
+        until: typed("until"),
+        words: typed("words"),
+    })
+}
+
+/// `GET /pupils/{pupil}/placement`
+pub async fn show(State(state): State<AppState>, caller: Caller, Path(pupil): Path<Uuid>) -> Result<Html<String>, ApiError> {
+    let (placement, scope) = scope::pupil(&state, &caller, pupil, Action::KeepCase).await?;
+    state.store.append_audit(plan::audit(&caller, pupil, "read details"), state.clock.now().utc).await?;
+    draw(&state, &caller, &scope, &placement, &Sent::new(), String::new()).await
+}
+
+/// `POST /pupils/{pupil}/placement`: details, days and key worker, or the robot.
+pub async fn change(
+    State(state): State<AppState>,
+    caller: Caller,
+    Path(pupil): Path<Uuid>,
+    Form(sent): Form<Sent>,
+) -> Result<Response, ApiError> {
+    let (placement, scope) = scope::pupil(&state, &caller, pupil, Action::KeepCase).await?;
+    let done = match sent.get("what").map(String::as_str) {
+        Some("pupil") => correct(&state, &caller, &scope, &placement, &sent).await?,
+        Some("days") => days(&state, &caller, &scope, &placement, &sent).await?,
+        Some("give" | "take") if scope.may_pupil(Action::GiveRobot, &placement) => {
+            robot(&state, &caller, &placement, &sent).await?
+        }
+        _ => Err("Choose what to do.".to_owned()),
+    };
+    match done {
+        Ok(()) => Ok(Redirect::to(&format!("/pupils/{pupil}/placement")).into_response()),
+        Err(wrong) => {
+            let html = draw(&state, &caller, &scope, &placement, &sent, wrong).await?;
+            Ok((StatusCode::UNPROCESSABLE_ENTITY, html).into_response())
+        }
+    }
+}
+
+async fn correct(
+    state: &AppState,
+    caller: &Caller,
+    scope: &Scope,
+    placement: &PlacementRow,
+    sent: &Sent,
+) -> Result<Result<(), String>, ApiError> {
+    let now = state.clock.now().utc;
+    let Details { name, year, upn, born } = match details(sent, scope.today(placement.school_id, now)) {
+        Ok(details) => details,
+        Err(wrong) => return Ok(Err(wrong)),
+    };
+    let pupil_id = placement.pupil_id;
+    let row =
+        NewPupil { pupil_id, organisation_id: placement.school_id, name: &name, upn: upn.as_ref(), year_group: year, born };
+    Ok(match state.store.correct_pupil(&row, plan::audit(caller, pupil_id, "correct details"), now).await? {
+        Entered::Written => Ok(()),
+        Entered::UpnTaken => Err(UPN_TAKEN.to_owned()),
+    })
+}
+
+async fn days(
+    state: &AppState,
+    caller: &Caller,
+    scope: &Scope,
+    placement: &PlacementRow,
+    sent: &Sent,
+) -> Result<Result<(), String>, ApiError> {
+    let now = state.clock.now().utc;
+    let today = scope.today(placement.school_id, now);
+    let workers = key_workers(state, scope).await?;
+    let read = || -> Result<(NaiveDate, Option<Uuid>), String> {
+        let until = optional_day(sent, "until", "Last day")?.ok_or("Last day: choose a day.")?;
+        check_days(placement.from_day, until)?;
+        if until < today && until != placement.until_day {
+            return Err("Last day: that day is over. Today is the earliest; what was, stays.".to_owned());
+        }
+        // Whoever is named already may stay, also if they have another role by now.
+        let stays = placement.key_worker_id.filter(|id| sent.get("key-worker").is_some_and(|sent| *sent == id.to_string()));
+        let worker = match stays {
+            Some(id) => Some(id),
+            None => key_worker(scope, &workers, sent, placement.school_id, placement.provider_id)?,
+        };
+        Ok((until, worker))
+    };
+    let (until, key_worker) = match read() {
+        Ok(read) => read,
+        Err(wrong) => return Ok(Err(wrong)),
+    };
+    let audit = plan::audit(caller, placement.pupil_id, "change placement");
+    state.store.change_placement(placement.placement_id, until, key_worker, audit, now).await?;
+    if key_worker != placement.key_worker_id {
+        // The part of whoever was key worker until now ends with it.
+        for row in state.store.parties(placement.placement_id).await? {
+            let was = row.party == Party::KeyWorker && Some(row.person.0) == placement.key_worker_id && row.until_day.is_none();
+            if was {
+                let row = PartyRow { until_day: Some(row.from_day.map_or(today, |from| from.max(today))), ..row };
+                state.store.set_party(&row, plan::audit(caller, placement.pupil_id, "end part"), now).await?;
+            }
+        }
+        if let Some(key_worker) = key_worker {
+            plan::name_key_worker(state, caller, placement, key_worker).await?;
+        }
+    }
+    Ok(Ok(()))
+}
+
+async fn robot(
+    state: &AppState,
+    caller: &Caller,
+    placement: &PlacementRow,
+    sent: &Sent,
+) -> Result<Result<(), String>, ApiError> {
+    let now = state.clock.now().utc;
+    let gives = sent.get("what").is_some_and(|what| what == "give");
+    let id = sent.get("robot").map_or("", String::as_str);
+    let robot = if gives {
+        let rows = state.store.robots_of(placement.school_id).await?;
+        let Some(row) = rows.into_iter().find(|row| row.robot_id.to_string() == id) else {
+            return Ok(Err(format!("Robot: choose one that stands at {}.", placement.school_name)));
+        };
+        Some(row.robot_id)
+    } else {
+        None
+    };
+    if robot == placement.robot_id {
+        return Ok(Ok(()));
+    }
+    let detail = robot.or(placement.robot_id).map(|id| id.to_string());
+    let action = if gives { "give robot" } else { "take robot away" };
+    let audit = store::audit::NewAudit { detail: detail.as_deref(), ..plan::audit(caller, placement.pupil_id, action) };
+    state.store.give_robot(placement.placement_id, robot, audit, now).await?;
+    if placement.robot_id.is_some() {
+        // A visit through the robot of before ends at once; what was counted stays.
+        dispatch::end_visit(state, PlacementId(placement.placement_id), None).await?;
+    }
+    for robot in [robot, placement.robot_id].into_iter().flatten() {
+        state.announce(Change::Robot(RobotId(robot)));
+    }
+    state.announce(Change::Pupil(placement.pupil_id));
+    Ok(Ok(()))
+}
+
+async fn draw(
+    state: &AppState,
+    caller: &Caller,
+    scope: &Scope,
+    placement: &PlacementRow,
+    sent: &Sent,
+    wrong: String,
+) -> Result<Html<String>, ApiError> {
+    let now = state.clock.now().utc;
+    let today = scope.today(placement.school_id, now);
+    let what = sent.get("what").map_or("", String::as_str);
+    let pupil = state.store.pupil(placement.pupil_id).await?.ok_or(ApiError::NotFound)?;
+    let typed = if what == "pupil" {
+        Typed::of(sent)
+    } else {
+        Typed {
+            name: pupil.name.clone(),
+            year: pupil.year_group.to_string(),
+            upn: pupil.upn.as_ref().map_or_else(String::new, |upn| upn.expose().to_owned()),
+            born: pupil.born.map_or_else(String::new, |born| born.to_string()),
+        }
+    };
+    let days = Some(sent).filter(|_| what == "days");
+    let key_worker = days.map_or_else(
+        || placement.key_worker_id.map_or_else(String::new, |id| id.to_string()),
+        |sent| sent.get("key-worker").cloned().unwrap_or_default(),
+    );
+    let mut key_workers: Vec<Choice> = key_workers(state, scope)
+        .await?
+        .into_iter()
+        .map(|(id, name, _)| (id.to_string(), name, id.to_string() == key_worker))
+        .collect();
+    if let Some(id) = placement.key_worker_id.filter(|id| !key_workers.iter().any(|(known, ..)| *known == id.to_string())) {
+        // Somebody who is no key worker any more is still named, until somebody else is.
+        let name = state.store.staff_name(id).await?.unwrap_or_else(|| "Somebody whose account is gone".to_owned());
+        key_workers.push((id.to_string(), name, id.to_string() == key_worker));
+    }
+    let may_give = scope.may_pupil(Action::GiveRobot, placement);
+    let mut robots = Vec::new();
+    if may_give {
+        for row in state.store.robots_of(placement.school_id).await? {
+            let with = state.store.placements_of_robot(row.robot_id, today).await?;
+            let others = with.iter().filter(|other| other.placement_id != placement.placement_id).count();
+            let shared = match others {
+                0 => String::new(),
+                1 => ", shared with another pupil".to_owned(),
+                n => format!(", shared with {n} other pupils"),
+            };
+            robots.push((row.robot_id.to_string(), format!("{}{shared}", row.name), Some(row.robot_id) == placement.robot_id));
+        }
+    }
+    let home = scope.organisation_names().find(|(id, _)| *id == pupil.organisation_id).map(|(_, name)| name);
+    page(&PlacementPage {
+        frame: Frame::of(caller, scope, format!("Placement of {}", placement.pupil_name), "/pupils", now),
+        pupil_id: placement.pupil_id,
+        pupil_name: placement.pupil_name.clone(),
+        wrong,
+        typed,
+        facts: vec![
+            ("Home school", home.unwrap_or_default()),
+            ("Follows lessons at", placement.school_name.clone()),
+            ("Looked after by", placement.provider_name.clone().unwrap_or_else(|| "Nobody beside the school".to_owned())),
+            ("First day", view::full_date(placement.from_day)),
+        ],
+        until: days.and_then(|sent| sent.get("until").cloned()).unwrap_or_else(|| placement.until_day.to_string()),
+        key_workers,
+        may_give,
+        may_begin: scope.may(Action::AddPupil, &About::Organisation(pupil.organisation_id)),
+        robot: placement.robot_name.clone(),
+        robots,
+        school: placement.school_name.clone(),
+    })
+}
