@@ -8,6 +8,8 @@ mod beginning;
 mod costs;
 #[path = "web/documents.rs"]
 mod documents;
+#[path = "web/drafts.rs"]
+mod drafts;
 #[path = "web/due.rs"]
 mod due;
 #[path = "web/growth.rs"]
@@ -20,6 +22,8 @@ mod pages;
 mod plan;
 #[path = "web/plans.rs"]
 mod plans;
+#[path = "web/receiving.rs"]
+mod receiving;
 #[path = "web/register.rs"]
 mod register;
 #[path = "web/returning.rs"]
@@ -28,3 +32,5 @@ mod returning;
 mod sessions;
 #[path = "web/system.rs"]
 mod system;
+#[path = "web/weeks.rs"]
+mod weeks;

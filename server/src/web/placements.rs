@@ -11,8 +11,7 @@ use chrono::{Days, NaiveDate};
 use protocol::{PlacementId, RobotId};
 use server_core::access::{Action, Subject as About};
 use server_core::party::Party;
-use server_core::plan::{Basis, ReintegrationPlan};
-use server_core::policy::for_day;
+use server_core::plan::ReintegrationPlan;
 use server_core::school::OrganisationKind;
 use store::beginnings::{Entered, Opened, PupilRow};
 use store::placements::{NewPlacement, NewPupil, PlacementRow};
@@ -25,7 +24,6 @@ use super::{Frame, page, view};
 use crate::api::ApiError;
 use crate::api::auth::Caller;
 use crate::api::scope::{self, Scope};
-use crate::cases::packs;
 use crate::{AppState, Change, dispatch};
 
 /// A placement is not longer than this, in days: the rest of a key stage.
@@ -195,10 +193,7 @@ fn read(
     let until = optional_day(sent, "until", "Last day")?.ok_or("Last day: choose a day. It can be moved later.")?;
     check_days(from, until)?;
     let key_worker_id = key_worker(scope, workers, sent, school, provider)?;
-    let (pack_id, basis) = plan::basis_of(sent, pupil.organisation_id, school, provider)
-        .ok_or("Choose a policy, a route, a length and a goal.")?;
-    let pack = packs().ok().and_then(|packs| for_day(packs, &pack_id, today)).ok_or("Policy: choose one that is in force.")?;
-    let plan = draft(pack, basis)?;
+    let plan = plan::drafted(sent, (pupil.organisation_id, school, provider), today)?;
     let placement = NewPlacement {
         placement_id: Uuid::now_v7(),
         pupil_id: pupil.pupil_id,
@@ -210,11 +205,6 @@ fn read(
         until_day: until,
     };
     Ok((placement, plan))
-}
-
-fn draft(pack: &server_core::policy::Pack, basis: Basis) -> Result<ReintegrationPlan, String> {
-    ReintegrationPlan::draft(pack, basis)
-        .map_err(|_| format!("{} does not know this route or this length: choose another one.", pack.title))
 }
 
 fn check_days(from: NaiveDate, until: NaiveDate) -> Result<(), String> {
@@ -287,10 +277,12 @@ async fn draw_new(
             items: workers.into_iter().map(|(id, name, _)| (id, name)).map(choice(typed("key-worker"))).collect(),
         },
     ];
-    let about = plan::begin_choices(today)?.into_iter().map(|one| {
-        let chosen = typed(one.name);
-        let items = one.items.into_iter().map(|(code, words)| (code.clone(), words, code == chosen)).collect();
-        Select { name: one.name, label: one.label, hint: "", none: None, items }
+    let about = plan::begin_form(today, plan::Typed(Some(sent)))?.choices.into_iter().map(|one| Select {
+        name: one.name,
+        label: one.label,
+        hint: "",
+        none: None,
+        items: one.items,
     });
     page(&NewPage {
         frame: Frame::of(caller, scope, format!("Placement of {}", pupil.name), "/pupils", now),
