@@ -466,4 +466,4 @@ impl ReintegrationPlan {
 #[cfg(test)]
 mod laws;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

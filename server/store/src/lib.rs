@@ -11,6 +11,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
 pub mod audit;
+pub mod due;
 pub mod events;
 pub mod inbox;
 pub mod kept;
@@ -42,6 +43,7 @@ pub struct Store(Arc<dyn Database>);
 #[async_trait]
 pub trait Database:
     audit::Audit
+    + due::Dues
     + events::Events
     + inbox::Inbox
     + lessons::Timetable

@@ -22,6 +22,7 @@ mod bulk;
 #[path = "../../queries"]
 mod queries {
     mod audit;
+    mod due;
     mod events;
     pub(crate) mod inbox;
     mod lessons;

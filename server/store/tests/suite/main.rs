@@ -1,6 +1,7 @@
 //! The one test-suite of the store: every test runs on SQLite and on PostgreSQL, each time in a database of its own.
 
 mod audit;
+mod due;
 mod inbox;
 mod lessons;
 mod lists;
