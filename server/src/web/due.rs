@@ -4,6 +4,9 @@
 //! Works without scripts. Nothing is late by itself: a limit that is counted from nothing yet is listed as waiting. What does not apply
 //! here, or is otherwise here, may hold again as the policy says it; everything that was said stays to be read.
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+
 use askama::Template;
 use axum::extract::{Form, Path, State};
 use axum::http::StatusCode;
@@ -214,7 +217,7 @@ async fn said(
     whole: &cases::Whole,
 ) -> Result<Vec<String>, ApiError> {
     let names = plan::Names::of(state, scope, placement).await?;
-    let mut lines = Vec::new();
+    let (mut lines, mut who) = (Vec::new(), BTreeMap::new());
     for word in state.store.deadline_words(placement.placement_id, MOST_WORDS).await? {
         let (rule, week, what, reason, by, on) = match &word {
             DeadlineWord::Kept { rule, week, day: Some(day), by, on } => {
@@ -231,10 +234,11 @@ async fn said(
                 (rule, week, what, Some(reason.expose()), by, on)
             }
         };
-        let who = match state.store.staff_name(by.0).await? {
-            Some(name) => name,
-            None => names.name(*by),
-        };
+        if let Entry::Vacant(unknown) = who.entry(*by) {
+            let name = state.store.staff_name(by.0).await?;
+            unknown.insert(name.unwrap_or_else(|| names.name(*by)));
+        }
+        let who = &who[by];
         let why = reason.map_or_else(String::new, |reason| format!(" {}", view::sentence(reason)));
         lines.push(format!("{}: {what}.{why} ({who}, {})", title(whole, rule, *week), view::full_date(*on)));
     }

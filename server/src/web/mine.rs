@@ -4,6 +4,7 @@
 //! Lists are pages of rows that `crate::due` keeps: nothing is worked out for them. Each case of one's own that is read has its line in
 //! the audit log, and the other list has one.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap};
 
 use askama::Template;
@@ -181,13 +182,14 @@ async fn list(
     for row in &rows {
         let Some(placement) = known.get(&row.placement_id) else { continue };
         let of = (placement.school_id, placement.provider_id);
-        if !schools.contains_key(&of) {
-            schools.insert(of, cases::Schools::of(&state.store, placement).await?);
-        }
+        let schools = match schools.entry(of) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(unknown) => unknown.insert(cases::Schools::of(&state.store, placement).await?),
+        };
         views.push(RowView {
             pupil_id: placement.pupil_id,
             pupil_name: placement.pupil_name.clone(),
-            due: due_view(&row.due, &schools[&of].calendars(), now),
+            due: due_view(&row.due, &schools.calendars(), now),
             who: who(row),
         });
     }

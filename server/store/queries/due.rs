@@ -86,13 +86,13 @@ impl Dues for Engine {
                        WHERE x.placement_id = d.placement_id
                          AND (x.from_day IS NULL OR x.from_day <= $2) AND (x.until_day IS NULL OR x.until_day >= $2)
                          AND ',' || d.owners || ',' LIKE '%,' || x.party || ',%') AS "who?: String"
-               FROM case_due d JOIN placement p ON p.placement_id = d.placement_id
+               FROM case_due d
                WHERE (NOT d.has_owner OR d.is_required AND d.day < $2)
                  AND NOT EXISTS (SELECT 1 FROM placement_party x
                                  WHERE x.placement_id = d.placement_id AND x.person_id = $1
                                    AND (x.from_day IS NULL OR x.from_day <= $2) AND (x.until_day IS NULL OR x.until_day >= $2)
                                    AND ',' || d.owners || ',' LIKE '%,' || x.party || ',%')
-                 AND "# PLACEMENT_SEEN r#"
+                 AND d.placement_id IN (SELECT p.placement_id FROM placement p WHERE "# PLACEMENT_SEEN r#")
                ORDER BY d.day, d.placement_id, d.n LIMIT $3 OFFSET $4"#,
             staff_id,
             day,
