@@ -1,31 +1,28 @@
-//! What the limits of a case are counted from: the days that a plan itself tells, what people said, and the schools' calendars.
+//! What is due in a case, and what it is counted from: the days that a plan itself tells, what people said, contacts, and the schools'
+//! calendars.
 //!
-//! Nothing is decided here: `server_core::deadline` counts. A day that somebody said stands before one that follows from the plan.
+//! Nothing is decided here: `server_core::deadline` and `server_core::contact` count. A day that somebody said stands before one that follows from the plan.
 
 use std::sync::LazyLock;
 
-use chrono::{Datelike as _, NaiveDate};
-use server_core::access::Action;
+use chrono::{DateTime, Datelike as _, NaiveDate, Utc};
 use server_core::calendar::Calendar;
-use server_core::deadline::{Calendars, Due, Facts, Part, Schedule, for_person, schedule};
+use server_core::contact::{Contact, cadences};
+use server_core::deadline::asked::{Asked, asked};
+use server_core::deadline::{Calendars, Due, Facts, Schedule, schedule};
 use server_core::glide::Running;
-use server_core::party::{OrganisationId, PersonId};
+use server_core::party::OrganisationId;
 use server_core::plan::{Answer, PlanState, ReintegrationPlan, Setting};
 use server_core::policy::{Clock, Code, DeadlineRule, Event, Pack, PolicyError, Series, Tally, When};
 use server_core::register::{CodeTable, sickness};
 use server_core::school_days::{DayOff, Entered, SchoolDays};
-use server_core::timetable::Days;
-use store::Store;
 use store::placements::PlacementRow;
-use store::record::PartyRow;
+use store::plans::PlanRow;
+use store::sheets::{Owner, SheetKind};
+use store::{Store, kept};
 use uuid::Uuid;
 
-use crate::AppState;
 use crate::api::ApiError;
-use crate::api::scope::Scope;
-
-/// Cases that are read for one person. Nobody is key worker of so many.
-const MOST_CASES: usize = 100;
 
 /// August: a school year begins with the first term after July (Education Act 1996, section 579).
 const SCHOOL_YEAR_BEGINS: u32 = 8;
@@ -64,48 +61,91 @@ pub fn pack_of(plan: &ReintegrationPlan) -> Result<&'static Pack, ApiError> {
     Ok(known.ok_or_else(|| anyhow::anyhow!("a plan was begun with a policy that this program does not have"))?)
 }
 
-/// A case in which somebody has a part today.
-pub struct MyCase {
-    /// Which.
-    pub placement: PlacementRow,
+/// Everything that is due in a case, and what it was worked out from.
+pub struct Whole {
     /// The calendars that its limits are counted in.
     pub schools: Schools,
-    schedule: Schedule,
-    parts: Vec<Part>,
+    /// Its latest plan, with the policy that the plan was begun with.
+    pub plan: Option<(PlanRow, &'static Pack)>,
+    /// What its limits are counted from.
+    pub facts: Facts,
+    /// What is due: by the policy, and besides.
+    pub schedule: Schedule,
 }
 
-impl MyCase {
-    /// What is theirs to do.
-    pub fn due_of(&self, person: PersonId, today: NaiveDate) -> impl Iterator<Item = &Due> {
-        for_person(&self.schedule, &self.parts, person, today)
-    }
-}
-
-/// The cases with a plan in which somebody has a part on `today` and that they may read, at most [`MOST_CASES`].
-///
-/// # Errors
-/// The database does not answer, or holds what this program cannot read.
-pub async fn of_person(state: &AppState, scope: &Scope, person: PersonId, today: NaiveDate) -> Result<Vec<MyCase>, ApiError> {
-    let mut all = Vec::new();
-    for placement_id in state.store.placements_with(person.0, today).await?.into_iter().take(MOST_CASES) {
-        let row = state.store.placement(placement_id).await?.filter(|row| scope.may_pupil(Action::ReadPlan, row));
-        let Some(placement) = row else { continue };
-        let Some(held) = state.store.plans_of(placement_id).await?.into_iter().next() else { continue };
-        let schools = Schools::of(&state.store, &placement, Some(&held.plan)).await?;
-        let pack = pack_of(&held.plan)?;
-        let authority = scope.parent_of(placement.school_id);
-        let mut facts = facts(&state.store, pack, &held.plan, placement_id, authority).await?;
-        count_sickness(&state.store, pack, &mut facts, placement.pupil_id, today).await?;
-        let schedule = schedule(pack, &facts, &schools.calendars());
-        let part = |row: PartyRow| Part {
-            person: row.person,
-            party: row.party,
-            days: Days { from: row.from_day, until: row.until_day },
+impl Whole {
+    /// Of a placement. `authority`: the organisation that publishes dates.
+    ///
+    /// # Errors
+    /// The database does not answer, or holds what this program cannot read.
+    pub async fn of(
+        store: &Store,
+        placement: &PlacementRow,
+        authority: Option<Uuid>,
+        now: DateTime<Utc>,
+    ) -> Result<Self, ApiError> {
+        let id = placement.placement_id;
+        let held = store.plans_of(id).await?.into_iter().next();
+        let schools = Schools::of(store, placement, held.as_ref().map(|row| &row.plan)).await?;
+        let calendars = schools.calendars();
+        let today = calendars.home_school.calendar().day(now);
+        let (mut facts, mut counted, mut contacts, mut plan) = (Facts::default(), Schedule::default(), Vec::new(), None);
+        match held {
+            None => facts.done = store.case_rows(id).await?.kept,
+            Some(row) => {
+                let pack = pack_of(&row.plan)?;
+                facts = self::facts(store, pack, &row.plan, id, authority).await?;
+                count_sickness(store, pack, &mut facts, placement.pupil_id, today).await?;
+                counted = schedule(pack, &facts, &calendars);
+                if !facts.is_closed {
+                    contacts = contacts_owed(store, placement, pack, &row.plan, &facts, &calendars, now).await?;
+                }
+                plan = Some((row, pack));
+            }
+        }
+        let goals = sheets(store, id, SheetKind::Goal, kept::read_goal).await?;
+        let mut arrangements = sheets(store, id, SheetKind::PartTime, kept::read_part_time).await?;
+        arrangements.sort_by_key(|(_, one)| one.until);
+        let breakdowns = sheets(store, id, SheetKind::Breakdown, kept::read_breakdown).await?;
+        let of = Asked {
+            plan: plan.as_ref().map(|(row, pack)| (*pack, &row.plan)),
+            goals: &goals,
+            part_time: arrangements.last().map(|(_, one)| one),
+            breakdowns: &breakdowns,
+            said: &facts.done,
         };
-        let parts = state.store.parties(placement_id).await?.into_iter().map(part).collect();
-        all.push(MyCase { placement, schools, schedule, parts });
+        let more = asked(&of, &counted);
+        Ok(Self { schedule: counted.with(contacts).with(more), schools, plan, facts })
     }
-    Ok(all)
+}
+
+async fn contacts_owed(
+    store: &Store,
+    placement: &PlacementRow,
+    pack: &Pack,
+    plan: &ReintegrationPlan,
+    facts: &Facts,
+    calendars: &Calendars<'_>,
+    now: DateTime<Utc>,
+) -> Result<Vec<Due>, ApiError> {
+    let today = calendars.home_school.calendar().day(now);
+    let rows = store.contacts(placement.placement_id, placement.from_day, today).await?;
+    let log: Vec<Contact> = rows.into_iter().map(|(_, contact)| contact).collect();
+    let route = plan.basis().route;
+    let all = cadences(pack, route, &log, &facts.overrides, calendars, placement.from_day, today);
+    Ok(all.iter().filter_map(|cadence| cadence.owed(calendars, now)).collect())
+}
+
+/// The sheets of a kind, with their ids.
+async fn sheets<T>(
+    store: &Store,
+    placement_id: Uuid,
+    kind: SheetKind,
+    read: fn(&str) -> Option<T>,
+) -> Result<Vec<(Uuid, T)>, ApiError> {
+    let rows = store.sheets(Owner::Placement(placement_id), kind).await?;
+    let all: Option<_> = rows.iter().map(|row| Some((row.sheet_id, read(&row.body)?))).collect();
+    Ok(all.ok_or_else(|| anyhow::anyhow!("a sheet of a case is not readable"))?)
 }
 
 /// The calendars of the places of a case: the home school, where the pupil is now, and where the pupil will be.

@@ -16,6 +16,7 @@ pub mod config;
 pub mod database;
 pub mod demo;
 pub mod dispatch;
+mod due;
 pub mod ingest;
 mod jobs;
 pub mod lessons;

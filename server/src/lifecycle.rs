@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::dispatch::Dispatch;
-use crate::{AppState, CHANGES_KEPT, Config, Turn, api, clock, database, ingest, jobs, minutes, mqtt, placing};
+use crate::{AppState, CHANGES_KEPT, Config, Turn, api, clock, database, due, ingest, jobs, minutes, mqtt, placing};
 
 /// Tasks that have not ended by then, after shutdown, are left behind.
 const DRAIN_WITHIN: Duration = Duration::from_secs(3);
@@ -74,6 +74,7 @@ async fn starting(config: Config, machine: Arc<dyn Clock>, shutdown: Cancellatio
     tasks.spawn(ingest::run(state.clone(), link, events));
     tasks.spawn(jobs::run(state.clone()));
     tasks.spawn(minutes::run(state.clone()));
+    tasks.spawn(due::run(state.clone()));
     let health = Router::new()
         .route("/health/live", get(async || StatusCode::NO_CONTENT))
         .route("/health/ready", get(ready))

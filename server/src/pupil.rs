@@ -4,7 +4,7 @@
 //! pair.rs     keyword → tablet → PIN          secrets.rs  drawing and hashing; stores nothing
 //! tablet.rs   who is calling                   day.rs      the day in words; pure
 //! today.rs    the day, "not now, I'm resting"  class.rs    the class page, join and leave
-//! plan.rs     the plan in a child's words, with a comment on each stage
+//! plan.rs     the plan and the pupil's goals in a child's words, with a comment on each stage
 //! ```
 //!
 //! The pages name no pupil: whoever holds the tablet knows who they are. No name, no code and no PIN stands in an address. Nothing here
@@ -44,6 +44,7 @@ pub fn routes() -> Vec<Route> {
         Route::post("/today/rest", Access::PupilDevice, today::rest),
         Route::get("/my-plan", Access::PupilDevice, plan::page),
         Route::post("/my-plan", Access::PupilDevice, plan::comment),
+        Route::post("/my-plan/goal", Access::PupilDevice, plan::stand),
         Route::get("/class", Access::PupilDevice, class::page),
         Route::post("/class/join", Access::PupilDevice, class::join),
         Route::post("/class/leave", Access::PupilDevice, class::leave),

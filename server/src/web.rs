@@ -152,6 +152,7 @@ pub fn routes() -> Vec<Route> {
         Route::get("/pupils/{pupil}/documents/{file}", READS_RECORDS, documents::get),
         Route::get("/pupils/{pupil}/export/{file}", READS_RECORDS, export::get),
         Route::get("/due", READS_RECORDS, mine::show),
+        Route::get("/due/cases", READS_RECORDS, mine::show_cases),
         Route::post("/due/feed", READS_RECORDS, feed::make),
         Route::post("/due/feed/off", READS_RECORDS, feed::switch_off),
         // The key in the address stands for the person.

@@ -16,8 +16,12 @@ mod due;
 mod growth;
 #[path = "web/harness.rs"]
 mod harness;
+#[path = "web/owed.rs"]
+mod owed;
 #[path = "web/pages.rs"]
 mod pages;
+#[path = "web/parts.rs"]
+mod parts;
 #[path = "web/plan.rs"]
 mod plan;
 #[path = "web/plans.rs"]

@@ -1,7 +1,8 @@
 //! Who may see or change what. The one place: pages and endpoints ask here and decide nothing themselves.
 //!
 //! A role is held at an organisation and reaches that organisation and what lies below it, never beside it. What a question is
-//! about ([`Subject`]) says to which organisations it belongs. Unknown combinations are "no".
+//! about ([`Subject`]) says to which organisations it belongs. One thing reaches beside: a part in a pupil's case, which somebody who
+//! may change that case gave to a key worker or a school's lead, until it ends (`DOMAIN.md` ). Unknown combinations are "no".
 
 use std::collections::BTreeMap;
 
@@ -153,6 +154,8 @@ pub enum Subject {
         provider: Option<Uuid>,
         /// Named key worker.
         key_worker: Option<Uuid>,
+        /// Whoever asks was given a part in the case, and it has not ended.
+        has_part: bool,
     },
     /// Everything of an organisation.
     Organisation(Uuid),
@@ -165,7 +168,7 @@ pub struct Tree {
 }
 
 /// An organisation lies at most this deep; deeper, or in a circle, is out of reach.
-const MAX_DEPTH: usize = 8;
+pub const MAX_DEPTH: usize = 8;
 
 impl Tree {
     /// From pairs of (organisation, its parent).
@@ -212,19 +215,27 @@ fn allows(id: Uuid, holding: &Holding, action: Action, subject: &Subject, tree: 
             };
             by_role && reaches(school)
         }
-        Subject::Pupil { pupil, school, provider, key_worker } => match holding.role {
+        Subject::Pupil { pupil, school, provider, key_worker, has_part } => match holding.role {
             Role::Pupil => {
                 matches!(action, Action::JoinClass | Action::ReadPlan | Action::CommentPlan) && id == pupil && reaches(school)
             }
-            // A key worker reads only the pupils named to them, and only where they work.
+            // A key worker reads only the pupils named to them where they work, and those in whose case somebody gave them a part.
             Role::KeyWorker => {
                 (is_staffs(action) || is_of_plan(action) || is_of_framework(action) || action == Action::CorrectMinutes)
-                    && key_worker == Some(id)
-                    && (reaches(school) || provider.is_some_and(reaches))
+                    && (has_part || key_worker == Some(id) && (reaches(school) || provider.is_some_and(reaches)))
+            }
+            // One record, seen by the school and the provider. The lead of another school, such as the one that receives the
+            // pupil, works with it once they were given a part; the tablet and the child's looks stay with those who have the pupil now.
+            Role::SchoolLead if reaches(school) || provider.is_some_and(reaches) => {
+                is_staffs(action)
+                    || is_of_plan(action)
+                    || is_of_framework(action)
+                    || action == Action::KeepCase && reaches(school)
             }
             Role::SchoolLead => {
-                (is_staffs(action) || is_of_plan(action) || is_of_framework(action) || action == Action::KeepCase)
-                    && reaches(school)
+                has_part
+                    && (is_of_plan(action)
+                        || matches!(action, Action::ReadRecord | Action::ReadFramework | Action::SeePupilName))
             }
             // Who runs the robots of an authority sees that returns go on, and not how a child is assessed.
             Role::Coordinator => {

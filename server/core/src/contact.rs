@@ -16,7 +16,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use protocol::SessionId;
 
 use crate::coded::coded;
-use crate::deadline::{Arithmetic, Calendars, Due};
+use crate::deadline::{Arithmetic, Calendars, Due, Way};
 use crate::party::{Party, PersonId, listed};
 use crate::policy::{Binding, ContactRule, Instead, Override, Pack, Route, Unit};
 use crate::school_days::{Count, NeverOpen, day_words};
@@ -133,6 +133,21 @@ impl Cadence {
     /// Periods that are over and in which nothing counted.
     pub fn missed<'a>(&'a self, calendars: &'a Calendars<'_>, now: DateTime<Utc>) -> impl Iterator<Item = &'a Due> {
         self.due.iter().filter(move |due| due.done.is_none() && calendars.of(due.arithmetic.calendar).is_over(due.day, now))
+    }
+}
+
+impl Cadence {
+    /// What is to do now, once for the whole rule: the contact of the period that runs. If nothing counted in the periods before it
+    /// either, it was due with the first of them. One contact now settles it; a missed period stays missed and is not asked for again.
+    #[must_use]
+    pub fn owed(&self, calendars: &Calendars<'_>, now: DateTime<Utc>) -> Option<Due> {
+        let begun = self.due.iter().rposition(|due| due.done.is_some()).map_or(0, |last| last + 1);
+        let mut owed = self.due.get(begun)?.clone();
+        let missed = self.missed(calendars, now).filter(|due| due.week >= owed.week).count();
+        if missed > 1 {
+            owed.arithmetic.sentence += &format!(" Nothing counted in {missed} such times, one after the other.");
+        }
+        Some(owed)
     }
 }
 
@@ -256,6 +271,7 @@ fn due(rule: &ContactRule, period: u16, done: Option<NaiveDate>, unit: Unit, cou
         owners: rule.owners.clone(),
         day: count.day,
         arithmetic: Arithmetic { from: None, unit, calendar: rule.calendar, count: Some(count), sentence },
+        way: Way::Contact,
         done,
         overridden: None,
     }

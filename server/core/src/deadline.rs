@@ -2,7 +2,8 @@
 //!
 //! A policy pack says which limits there are; the facts of a case say what has happened; the calendars of the schools say which days
 //! count. Together they give a [`Schedule`]: what has a day, and what cannot have one yet and why. Nothing is stored: the schedule is
-//! worked out anew from the facts, so that a closure entered today moves every limit that it should.
+//! worked out anew from the facts, so that a closure entered today moves every limit that it should. (Lists over many cases are read
+//! from rows that the server keeps and counts again with this file after each change.)
 //!
 //! It decides no consequence. A limit that has passed is shown as late; nothing is sent, escalated or ended (`DOMAIN.md` N6).
 //!
@@ -13,6 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, NaiveDate, Utc};
 
+use crate::coded::coded;
 use crate::party::{Party, PersonId};
 use crate::policy::{
     Binding, CalendarOf, Code, DeadlineRule, Event, Instead, Override, Pack, Route, Series, Tally, Unit, When,
@@ -21,7 +23,24 @@ use crate::register::HalfDay;
 use crate::school_days::{Count, NeverOpen, SchoolDays, Step, day_words, listed_days};
 use crate::timetable::Days;
 
+pub mod asked;
 pub mod ical;
+
+coded! {
+    /// How something comes to be done. It is always a person's act; what differs is where they say so.
+    Way {
+        /// Somebody says on which day it was done.
+        Said = "said",
+        /// A contact that counts is written down.
+        Contact = "contact",
+        /// A goal is looked at: another day, other words, or its end.
+        Goal = "goal",
+        /// Somebody says that a word was given.
+        Told = "told",
+        /// A review is held.
+        Review = "review",
+    }
+}
 
 /// The calendars of a case. Two of them are often the same school's.
 #[derive(Clone, Copy, Debug)]
@@ -122,6 +141,8 @@ pub struct Due {
     pub day: NaiveDate,
     /// How that was found.
     pub arithmetic: Arithmetic,
+    /// How it comes to be done.
+    pub way: Way,
     /// When it was done.
     pub done: Option<NaiveDate>,
     /// Why the rule does not hold as the pack says it.
@@ -150,7 +171,7 @@ pub enum Undated {
     NeverOpen(#[from] NeverOpen),
 }
 
-/// Everything that a pack asks for in a case.
+/// Everything that a pack asks for in a case; [`Schedule::with`] adds what else is due.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Schedule {
     /// What has a day, by day.
@@ -159,6 +180,16 @@ pub struct Schedule {
     pub undated: Vec<(Code, Undated)>,
     /// What does not apply in this case, by whose word and why.
     pub set_aside: Vec<Override>,
+}
+
+impl Schedule {
+    /// The same with what no policy counts, or counts elsewhere: contacts, and what [`asked`] finds.
+    #[must_use]
+    pub fn with(mut self, more: impl IntoIterator<Item = Due>) -> Self {
+        self.due.extend(more);
+        self.due.sort_by(|a, b| (a.day, &a.rule, a.week).cmp(&(b.day, &b.rule, b.week)));
+        self
+    }
 }
 
 /// How near something is.
@@ -238,6 +269,7 @@ pub fn schedule(pack: &Pack, facts: &Facts, calendars: &Calendars<'_>) -> Schedu
                     day,
                     done: done(rule, week, facts),
                     arithmetic,
+                    way: Way::Said,
                     overridden: own.cloned(),
                 }),
                 Err(why) => {

@@ -101,6 +101,9 @@ pub enum GoalRefusal {
     /// It is finished.
     #[error("this goal is finished: write a new one")]
     Finished,
+    /// The next look lies behind.
+    #[error("choose a day to come for the next look, or say what became of the goal")]
+    NoNextLook,
     /// The words changed meanwhile.
     #[error("the words have changed: read them, then say that you stand by them")]
     OtherWords,
@@ -167,6 +170,21 @@ impl Goal {
         Ok(())
     }
 
+    /// It was looked at, goes on as it is, and is looked at again on a day to come.
+    ///
+    /// # Errors
+    /// That day is no day to come, or the goal is finished.
+    pub fn look_again(&mut self, on: NaiveDate, today: NaiveDate) -> Result<(), GoalRefusal> {
+        if self.became.is_some() {
+            return Err(GoalRefusal::Finished);
+        }
+        if on <= today {
+            return Err(GoalRefusal::NoNextLook);
+        }
+        self.review_on = Some(on);
+        Ok(())
+    }
+
     /// Says what became of it.
     ///
     /// # Errors
@@ -208,6 +226,18 @@ impl Goal {
     pub fn is_coproduced(&self) -> bool {
         let now = self.wording();
         now.authors.contains(&Party::Pupil) || now.pupil_words.is_some()
+    }
+
+    /// Whether a party has said that it stands by the words as they are now.
+    #[must_use]
+    pub fn stands_by(&self, party: Party) -> bool {
+        self.waits_for(&[party]).is_empty()
+    }
+
+    /// Whether it is the pupil's: they wrote it or said it, or they have stood by it.
+    #[must_use]
+    pub fn is_pupils(&self) -> bool {
+        self.is_coproduced() || self.acknowledged.contains_key(&Party::Pupil)
     }
 
     /// Of these parties, those who have not yet said that they stand by the words as they are now.
@@ -279,7 +309,10 @@ mod tests {
     fn a_12_a_goal_is_coproduced_if_the_pupil_wrote_it_or_says_it() {
         assert!(goal().is_coproduced());
         let theirs = Goal::new(Family::Attendance, wording("Come every day", &[Party::HomeSchool], None)).unwrap();
-        assert!(!theirs.is_coproduced());
+        assert!(!theirs.is_coproduced() && !theirs.is_pupils());
+        let mut stood_by = theirs;
+        stood_by.acknowledge(Party::Pupil, said(1)).unwrap();
+        assert!(!stood_by.is_coproduced() && stood_by.is_pupils() && stood_by.stands_by(Party::Pupil));
         assert!(Goal::new(Family::Own, wording("See friends", &[Party::Pupil, Party::Parent], None)).unwrap().is_coproduced());
     }
 
@@ -289,12 +322,18 @@ mod tests {
         goal.review_on = Some(day("2026-11-10"));
         assert!(!goal.is_review_late(day("2026-11-10")));
         assert!(goal.is_review_late(day("2026-11-11")));
+        let today = day("2026-11-11");
+        assert_eq!(goal.look_again(today, today), Err(GoalRefusal::NoNextLook));
+        goal.look_again(day("2026-12-11"), today).unwrap();
+        assert!(!goal.is_review_late(today), "it was looked at");
+        assert!(goal.is_review_late(day("2026-12-12")));
         let how = Words::new("Best mark of the class").unwrap();
         goal.finish(Became::Reached, how.clone(), day("2026-11-12")).unwrap();
         assert!(!goal.is_review_late(day("2026-12-24")));
         assert_eq!(goal.finish(Became::LetGo, how, day("2026-11-13")), Err(GoalRefusal::Finished));
         assert_eq!(goal.acknowledge(Party::Panel, said(1)), Err(GoalRefusal::Finished));
         assert_eq!(goal.reword(wording("More", &[Party::Pupil], None)), Err(GoalRefusal::Finished));
+        assert_eq!(goal.look_again(day("2027-01-11"), today), Err(GoalRefusal::Finished));
         assert_eq!(goal.became().map(|(became, ..)| *became), Some(Became::Reached));
     }
 }

@@ -1,7 +1,7 @@
 //! Who has a part in a pupil's return. One list, used for tasks, meetings, notifications and acknowledgements.
 //!
-//! A party is a part in the plan, not an account and not a permission: see [`access`](crate::access) for those. Which party does
-//! what is said by the policy pack.
+//! A party is a part in the plan and not an account. Whether having one opens a case is for [`access`](crate::access) to say. Which
+//! party does what is said by the policy pack.
 
 use uuid::Uuid;
 

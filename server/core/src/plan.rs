@@ -504,4 +504,4 @@ fn check_basis(pack: &Pack, route: Route, planned_length: &Code) -> Result<(), R
 #[cfg(test)]
 mod laws;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

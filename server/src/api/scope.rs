@@ -1,10 +1,11 @@
 //! From rows to the questions of `server_core::access`, and the same 404 for what is not there and what is not theirs.
 
+use std::collections::BTreeSet;
 use std::str::FromStr;
 
 use chrono::{DateTime, NaiveDate, Utc};
 use chrono_tz::Tz;
-use server_core::access::{Action, Person, Subject, Tree, may};
+use server_core::access::{Action, MAX_DEPTH, Person, Role, Subject, Tree, may};
 use store::organisations::OrganisationRow;
 use store::placements::PlacementRow;
 use store::robots::RobotRow;
@@ -19,10 +20,12 @@ pub struct Scope {
     person: Person,
     tree: Tree,
     organisations: Vec<OrganisationRow>,
+    /// Placements in whose case they have a part.
+    parts: BTreeSet<Uuid>,
 }
 
 impl Scope {
-    /// Reads the organisations.
+    /// Reads the organisations, and the parts that this person has.
     ///
     /// # Errors
     /// The database does not answer.
@@ -37,7 +40,13 @@ impl Scope {
     pub async fn of_person(state: &AppState, person: Person) -> Result<Self, ApiError> {
         let organisations = state.store.organisations().await?;
         let tree = Tree::new(organisations.iter().map(|row| (row.organisation_id, row.parent_id)));
-        Ok(Self { person, tree, organisations })
+        // A part opens a case to these alone.
+        let is_asked = |role: Role| matches!(role, Role::KeyWorker | Role::SchoolLead);
+        let parts = match person.holdings.iter().any(|holding| is_asked(holding.role)) {
+            true => state.store.open_parts(person.id).await?.into_iter().collect(),
+            false => BTreeSet::new(),
+        };
+        Ok(Self { person, tree, organisations, parts })
     }
 
     /// Whether they may.
@@ -55,7 +64,27 @@ impl Scope {
     /// Whether they may do this with the pupil of a placement.
     #[must_use]
     pub fn may_pupil(&self, action: Action, placement: &PlacementRow) -> bool {
-        self.may(action, &subject_of(placement))
+        let subject = Subject::Pupil {
+            pupil: placement.pupil_id,
+            school: placement.school_id,
+            provider: placement.provider_id,
+            key_worker: placement.key_worker_id,
+            has_part: self.parts.contains(&placement.placement_id),
+        };
+        self.may(action, &subject)
+    }
+
+    /// Whether two organisations lie below one authority, or one of them is it.
+    #[must_use]
+    pub fn are_together(&self, one: Uuid, other: Uuid) -> bool {
+        // As deep as organisations may lie below one another, and no deeper: a circle ends.
+        let top = |mut at| {
+            for _ in 0..MAX_DEPTH {
+                at = self.parent_of(at).unwrap_or(at);
+            }
+            at
+        };
+        top(one) == top(other)
     }
 
     /// Whether they may do this with the whole of any organisation they hold a role at.
@@ -155,13 +184,4 @@ pub async fn pupil(state: &AppState, caller: &Caller, pupil: Uuid, action: Actio
     let opens = |row: &PlacementRow| if any_runs { runs(row) } else { Some(row.until_day) == latest };
     let row = rows.into_iter().find(|row| opens(row) && scope.may_pupil(action, row)).ok_or(ApiError::NotFound)?;
     Ok((row, scope))
-}
-
-fn subject_of(placement: &PlacementRow) -> Subject {
-    Subject::Pupil {
-        pupil: placement.pupil_id,
-        school: placement.school_id,
-        provider: placement.provider_id,
-        key_worker: placement.key_worker_id,
-    }
 }

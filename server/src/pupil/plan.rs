@@ -1,5 +1,8 @@
-//! The pupil's own page of the plan: the four stages in words a child can use, this week half-day by half-day, and a comment on
-//! every stage (`DOMAIN.md` A-12).
+//! The pupil's own page of the plan: their goals, the four stages in words a child can use, this week half-day by half-day, and a
+//! comment on every stage (`DOMAIN.md` ).
+//!
+//! A goal is here if it is the pupil's: they wrote it, it is told in their words, or they have stood by it. They say so here themselves,
+//! of the words that they see; words that changed meanwhile are read first.
 //!
 //! What adults wrote about barriers, needs and reviews is not here. What the pupil writes goes into the plan as it is, with "the pupil"
 //! in its history; it waits for nobody's approval. No name is on the page and none in the address.
@@ -13,13 +16,17 @@ use chrono::{DateTime, NaiveDate, Utc};
 use serde::Deserialize;
 use server_core::calendar::monday_of;
 use server_core::glide::{GlideFacts, glide};
+use server_core::goal::{Acknowledgement, Became, Goal};
+use server_core::party::{Party, PersonId};
 use server_core::plan::{Change, Place, PlanState, ReintegrationPlan};
 use server_core::policy::Code;
 use server_core::register::HalfDay;
 use server_core::words::{Words, WordsError};
 use store::audit::{Actor, NewAudit, Subject};
+use store::kept;
 use store::placements::PlacementRow;
 use store::plans::{Changed, PlanRow};
+use store::sheets::{NewSheet, Owner, Saved, SheetKind};
 use uuid::Uuid;
 
 use super::tablet::Opened;
@@ -35,6 +42,7 @@ const DAYS: [&str; 5] = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday"]
 struct PlanPage {
     has_plan: bool,
     words: String,
+    goals: Vec<GoalView>,
     week: Vec<DayView>,
     about_week: String,
     stages: Vec<StageView>,
@@ -49,6 +57,18 @@ struct DayView {
     afternoon: (&'static str, String),
 }
 
+struct GoalView {
+    id: Uuid,
+    wording: u16,
+    /// As the pupil says it; as it is agreed, if they have said nothing.
+    mine: String,
+    /// As the plan says it, if that is different.
+    agreed: String,
+    stands: bool,
+    /// How it ended, in a few words.
+    ended: &'static str,
+}
+
 struct StageView {
     number: u16,
     title: &'static str,
@@ -61,6 +81,13 @@ struct StageView {
 pub struct Comment {
     stage: u16,
     words: String,
+}
+
+/// What standing by a goal sends.
+#[derive(Deserialize)]
+pub struct Stand {
+    goal: Uuid,
+    wording: u16,
 }
 
 /// What was just done, as the address says it: one of a few words, never free text.
@@ -93,6 +120,8 @@ pub async fn page(
     let now = state.clock.now().utc;
     let said = match query.said.as_str() {
         "kept" => "Your words are in the plan now. Everybody who works with the plan can read them.",
+        "mine" => "Now everybody knows that you stand by this goal.",
+        "other" => "The words of this goal have just changed. Read them first.",
         "long" => "That was too long for one box. Write a bit less.",
         _ => "",
     };
@@ -100,6 +129,7 @@ pub async fn page(
         let page = PlanPage {
             has_plan: false,
             words: String::new(),
+            goals: Vec::new(),
             week: Vec::new(),
             about_week: String::new(),
             stages: Vec::new(),
@@ -119,6 +149,7 @@ pub async fn page(
     let page = PlanPage {
         has_plan: true,
         words: row.plan.basis().in_their_words.as_ref().map(|words| words.expose().to_owned()).unwrap_or_default(),
+        goals: goals(&state, tablet.placement_id).await?.iter().filter_map(goal_view).collect(),
         week,
         about_week,
         stages: stages(&row.plan, placement.robot())?,
@@ -162,6 +193,76 @@ pub async fn comment(
         }
     }
     Err(ApiError::Unavailable("Somebody is writing in the plan. Try again in a moment."))
+}
+
+/// `POST /my-plan/goal`: the pupil stands by a goal, in the words that they saw.
+pub async fn stand(
+    State(state): State<AppState>,
+    Opened(tablet): Opened,
+    Form(sent): Form<Stand>,
+) -> Result<Redirect, ApiError> {
+    let placement = state.store.placement(tablet.placement_id).await?.ok_or(ApiError::NotFound)?;
+    plan_of(&state, tablet.placement_id).await?.ok_or(ApiError::NotFound)?;
+    let now = state.clock.now().utc;
+    let schools = cases::Schools::of(&state.store, &placement).await?;
+    let today = schools.calendars().home_school.calendar().day(now);
+    for _ in 0..TRIES {
+        let known = goals(&state, tablet.placement_id).await?.into_iter().find(|(id, ..)| *id == sent.goal);
+        let (sheet_id, based_on, mut goal) = known.filter(|(_, _, goal)| goal.is_pupils()).ok_or(ApiError::NotFound)?;
+        if goal.stands_by(Party::Pupil) && goal.wording_number() == sent.wording {
+            return Ok(Redirect::to("/my-plan?said=mine"));
+        }
+        let own = Acknowledgement { who: PersonId(placement.pupil_id), on: today, wording: sent.wording };
+        if goal.acknowledge(Party::Pupil, own).is_err() {
+            return Ok(Redirect::to("/my-plan?said=other"));
+        }
+        let audit = NewAudit {
+            actor: Actor::Tablet(tablet.tablet_id),
+            action: "stand by goal",
+            subject: Subject::Pupil(placement.pupil_id),
+            detail: None,
+        };
+        let body = kept::written_goal(&goal);
+        let (kind, owner, day) = (SheetKind::Goal, Owner::Placement(tablet.placement_id), goal.review_on);
+        let sheet = NewSheet { sheet_id, based_on, kind, owner, day, body: &body };
+        match state.store.save_sheet(&sheet, audit, now).await? {
+            Saved::As(_) => return Ok(Redirect::to("/my-plan?said=mine")),
+            // Somebody else saved it: it is read again, and the pupil's word stands if the words are the same.
+            Saved::Meanwhile(_) => {}
+            Saved::NoSheet => return Err(ApiError::NotFound),
+        }
+    }
+    Err(ApiError::Unavailable("Somebody is writing in the plan. Try again in a moment."))
+}
+
+/// A placement's goals with their ids and revisions, those that go on first.
+async fn goals(state: &AppState, placement_id: Uuid) -> Result<Vec<(Uuid, i64, Goal)>, ApiError> {
+    let rows = state.store.sheets(Owner::Placement(placement_id), SheetKind::Goal).await?;
+    let all: Option<Vec<(Uuid, i64, Goal)>> =
+        rows.iter().map(|row| Some((row.sheet_id, row.revision, kept::read_goal(&row.body)?))).collect();
+    let mut all = all.ok_or_else(|| anyhow::anyhow!("a goal is not readable"))?;
+    all.sort_by_key(|(id, _, goal)| (goal.became().is_some(), *id));
+    Ok(all)
+}
+
+/// None: it is not the pupil's.
+fn goal_view((id, _, goal): &(Uuid, i64, Goal)) -> Option<GoalView> {
+    let now = goal.wording();
+    let agreed = now.words.expose().to_owned();
+    let own = now.pupil_words.as_ref().map(|words| words.expose().to_owned());
+    goal.is_pupils().then(|| GoalView {
+        id: *id,
+        wording: goal.wording_number(),
+        agreed: own.as_ref().filter(|own| **own != agreed).map(|_| agreed.clone()).unwrap_or_default(),
+        mine: own.unwrap_or(agreed),
+        stands: goal.stands_by(Party::Pupil),
+        ended: match goal.became() {
+            None => "",
+            Some((Became::Reached, ..)) => "You did it.",
+            Some((Became::Partly, ..)) => "You did a part of it, and that is good for now.",
+            Some((Became::LetGo, ..)) => "You let this one go. It was not the right one.",
+        },
+    })
 }
 
 fn place(place: Option<Place>, robot: &str) -> (&'static str, String) {

@@ -118,15 +118,22 @@ pub async fn instead(
     let now = state.clock.now().utc;
     let today = scope.today(placement.school_id, now);
     let row = state.store.plans_of(placement.placement_id).await?.into_iter().next().ok_or(ApiError::NotFound)?;
-    let own = match read_instead(&sent, cases::pack_of(&row.plan)?, PersonId(caller.staff_id()), today) {
-        Ok(own) => own,
+    let (pack, me) = (cases::pack_of(&row.plan)?, PersonId(caller.staff_id()));
+    let word = if sent.get("what").is_some_and(|what| what == "applies") {
+        let said = state.store.case_rows(placement.placement_id).await?.overrides;
+        read_applies(&sent, &said, pack, me, today)
+    } else {
+        read_instead(&sent, pack, me, today).map(DeadlineWord::Instead)
+    };
+    let word = match word {
+        Ok(word) => word,
         Err(wrong) => {
             let html = draw(&state, &caller, &scope, &placement, &Sent::new(), wrong).await?;
             return Ok((StatusCode::UNPROCESSABLE_ENTITY, html).into_response());
         }
     };
     let audit = NewAudit { detail: Some("contact"), ..plan::audit(&caller, pupil, "say limit") };
-    state.store.say_deadline(placement.placement_id, &DeadlineWord::Instead(own), audit, now).await?;
+    state.store.say_deadline(placement.placement_id, &word, audit, now).await?;
     Ok(Redirect::to(&format!("/pupils/{pupil}/contacts")).into_response())
 }
 
@@ -155,6 +162,20 @@ fn read_instead(sent: &Sent, pack: &Pack, by: PersonId, on: NaiveDate) -> Result
     Ok(own)
 }
 
+/// What was said last in place of a rule is taken back.
+fn read_applies(sent: &Sent, said: &[Override], pack: &Pack, by: PersonId, on: NaiveDate) -> Result<DeadlineWord, String> {
+    let rule = sent.get("rule").and_then(|code| Code::new(code));
+    let own =
+        pack.contacts.iter().find(|known| Some(&known.id) == rule.as_ref()).and_then(|known| instead_of(known, said, pack));
+    let own = own.ok_or("It is kept as the policy says it already.")?;
+    Ok(DeadlineWord::Applies { rule: own.rule.clone(), week: own.week, by, on })
+}
+
+/// What was said last in place of a rule, for whichever period.
+fn instead_of<'a>(rule: &ContactRule, overrides: &'a [Override], pack: &Pack) -> Option<&'a Override> {
+    overrides.iter().rev().find(|own| own.rule == rule.id && own.check(pack).is_ok())
+}
+
 fn unit_words(rule: &ContactRule) -> &'static str {
     match rule.unit {
         Unit::SchoolWeeks => "school weeks",
@@ -166,9 +187,7 @@ fn unit_words(rule: &ContactRule) -> &'static str {
 
 /// What holds in place of a rule, with who said so and why.
 fn instead_words(rule: &ContactRule, overrides: &[Override], pack: &Pack, names: &plan::Names) -> String {
-    let Some(own) = overrides.iter().rev().find(|own| own.rule == rule.id && own.check(pack).is_ok()) else {
-        return String::new();
-    };
+    let Some(own) = instead_of(rule, overrides, pack) else { return String::new() };
     let what = match own.instead {
         Instead::Count(1) => format!("in each of the {}", unit_words(rule)),
         Instead::Count(every) => format!("every {every} {}", unit_words(rule)),

@@ -1,6 +1,11 @@
-//! What is due in one case, with the arithmetic of each limit; and the days from which limits are counted, which people say here.
+//! What is due in one case: the limits of its policy with their arithmetic, and the days that people chose; and the days from which
+//! limits are counted, which people say here.
 //!
-//! Works without scripts. Nothing is late by itself: a limit that is counted from nothing yet is listed as waiting.
+//! Works without scripts. Nothing is late by itself: a limit that is counted from nothing yet is listed as waiting. What does not apply
+//! here, or is otherwise here, may hold again as the policy says it; everything that was said stays to be read.
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use askama::Template;
 use axum::extract::{Form, Path, State};
@@ -8,9 +13,10 @@ use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use chrono::{DateTime, NaiveDate, Utc};
 use server_core::access::Action;
-use server_core::deadline::{Calendars, Due, Urgency, schedule};
+use server_core::deadline::asked::is_chosen;
+use server_core::deadline::{Calendars, Due, Urgency, Way};
 use server_core::party::{PersonId, listed};
-use server_core::policy::{Code, Event, Instead, Override, Pack};
+use server_core::policy::{Code, Event, Instead, Override};
 use server_core::school_days::day_words;
 use server_core::words::Reason;
 use store::audit::NewAudit;
@@ -30,6 +36,9 @@ use crate::{AppState, cases};
 const SAID: [Event; 6] =
     [Event::PanelHearing, Event::ProviderStart, Event::StageOne, Event::FourWeekReview, Event::PanelTold, Event::SchoolStart];
 
+/// Words about limits that the page lists.
+const MOST_WORDS: i64 = 50;
+
 #[derive(Template)]
 #[template(path = "staff/due.html")]
 struct DuePage {
@@ -41,12 +50,23 @@ struct DuePage {
     wrong: &'static str,
     /// Whose days are taken to be those of the home school.
     assumes: Vec<String>,
+    today: NaiveDate,
     open: Vec<DueView>,
     done: Vec<DueView>,
     waiting: Vec<(String, String)>,
-    /// Limits that do not apply here: which, why, and since when.
-    set_aside: Vec<(String, String, String)>,
+    set_aside: Vec<AsideView>,
+    /// What was said about limits, the newest first.
+    said: Vec<String>,
     events: Vec<EventView>,
+}
+
+/// A limit that does not apply here.
+struct AsideView {
+    title: String,
+    why: String,
+    on: String,
+    rule: String,
+    week: String,
 }
 
 /// A limit, told.
@@ -62,6 +82,41 @@ pub(super) struct DueView {
     /// The rule, and its week if it has several.
     pub(super) rule: String,
     pub(super) week: String,
+    /// The page on which it is done, after the pupil's address, and what to do there. None: on the page of what is due.
+    pub(super) place: Option<(&'static str, &'static str)>,
+    /// The policy asks for it, so that something else may hold here.
+    is_policys: bool,
+    /// What somebody just typed about it, and was not saved.
+    typed: Option<TypedWord>,
+}
+
+#[derive(Default)]
+struct TypedWord {
+    what: String,
+    day: String,
+    reason: String,
+}
+
+impl DueView {
+    /// With what was typed, if it was about this.
+    fn with_typed(self, sent: &Sent) -> Self {
+        let get = |name: &str| sent.get(name).cloned().unwrap_or_default();
+        let is_this = sent.contains_key("rule") && get("rule") == self.rule && get("week") == self.week;
+        let typed = is_this.then(|| TypedWord { what: get("what"), day: get("day"), reason: get("reason") });
+        Self { typed, ..self }
+    }
+
+    fn typed_day(&self) -> &str {
+        self.typed.as_ref().map_or("", |typed| &typed.day)
+    }
+
+    fn typed_reason(&self) -> &str {
+        self.typed.as_ref().map_or("", |typed| &typed.reason)
+    }
+
+    fn chose(&self, what: &str) -> bool {
+        self.typed.as_ref().is_some_and(|typed| typed.what == what)
+    }
 }
 
 struct EventView {
@@ -74,7 +129,7 @@ struct EventView {
 pub async fn show(State(state): State<AppState>, caller: Caller, Path(pupil): Path<Uuid>) -> Result<Html<String>, ApiError> {
     let (placement, scope) = scope::pupil(&state, &caller, pupil, Action::ReadPlan).await?;
     state.store.append_audit(plan::audit(&caller, pupil, "read plan"), state.clock.now().utc).await?;
-    draw(&state, &caller, &scope, &placement, "").await
+    draw(&state, &caller, &scope, &placement, &Sent::new(), "").await
 }
 
 /// `POST /pupils/{pupil}/due`: on which day something happened, or that it did not.
@@ -89,8 +144,8 @@ pub async fn say(
     let day = sent.get("day").map_or("", |day| day.trim());
     let read: Option<Option<NaiveDate>> = if day.is_empty() { Some(None) } else { day.parse().ok().map(Some) };
     let (Some(event), Some(day)) = (event, read) else {
-        let html =
-            draw(&state, &caller, &scope, &placement, "Choose what happened, and its day; no day takes it back.").await?;
+        let html = draw(&state, &caller, &scope, &placement, &sent, "Choose what happened, and its day; no day takes it back.")
+            .await?;
         return Ok((StatusCode::UNPROCESSABLE_ENTITY, html).into_response());
     };
     let audit = NewAudit { detail: Some(event.code()), ..plan::audit(&caller, pupil, "say event") };
@@ -108,12 +163,11 @@ pub async fn word(
     let (placement, scope) = scope::pupil(&state, &caller, pupil, Action::EditPlan).await?;
     let now = state.clock.now().utc;
     let today = scope.today(placement.school_id, now);
-    let row = state.store.plans_of(placement.placement_id).await?.into_iter().next().ok_or(ApiError::NotFound)?;
-    let pack = cases::pack_of(&row.plan)?;
-    let word = match read_word(&sent, pack, PersonId(caller.staff_id()), today) {
+    let whole = cases::Whole::of(&state.store, &placement, scope.parent_of(placement.school_id), now).await?;
+    let word = match read_word(&sent, &whole, PersonId(caller.staff_id()), today) {
         Ok(word) => word,
         Err(wrong) => {
-            let html = draw(&state, &caller, &scope, &placement, wrong).await?;
+            let html = draw(&state, &caller, &scope, &placement, &sent, wrong).await?;
             return Ok((StatusCode::UNPROCESSABLE_ENTITY, html).into_response());
         }
     };
@@ -122,20 +176,33 @@ pub async fn word(
     Ok(Redirect::to(&format!("/pupils/{pupil}/due")).into_response())
 }
 
-fn read_word(sent: &Sent, pack: &Pack, by: PersonId, on: NaiveDate) -> Result<DeadlineWord, &'static str> {
-    let rule = sent.get("rule").and_then(|code| Code::new(code)).filter(|rule| pack.deadline(rule).is_some());
-    let rule = rule.ok_or("That limit is not one of the policy.")?;
+fn read_word(sent: &Sent, whole: &cases::Whole, by: PersonId, on: NaiveDate) -> Result<DeadlineWord, &'static str> {
+    let rule = sent.get("rule").and_then(|code| Code::new(code));
+    let policys = whole
+        .plan
+        .as_ref()
+        .map(|(_, pack)| *pack)
+        .filter(|pack| rule.as_ref().is_some_and(|rule| pack.deadline(rule).is_some()));
+    // What people chose a day for has a name too, and is done by saying so.
+    let is_here = |rule: &Code| whole.schedule.due.iter().any(|due| due.rule == *rule && due.way == Way::Said);
+    let rule = rule.filter(|rule| policys.is_some() || is_here(rule)).ok_or("That limit is not one of this case.")?;
     let week = sent.get("week").and_then(|week| week.parse().ok());
     let day: Option<NaiveDate> = sent.get("day").and_then(|day| day.trim().parse().ok());
     let instead = match (sent.get("what").map(String::as_str), day) {
         (Some("kept"), Some(day)) if day <= on => return Ok(DeadlineWord::Kept { rule, week, day: Some(day), by, on }),
         (Some("not-kept"), _) => return Ok(DeadlineWord::Kept { rule, week, day: None, by, on }),
         (Some("kept"), _) => return Err("Choose the day on which it was done: today, or one before."),
+        (Some("applies"), _) => {
+            let own = policys.and_then(|pack| Override::of(&whole.facts.overrides, pack, &rule, week));
+            let own = own.ok_or("It holds as the policy says it already.")?;
+            return Ok(DeadlineWord::Applies { rule, week: own.week, by, on });
+        }
         (Some("day"), Some(day)) => Instead::Day(day),
         (Some("day"), None) => return Err("Choose the day that holds in its place."),
         (Some("not"), _) => Instead::DoesNotApply,
         _ => return Err("Choose what holds."),
     };
+    let pack = policys.ok_or("This day was chosen by people: say when it was done, or change it where it was chosen.")?;
     let reason = Reason::new(sent.get("reason").map_or("", String::as_str));
     let reason = reason.map_err(|_| "Say why something else holds here: one sentence of your own is enough.")?;
     let own = Override { rule, week, instead, reason, by, on };
@@ -143,39 +210,60 @@ fn read_word(sent: &Sent, pack: &Pack, by: PersonId, on: NaiveDate) -> Result<De
     Ok(DeadlineWord::Instead(own))
 }
 
+/// What was said, each as a line with who said it and when.
+async fn said(
+    state: &AppState,
+    scope: &Scope,
+    placement: &PlacementRow,
+    whole: &cases::Whole,
+) -> Result<Vec<String>, ApiError> {
+    let names = plan::Names::of(state, scope, placement).await?;
+    let (mut lines, mut who) = (Vec::new(), BTreeMap::new());
+    for word in state.store.deadline_words(placement.placement_id, MOST_WORDS).await? {
+        let (rule, week, what, reason, by, on) = match &word {
+            DeadlineWord::Kept { rule, week, day: Some(day), by, on } => {
+                (rule, week, format!("done on {}", view::full_date(*day)), None, by, on)
+            }
+            DeadlineWord::Kept { rule, week, day: None, by, on } => (rule, week, "not done after all".to_owned(), None, by, on),
+            DeadlineWord::Applies { rule, week, by, on } => (rule, week, "as the policy says again".to_owned(), None, by, on),
+            DeadlineWord::Instead(Override { rule, week, instead, reason, by, on }) => {
+                let what = match instead {
+                    Instead::Count(number) => format!("{number} in place of the policy’s number"),
+                    Instead::Day(day) => format!("by {} here", view::full_date(*day)),
+                    Instead::DoesNotApply => "does not apply here".to_owned(),
+                };
+                (rule, week, what, Some(reason.expose()), by, on)
+            }
+        };
+        if let Entry::Vacant(unknown) = who.entry(*by) {
+            let name = state.store.staff_name(by.0).await?;
+            unknown.insert(name.unwrap_or_else(|| names.name(*by)));
+        }
+        let who = &who[by];
+        let why = reason.map_or_else(String::new, |reason| format!(" {}", view::sentence(reason)));
+        lines.push(format!("{}: {what}.{why} ({who}, {})", title(whole, rule, *week), view::full_date(*on)));
+    }
+    Ok(lines)
+}
+
 async fn draw(
     state: &AppState,
     caller: &Caller,
     scope: &Scope,
     placement: &PlacementRow,
+    sent: &Sent,
     wrong: &'static str,
 ) -> Result<Html<String>, ApiError> {
     let now = state.clock.now().utc;
-    let row = state.store.plans_of(placement.placement_id).await?.into_iter().next();
-    let schools = cases::Schools::of(&state.store, placement, row.as_ref().map(|row| &row.plan)).await?;
-    let calendars = schools.calendars();
-    let (mut open, mut done, mut waiting, mut events) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-    let mut set_aside = Vec::new();
-    if let Some(row) = &row {
-        let pack = cases::pack_of(&row.plan)?;
-        let authority = scope.parent_of(placement.school_id);
-        let mut facts = cases::facts(&state.store, pack, &row.plan, placement.placement_id, authority).await?;
-        let today = scope.today(placement.school_id, now);
-        cases::count_sickness(&state.store, pack, &mut facts, placement.pupil_id, today).await?;
-        let all = schedule(pack, &facts, &calendars);
-        let (finished, unfinished): (Vec<&Due>, Vec<&Due>) = all.due.iter().partition(|due| due.done.is_some());
-        open = unfinished.into_iter().map(|due| due_view(due, &calendars, now)).collect();
-        done = finished.into_iter().map(|due| due_view(due, &calendars, now)).collect();
-        waiting =
-            all.undated.iter().map(|(rule, why)| (title(pack, rule.as_str()), view::sentence(&why.to_string()))).collect();
-        set_aside = (all.set_aside.iter())
-            .map(|own| {
-                let week = own.week.map_or_else(String::new, |week| format!(", week {week}"));
-                let title = format!("{}{week}", title(pack, own.rule.as_str()));
-                (title, own.reason.expose().to_owned(), view::full_date(own.on))
-            })
-            .collect();
-        let day = |event| facts.events.get(&event).map(NaiveDate::to_string).unwrap_or_default();
+    let whole = cases::Whole::of(&state.store, placement, scope.parent_of(placement.school_id), now).await?;
+    let (calendars, all) = (whole.schools.calendars(), &whole.schedule);
+    let (finished, unfinished): (Vec<&Due>, Vec<&Due>) = all.due.iter().partition(|due| due.done.is_some());
+    let mut events = Vec::new();
+    if whole.plan.is_some() {
+        let day = |event: Event| match sent.get("day").filter(|_| sent.get("event").is_some_and(|sent| sent == event.code())) {
+            Some(typed) => typed.clone(),
+            None => whole.facts.events.get(&event).map(NaiveDate::to_string).unwrap_or_default(),
+        };
         events = SAID.map(|event| EventView { code: event.code(), words: event.words(), day: day(event) }).into();
     }
     page(&DuePage {
@@ -183,19 +271,38 @@ async fn draw(
         pupil_id: placement.pupil_id,
         pupil_name: placement.pupil_name.clone(),
         may_edit: scope.may_pupil(Action::EditPlan, placement),
-        has_plan: row.is_some(),
+        has_plan: whole.plan.is_some(),
         wrong,
-        assumes: schools.assumes().to_vec(),
-        open,
-        done,
-        waiting,
-        set_aside,
+        assumes: whole.schools.assumes().to_vec(),
+        today: scope.today(placement.school_id, now),
+        open: unfinished.into_iter().map(|due| due_view(due, &calendars, now).with_typed(sent)).collect(),
+        done: finished.into_iter().map(|due| due_view(due, &calendars, now)).collect(),
+        waiting: (all.undated.iter())
+            .map(|(rule, why)| (title(&whole, rule, None), view::sentence(&why.to_string())))
+            .collect(),
+        set_aside: (all.set_aside.iter())
+            .map(|own| AsideView {
+                title: title(&whole, &own.rule, own.week),
+                why: own.reason.expose().to_owned(),
+                on: view::full_date(own.on),
+                rule: own.rule.to_string(),
+                week: own.week.map_or_else(String::new, |week| week.to_string()),
+            })
+            .collect(),
+        said: said(state, scope, placement, &whole).await?,
         events,
     })
 }
 
-fn title(pack: &Pack, rule: &str) -> String {
-    pack.deadlines.iter().find(|one| one.id.as_str() == rule).map_or_else(|| rule.to_owned(), |one| one.title.clone())
+/// What a rule is called: in the policy, or by the thing itself if people chose its day.
+fn title(whole: &cases::Whole, rule: &Code, week: Option<u16>) -> String {
+    let policys = whole.plan.as_ref().and_then(|(_, pack)| {
+        let contact = || pack.contacts.iter().find(|one| one.id == *rule).map(|one| one.title.clone());
+        pack.deadline(rule).map(|one| one.title.clone()).or_else(contact)
+    });
+    let own = || whole.schedule.due.iter().find(|due| due.rule == *rule).map(|due| due.title.clone());
+    let title = policys.or_else(own).unwrap_or_else(|| rule.to_string());
+    week.map_or_else(|| title.clone(), |week| format!("{title}, week {week}"))
 }
 
 pub(super) fn due_view(due: &Due, calendars: &Calendars<'_>, now: DateTime<Utc>) -> DueView {
@@ -224,5 +331,15 @@ pub(super) fn due_view(due: &Due, calendars: &Calendars<'_>, now: DateTime<Utc>)
         row: due.row.clone(),
         rule: due.rule.to_string(),
         week: due.week.map_or_else(String::new, |week| week.to_string()),
+        place: match due.way {
+            Way::Said => None,
+            Way::Contact => Some(("contacts", "Write a contact down")),
+            Way::Goal => Some(("goals", "Look at the goal")),
+            Way::Told => Some(("breakdown", "Say who was told")),
+            Way::Review => Some(("plan", "Write the review down")),
+        },
+        // Days that people chose are no limit of the policy: they are changed where they were chosen.
+        is_policys: !is_chosen(&due.rule),
+        typed: None,
     }
 }

@@ -10,14 +10,14 @@ use axum::response::{Html, IntoResponse, Redirect, Response};
 use chrono::TimeDelta;
 use protocol::PlacementId;
 use server_core::deadline::{Due, ical};
-use server_core::party::PersonId;
 use store::audit::{Actor, NewAudit, Subject};
 
 use super::mine;
+use super::pupils::Asked;
+use crate::AppState;
 use crate::api::ApiError;
 use crate::api::auth::{self, Caller};
 use crate::api::scope::Scope;
-use crate::{AppState, cases};
 
 /// Reading is noted at most this often: calendar programs ask every quarter of an hour.
 const NOTE_EVERY: TimeDelta = TimeDelta::hours(24);
@@ -28,7 +28,7 @@ pub async fn make(State(state): State<AppState>, caller: Caller) -> Result<Html<
     let audit = audit(&caller, "make calendar feed");
     state.store.set_due_feed(caller.staff_id(), Some(&hash(&key)), audit, state.clock.now().utc).await?;
     let base = state.config.public_url.trim_end_matches('/');
-    mine::draw(&state, &caller, Some(format!("{base}/feeds/{key}/due.ics"))).await
+    mine::draw(&state, &caller, &Asked::default(), Some(format!("{base}/feeds/{key}/due.ics"))).await
 }
 
 /// `POST /due/feed/off`
@@ -49,11 +49,8 @@ pub async fn get(State(state): State<AppState>, Path(key): Path<String>) -> Resu
     }
     let scope = Scope::of_person(&state, auth::person(&state, feed.staff_id).await?).await?;
     let today = now.with_timezone(&scope.own_zone()).date_naive();
-    let me = PersonId(feed.staff_id);
-    let cases = cases::of_person(&state, &scope, me, today).await?;
-    let due: Vec<(PlacementId, &Due)> = (cases.iter())
-        .flat_map(|case| case.due_of(me, today).map(|due| (PlacementId(case.placement.placement_id), due)))
-        .collect();
+    let rows = mine::of_person(&state, &scope, feed.staff_id, today).await?;
+    let due: Vec<(PlacementId, &Due)> = rows.iter().map(|row| (PlacementId(row.placement_id), &row.due)).collect();
     Ok(([(header::CONTENT_TYPE, "text/calendar; charset=utf-8")], ical::feed(&due, now)).into_response())
 }
 

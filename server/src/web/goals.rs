@@ -165,6 +165,10 @@ fn made(sent: &Sent, known: Option<Known>, today: NaiveDate) -> Result<Known, St
             let wording = sent.get("wording").and_then(|number| number.parse().ok()).unwrap_or(0);
             goal.acknowledge(party, Acknowledgement { who, on: today, wording }).map_err(refusal)?;
         }
+        "look" => {
+            let next = optional_day(sent, "review", "The next look")?.ok_or("Choose the day of the next look.")?;
+            goal.look_again(next, today).map_err(refusal)?;
+        }
         "finish" => {
             let became = sent.get("became").and_then(|code| Became::from_code(code)).ok_or("Choose what became of it.")?;
             goal.finish(became, words(sent, "how", "How")?, today).map_err(refusal)?;

@@ -1,28 +1,36 @@
-//! Who has a part in a pupil's return, and since when; somebody without an account is named here.
+//! Who has a part in a pupil's return, and since when; somebody without an account is named here, and a colleague with one is given
+//! a part.
 //!
-//! A part is no permission: what people may see follows from their roles (`server_core::access`). A name is written once, stays in this
-//! database, and is in no address.
+//! A part opens the case to key workers and to leads of schools until it ends; to everybody else it is no permission, and what they may
+//! see follows from their roles alone (`server_core::access`). A colleague is somebody of the same authority. Who gave which part to whom
+//! is in the audit log. A name is written once, stays in this database, and is in no address.
 
 use askama::Template;
 use axum::extract::{Form, Path, State};
 use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use chrono::NaiveDate;
-use server_core::access::Action;
+use server_core::access::{Action, Role};
 use server_core::party::{Party, PersonId};
+use server_core::plan::Answer;
+use server_core::policy::Code;
+use store::audit::NewAudit;
 use store::placements::PlacementRow;
-use store::record::{PartyRow, PersonRow};
+use store::record::{ColleagueRow, PartyRow, PersonRow};
 use uuid::Uuid;
 
-use super::plan::{self, Sent};
+use super::plan::{self, Choice, Sent};
 use super::{Frame, page, view};
 use crate::AppState;
 use crate::api::ApiError;
-use crate::api::auth::Caller;
+use crate::api::auth::{self, Caller};
 use crate::api::scope::{self, Scope};
 
 /// A name is not longer than this, in characters.
 const MAX_NAME: usize = 100;
+/// Colleagues that the page lists. Others are found by e-mail.
+const MOST_COLLEAGUES: i64 = 200;
+const NO_COLLEAGUE: &str = "No coordinator, key worker or lead of your authority has an account with that e-mail. Look for a slip, or name them without an account.";
 /// A way to be reached is not longer than this, in characters.
 const MAX_REACH: usize = 200;
 
@@ -37,9 +45,11 @@ struct PeoplePage {
     now: Vec<PartView>,
     before: Vec<PartView>,
     parties: Vec<(&'static str, String)>,
+    colleagues: Vec<Choice>,
     name: String,
     reach: String,
     party: String,
+    email: String,
 }
 
 struct PartView {
@@ -70,6 +80,7 @@ pub async fn change(
     let done = match sent.get("what").map(String::as_str) {
         Some("name") => name(&state, &caller, &placement, &sent, today).await?,
         Some("take") => take(&state, &caller, &placement, &sent, today).await?,
+        Some("give") => give(&state, &caller, &scope, &placement, &sent, today).await?,
         Some("end") => end(&state, &caller, &placement, &sent, today).await?,
         _ => Err("Choose what to do."),
     };
@@ -145,6 +156,66 @@ async fn take(
     Ok(Ok(()))
 }
 
+async fn give(
+    state: &AppState,
+    caller: &Caller,
+    scope: &Scope,
+    placement: &PlacementRow,
+    sent: &Sent,
+    today: NaiveDate,
+) -> Result<Result<(), &'static str>, ApiError> {
+    let Some(party) = party(sent) else { return Ok(Err("Choose which part they have.")) };
+    let email = sent.get("email").map(|email| email.trim().to_lowercase()).unwrap_or_default();
+    let chosen: Option<Uuid> = sent.get("who").and_then(|id| id.parse().ok());
+    let known = colleagues(state, scope, placement).await?.into_iter().find(|row| Some(row.staff_id) == chosen);
+    let staff_id = match (known, email.as_str()) {
+        (Some(_), email) if !email.is_empty() => return Ok(Err("Choose a colleague, or write an e-mail; not both.")),
+        (Some(row), _) => row.staff_id,
+        (None, "") => return Ok(Err("Choose a colleague, or write the e-mail of their account.")),
+        (None, email) => match by_email(state, scope, placement, email).await? {
+            Some(staff_id) => staff_id,
+            None => return Ok(Err(NO_COLLEAGUE)),
+        },
+    };
+    let parts = state.store.parties(placement.placement_id).await?;
+    if parts.iter().any(|row| row.person.0 == staff_id && row.party == party && row.until_day.is_none()) {
+        return Ok(Ok(()));
+    }
+    let row = part(placement, party, PersonId(staff_id), today);
+    let whom = staff_id.to_string();
+    let audit = NewAudit { detail: Some(&whom), ..plan::audit(caller, placement.pupil_id, "give part") };
+    state.store.set_party(&row, audit, state.clock.now().utc).await?;
+    Ok(Ok(()))
+}
+
+/// Colleagues at the school, the provider, the authority above, and the school that the plan names as the receiving one.
+async fn colleagues(state: &AppState, scope: &Scope, placement: &PlacementRow) -> Result<Vec<ColleagueRow>, ApiError> {
+    let school = placement.school_id;
+    let plan = state.store.plans_of(placement.placement_id).await?.into_iter().next();
+    let field = Code::new("receiving-school");
+    let receiving = plan.as_ref().zip(field).and_then(|(row, field)| match row.plan.answer(&field) {
+        Some(Answer::Organisation(organisation)) => Some(organisation.0),
+        _ => None,
+    });
+    let places = [
+        school,
+        placement.provider_id.unwrap_or(school),
+        scope.parent_of(school).unwrap_or(school),
+        receiving.filter(|receiving| scope.are_together(*receiving, school)).unwrap_or(school),
+    ];
+    Ok(state.store.colleagues(places, MOST_COLLEAGUES).await?)
+}
+
+/// Somebody of the same authority whose role a part opens something to. Who is anywhere else is not there.
+async fn by_email(state: &AppState, scope: &Scope, placement: &PlacementRow, email: &str) -> Result<Option<Uuid>, ApiError> {
+    let Some(account) = state.store.account(email).await?.filter(|account| !account.is_disabled) else { return Ok(None) };
+    let works_here = auth::person(state, account.staff_id).await?.holdings.into_iter().any(|held| {
+        matches!(held.role, Role::Coordinator | Role::KeyWorker | Role::SchoolLead)
+            && scope.are_together(held.organisation, placement.school_id)
+    });
+    Ok(works_here.then_some(account.staff_id))
+}
+
 async fn end(
     state: &AppState,
     caller: &Caller,
@@ -191,12 +262,21 @@ async fn draw(
     let (before, current): (Vec<_>, Vec<_>) =
         rows.into_iter().partition(|row| row.until_day.is_some_and(|until| until <= today));
     let typed = |name: &str| sent.get(name).cloned().unwrap_or_default();
+    let may_edit = scope.may_pupil(Action::EditPlan, placement);
+    let colleagues = if may_edit { colleagues(state, scope, placement).await? } else { Vec::new() };
+    let choice = |row: ColleagueRow| {
+        let id = row.staff_id.to_string();
+        let is = typed("who") == id;
+        (id, format!("{}, {}", row.name, row.place), is)
+    };
     page(&PeoplePage {
         frame: Frame::of(caller, scope, format!("People around {}", placement.pupil_name), "/pupils", now),
         pupil_id: placement.pupil_id,
         pupil_name: placement.pupil_name.clone(),
         wrong,
-        may_edit: scope.may_pupil(Action::EditPlan, placement),
+        may_edit,
+        colleagues: colleagues.into_iter().map(choice).collect(),
+        email: typed("email"),
         now: current.into_iter().map(view).collect(),
         before: before.into_iter().map(view).collect(),
         parties: Party::ALL

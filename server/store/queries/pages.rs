@@ -260,7 +260,7 @@ impl Pages for Engine {
 }
 
 impl Engine {
-    async fn placements_by_id(&self, placements: &[Uuid]) -> Result<Vec<PlacementRow>, StoreError> {
+    pub(crate) async fn placements_by_id(&self, placements: &[Uuid]) -> Result<Vec<PlacementRow>, StoreError> {
         let ids = padded(placements);
         Ok(placements!(
             r#"WHERE p.placement_id IN ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25)"#,

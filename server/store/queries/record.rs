@@ -13,7 +13,7 @@ use server_core::policy::{Code, Event, Instead, Override, Series};
 use server_core::words::{Reason, Words};
 use store::StoreError;
 use store::audit::NewAudit;
-use store::record::{CaseRows, DeadlineWord, FeedRow, PartyRow, PersonRow, Record};
+use store::record::{CaseRows, ColleagueRow, DeadlineWord, FeedRow, PartyRow, PersonRow, Record};
 use uuid::Uuid;
 
 #[async_trait]
@@ -91,13 +91,30 @@ impl Record for Engine {
             .collect()
     }
 
-    async fn placements_with(&self, person_id: Uuid, day: NaiveDate) -> Result<Vec<Uuid>, StoreError> {
+    async fn open_parts(&self, person_id: Uuid) -> Result<Vec<Uuid>, StoreError> {
         Ok(sqlx::query_scalar!(
             r#"SELECT DISTINCT placement_id AS "placement_id!: Uuid" FROM placement_party
-               WHERE person_id = $1 AND (from_day IS NULL OR from_day <= $2) AND (until_day IS NULL OR until_day >= $2)
-               ORDER BY 1"#,
-            person_id,
-            day
+               WHERE person_id = $1 AND until_day IS NULL"#,
+            person_id
+        )
+        .fetch_all(&self.read)
+        .await?)
+    }
+
+    async fn colleagues(&self, organisations: [Uuid; 4], limit: i64) -> Result<Vec<ColleagueRow>, StoreError> {
+        let [one, two, three, four] = organisations;
+        Ok(sqlx::query_as!(
+            ColleagueRow,
+            r#"SELECT s.staff_id AS "staff_id!: Uuid", s.name AS "name!", min(o.name) AS "place!"
+               FROM staff s JOIN staff_role r ON r.staff_id = s.staff_id JOIN organisation o ON o.organisation_id = r.organisation_id
+               WHERE s.disabled_at IS NULL AND r.role IN ('coordinator', 'key_worker', 'school_lead')
+                 AND r.organisation_id IN ($1, $2, $3, $4)
+               GROUP BY s.staff_id, s.name ORDER BY s.name, s.staff_id LIMIT $5"#,
+            one,
+            two,
+            three,
+            four,
+            limit
         )
         .fetch_all(&self.read)
         .await?)
@@ -148,6 +165,7 @@ impl Record for Engine {
                 };
                 (rule, week, kind, day, number, Some(reason.expose()), by.0, *on)
             }
+            DeadlineWord::Applies { rule, week, by, on } => (rule, week, "applies", None, None, None, by.0, *on),
         };
         let (id, rule, week) = (Uuid::now_v7(), rule.as_str(), week.map(i64::from));
         let mut tx = self.begin().await?;
@@ -196,9 +214,35 @@ impl Record for Engine {
         .fetch_all(&self.read)
         .await?;
         for row in words {
-            row.read(&mut case).ok_or(StoreError::Unreadable { what: "word about a deadline" })?;
+            match row.read().ok_or(StoreError::Unreadable { what: "word about a deadline" })? {
+                DeadlineWord::Kept { rule, week, day: Some(day), .. } => {
+                    case.kept.insert((rule, week), day);
+                }
+                DeadlineWord::Kept { rule, week, day: None, .. } => {
+                    case.kept.remove(&(rule, week));
+                }
+                DeadlineWord::Instead(own) => case.overrides.push(own),
+                DeadlineWord::Applies { rule, week, .. } => {
+                    case.overrides.retain(|own| own.rule != rule || own.week != week);
+                }
+            }
         }
         Ok(case)
+    }
+
+    async fn deadline_words(&self, placement_id: Uuid, limit: i64) -> Result<Vec<DeadlineWord>, StoreError> {
+        let words = sqlx::query_as!(
+            WordRow,
+            r#"SELECT rule AS "rule!", week AS "week?: i64", kind AS "kind!", day AS "day?: NaiveDate", number AS "number?: i64",
+                      reason AS "reason?", by_id AS "by_id!: Uuid", on_day AS "on_day!: NaiveDate"
+               FROM deadline_word WHERE placement_id = $1 ORDER BY deadline_word_id DESC LIMIT $2"#,
+            placement_id,
+            limit
+        )
+        .fetch_all(&self.read)
+        .await?;
+        let unreadable = StoreError::Unreadable { what: "word about a deadline" };
+        words.into_iter().map(WordRow::read).collect::<Option<_>>().ok_or(unreadable)
     }
 
     async fn set_series(
@@ -224,6 +268,15 @@ impl Record for Engine {
             .execute(&mut *tx)
             .await?;
         }
+        // These days count for every case of the schools right below.
+        sqlx::query!(
+            "UPDATE case_count SET changed = changed + 1
+             WHERE placement_id IN (SELECT p.placement_id FROM placement p JOIN organisation o ON o.organisation_id = p.school_id
+                                    WHERE o.parent_id = $1)",
+            organisation_id
+        )
+        .execute(&mut *tx)
+        .await?;
         audit::append(&mut tx, audit, now).await?;
         Ok(tx.commit().await?)
     }
@@ -371,28 +424,23 @@ struct WordRow {
 }
 
 impl WordRow {
-    fn read(self, case: &mut CaseRows) -> Option<()> {
+    fn read(self) -> Option<DeadlineWord> {
         let rule = Code::new(&self.rule)?;
         let week = match self.week {
             Some(week) => Some(u16::try_from(week).ok()?),
             None => None,
         };
+        let (by, on) = (PersonId(self.by_id), self.on_day);
         let instead = match self.kind.as_str() {
-            "kept" => {
-                match self.day {
-                    Some(day) => case.kept.insert((rule, week), day),
-                    None => case.kept.remove(&(rule, week)),
-                };
-                return Some(());
-            }
+            "kept" => return Some(DeadlineWord::Kept { rule, week, day: self.day, by, on }),
+            "applies" => return Some(DeadlineWord::Applies { rule, week, by, on }),
             "count" => Instead::Count(u16::try_from(self.number?).ok()?),
             "day" => Instead::Day(self.day?),
             "does_not_apply" => Instead::DoesNotApply,
             _ => return None,
         };
         let reason = Reason::new(&self.reason?).ok()?;
-        case.overrides.push(Override { rule, week, instead, reason, by: PersonId(self.by_id), on: self.on_day });
-        Some(())
+        Some(DeadlineWord::Instead(Override { rule, week, instead, reason, by, on }))
     }
 }
 

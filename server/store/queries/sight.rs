@@ -27,7 +27,8 @@ macro_rules! spliced {
                 UNION SELECT o.organisation_id FROM organisation o JOIN sees a ON o.parent_id = a.organisation_id)
             SELECT organisation_id FROM sees) x)"#] $($rest)+)
     };
-    // Placement `p`: of a school that this person leads, or theirs as key worker, while they are one at its school or provider.
+    // Placement `p`: of a school that this person leads, or of a provider; theirs as key worker, while they are one at its school or
+    // provider; or one in which they have a part that has not ended, as key worker or lead anywhere.
     (@$query:tt [$($sql:literal)*] PLACEMENT_SEEN $($rest:tt)+) => {
         spliced!(@$query [$($sql)*] PLACEMENT_OF "'coordinator', 'school_lead'" $($rest)+)
     };
@@ -40,6 +41,12 @@ macro_rules! spliced {
                 SELECT organisation_id FROM staff_role WHERE staff_id = $1 AND role IN ("# $roles r#")
                 UNION SELECT o.organisation_id FROM organisation o JOIN led a ON o.parent_id = a.organisation_id)
             SELECT organisation_id FROM led) x)
+            OR p.provider_id IN (SELECT x.organisation_id FROM (WITH RECURSIVE led AS (
+                SELECT organisation_id FROM staff_role WHERE staff_id = $1 AND role IN ('school_lead')
+                UNION SELECT o.organisation_id FROM organisation o JOIN led a ON o.parent_id = a.organisation_id)
+            SELECT organisation_id FROM led) x)
+            OR (p.placement_id IN (SELECT y.placement_id FROM placement_party y WHERE y.person_id = $1 AND y.until_day IS NULL)
+                AND EXISTS (SELECT 1 FROM staff_role k WHERE k.staff_id = $1 AND k.role IN ('key_worker', 'school_lead')))
             OR (p.key_worker_id = $1 AND (p.school_id IN (SELECT x.organisation_id FROM (WITH RECURSIVE kept AS (
                 SELECT organisation_id FROM staff_role WHERE staff_id = $1 AND role IN ('key_worker')
                 UNION SELECT o.organisation_id FROM organisation o JOIN kept a ON o.parent_id = a.organisation_id)

@@ -12,6 +12,7 @@ use chrono::{DateTime, Utc};
 
 pub mod audit;
 pub mod beginnings;
+pub mod due;
 pub mod events;
 pub mod inbox;
 pub mod kept;
@@ -44,6 +45,7 @@ pub struct Store(Arc<dyn Database>);
 pub trait Database:
     audit::Audit
     + beginnings::Beginnings
+    + due::Dues
     + events::Events
     + inbox::Inbox
     + lessons::Timetable

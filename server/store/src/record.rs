@@ -83,6 +83,28 @@ pub enum DeadlineWord {
     },
     /// Something else holds here.
     Instead(Override),
+    /// The rule holds again as it stands; what held in its place stays to be read.
+    Applies {
+        /// Which rule.
+        rule: Code,
+        /// Which week or period; the same as what is taken back.
+        week: Option<u16>,
+        /// Who says so.
+        by: PersonId,
+        /// When they said it.
+        on: NaiveDate,
+    },
+}
+
+/// A colleague who may be given a part. No `Debug`: it holds a name.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ColleagueRow {
+    /// Who.
+    pub staff_id: Uuid,
+    /// How pages call them.
+    pub name: String,
+    /// Where they work: of several places, the first by name.
+    pub place: String,
 }
 
 /// A person's calendar feed.
@@ -123,11 +145,17 @@ pub trait Record: Send + Sync {
     /// The database does not answer, or holds what this program cannot read.
     async fn parties(&self, placement_id: Uuid) -> Result<Vec<PartyRow>, StoreError>;
 
-    /// Placements in which this person has a part on `day`.
+    /// Placements in which this person has a part that has not ended.
     ///
     /// # Errors
     /// The database does not answer.
-    async fn placements_with(&self, person_id: Uuid, day: NaiveDate) -> Result<Vec<Uuid>, StoreError>;
+    async fn open_parts(&self, person_id: Uuid) -> Result<Vec<Uuid>, StoreError>;
+
+    /// People who sign in as coordinator, key worker or lead at one of up to four organisations, by name, at most `limit`.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    async fn colleagues(&self, organisations: [Uuid; 4], limit: i64) -> Result<Vec<ColleagueRow>, StoreError>;
 
     /// Says on which day something happened or will; no day takes it back.
     ///
@@ -153,6 +181,12 @@ pub trait Record: Send + Sync {
         audit: NewAudit<'_>,
         now: DateTime<Utc>,
     ) -> Result<(), StoreError>;
+
+    /// What people said about the limits of a case, all of it, the newest first, at most `limit`.
+    ///
+    /// # Errors
+    /// The database does not answer, or holds what this program cannot read.
+    async fn deadline_words(&self, placement_id: Uuid, limit: i64) -> Result<Vec<DeadlineWord>, StoreError>;
 
     /// What counts of all that.
     ///

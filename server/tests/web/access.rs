@@ -31,7 +31,7 @@ fn expected(method: &Method, path: &str) -> [u16; 8] {
         ("POST", "/robots/{robot}/camera") => {
             [AWAY, NOT_YOURS, NOT_YOURS, NOT_YOURS, NOT_YOURS, NOT_YOURS, NOT_YOURS, NOT_YOURS]
         }
-        ("GET", "/due") | ("POST", "/due/feed") => [OK, OK, OK, OK, OK, NOT_YOURS, NOT_YOURS, NOT_YOURS],
+        ("GET", "/due" | "/due/cases") | ("POST", "/due/feed") => [OK, OK, OK, OK, OK, NOT_YOURS, NOT_YOURS, NOT_YOURS],
         ("POST", "/due/feed/off") => [GO_ON, GO_ON, GO_ON, GO_ON, GO_ON, NOT_YOURS, NOT_YOURS, NOT_YOURS],
         // Numbers without a name are for an auditor too.
         // Who answers for a school or an authority begins cases there, and nobody names themselves to a pupil.

@@ -148,6 +148,10 @@ async fn r_h1_a_limit_is_set_aside_only_with_a_reason_and_kept_on_a_day_that_has
     };
     assert_eq!(word(&[("what", "day"), ("day", "2026-12-04")]).await, StatusCode::UNPROCESSABLE_ENTITY, "no reason");
     assert_eq!(word(&[("what", "kept"), ("day", "2026-12-04")]).await, StatusCode::UNPROCESSABLE_ENTITY, "to come");
+    let refused =
+        [("rule", "planning-meeting"), ("week", ""), ("what", "kept"), ("day", "2026-12-04"), ("reason", "On the ward")];
+    let page = browser.post(&format!("{}/word", due()), &refused).await.text().await.unwrap();
+    assert!(page.contains("value=\"On the ward\"") && page.contains("value=\"2026-12-04\""), "what was typed stays: {page}");
     let why = ("reason", "The ward is closed to visitors until then");
     assert_eq!(word(&[("what", "day"), ("day", "2026-12-04"), why]).await, StatusCode::SEE_OTHER);
     let page = browser.page(&due()).await;
@@ -163,5 +167,40 @@ async fn r_h1_a_limit_is_set_aside_only_with_a_reason_and_kept_on_a_day_that_has
     let page = browser.page(&due()).await;
     let aside = page.split("id=\"sa\"").nth(1).unwrap().split("</section>").next().unwrap();
     assert!(aside.contains("Planning meeting held") && aside.contains("Both schools met before the panel"), "{aside}");
+    // It applies after all: as the policy says it, and everything that was said stays to be read.
+    assert_eq!(word(&[("what", "applies")]).await, StatusCode::SEE_OTHER);
+    let page = browser.page(&due()).await;
+    assert!(!page.contains("id=\"sa\"") && page.contains("By Thursday 26 November"), "{page}");
+    let said = page.split("id=\"hs\"").nth(1).unwrap();
+    for line in [
+        "Planning meeting held: as the policy says again. (Ms key-worker, 23 November 2026)",
+        "Planning meeting held: does not apply here. Both schools met before the panel. (Ms key-worker, 23 November 2026)",
+        "Planning meeting held: not done after all. (Ms key-worker, 23 November 2026)",
+        "Planning meeting held: by 4 December 2026 here. The ward is closed to visitors until then.",
+    ] {
+        assert!(said.contains(&line), "{line}: {said}");
+    }
+    assert_eq!(word(&[("what", "applies")]).await, StatusCode::UNPROCESSABLE_ENTITY, "it holds already");
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn r_h1_a_contact_that_is_kept_otherwise_is_asked_for_again_when_that_is_taken_back() {
+    let world = World::start().await;
+    let browser = world.browser("key worker").await;
+    begun(&browser).await;
+    let instead = async |fields: &[(&str, &str)]| {
+        let mut all = vec![("rule", "parent"), ("period", "1")];
+        all.extend_from_slice(fields);
+        browser.post(&format!("/pupils/{}/contacts/instead", ids::ADA), &all).await.status()
+    };
+    let is_owed = async || browser.page("/due").await.contains("A parent is heard");
+    assert!(is_owed().await);
+    assert_eq!(instead(&[("what", "applies")]).await, StatusCode::UNPROCESSABLE_ENTITY, "nothing else was said");
+    assert_eq!(instead(&[("what", "not"), ("reason", "They live with their aunt")]).await, StatusCode::SEE_OTHER);
+    assert!(!is_owed().await);
+    assert_eq!(instead(&[("what", "applies")]).await, StatusCode::SEE_OTHER);
+    assert!(is_owed().await);
+    assert!(!browser.page(&format!("/pupils/{}/contacts", ids::ADA)).await.contains("They live with their aunt"));
     world.stop().await;
 }

@@ -310,6 +310,23 @@ async fn r_h13_h_30_l_1_r_9_a_25_success_needs_both_signatures_and_a_plan_after_
     assert!(page.contains("26 March 2027") && page.contains("Begin a plan"), "support goes on, and another plan may begin");
     assert!(page.contains("11 January 2027"), "somebody asks how it goes");
     assert!(!page.contains("/plan/setback"), "a closed plan has no forms");
+    // The day comes on which somebody asks; they say that they did, although the plan is closed.
+    let monday = world.now();
+    world.set("2027-01-12T09:20:00Z".parse().unwrap());
+    let later = world.browser("key worker").await;
+    let ask = "<b>Ask how it goes after the return</b>";
+    for page in [later.page(&address("/due")).await, later.page("/due").await] {
+        assert!(page.contains(ask) && page.contains("Chosen when the plan was closed on Monday 23 November 2026."), "{page}");
+        assert!(page.contains("Was due"), "{page}");
+    }
+    let done = [("rule", "follow-up-2027-01-11"), ("week", ""), ("what", "kept"), ("day", "2027-01-12")];
+    assert_eq!(later.post(&address("/due/word"), &done).await.status(), DONE);
+    assert!(!later.page("/due").await.contains(ask));
+    let page = later.page(&address("/due")).await;
+    assert!(page.split("id=\"dn\"").nth(1).unwrap().contains(ask), "it is kept as done: {page}");
+    assert!(page.contains("<b>Support after the return ends</b>"), "{page}");
+    world.set(monday);
+    let browser = world.browser("key worker").await;
     // The return held. A plan that begins after it is told, of the pupil and in the number.
     let all = world.browser("coordinator").await.page("/plans").await;
     assert_eq!((told(&all, "Returns that held"), told(&all, "Referred again afterwards")), ("1", "0 of them"));

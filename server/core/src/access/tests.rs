@@ -55,7 +55,12 @@ fn person(id: Uuid, role: Role, organisation: Uuid) -> Person {
 
 /// Ada: at Alder Road, looked after by the hospital school, key worker `ME`.
 fn ada() -> Subject {
-    Subject::Pupil { pupil: PUPIL, school: ALDER, provider: Some(HOSPITAL), key_worker: Some(ME) }
+    Subject::Pupil { pupil: PUPIL, school: ALDER, provider: Some(HOSPITAL), key_worker: Some(ME), has_part: false }
+}
+
+/// The same, asked by somebody who was given a part in her case.
+fn with_part() -> Subject {
+    Subject::Pupil { pupil: PUPIL, school: ALDER, provider: Some(HOSPITAL), key_worker: Some(ME), has_part: true }
 }
 
 fn allowed(person: &Person, subject: &Subject) -> Vec<Action> {
@@ -102,6 +107,7 @@ fn what_each_role_may_do_with_a_pupil() {
     let mut school_lead: Vec<_> = key_worker.into_iter().filter(|action| *action != CorrectMinutes).collect();
     school_lead.push(KeepCase);
     check(person(OTHER, Role::SchoolLead, ALDER), &school_lead);
+    check(person(OTHER, Role::SchoolLead, HOSPITAL), &school_lead);
     check(person(OTHER, Role::SchoolLead, MARSH), &[]);
     check(person(OTHER, Role::ClassroomStaff, ALDER), &[SeePupilName]);
     check(person(OTHER, Role::ClassroomStaff, MARSH), &[]);
@@ -109,6 +115,29 @@ fn what_each_role_may_do_with_a_pupil() {
     check(person(OTHER, Role::Pupil, ALDER), &[]);
     check(person(OTHER, Role::Parent, ALDER), &[]);
     check(person(OTHER, Role::Auditor, AUTHORITY), &[]);
+}
+
+#[test]
+fn a_3_a_6_a_part_that_was_given_opens_the_case_to_key_workers_and_leads_and_to_nobody_else() {
+    use Action::{
+        CorrectMinutes, EditFramework, EditPlan, PairTablet, ReadContacts, ReadFramework, ReadPlan, ReadRecord, SeePupilName,
+        WriteContact,
+    };
+    let check = |who: Person, expected: &[Action]| assert_eq!(allowed(&who, &with_part()), expected, "{who:?}");
+    let own = [ReadRecord, ReadPlan, EditPlan, ReadFramework, EditFramework, ReadContacts, WriteContact];
+    let key_worker: Vec<_> = own.into_iter().chain([CorrectMinutes, PairTablet, SeePupilName]).collect();
+    for at in [HOSPITAL, MARSH, AUTHORITY] {
+        check(person(OTHER, Role::KeyWorker, at), &key_worker);
+    }
+    let receiving = [ReadRecord, ReadPlan, EditPlan, ReadFramework, ReadContacts, WriteContact, SeePupilName];
+    check(person(OTHER, Role::SchoolLead, MARSH), &receiving);
+    // Elsewhere a part is a part and no permission.
+    check(person(OTHER, Role::Coordinator, MARSH), &[]);
+    check(person(OTHER, Role::ClassroomStaff, MARSH), &[]);
+    check(person(OTHER, Role::ClassroomStaff, ALDER), &[SeePupilName]);
+    for role in [Role::Pupil, Role::Parent, Role::Auditor] {
+        check(person(OTHER, role, ALDER), &[]);
+    }
 }
 
 #[test]
@@ -158,7 +187,7 @@ fn what_each_role_may_do_with_a_robot() {
 fn nobody_reaches_beside_or_above_their_own_organisation() {
     let subjects = [
         Subject::Robot { school: MARSH },
-        Subject::Pupil { pupil: PUPIL, school: MARSH, provider: None, key_worker: Some(ME) },
+        Subject::Pupil { pupil: PUPIL, school: MARSH, provider: None, key_worker: Some(ME), has_part: false },
         Subject::Organisation(AUTHORITY),
         Subject::Organisation(MARSH),
     ];

@@ -91,6 +91,20 @@ fn each_school_week_wants_a_contact_of_its_own_and_half_term_wants_none() {
 }
 
 #[test]
+fn l_5_what_is_owed_is_one_thing_a_rule_due_since_the_first_week_without_a_contact() {
+    let now = |today: &str| format!("{today}T11:00:00Z").parse().unwrap();
+    let owed = |log: &[Contact], today: &str| {
+        run(log, today, |all, calendars| all[0].owed(calendars, now(today)).map(|due| (due.day, due.arithmetic.sentence)))
+    };
+    let (early, late) = (contact("2026-10-20", By::Call, BOTH), contact("2026-11-17", By::Call, BOTH));
+    let (since, sentence) = owed(std::slice::from_ref(&early), "2026-11-17").unwrap();
+    assert_eq!(since, day("2026-11-06"));
+    assert!(sentence.ends_with("Nothing counted in 2 such times, one after the other."), "{sentence}");
+    assert_eq!(owed(&[early.clone(), late], "2026-11-17"), None, "one contact settles it");
+    assert_eq!(owed(&[early], "2026-11-04").map(|(day, _)| day), Some(since), "it is asked before it is late");
+}
+
+#[test]
 fn a_contact_in_the_holidays_belongs_to_the_week_before_them() {
     assert_eq!(weekly(&[contact("2026-10-28", By::Visit, BOTH)], "2026-11-01"), ["23 Oct 28"]);
     assert_eq!(weekly(&[contact("2026-10-28", By::Visit, BOTH)], "2026-11-02"), ["23 Oct 28", "06 Nov open"]);

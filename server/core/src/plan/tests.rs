@@ -57,7 +57,7 @@ pub(super) fn meeting(present: &[Party]) -> Meeting {
     }
 }
 
-pub(super) fn closure(outcome: &str) -> Closure {
+pub(crate) fn closure(outcome: &str) -> Closure {
     Closure {
         on: day("2027-01-29"),
         outcome: code(outcome),
@@ -70,7 +70,7 @@ pub(super) fn closure(outcome: &str) -> Closure {
 }
 
 /// Applies at the plan's own revision.
-pub(super) fn change(plan: &mut ReintegrationPlan, pack: &Pack, change: Change) -> Result<(), Refusal> {
+pub(crate) fn change(plan: &mut ReintegrationPlan, pack: &Pack, change: Change) -> Result<(), Refusal> {
     plan.apply(pack, plan.revision(), change)
 }
 
@@ -80,7 +80,7 @@ pub(super) fn draft() -> (Pack, ReintegrationPlan) {
     (pack, plan)
 }
 
-pub(super) fn open() -> (Pack, ReintegrationPlan) {
+pub(crate) fn open() -> (Pack, ReintegrationPlan) {
     let (pack, mut plan) = draft();
     change(&mut plan, &pack, consent()).unwrap();
     change(&mut plan, &pack, Change::Open).unwrap();

@@ -2,6 +2,7 @@
 
 mod audit;
 mod beginnings;
+mod due;
 mod inbox;
 mod lessons;
 mod lists;

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use uuid::Uuid;
 
 use super::*;
-use crate::deadline::{Arithmetic, Override};
+use crate::deadline::{Arithmetic, Override, Way};
 use crate::party::{Party, PersonId};
 use crate::policy::{CalendarOf, Code, Event, Instead, Unit};
 use crate::words::Reason;
@@ -29,6 +29,7 @@ fn due(title: &str) -> Due {
             count: None,
             sentence: "Closed for the funeral of Ada's teacher.".to_owned(),
         },
+        way: Way::Said,
         done: None,
         overridden: Some(Override { rule: rule.clone(), week: None, instead: Instead::Count(12), reason, by, on: day }),
         rule,
