@@ -15,9 +15,6 @@ use protocol::{Now, SessionId, Tier, Trouble};
 
 use crate::media::Held;
 
-/// A media thread that uses more of its core takes nobody new: a picture's packets come in bursts, and those need the rest.
-const OVERLOADED_PCT: usize = 85;
-
 /// Written by the tasks, read by the health page.
 #[derive(Debug, Default)]
 pub struct Status {
@@ -35,6 +32,7 @@ pub struct Status {
     legs: AtomicUsize,
     addresses: AtomicUsize,
     busy_pct: AtomicUsize,
+    max_busy_pct: AtomicUsize,
     visits: Mutex<Visits>,
 }
 
@@ -192,8 +190,9 @@ impl Status {
         self.resources.load(Ordering::Relaxed)
     }
 
-    /// So many media threads did not answer lately, and the others hold this.
-    pub fn set_media(&self, silent: usize, held: Held) {
+    /// So many media threads did not answer lately, and the others hold this; above `max_busy_pct` of a core nobody new is taken.
+    pub fn set_media(&self, silent: usize, held: Held, max_busy_pct: u8) {
+        self.max_busy_pct.store(max_busy_pct.into(), Ordering::Relaxed);
         self.silent_threads.store(silent, Ordering::Relaxed);
         self.legs.store(held.legs, Ordering::Relaxed);
         self.addresses.store(held.addresses, Ordering::Relaxed);
@@ -213,7 +212,8 @@ impl Status {
     /// Whether a media thread had so much to do lately that one more visit would cost the others.
     #[must_use]
     pub fn is_overloaded(&self) -> bool {
-        self.busy_pct.load(Ordering::Relaxed) >= OVERLOADED_PCT
+        let most = self.max_busy_pct.load(Ordering::Relaxed);
+        most > 0 && self.busy_pct.load(Ordering::Relaxed) >= most
     }
 
     /// How many media threads did not answer when they were last asked.

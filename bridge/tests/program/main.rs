@@ -8,6 +8,7 @@ mod drain;
 mod facts;
 mod harness;
 mod metrics;
+mod overload;
 mod peer;
 mod privacy;
 mod refusals;
