@@ -104,6 +104,7 @@ mod tests {
 
     /// A robot that sends 660 kbit/s if it may, behind a link of `rate` bits per second with a queue of 300 ms. Returns what it may send
     /// at each second's end.
+    #[expect(clippy::disallowed_methods, reason = "an origin for durations")]
     fn follow(rate: impl Fn(u64) -> f64, seconds: u64) -> Vec<u32> {
         let (origin, wishes) = (Instant::now(), Arc::new(Wishes::default()));
         let mut uplink = Uplink::new(Arc::clone(&wishes));

@@ -16,7 +16,6 @@ struct Pair {
     now: Instant,
     channel: Channel,
     endpoint: Endpoint,
-    handle: AssociationHandle,
     association: Association,
     /// The newest packet of data that the other end sent: verification tag and TSN are in it.
     last: Vec<u8>,
@@ -31,7 +30,7 @@ impl Pair {
         let mut endpoint = Endpoint::new(place(), TransportProtocol::UDP, Arc::new(EndpointConfig::default()), None);
         let config = ClientConfig::new(TransportConfig::default().with_sctp_port(5000));
         let (handle, association) = endpoint.connect(now, config, place()).unwrap();
-        let mut pair = Self { now, channel: Channel::new(), endpoint, handle, association, last: Vec::new(), told: Vec::new() };
+        let mut pair = Self { now, channel: Channel::new(), endpoint, association, last: Vec::new(), told: Vec::new() };
         pair.exchange();
         let config = DataChannelConfig { label: CONTROL_LABEL.into(), ..DataChannelConfig::default() };
         let open = DataChannel::dial(config, handle.0, STREAM).unwrap().poll_write().unwrap();
