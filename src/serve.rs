@@ -27,6 +27,10 @@ pub fn listen(address: SocketAddr, option: &str) -> Result<TcpListener, Advice> 
     use std::io::ErrorKind::{AddrInUse, AddrNotAvailable, PermissionDenied};
     let open = || -> std::io::Result<TcpListener> {
         let socket = socket2::Socket::new(socket2::Domain::for_address(address), socket2::Type::STREAM, None)?;
+        if address.is_ipv6() {
+            // All of IPv6 means all of both here, whatever the system's own habit.
+            socket.set_only_v6(false)?;
+        }
         // A restart must not wait for connections of the last run to time out.
         socket.set_reuse_address(true)?;
         socket.set_nonblocking(true)?;

@@ -4,7 +4,7 @@
 //! over in memory. A first start makes keys, secrets and the demo authority; a later one goes on with what is there.
 
 use futures_util::future::LocalBoxFuture;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -94,22 +94,22 @@ async fn starting(settings: Settings, clock: Arc<dyn Clock>) -> anyhow::Result<U
     let data = &settings.data;
     std::fs::create_dir_all(data.join("keys")).map_err(|error| Advice::unwritable(data, &error))?;
     // Everything that can be refused is tried before anything starts.
-    let http = serve::listen(settings.http, "--http")?;
-    let https = serve::listen(settings.https, "--https")?;
-    media_is_free(settings.media_port)?;
     let own: Vec<IpAddr> =
         if settings.addresses.is_empty() { tls::own_address().into_iter().collect() } else { settings.addresses };
+    let http = serve::listen(settings.http, "--http")?;
+    let https = serve::listen(announced(settings.https, &own), "--https")?;
     let address = match settings.https.ip() {
         // Whoever listens on one address only is reached there and nowhere else.
         one if !one.is_unspecified() => one,
         _ => own.first().copied().unwrap_or(Ipv4Addr::LOCALHOST.into()),
     };
+    let media_addresses = with_loopback(&own, address);
+    let media = SocketAddr::new(any_for(&media_addresses), settings.media_port);
+    media_is_free(media)?;
     let certificate = match settings.certificate {
         Some(files) => files,
         // The certificate is for browsers, which know no demo clock.
-        None => {
-            tls::make_if_missing(&data.join("keys"), &with_loopback(&own, address), SystemClock::new().now().utc.date_naive())?
-        }
+        None => tls::make_if_missing(&data.join("keys"), &media_addresses, SystemClock::new().now().utc.date_naive())?,
     };
     let tls = tls::load(&certificate)?;
     let grant_keys = keys::make_if_missing(&data.join("keys/grant-private.pem"))?;
@@ -145,8 +145,9 @@ async fn starting(settings: Settings, clock: Arc<dyn Clock>) -> anyhow::Result<U
         grant_public_key: grant_keys.public.clone(),
         outbox: bridge::config::OutboxConfig { path: data.join("outbox.db"), ..Default::default() },
         media: bridge::config::MediaConfig {
-            port: settings.media_port,
-            public_addresses: with_loopback(&own, address),
+            bind: media.ip(),
+            port: media.port(),
+            public_addresses: media_addresses,
             ..Default::default()
         },
         mqtt: mqtt(&demo::BRIDGE.to_string()),
@@ -231,8 +232,19 @@ fn robot_config(robot: &demo::DemoRobot) -> firmware_sim::Config {
     }
 }
 
-fn media_is_free(port: u16) -> Result<(), Advice> {
-    let any = (Ipv4Addr::UNSPECIFIED, port);
+/// Where to listen so that each of these is reached: a socket for all of IPv4 is not reached by IPv6, one for all of both is by both.
+fn any_for(addresses: &[IpAddr]) -> IpAddr {
+    if addresses.iter().any(IpAddr::is_ipv6) { Ipv6Addr::UNSPECIFIED.into() } else { Ipv4Addr::UNSPECIFIED.into() }
+}
+
+/// Where to listen, if the network is told `own` addresses: all of IPv4 is not enough for one that is not of it.
+fn announced(listens: SocketAddr, own: &[IpAddr]) -> SocketAddr {
+    let is_all_of_four = listens.ip() == IpAddr::from(Ipv4Addr::UNSPECIFIED);
+    if is_all_of_four { SocketAddr::new(any_for(own), listens.port()) } else { listens }
+}
+
+fn media_is_free(any: SocketAddr) -> Result<(), Advice> {
+    let port = any.port();
     for (transport, bound) in [("UDP", UdpSocket::bind(any).map(drop)), ("TCP", TcpListener::bind(any).map(drop))] {
         bound.map_err(|error| {
             Advice::new(format!(

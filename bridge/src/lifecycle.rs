@@ -112,7 +112,7 @@ async fn starting(config: Config, clock: Arc<dyn Clock>, shutdown: CancellationT
     let outbox = tracker.spawn(outbox.run(work_queue, notice_queue));
     let northbound = tracker.spawn(northbound.run(quality_queue, notices, handle.clone()));
     let driver = tracker.spawn(driver.run(requests, events, shutdown.clone()));
-    tracker.spawn(ping(engine.clone(), Arc::clone(&status), shutdown.clone()));
+    tracker.spawn(ping(engine.clone(), config.media.max_busy_pct, Arc::clone(&status), shutdown.clone()));
     let drain = Drain(handle.clone());
     let shared = Arc::new(Shared::new(&config, verifier, clock, handle, engine.clone(), status, tracker.clone()));
     let closing = tracker.clone();
@@ -133,7 +133,7 @@ async fn starting(config: Config, clock: Arc<dyn Clock>, shutdown: CancellationT
 }
 
 /// Notes how many media threads are silent and what the others hold, for whoever asks.
-async fn ping(engine: Engine, status: Arc<Status>, shutdown: CancellationToken) {
+async fn ping(engine: Engine, max_busy_pct: u8, status: Arc<Status>, shutdown: CancellationToken) {
     let mut every = tokio::time::interval(PING_EVERY);
     every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
@@ -141,7 +141,7 @@ async fn ping(engine: Engine, status: Arc<Status>, shutdown: CancellationToken) 
             () = shutdown.cancelled() => return,
             _ = every.tick() => {
                 let (silent, held) = engine.look().await;
-                status.set_media(silent, held);
+                status.set_media(silent, held, max_busy_pct);
             }
         }
     }

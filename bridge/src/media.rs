@@ -38,6 +38,7 @@ mod leg;
 mod memory;
 mod outbox;
 mod path;
+mod probe;
 mod relay;
 mod repair;
 mod rtcp;
@@ -77,6 +78,8 @@ pub struct MediaConfig {
     pub connect_within: Duration,
     /// Most legs one thread keeps; further offers are refused with [`MediaError::Full`].
     pub max_legs: u16,
+    /// A thread that uses this much of its core, in per cent, takes nobody new: a picture's packets come in bursts, and those need the rest.
+    pub max_busy_pct: u8,
 }
 
 impl Default for MediaConfig {
@@ -91,6 +94,7 @@ impl Default for MediaConfig {
             silent_after: Duration::from_secs(5),
             connect_within: Duration::from_secs(20),
             max_legs: 1000,
+            max_busy_pct: 85,
         }
     }
 }
@@ -112,6 +116,9 @@ impl MediaConfig {
         }
         if self.silent_after < Duration::from_secs(1) || self.connect_within < Duration::from_secs(1) {
             return Err("media.silent_after and media.connect_within must be at least 1s".into());
+        }
+        if !(1..=100).contains(&self.max_busy_pct) {
+            return Err(format!("media.max_busy_pct is {}; give a share of a core from 1 to 100 per cent", self.max_busy_pct));
         }
         if self.max_legs < 2 {
             return Err("media.max_legs must be at least 2, one leg for a robot and one for a pupil".into());
@@ -162,7 +169,7 @@ pub struct Answer {
 pub enum Why {
     /// [`Engine::close`].
     Asked,
-    /// A newer leg of the same robot and party took its place.
+    /// A newer leg of the same robot and party took its place; a robot's that was heard, when that was connected.
     Replaced,
     /// The remote end said goodbye.
     Left,
@@ -269,9 +276,10 @@ pub struct LegSecond {
     pub audio_sent: u32,
     /// Sound packets received from it that carry more than silence, by their announced level or their size.
     pub voice_received: u32,
-    /// It told about its reception within this second (any authenticated RTCP report).
+    /// It told about its reception within this second (any authenticated RTCP report), or answered that it is there.
     pub reports: bool,
-    /// It has sent transport feedback on sound alone, and so says something every second in which anything arrives.
+    /// It has sent transport feedback on sound alone, or answered when it was asked, and so says something every second in which anything
+    /// arrives.
     pub feedback: bool,
     /// The other leg is held to what this one's network takes.
     pub is_narrow: bool,
@@ -350,7 +358,8 @@ impl Engine {
         self.workers.iter().map(|worker| worker.local).collect()
     }
 
-    /// Accepts a robot's offer. A publisher of the same robot that is still there is closed as [`Why::Replaced`].
+    /// Accepts a robot's offer. A publisher of the same robot that is still there is closed as [`Why::Replaced`] when the new one is
+    /// connected; at once if it is not heard. For so long a robot may have one leg more than [`MediaConfig::max_legs`] has room for.
     ///
     /// # Errors
     /// The offer is not usable, or the engine is full, busy or stopped.

@@ -179,13 +179,12 @@ impl Northbound {
         let (robots, sessions) = self.status.counts();
         let few = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
         let draining = self.status.is_draining();
-        let busy = u8::try_from(self.status.held().busy_pct).unwrap_or(u8::MAX);
         let load = BridgeLoad {
             robots: few(robots),
             sessions: few(sessions),
             capacity: self.capacity,
             draining,
-            busy_pct: Some(Percent::saturating(busy)),
+            busy_pct: self.status.load_pct().map(|pct| Percent::saturating(u8::try_from(pct).unwrap_or(u8::MAX))),
         };
         let outbox = self.status.outbox();
         let state = OutboxState {

@@ -13,8 +13,6 @@ use chrono::{DateTime, TimeDelta, Utc};
 use protocol::measure::Estimate;
 use protocol::{Now, SessionId, Tier, Trouble};
 
-use protocol::OVERLOADED_PCT;
-
 use crate::media::Held;
 
 /// Written by the tasks, read by the health page.
@@ -34,6 +32,7 @@ pub struct Status {
     legs: AtomicUsize,
     addresses: AtomicUsize,
     busy_pct: AtomicUsize,
+    max_busy_pct: AtomicUsize,
     visits: Mutex<Visits>,
 }
 
@@ -191,8 +190,9 @@ impl Status {
         self.resources.load(Ordering::Relaxed)
     }
 
-    /// So many media threads did not answer lately, and the others hold this.
-    pub fn set_media(&self, silent: usize, held: Held) {
+    /// So many media threads did not answer lately, and the others hold this; above `max_busy_pct` of a core nobody new is taken.
+    pub fn set_media(&self, silent: usize, held: Held, max_busy_pct: u8) {
+        self.max_busy_pct.store(max_busy_pct.into(), Ordering::Relaxed);
         self.silent_threads.store(silent, Ordering::Relaxed);
         self.legs.store(held.legs, Ordering::Relaxed);
         self.addresses.store(held.addresses, Ordering::Relaxed);
@@ -209,10 +209,17 @@ impl Status {
         }
     }
 
+    /// What the busiest media thread used lately of what it may, in per cent; none before it was measured.
+    #[must_use]
+    pub fn load_pct(&self) -> Option<usize> {
+        let most = self.max_busy_pct.load(Ordering::Relaxed);
+        (self.busy_pct.load(Ordering::Relaxed) * 100).checked_div(most)
+    }
+
     /// Whether a media thread had so much to do lately that one more visit would cost the others.
     #[must_use]
     pub fn is_overloaded(&self) -> bool {
-        self.busy_pct.load(Ordering::Relaxed) >= usize::from(OVERLOADED_PCT)
+        self.load_pct().is_some_and(|pct| pct >= 100)
     }
 
     /// How many media threads did not answer when they were last asked.

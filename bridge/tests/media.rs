@@ -8,12 +8,18 @@ use tokio::sync::mpsc;
 
 #[path = "media/floods.rs"]
 mod floods;
+#[path = "media/heard.rs"]
+mod heard;
+#[path = "media/kinds.rs"]
+mod kinds;
 #[path = "media/lesson.rs"]
 mod lesson;
 #[path = "media/loss.rs"]
 mod loss;
 #[path = "media/network.rs"]
 mod network;
+#[path = "media/next.rs"]
+mod next;
 #[path = "media/peer.rs"]
 mod peer;
 #[path = "media/seats.rs"]

@@ -7,8 +7,10 @@ mod bridge;
 mod broker;
 mod grants;
 mod media;
+mod next;
 mod peer;
 mod rtp;
+mod uplink;
 mod whip;
 
 use std::sync::Arc;

@@ -5,7 +5,8 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { launch, pair, person, received, shot, until } from './lib/browser.mjs';
 import { listen } from './lib/listen.mjs';
-import { start } from './lib/product.mjs';
+import { PROGRAM, start } from './lib/product.mjs';
+import { standIn } from './lib/robot.mjs';
 import { build, impossible } from './lib/ward.mjs';
 
 /** The estimate of a network takes some seconds, and a robot climbs one rung at a time. */
@@ -29,7 +30,7 @@ before(async () => {
   if (impossible) return;
   ward = build();
   ward.letThrough('everything');
-  product = await start({ https: '0.0.0.0:0', extra: ['--lan', ward.outside] });
+  product = await start({ here: ward.outside, https: '0.0.0.0:0', extra: ['--lan', ward.outside] });
   presence = listen(product, 'ws/v1/+/up/presence');
   browser = await launch({ executablePath: ward.chromium });
   ({ page, errors } = await person(browser, { permissions: ['microphone'], ignoreHTTPSErrors: true }));
@@ -101,4 +102,30 @@ test('the ledger counted each tier as it was received', { skip: impossible }, as
   const end = facts.find((f) => f.fact === 'ended');
   assert.equal(intervals.reduce((sum, interval) => sum + interval.span_ms, 0), end.total_ms, 'the intervals add up');
   assert.deepEqual(errors, [], 'no error on the pupil’s pages');
+});
+
+test('a robot whose own network takes less finds that out by itself, and shows what fits', { skip: impossible }, async () => {
+  const whep = await page.evaluate(async () => {
+    const answer = await fetch('/class/join', { method: 'POST', headers: { 'x-windowseat': '1', accept: 'application/json' } });
+    return (await answer.json()).whep_url;
+  });
+  const id = new URL(whep, product.url).pathname.split('/').at(-1) ?? '';
+  const robot = await standIn(product, { id, name: 'Robin', program: ward.inside('robot', PROGRAM), said: 'connected to the bridge' });
+  try {
+    await page.goto(`https://${ward.outside}:${new URL(product.https).port}/today`);
+    await page.getByRole('link', { name: 'Go to class' }).click();
+    await page.locator('#class[data-state="live"]').waitFor();
+    await until('the whole picture', height, (h) => h === 360, WITHIN_MS);
+    // What the pupil receives is not held back, and the bridge says nothing of it: only the way out of the robot's building is narrow.
+    ward.narrow('250kbit', 'out');
+    await until('a smaller picture', height, (h) => h === 180, WITHIN_MS);
+    const { framesDecoded } = (await received(page)).video;
+    await until('moving pictures', async () => (await received(page)).video.framesDecoded, (frames) => frames > framesDecoded + 20);
+    ward.narrow(null, 'out');
+    await until('the whole picture again', height, (h) => h === 360, BACK_WITHIN_MS);
+    await page.getByRole('button', { name: 'Leave' }).click();
+    await page.waitForURL('**/today*');
+  } finally {
+    assert.equal(await robot.stop(), 0, 'it stops in order');
+  }
 });

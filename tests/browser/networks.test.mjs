@@ -12,6 +12,8 @@ import { build, impossible } from './lib/ward.mjs';
 
 /** Promised: the picture is back so long after the new path is there. Of two moves of a kind the better one counts, for the machine may be busy. */
 const BACK_WITHIN_MS = 1000;
+/** A robot that kept its old connection until it counts as lost would need 4.5 s for that alone. */
+const MOVED_WITHIN_MS = 3000;
 /** With pictures this many in a row it moves again. */
 const PICTURES = 12;
 
@@ -176,13 +178,48 @@ test('what the TURN server saw names nobody', { skip: impossible }, async () => 
   assert.deepEqual(pupil.errors.filter((error) => !/ERR_(NETWORK_CHANGED|INTERNET_DISCONNECTED)/.test(error)), [], 'no error on the pupil’s pages');
 });
 
-test('a robot in a network that drops UDP stands at the bridge by TCP, and its class is seen', { skip: impossible }, async () => {
-  ward.letThrough('any tcp');
+/** Which robot the pupil's class is with. */
+async function robotId() {
   const whep = await pupil.page.evaluate(async () => {
     const answer = await fetch('/class/join', { method: 'POST', headers: { 'x-windowseat': '1', accept: 'application/json' } });
     return (await answer.json()).whep_url;
   });
-  const id = new URL(whep, product.url).pathname.split('/').at(-1) ?? '';
+  return new URL(whep, product.url).pathname.split('/').at(-1) ?? '';
+}
+
+test('a robot that goes from one access point to another has its next connection before it gives the old one up', { skip: impossible }, async (t) => {
+  ward.letThrough('everything');
+  const robot = await standIn(product, { id: await robotId(), name: 'Robin', program: ward.inside('robot', PROGRAM), said: 'connected to the bridge' });
+  try {
+    const { page } = pupil;
+    await page.goto(`https://${ward.outside}:${https}/today`);
+    await page.getByRole('link', { name: 'Go to class' }).click();
+    await page.locator('#class[data-state="live"]').waitFor();
+    await watchPictures(page);
+    const took = [];
+    for (const network of /** @type {(0|1)[]} */ ([1, 0])) {
+      await until('a class that runs steadily', () => shownAfter(page, Date.now() - 2500), (all) => all.length >= 30, 60_000);
+      const there = ward.enter(network);
+      await until('pictures again', () => shownAfter(page, there + 2500), (all) => all.length >= PICTURES, 60_000);
+      const shown = await shownAfter(page, there - 10_000);
+      const gaps = shown.slice(1).map((at, i) => ({ at, ms: at - shown[i] })).filter((gap) => gap.at > there);
+      took.push(Math.round(gaps.reduce((longest, gap) => (gap.ms > longest.ms ? gap : longest)).at - there));
+    }
+    t.diagnostic(`robot and tablet both moved: back after ${took.join(' and ')} ms`);
+    assert.ok(Math.min(...took) <= MOVED_WITHIN_MS, `back after ${took} ms`);
+    assert.ok(!robot.log().includes('lost the bridge'), robot.log());
+    await page.getByRole('button', { name: 'Leave' }).click();
+    await page.waitForURL('**/today*');
+  } finally {
+    assert.equal(await robot.stop(), 0, 'it stops in order');
+    await fetch(`${product.robots.Robin}fault/on`, { method: 'POST' });
+    await until('Robin is back', async () => (await fromRobot()).bridge_here, (here) => here === true, 60_000);
+  }
+});
+
+test('a robot in a network that drops UDP stands at the bridge by TCP, and its class is seen', { skip: impossible }, async () => {
+  ward.letThrough('any tcp');
+  const id = await robotId();
   const said = 'no way to the bridge\'s media port was found in time';
   const robot = await standIn(product, { id, name: 'Robin', program: ward.inside('robot', PROGRAM), said });
   try {

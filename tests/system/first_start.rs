@@ -1,9 +1,15 @@
 //! What whoever tries it meets first: mistakes told in one sentence, a start that goes on with what is there, and a quick stop.
 
+use std::net::IpAddr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
+use protocol::SystemClock;
+use windowseat::up::{self as whole, Settings};
+
+use crate::harness;
 use crate::harness::program::Program;
 
 /// Runs `windowseat` with `arguments` and expects it not to start: one sentence that has all `words`, exit code 2.
@@ -50,6 +56,33 @@ async fn a_taken_port_names_the_option_that_chooses_another() {
     let taken = std::net::UdpSocket::bind("0.0.0.0:0").unwrap();
     let port = taken.local_addr().unwrap().port().to_string();
     up_refuses(data.path(), &["--media-port", &port], &[&port, "--media-port"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_address_of_ipv6_that_the_network_is_told_is_listened_at_for_pages_and_for_media() {
+    let data = tempfile::tempdir().unwrap();
+    let media_port = engines::port::free();
+    let settings = Settings {
+        https: "0.0.0.0:0".parse().unwrap(),
+        media_port,
+        addresses: vec!["::1".parse().unwrap()],
+        ..harness::settings(data.path())
+    };
+    let up = whole::start(settings, Arc::new(SystemClock::new())).await.unwrap();
+    assert_eq!(up.network_url(), format!("https://[::1]:{}", up.https.port()));
+    for host in ["::1", "127.0.0.1"] {
+        let host: IpAddr = host.parse().unwrap();
+        for port in [up.https.port(), media_port] {
+            tokio::net::TcpStream::connect((host, port)).await.unwrap_or_else(|error| panic!("{host} {port}: {error}"));
+        }
+        let stranger = tokio::net::UdpSocket::bind((host, 0)).await.unwrap();
+        stranger.connect((host, media_port)).await.unwrap();
+        stranger.send(&[0; 20]).await.unwrap();
+        // Nobody answers a stranger; where nobody listens, the system says so.
+        let answer = tokio::time::timeout(Duration::from_millis(300), stranger.recv(&mut [0; 64])).await;
+        assert!(answer.is_err(), "{host}: {answer:?}");
+    }
+    up.stop().await;
 }
 
 #[tokio::test]

@@ -17,7 +17,8 @@ use protocol::{Active, ClosedBy, Now, Tier};
 
 /// A held second with a picture is dropped when no report came for this long.
 pub const CONFIRM_WITHIN: Duration = Duration::from_secs(3);
-/// The same for sound alone, from a tablet without transport feedback: it reports on sound every 5 s only.
+/// The same for sound alone, from a tablet that neither sends transport feedback on it nor answers when asked: it reports on sound every
+/// 5 s only.
 pub const CONFIRM_SOUND_WITHIN: Duration = Duration::from_secs(6);
 /// This many pictures in a second are a moving one; fewer are stills.
 pub const MOVING_PICTURES: u32 = 3;
@@ -43,9 +44,9 @@ pub struct Sample {
     pub audio: u32,
     /// Packets of the pupil's voice that held more than silence.
     pub voice: u32,
-    /// Whether the tablet reported reception.
+    /// Whether the tablet reported reception, or answered that it is there.
     pub reports: bool,
-    /// Whether it is known to send transport feedback on sound too: some word every second, whatever arrives.
+    /// Whether it is known to send transport feedback on sound too, or to answer: some word every second, whatever arrives.
     pub feedback: bool,
 }
 

@@ -6,9 +6,12 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+mod publisher;
 mod refusal;
 
 pub use refusal::Refusal;
+
+use publisher::{Publisher, RobotLeg};
 
 use chrono::{DateTime, Utc};
 use protocol::control::Control;
@@ -128,7 +131,7 @@ pub struct Roster {
 
 #[derive(Debug, Default)]
 struct Seat {
-    robot: Option<RobotLeg>,
+    robot: Publisher,
     session: Option<Session>,
     pupil: Option<Leg>,
     robot_quality: Option<LegQuality>,
@@ -141,20 +144,6 @@ struct Seat {
     told: Option<(Option<Tier>, Option<Trouble>)>,
     refused_pupil_at: Option<Duration>,
     refused_grant_at: Option<Duration>,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct RobotLeg {
-    leg: Leg,
-    connected: bool,
-    silent_since: Option<Duration>,
-    until: Duration,
-}
-
-impl RobotLeg {
-    fn is_here(&self) -> bool {
-        self.connected && self.silent_since.is_none()
-    }
 }
 
 impl Roster {
@@ -202,19 +191,23 @@ impl Roster {
         if self.seats.len() < self.limits.robots { Ok(()) } else { Err(Refusal::Full) }
     }
 
-    /// A publisher's offer was answered with `leg`. It replaces the one before: the robot restarted, or its network changed.
+    /// A publisher's offer was answered with `leg`: the robot restarted, or its network changed. It replaces the one before when it is
+    /// connected, or at once if that is not heard.
     ///
     /// # Errors
     /// As [`Roster::may_publish`] or, by a newer leg, [`Refusal::Over`]: others were faster. Close the leg.
     pub fn published(&mut self, now: Now, permit: PublishPermit, leg: Leg) -> Result<Vec<Command>, Refusal> {
         self.may_publish(permit.robot)?;
         let seat = self.seats.entry(permit.robot).or_default();
-        if seat.robot.is_some_and(|newer| newer.leg > leg) {
+        if seat.robot.knows_newer_than(leg) {
             return Err(Refusal::Over);
         }
-        let old = seat.robot.replace(RobotLeg { leg, connected: false, silent_since: None, until: permit.until });
-        let mut commands: Vec<_> = old.map(|old| Command::Close(old.leg)).into_iter().collect();
-        self.session_event(now, permit.robot, Event::RobotAway, &mut commands);
+        let gone = seat.robot.answered(RobotLeg::new(leg, permit.until));
+        let is_here = seat.robot.is_here();
+        let mut commands: Vec<_> = gone.into_iter().map(Command::Close).collect();
+        if !is_here {
+            self.session_event(now, permit.robot, Event::RobotAway, &mut commands);
+        }
         Ok(commands)
     }
 
@@ -232,7 +225,7 @@ impl Roster {
         if let Some(session) = &seat.session {
             let visit = session.visit();
             if visit.placement == permit.placement {
-                if seat.robot.is_none_or(|robot| !robot.is_here()) {
+                if !seat.robot.is_here() {
                     return Err((Refusal::RobotAway, Vec::new()));
                 }
                 return Ok(Admission { session: visit.session, permit });
@@ -245,7 +238,7 @@ impl Roster {
             return Err((Refusal::InUse, commands));
         }
         door.map_err(|refusal| (refusal, Vec::new()))?;
-        if seat.robot.is_none_or(|robot| !robot.is_here()) {
+        if !seat.robot.is_here() {
             return Err((Refusal::RobotAway, Vec::new()));
         }
         let session = SessionId::new();
@@ -298,8 +291,14 @@ impl Roster {
     pub fn leg(&mut self, now: Now, robot: RobotId, leg: Leg, event: LegEvent) -> Vec<Command> {
         let mut commands = Vec::new();
         let Some(seat) = self.seats.get_mut(&robot) else { return commands };
-        if let Some(publisher) = seat.robot.as_mut().filter(|publisher| publisher.leg == leg) {
-            let was_here = publisher.is_here();
+        let replaced = if event == LegEvent::Connected { seat.robot.promote(leg) } else { None };
+        commands.extend(replaced.map(Command::Close));
+        if let LegEvent::Closed(_) = event {
+            seat.robot.forget_next(leg);
+        }
+        if let Some(publisher) = seat.robot.present.as_mut().filter(|publisher| publisher.leg == leg) {
+            // The robot is told anew on a new leg, wherever the one before was.
+            let was_here = publisher.is_here() && replaced.is_none();
             match event {
                 LegEvent::Connected => publisher.connected = true,
                 LegEvent::Silent => publisher.silent_since = Some(now.monotonic),
@@ -308,11 +307,11 @@ impl Roster {
             }
             let is_here = publisher.is_here();
             if let LegEvent::Closed(_) = event {
-                seat.robot = None;
+                seat.robot.give_up();
                 seat.robot_quality = None;
             }
             // It went to the bridge that takes this one's place, and the pupil has to follow: waiting would cost a lesson.
-            let moved = self.draining && event == LegEvent::Closed(Parting::Goodbye);
+            let moved = self.draining && event == LegEvent::Closed(Parting::Goodbye) && seat.robot.present.is_none();
             if is_here && seat.session.is_none() {
                 commands.push(Command::Tell(leg, Control::Sleep));
             }
@@ -346,7 +345,7 @@ impl Roster {
     pub fn second(&mut self, now: Now, robot: RobotId, line: SecondLine) -> Vec<Command> {
         let mut commands = Vec::new();
         let Some(seat) = self.seats.get_mut(&robot) else { return commands };
-        seat.robot_quality = line.robot.filter(|_| seat.robot.is_some());
+        seat.robot_quality = line.robot.filter(|_| seat.robot.present.is_some());
         let Some((leg, sample, quality)) = line.pupil else { return commands };
         if seat.pupil != Some(leg) || seat.session.as_ref().is_none_or(|session| !session.pupil_is_here()) {
             return commands;
@@ -360,7 +359,7 @@ impl Roster {
         }
         let Some(seat) = self.seats.get_mut(&robot) else { return commands };
         let view = View {
-            robot_here: seat.robot.is_some_and(|robot| robot.is_here()),
+            robot_here: seat.robot.is_here(),
             robot: line.robot.unwrap_or_default(),
             from_robot: line.from_robot,
             pupil: quality,
@@ -458,7 +457,8 @@ impl Roster {
     #[must_use]
     pub fn deadline(&self) -> Option<Duration> {
         let session = |seat: &Seat| seat.session.as_ref().and_then(Session::deadline);
-        let publisher = |seat: &Seat| seat.robot.map(|robot| self.robot_deadline(robot));
+        let grace = self.limits.robot_grace();
+        let publisher = |seat: &Seat| seat.robot.present.map(|robot| robot.deadline(grace));
         self.seats.values().flat_map(|seat| [session(seat), publisher(seat)]).flatten().min()
     }
 
@@ -469,10 +469,10 @@ impl Roster {
         let grace = self.limits.robot_grace();
         for robot in robots {
             let Some(seat) = self.seats.get_mut(&robot) else { continue };
-            if let Some(publisher) = seat.robot
-                && now.monotonic >= robot_deadline(publisher, grace)
+            if let Some(publisher) = seat.robot.present
+                && now.monotonic >= publisher.deadline(grace)
             {
-                seat.robot = None;
+                seat.robot.give_up();
                 seat.robot_quality = None;
                 commands.push(Command::Close(publisher.leg));
                 commands.push(Command::LinkChanged(robot));
@@ -501,7 +501,7 @@ impl Roster {
     #[must_use]
     pub fn link(&self, robot: RobotId) -> LinkMessage {
         let seat = self.seats.get(&robot);
-        let here = seat.and_then(|seat| seat.robot).is_some_and(|robot| robot.is_here());
+        let here = seat.is_some_and(|seat| seat.robot.is_here());
         let session = seat.and_then(|seat| seat.session.as_ref()).filter(|session| session.was_joined());
         let pupil_here = session.is_some_and(Session::pupil_is_here);
         LinkMessage {
@@ -526,20 +526,16 @@ impl Roster {
     /// How many robots are connected, and how many sessions are open.
     #[must_use]
     pub fn counts(&self) -> (usize, usize) {
-        let robots = self.seats.values().filter(|seat| seat.robot.is_some_and(|robot| robot.is_here())).count();
+        let robots = self.seats.values().filter(|seat| seat.robot.is_here()).count();
         let sessions = self.seats.values().filter(|seat| seat.session.as_ref().is_some_and(Session::was_joined)).count();
         (robots, sessions)
-    }
-
-    fn robot_deadline(&self, robot: RobotLeg) -> Duration {
-        robot_deadline(robot, self.limits.robot_grace())
     }
 
     fn session_event(&mut self, now: Now, robot: RobotId, event: Event, commands: &mut Vec<Command>) {
         let Some(seat) = self.seats.get_mut(&robot) else { return };
         let Some(session) = &mut seat.session else { return };
         let id = session.visit().session;
-        let here = seat.robot.filter(RobotLeg::is_here).map(|robot| robot.leg);
+        let here = seat.robot.here();
         for effect in session.handle(now, event) {
             match effect {
                 Effect::Wake => commands.extend(here.map(|leg| Command::Tell(leg, Control::Wake { session: id }))),
@@ -564,15 +560,10 @@ impl Roster {
 
     /// Forgets a seat that nobody uses.
     fn tidy(&mut self, robot: RobotId) {
-        if self.seats.get(&robot).is_some_and(|seat| seat.robot.is_none() && seat.session.is_none()) {
+        if self.seats.get(&robot).is_some_and(|seat| seat.robot.present.is_none() && seat.session.is_none()) {
             self.seats.remove(&robot);
         }
     }
-}
-
-/// When the publisher has to go: its permission ends, or it is silent longer than the grace.
-fn robot_deadline(robot: RobotLeg, grace: Duration) -> Duration {
-    robot.silent_since.map_or(robot.until, |since| robot.until.min(since + grace))
 }
 
 fn report(now: Now, what: EventKind, robot: RobotId, session: Option<SessionId>) -> Command {

@@ -91,14 +91,11 @@ pub struct BridgeLoad {
     /// It takes no new robots, for it will stop: move those that are here.
     #[serde(default)]
     pub draining: bool,
-    /// What its busiest media thread used of its core lately. From [`OVERLOADED_PCT`] on it refuses new sessions. Absent: it does not
-    /// measure it.
+    /// What its busiest media thread used lately of what it may use of a core. At 100 it refuses new sessions: a picture's packets come
+    /// in bursts, and those need the rest. Absent: it does not measure it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub busy_pct: Option<Percent>,
 }
-
-/// A media thread that uses more of its core takes nobody new: a picture's packets come in bursts, and those need the rest.
-pub const OVERLOADED_PCT: u8 = 85;
 
 /// What waits in a bridge's outbox.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

@@ -51,7 +51,7 @@ pub use clock::{Clock, FastClock, Now, SystemClock};
 pub use control::{CONTROL_LABEL, Trouble};
 pub use envelope::{Envelope, EnvelopeError, MAX_MESSAGE_BYTES, SCHEMA_VERSION};
 pub use grant::{Act, Grant, GrantError, GrantSigner, GrantVerifier};
-pub use hello::{BridgeLoad, HelloMessage, OVERLOADED_PCT, OutboxState, Role, Status};
+pub use hello::{BridgeLoad, HelloMessage, OutboxState, Role, Status};
 pub use ids::{BridgeId, ClientId, DeviceId, MessageId, PlacementId, RobotId, RoomId, SessionId};
 pub use presence::{Active, ClosedBy, EndReason, PresenceMessage, Tier};
 pub use reply::{AckMessage, ClockEcho, Command, CommandMessage, EndMessage, GrantMessage, IceServer};

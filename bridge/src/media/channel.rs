@@ -233,3 +233,6 @@ impl Channel {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

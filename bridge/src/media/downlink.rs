@@ -109,6 +109,11 @@ impl Downlink {
         self.is_narrow
     }
 
+    /// Whether the tablet says how packets arrive.
+    pub(super) fn is_fed(&self) -> bool {
+        self.is_fed
+    }
+
     /// Nothing was heard from the tablet for long: what was sent meanwhile is lost, and says nothing about how much its network takes.
     pub(super) fn interrupted(&mut self) {
         self.history.fill(None);

@@ -198,7 +198,8 @@ proptest! {
     #[test]
     fn stun(packet in prop_oneof![bytes(200), mangled(check())]) {
         let provider = rtc_crypto::default_provider().unwrap();
-        let _ = stun::local_ufrag(&packet);
+        let _ = (stun::local_ufrag(&packet), stun::is_answer(&packet));
+        prop_assert!(!stun::answers(&packet, [7; 12], "a password that nobody used", provider.crypto()));
         let source = SocketAddr::from(([192, 0, 2, 1], 5));
         if let Some(check) = stun::check(&packet, source, &local(), "them", provider.crypto()) {
             prop_assert!(check.reply.len() < 200, "a reply is not much larger than its request");

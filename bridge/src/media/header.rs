@@ -3,8 +3,9 @@
 /// Fixed part.
 const FIXED: usize = 12;
 
-/// Bytes of a block of extensions that holds a number of two bytes and nothing else.
-pub(super) const NUMBER_BLOCK: usize = 8;
+/// Bytes of a block of extensions that holds a number of two bytes and nothing else, and by how much one grows for it.
+const NUMBER_BLOCK: usize = 8;
+const NUMBER_ELEMENT: usize = 4;
 
 /// Profile of one-byte header extensions.
 const ONE_BYTE: [u8; 2] = [0xBE, 0xDE];
@@ -68,6 +69,26 @@ impl Header {
         Some(())
     }
 
+    /// By how many bytes the header grows with [`Header::add_number`].
+    pub(super) fn number_takes(&self) -> usize {
+        if self.extensions.is_some() { NUMBER_ELEMENT } else { NUMBER_BLOCK }
+    }
+
+    /// Adds an extension that holds a number of two bytes, behind the others. `packet` has room for it behind the header, and what the other
+    /// leg does not know was blanked.
+    pub(super) fn add_number(&self, packet: &mut [u8], id: u8, number: u16) -> Option<()> {
+        let [high, low] = number.to_be_bytes();
+        let space = packet.get_mut(self.extensions.unwrap_or(self.length)..self.length + self.number_takes())?;
+        let (block, element) = space.split_at_mut_checked(space.len().checked_sub(NUMBER_ELEMENT)?)?;
+        let (head, _) = block.split_first_chunk_mut::<4>()?;
+        let words = if self.extensions.is_some() { u16::from_be_bytes([head[2], head[3]]) } else { 0 };
+        head[..2].copy_from_slice(&ONE_BYTE);
+        head[2..].copy_from_slice(&words.checked_add(1)?.to_be_bytes());
+        element.copy_from_slice(&[id << 4 | 1, high, low, 0]);
+        packet[0] |= 16;
+        Some(())
+    }
+
     /// Where the value of the extension with this id is.
     fn place_of(&self, packet: &[u8], id: u8) -> Option<std::ops::Range<usize>> {
         let start = self.extensions?;
@@ -120,12 +141,6 @@ impl Header {
             at = end;
         }
     }
-}
-
-/// A block of extensions with one number.
-pub(super) fn number_block(id: u8, number: u16) -> [u8; NUMBER_BLOCK] {
-    let [high, low] = number.to_be_bytes();
-    [ONE_BYTE[0], ONE_BYTE[1], 0, 1, id << 4 | 1, high, low, 0]
 }
 
 /// From the ids of one leg to those of the other.
@@ -187,10 +202,26 @@ mod tests {
         assert_eq!(header.set_number(&mut packet, 3, 0xABCD), Some(()));
         assert_eq!(packet[12..24], [0xBE, 0xDE, 0, 2, 0x31, 0xAB, 0xCD, 0, 0x10, 9, 0, 0]);
         assert_eq!((header.set_number(&mut packet, 1, 1), header.set_number(&mut packet, 5, 1)), (None, None));
-        let mut with_block = packet[..12].to_vec();
-        with_block.extend(number_block(7, 0x1234));
-        let header = Header::read(&with_block).unwrap();
-        assert_eq!(header.extension(&with_block, 7), Some(&[0x12, 0x34][..]));
+    }
+
+    #[test]
+    fn a_number_is_added_to_a_packet_with_other_extensions_and_to_one_without_any() {
+        let two_bytes = [0x10, 0, 0, 1, 3, 1, 9, 0];
+        for (block, kept) in [(&BLOCK[..], Some(&[9][..])), (&two_bytes, None), (&[], None)] {
+            let mut packet = packet(block);
+            if block.is_empty() {
+                packet[0] = 0x80;
+            }
+            let before = Header::read(&packet).unwrap();
+            before.remap(&mut packet, &IdMap::between(&[(1, 'a')], &[(2, 'a')]));
+            let (at, takes) = (before.length, before.number_takes());
+            packet.splice(at..at, std::iter::repeat_n(0xFF, takes));
+            before.add_number(&mut packet, 7, 0x1234).unwrap();
+            let header = Header::read(&packet).unwrap();
+            assert_eq!((header.length, &packet[header.length..]), (before.length + takes, &b"payload"[..]));
+            assert_eq!(header.extension(&packet, 7), Some(&[0x12, 0x34][..]), "{block:?}");
+            assert_eq!(header.extension(&packet, 2), kept);
+        }
     }
 
     #[test]
@@ -222,6 +253,8 @@ mod tests {
                         assert!(header.length <= cut.len());
                         let _ = header.extension(&cut, 3);
                         header.remap(&mut cut, &IdMap::between(&[(3, 1)], &[(4, 1)]));
+                        cut.resize(cut.len() + header.number_takes(), 0);
+                        header.add_number(&mut cut, 4, 7);
                     }
                 }
             }

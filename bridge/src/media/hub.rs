@@ -1,7 +1,7 @@
 //! All legs of one media thread: who is who, who is paired with whom, what is due when.
 //!
-//! Invariants: an address leads to a leg only after a genuine ICE check from it; a robot has at most one leg per party; a
-//! leg's `other` points back at it.
+//! Invariants: an address leads to a leg only after a genuine ICE check from it; a robot has at most one leg per party, and one more that
+//! will take its publisher's place when it is connected; a leg's `other` points back at it.
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, VecDeque};
@@ -12,6 +12,7 @@ use bridge_core::offer::{Credentials, Local, Offer, answer, restart_fragment};
 use protocol::RobotId;
 use quinn_udp::UdpSocketState;
 use rtc_crypto::CryptoError;
+use rtc_stun::message::TransactionId;
 use tokio::sync::mpsc;
 
 use super::address::Reach;
@@ -54,6 +55,8 @@ pub(super) struct Hub {
     by_ufrag: HashMap<String, usize>,
     by_address: HashMap<Remote, usize>,
     robots: HashMap<RobotId, [Option<usize>; 2]>,
+    /// Publishers that are being made while the one before is still heard.
+    next: HashMap<RobotId, usize>,
     heap: BinaryHeap<Reverse<(Instant, usize, LegId)>>,
     made: u64,
     /// Legs whose arrivals are to be reported, and when: the first due first, each once.
@@ -85,6 +88,7 @@ impl Hub {
             by_ufrag: HashMap::new(),
             by_address: HashMap::new(),
             robots: HashMap::new(),
+            next: HashMap::new(),
             heap: BinaryHeap::new(),
             made: 0,
             feedback: VecDeque::new(),
@@ -142,7 +146,11 @@ impl Hub {
             now,
         };
         let leg = Box::new(Leg::new(made));
-        if let Some(old) = mine {
+        // What still carries a lesson goes when its successor stands, see `connected`.
+        let is_kept = |leg: &Leg| party == Party::Publisher && leg.is_up() && !leg.silent;
+        let is_next = mine.and_then(|slot| self.leg(slot)).is_some_and(is_kept);
+        let gone = [self.next.get(&robot).copied().filter(|_| party == Party::Publisher), mine.filter(|_| !is_next)];
+        for old in gone.into_iter().flatten() {
             self.remove(old, Why::Replaced, now);
         }
         let slot = self.legs.iter().position(Option::is_none).unwrap_or_else(|| {
@@ -152,10 +160,11 @@ impl Hub {
         self.legs[slot] = Some(leg);
         self.by_id.insert(id, slot);
         self.by_ufrag.insert(ufrag, slot);
-        self.robots.entry(robot).or_default()[party as usize] = Some(slot);
         tracing::info!(robot.id = %robot, leg.id = %id, leg.party = ?party, "media leg made");
-        if let Some(other) = other {
-            self.pair(slot, other, now);
+        if is_next {
+            self.next.insert(robot, slot);
+        } else {
+            self.seat(slot, now);
         }
         self.arm(slot, now);
         Ok(Answer { leg: id, sdp })
@@ -305,13 +314,27 @@ impl Hub {
             leg.tally.counted(counted, now);
         }
         let live = leg.is_up() && !leg.silent;
+        let is_unheard = live && leg.party == Party::Subscriber && leg.tally.is_unheard();
         let second = leg.tally.second(leg.id, live, took, now);
-        Some(LegSecond { is_narrow: leg.downlink.is_narrow(), ..second })
+        let second = LegSecond { is_narrow: leg.downlink.is_narrow(), ..second };
+        if is_unheard {
+            leg.probe.begin(TransactionId::new().0, now);
+            self.settle(slot, now);
+        }
+        Some(second)
     }
 
     // Within.
 
     fn connected(&mut self, slot: usize, now: Instant) {
+        let Some(robot) = self.leg(slot).map(|leg| leg.robot) else { return };
+        if self.next.get(&robot) == Some(&slot) {
+            self.next.remove(&robot);
+            if let Some(old) = self.seats(robot, Party::Publisher)[0] {
+                self.remove(old, Why::Replaced, now);
+            }
+            self.seat(slot, now);
+        }
         let Some(leg) = self.leg_mut(slot) else { return };
         let (robot, id, party, other) = (leg.robot, leg.id, leg.party, leg.other);
         leg.last_heard = now;
@@ -362,6 +385,7 @@ impl Hub {
         leg.flush(now, &mut self.out);
         leg.ask_for_missing(now, &mut self.out);
         leg.ask_for_key_frame(now, &mut self.out);
+        leg.ask_whether_there(now, self.identity.provider.crypto(), &mut self.out);
         self.arm(slot, now);
     }
 
@@ -378,10 +402,23 @@ impl Hub {
 
     fn heard(&mut self, slot: usize, now: Instant) {
         let Some(leg) = self.leg_mut(slot) else { return };
-        if leg.heard(now) {
-            let (robot, id) = (leg.robot, leg.id);
+        let (robot, id, party, other) = (leg.robot, leg.id, leg.party, leg.other);
+        let (is_back, was_out) = (leg.heard(now), leg.take_outage());
+        if is_back {
             tracing::info!(robot.id = %robot, leg.id = %id, "media leg is back");
             self.events.send(MediaEvent::Back { leg: id });
+        }
+        if let Some(other) = other.filter(|_| was_out) {
+            self.key_frame_from(if party == Party::Publisher { slot } else { other }, now);
+        }
+    }
+
+    /// Gives a leg its party's place with its robot.
+    fn seat(&mut self, slot: usize, now: Instant) {
+        let Some((robot, party)) = self.leg(slot).map(|leg| (leg.robot, leg.party)) else { return };
+        self.robots.entry(robot).or_default()[party as usize] = Some(slot);
+        if let Some(other) = self.seats(robot, party)[1] {
+            self.pair(slot, other, now);
         }
     }
 
@@ -430,6 +467,14 @@ impl Hub {
         }
         tracing::info!(robot.id = %leg.robot, leg.id = %leg.id, leg.party = ?leg.party, leg.why = ?why, "media leg closed");
         self.events.send(MediaEvent::Closed { leg: leg.id, why });
+        if self.next.get(&leg.robot) == Some(&slot) {
+            self.next.remove(&leg.robot);
+        } else if leg.party == Party::Publisher
+            && let Some(next) = self.next.remove(&leg.robot)
+        {
+            // There is nothing left to wait for.
+            self.seat(next, now);
+        }
     }
 
     /// The robot's leg of this party, and the one of the other party.

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use bridge_core::offer::{Codec, Credentials, Extension, Format, Offer, Role};
 use protocol::RobotId;
+use rtc_crypto::RTCCrypto;
 
 use super::batch::Batch;
 use super::channel::Channel;
@@ -17,10 +18,11 @@ use super::feedback::Arrivals;
 use super::header::IdMap;
 use super::memory::{Memory, PICTURE, SOUND};
 use super::path::{Path, Remote};
+use super::probe::Probe;
 use super::rtcp;
 use super::stream::{Incoming, Outgoing, SLOTS, Slot, Source};
 use super::tally::Tally;
-use super::{LegId, Party, Talk};
+use super::{LegId, Party, Talk, stun};
 
 /// Most addresses of the other end that are remembered.
 const MAX_ADDRESSES: usize = 8;
@@ -29,7 +31,7 @@ const MAX_ADDRESSES: usize = 8;
 /// seconds.
 const CONSENT: Duration = Duration::from_secs(30);
 
-/// An end that is sent media and is not heard for so long has lost its network.
+/// An end that sends, or is sent, media and is not heard for so long has lost its network: a whole picture is asked for when it is back.
 const OUTAGE: Duration = Duration::from_secs(1);
 
 /// Credentials of our own that hold at the same time: a tablet without a network may ask for a restart several times before it hears
@@ -93,11 +95,16 @@ pub(super) struct Leg {
     /// A report of arrivals is due.
     pub(super) is_to_report: bool,
     pub(super) tally: Tally,
+    pub(super) probe: Probe,
     told_reception_at: Option<Instant>,
     pub(super) reporter: u32,
     pub(super) key_frames: KeyFrames,
     pub(super) born: Instant,
     pub(super) last_heard: Instant,
+    /// When the last packet of sound or picture came.
+    media_at: Option<Instant>,
+    /// It is back after an outage, and nobody has seen to its picture yet.
+    was_out: bool,
     pub(super) silent: bool,
     /// Slot of the other leg on this worker.
     pub(super) other: Option<usize>,
@@ -138,11 +145,14 @@ impl Leg {
             arrivals: Arrivals::default(),
             is_to_report: false,
             tally: Tally::default(),
+            probe: Probe::default(),
             told_reception_at: None,
             reporter,
             key_frames: KeyFrames::default(),
             born: now,
             last_heard: now,
+            media_at: None,
+            was_out: false,
             silent: false,
             other: None,
             armed: None,
@@ -214,11 +224,24 @@ impl Leg {
     /// Notes that something genuine came. Returns whether the leg had been silent.
     pub(super) fn heard(&mut self, now: Instant) -> bool {
         if now.saturating_duration_since(self.last_heard) >= OUTAGE {
+            // An end without transport feedback may have had nothing to say.
+            self.was_out |= self.downlink.is_fed();
             self.downlink.interrupted();
         }
         self.last_heard = now;
         self.consents = true;
         std::mem::take(&mut self.silent)
+    }
+
+    /// Notes that media came.
+    pub(super) fn media_came(&mut self, now: Instant) {
+        self.was_out |= self.media_at.replace(now).is_some_and(|before| now.saturating_duration_since(before) >= OUTAGE);
+    }
+
+    /// Whether the leg was out for [`OUTAGE`] or longer, since this was asked last: what it was sent or sent itself meanwhile is lost, and a
+    /// whole picture comes sooner than all that is missing.
+    pub(super) fn take_outage(&mut self) -> bool {
+        std::mem::take(&mut self.was_out)
     }
 
     /// Notes an address that passed a check. Returns one that is forgotten for it, if any.
@@ -297,6 +320,16 @@ impl Leg {
         }
     }
 
+    /// Asks the other end whether it is there, if that is due.
+    pub(super) fn ask_whether_there(&mut self, now: Instant, crypto: &dyn RTCCrypto, out: &mut Batch) {
+        let Some(transaction) = self.probe.take_due(now) else { return };
+        let question =
+            self.ice.first().and_then(|(local, _)| stun::question(&local.ufrag, &self.offer.ice, transaction, crypto));
+        if let (Some(question), Some(path)) = (question, self.path()) {
+            out.push(path, &question);
+        }
+    }
+
     /// Seals and queues a compound RTCP packet.
     pub(super) fn send_report(&mut self, compound: &[u8], out: &mut Batch) {
         let path = self.path();
@@ -339,7 +372,7 @@ impl Leg {
     pub(super) fn deadline(&self, connect_within: Duration) -> Option<Instant> {
         let connect = (!self.is_up()).then(|| self.born + connect_within);
         let key_frame = self.key_frames.deadline().filter(|_| self.is_up());
-        [connect, self.dtls.deadline(), self.channel.deadline(), key_frame, self.incoming.missing_at()]
+        [connect, self.dtls.deadline(), self.channel.deadline(), key_frame, self.incoming.missing_at(), self.probe.deadline()]
             .into_iter()
             .flatten()
             .min()

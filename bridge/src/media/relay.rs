@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use super::Party;
 use super::batch::Batch;
-use super::header::{Header, NUMBER_BLOCK, number_block};
+use super::header::Header;
 use super::leg::Leg;
 use super::repair;
 use super::rtcp::{self, Findings, Forward, Links};
@@ -34,6 +34,9 @@ pub(super) fn packet(
         from.arrivals.note(u16::from_be_bytes([*high, *low]), arrived_us);
     }
     let level = header.extension(packet, from.level_id).and_then(|value| value.first().copied());
+    if from.party == Party::Publisher {
+        from.media_came(now);
+    }
     from.tally.received(opened.slot, opened.end - header.length, level, packet.len());
     if opened.is_current && opened.slot != Slot::Repair {
         from.incoming.timed(opened.slot, header.timestamp, arrived_us);
@@ -78,25 +81,27 @@ fn forward(
     #[expect(clippy::cast_possible_truncation, reason = "the sequence number is the index's low half")]
     let sequence = index as u16;
     let rewritten = Header { payload_type, sequence, timestamp, ssrc, ..*header };
-    // A robot that does not number its packets is numbered here, so that the tablet's network can be measured.
-    let is_numbered_here = to.transport_id != 0 && header.extensions.is_none() && to.party == Party::Subscriber;
-    let grown = if is_numbered_here { NUMBER_BLOCK } else { 0 };
+    // What comes without a number, whatever else its header says, is numbered here, so that the tablet's network can be measured.
+    let is_counted = to.transport_id != 0 && to.party == Party::Subscriber;
+    let is_numbered_here = is_counted && header.extension(packet, from.transport_id).is_none();
+    let grown = if is_numbered_here { header.number_takes() } else { 0 };
     let (body, end) = (header.length + grown, opened.end + grown);
     let sealed = end + keys.send.tag_length();
     let (ids, cipher, memory) = (&to.ids, &keys.send, &mut to.memory[slot as usize]);
     let (transport_id, transport) = (to.transport_id, to.downlink.number());
-    let mut is_numbered = is_numbered_here;
+    let mut is_numbered = false;
     out.write(path, sealed, |space| {
-        if is_numbered_here {
+        let number = if is_numbered_here {
             space.get_mut(..header.length)?.copy_from_slice(packet.get(..header.length)?);
-            space.get_mut(header.length..body)?.copy_from_slice(&number_block(transport_id, transport));
             space.get_mut(body..end)?.copy_from_slice(packet.get(header.length..opened.end)?);
-            space[0] |= 16;
+            rewritten.remap(space, ids);
+            rewritten.add_number(space, transport_id, transport)
         } else {
             space.get_mut(..end)?.copy_from_slice(packet.get(..end)?);
             rewritten.remap(space, ids);
-            is_numbered = rewritten.set_number(space, transport_id, transport).is_some();
-        }
+            rewritten.set_number(space, transport_id, transport)
+        };
+        is_numbered = number.is_some();
         rewritten.write(space);
         cipher.seal(space, body, end, ssrc, index)?;
         if let Some(memory) = memory {
@@ -126,6 +131,7 @@ pub(super) fn report(from: &mut Leg, to: Option<&mut Leg>, packet: &[u8], now: I
     let links = to.as_deref().map(|to| links(from, to)).unwrap_or_default();
     let findings = rtcp::translate(&compound, &own, &links, &mut translated);
     from.tally.reported(&findings.receptions, now);
+    from.probe.end();
     for (ssrc, middle) in &findings.heard {
         from.incoming.heard(*ssrc, *middle, now);
     }

@@ -1,4 +1,4 @@
-//! The answering half of ICE: an ICE-lite end (RFC 8445 §2.5) only replies to checks.
+//! The answering half of ICE: an ICE-lite end (RFC 8445 §2.5) only replies to checks, and may ask whether it is still heard (`probe.rs`).
 //!
 //! Nothing is believed before its MESSAGE-INTEGRITY is, nor what stands behind it: an address that has not sent a genuine check is
 //! nobody. The newest nomination wins, so a tablet that moves from Wi-Fi to mobile is followed. A lite end is always controlled; one
@@ -8,11 +8,11 @@ use std::net::{IpAddr, SocketAddr};
 
 use bridge_core::offer::Credentials;
 use rtc_crypto::RTCCrypto;
-use rtc_stun::attributes::ATTR_USERNAME;
+use rtc_stun::attributes::{ATTR_ICE_CONTROLLED, ATTR_PRIORITY, ATTR_USERNAME, AttrType, RawAttribute};
 use rtc_stun::error_code::CODE_ROLE_CONFLICT;
 use rtc_stun::fingerprint::FINGERPRINT;
 use rtc_stun::integrity::MessageIntegrity;
-use rtc_stun::message::{BINDING_ERROR, BINDING_REQUEST, BINDING_SUCCESS, Getter, Message, Setter};
+use rtc_stun::message::{BINDING_ERROR, BINDING_REQUEST, BINDING_SUCCESS, Getter, Message, Setter, TransactionId};
 use rtc_stun::textattrs::TextAttribute;
 use rtc_stun::xoraddr::XorMappedAddress;
 
@@ -23,6 +23,12 @@ const USERNAME: u16 = 0x0006;
 const MESSAGE_INTEGRITY: u16 = 0x0008;
 const USE_CANDIDATE: u16 = 0x0025;
 const ICE_CONTROLLED: u16 = 0x8029;
+/// How an answer begins.
+const SUCCESS: [u8; 2] = 0x0101_u16.to_be_bytes();
+/// Of a host candidate (RFC 8445 §5.1.2); nothing is chosen by it, for a lite end nominates nothing.
+const PRIORITY: u32 = 0x6E00_01FF;
+/// Decides who gives in if both ends take themselves for the controlled one; a lite end is that always.
+const TIE_BREAKER: u64 = 0;
 
 /// A genuine check.
 pub(super) struct Check {
@@ -100,6 +106,46 @@ pub(super) fn check(
     Some(Check { reply: reply.raw, nominates, is_conflict, transaction })
 }
 
+/// A check of our own, for an end that has these credentials.
+pub(super) fn question(
+    local_ufrag: &str,
+    remote: &Credentials,
+    transaction: [u8; 12],
+    crypto: &dyn RTCCrypto,
+) -> Option<Vec<u8>> {
+    let raw = |typ: AttrType, value: &[u8]| {
+        Some(RawAttribute { typ, length: u16::try_from(value.len()).ok()?, value: value.to_vec() })
+    };
+    let username = TextAttribute::new(ATTR_USERNAME, format!("{}:{local_ufrag}", remote.ufrag));
+    let integrity = MessageIntegrity::new_short_term_integrity_with_provider(remote.pwd.clone(), crypto);
+    let setters: [Box<dyn Setter + '_>; 7] = [
+        Box::new(TransactionId(transaction)),
+        Box::new(BINDING_REQUEST),
+        Box::new(username),
+        Box::new(raw(ATTR_PRIORITY, &PRIORITY.to_be_bytes())?),
+        Box::new(raw(ATTR_ICE_CONTROLLED, &TIE_BREAKER.to_be_bytes())?),
+        Box::new(integrity),
+        Box::new(FINGERPRINT),
+    ];
+    let mut request = Message::new();
+    request.build(&setters).ok()?;
+    Some(request.raw)
+}
+
+/// Whether this is an answer at all. Nothing is proved by it.
+pub(super) fn is_answer(packet: &[u8]) -> bool {
+    packet.starts_with(&SUCCESS) && packet.get(4..8) == Some(&MAGIC)
+}
+
+/// Whether this is the answer to that question, of the end that has this password.
+pub(super) fn answers(packet: &[u8], transaction: [u8; 12], password: &str, crypto: &dyn RTCCrypto) -> bool {
+    let mut answer = Message { raw: packet.to_vec(), ..Message::default() };
+    answer.decode().is_ok()
+        && answer.typ == BINDING_SUCCESS
+        && answer.transaction_id.0 == transaction
+        && MessageIntegrity::check(&mut answer, password.as_bytes(), crypto).is_ok()
+}
+
 /// A dual-stack socket shows IPv4 peers as mapped IPv6 addresses; they know themselves as IPv4.
 fn canonical(ip: IpAddr) -> IpAddr {
     ip.to_canonical()
@@ -151,6 +197,36 @@ mod tests {
         let mut altered = request("bridge00:them", &local().pwd);
         altered[9] ^= 1;
         assert!(checked(&altered).is_none());
+    }
+
+    #[test]
+    fn a_question_is_answered_by_whoever_has_the_password_and_by_nobody_else() {
+        let provider = rtc_crypto::default_provider().unwrap();
+        let crypto = provider.crypto();
+        let remote = Credentials { ufrag: "them".into(), pwd: "their password of 24 lett".into() };
+        let asked = question("bridge00", &remote, [9; 12], crypto).unwrap();
+        assert!(!is_answer(&asked));
+        let mut request = Message { raw: asked, ..Message::default() };
+        request.decode().unwrap();
+        let mut username = TextAttribute::new(ATTR_USERNAME, String::new());
+        username.get_from(&request).unwrap();
+        assert_eq!(username.text, "them:bridge00");
+        MessageIntegrity::check(&mut request, remote.pwd.as_bytes(), crypto).unwrap();
+        let answer = |password: &str, transaction: [u8; 12]| {
+            let integrity = MessageIntegrity::new_short_term_integrity_with_provider(password.into(), crypto);
+            let mut message = Message::new();
+            let setters: [Box<dyn Setter + '_>; 4] =
+                [Box::new(TransactionId(transaction)), Box::new(BINDING_SUCCESS), Box::new(integrity), Box::new(FINGERPRINT)];
+            message.build(&setters).unwrap();
+            message.raw
+        };
+        let genuine = answer(&remote.pwd, [9; 12]);
+        assert!(is_answer(&genuine) && answers(&genuine, [9; 12], &remote.pwd, crypto));
+        assert!(!answers(&answer("another password of 24 le", [9; 12]), [9; 12], &remote.pwd, crypto));
+        assert!(!answers(&answer(&remote.pwd, [8; 12]), [9; 12], &remote.pwd, crypto));
+        for end in 0..genuine.len() {
+            assert!(!answers(&genuine[..end], [9; 12], &remote.pwd, crypto));
+        }
     }
 
     #[test]

@@ -39,9 +39,11 @@ pub(super) struct Tally {
     audio_sent: u32,
     voice_received: u32,
     reports: bool,
+    /// It answered when it was asked.
+    answered: bool,
     /// Transport feedback came in this second.
     fed_back: bool,
-    /// Whole seconds of sound alone up to now, and whether feedback ever came after two of them, so about sound.
+    /// Whole seconds of sound alone up to now, and whether feedback ever came after two of them, so about sound; or an answer.
     sound_alone_s: u32,
     feedback: bool,
     bytes_received: u64,
@@ -107,6 +109,16 @@ impl Tally {
     /// Genuine transport feedback came.
     pub(super) fn fed_back(&mut self) {
         self.fed_back = true;
+    }
+
+    /// It answered that it is there.
+    pub(super) fn answered(&mut self) {
+        (self.answered, self.feedback) = (true, true);
+    }
+
+    /// Whether sound alone was sent in the second that passes, and no word of its own came.
+    pub(super) fn is_unheard(&self) -> bool {
+        self.audio_sent > 0 && self.video_sent == 0 && !self.reports
     }
 
     /// A genuine report came.
@@ -185,7 +197,7 @@ impl Tally {
             audio_received: self.audio_received,
             audio_sent: self.audio_sent,
             voice_received: self.voice_received,
-            reports: self.reports,
+            reports: self.reports || self.answered,
             feedback: self.feedback,
             is_narrow: false,
             quality,

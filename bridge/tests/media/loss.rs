@@ -249,17 +249,28 @@ async fn legs_connect_where_a_tenth_is_lost() {
     }
 }
 
-/// What `DESIGN.md` promises, at the loss for which it does; how it looks at others is what `cargo bench -p bridge --bench loss` prints.
+/// What `DESIGN.md` promises, at the loss for which it does; how it looks at others is what `cargo bench -p bridge --bench loss` prints. What
+/// never comes may not happen at all; what only comes late may be this busy machine's doing, so of three lessons the best counts.
 #[test]
-fn at_a_tenth_lost_no_picture_is_lost_no_long_sound_and_a_break_of_a_second_costs_itself() {
+fn at_a_tenth_lost_no_picture_is_lost_no_long_sound_nothing_freezes_and_a_break_of_a_second_costs_itself() {
     for (loss, seed) in [(0.02, 201), (0.1, 211)] {
         let leg = Conditions { loss, ..BAD };
-        let seen = lesson::play(&lesson::Plan { robot: leg, tablet: leg, span: Duration::from_secs(4), seed });
-        println!("{loss}: {seen:?}");
-        assert_eq!(seen.pictures_lost, 0, "{seen:?}");
-        assert!(seen.longest_hole <= Duration::from_millis(60), "{seen:?}");
-        assert!(seen.recovery.is_some(), "the picture comes back: {seen:?}");
-        assert!(seen.repairs > loss / 2.0, "the network lost something: {seen:?}");
+        let is_smooth = (0..3).any(|attempt| {
+            let seed = seed + 10 * attempt;
+            let seen = lesson::play(&lesson::Plan { robot: leg, tablet: leg, span: Duration::from_secs(4), seed });
+            println!("{loss}: {seen:?}");
+            assert_eq!(seen.pictures_lost, 0, "{seen:?}");
+            assert!(seen.longest_hole <= Duration::from_millis(60), "{seen:?}");
+            assert!(seen.recovery.is_some(), "the picture comes back: {seen:?}");
+            assert!(seen.repairs > loss / 2.0, "the network lost something: {seen:?}");
+            seen.freezes == 0
+                && seen.longest_gap <= Duration::from_millis(60)
+                && seen.recovery.is_some_and(|recovery| recovery <= Duration::from_millis(1000))
+        });
+        assert!(
+            is_smooth,
+            "at {loss} lost a picture froze, sound was late by more than 60 ms or the picture came back late, each time"
+        );
     }
 }
 

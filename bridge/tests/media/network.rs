@@ -93,7 +93,10 @@ fn carry(sockets: &[UdpSocket; 2], bridge: SocketAddr, seed: u64, (conditions, s
                     Err(_) => continue,
                 };
                 if to_bridge {
-                    peer = Some(from);
+                    // Whoever came first lives here: a peer may try from several addresses, and answers go to one.
+                    if *peer.get_or_insert(from) != from {
+                        continue;
+                    }
                 } else {
                     from_bridge.fetch_add(1, Ordering::Relaxed);
                 }

@@ -2,7 +2,7 @@
 //! alter it, or show another certificate. Its SRTP is `rtc-srtp`'s, not the engine's.
 
 use std::collections::VecDeque;
-use std::net::{SocketAddr, UdpSocket};
+use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -71,10 +71,17 @@ pub struct Peer {
     pub by_tcp: bool,
     /// Answers to its ICE checks.
     pub answers: usize,
+    /// Checks of the bridge that it answered, …
+    pub questions: usize,
+    /// … with a wrong password.
+    pub forges: bool,
     pub bridge: Option<SocketAddr>,
     provider: Arc<dyn RTCCryptoProvider>,
     certificate: Certificate,
-    profile: Profile,
+    /// How it would protect media, what it likes best first.
+    pub profiles: Vec<Profile>,
+    /// Number of the header extension that carries transport-wide numbers; 0: it has none.
+    pub transport_id: u8,
     /// The bridge is the DTLS client.
     is_passive: bool,
     theirs: (String, String),
@@ -98,6 +105,8 @@ pub struct Peer {
     pub refused: usize,
     /// Nothing is sent by itself while set, not even ICE checks.
     pub is_mute: bool,
+    /// Nothing of the data channel is read or acknowledged while set.
+    pub is_deaf: bool,
     /// The ICE check sent last.
     pub last_check: Vec<u8>,
     /// Offers RTX.
@@ -110,7 +119,12 @@ pub struct Peer {
 
 impl Peer {
     pub fn new(profile: Profile) -> Self {
-        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        Self::at([127, 0, 0, 1].into(), profile)
+    }
+
+    /// One whose own address is this.
+    pub fn at(address: IpAddr, profile: Profile) -> Self {
+        let socket = UdpSocket::bind((address, 0)).unwrap();
         socket.set_read_timeout(Some(Duration::from_millis(2))).unwrap();
         let provider = rtc_crypto::default_provider().unwrap();
         let certificate = certificate(&rcgen::PKCS_ECDSA_P256_SHA256);
@@ -122,7 +136,8 @@ impl Peer {
             bridge: None,
             provider,
             certificate,
-            profile,
+            profiles: vec![profile],
+            transport_id: 3,
             is_passive: false,
             theirs: Default::default(),
             checked_at: None,
@@ -138,6 +153,9 @@ impl Peer {
             was_reset: false,
             refused: 0,
             is_mute: false,
+            questions: 0,
+            is_deaf: false,
+            forges: false,
             last_check: Vec::new(),
             offers_rtx: true,
             via: None,
@@ -162,13 +180,17 @@ impl Peer {
         let ssrc = |number: u32, direction: &str| {
             if direction.starts_with("send") { format!("a=ssrc:{number} cname:peer\r\n") } else { String::new() }
         };
+        let extension = match self.transport_id {
+            0 => String::new(),
+            id => format!("a=extmap:{id} http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01\r\n"),
+        };
         let whole = format!(
             "v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\na=group:BUNDLE 0 1 2\r\na=ice-ufrag:peer\r\na=ice-pwd:{PASSWORD}\r\n\
              a=fingerprint:sha-256 {fingerprint}\r\na=setup:{setup}\r\n\
              m=audio 9 UDP/TLS/RTP/SAVPF {OPUS}\r\na=mid:0\r\na={audio}\r\na=rtcp-mux\r\na=rtpmap:{OPUS} opus/48000/2\r\na=fmtp:{OPUS} minptime=10;useinbandfec=1\r\na=rtcp-fb:{OPUS} nack\r\n{}\
              m=video 9 UDP/TLS/RTP/SAVPF {VP8} {RTX}\r\na=mid:1\r\na={video}\r\na=rtcp-mux\r\na=rtpmap:{VP8} VP8/90000\r\na=rtcp-fb:{VP8} nack\r\n\
              a=rtcp-fb:{VP8} nack pli\r\na=rtcp-fb:{VP8} goog-remb\r\na=rtcp-fb:{VP8} transport-cc\r\na=rtpmap:{RTX} rtx/90000\r\na=fmtp:{RTX} apt={VP8}\r\n\
-             a=extmap:3 http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01\r\n{}\
+             {extension}{}\
              m=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\na=mid:2\r\na=sctp-port:5000\r\n",
             ssrc(AUDIO_SSRC, audio),
             ssrc(VIDEO_SSRC, video),
@@ -186,18 +208,19 @@ impl Peer {
         self.theirs = (value("a=ice-ufrag:"), value("a=ice-pwd:"));
         let candidate = value("a=candidate:");
         let words: Vec<&str> = candidate.split(' ').collect();
-        self.bridge = Some(self.via.unwrap_or_else(|| format!("{}:{}", words[4], words[5]).parse().unwrap()));
+        let candidate = SocketAddr::new(words[4].parse().unwrap(), words[5].parse().unwrap());
+        self.bridge = Some(self.via.unwrap_or(candidate));
         if self.by_tcp {
             let passive = answer.lines().find(|line| line.ends_with("tcptype passive")).unwrap();
             let words: Vec<&str> = passive.split(' ').collect();
-            self.tcp = Some(Framed::connect(format!("{}:{}", words[4], words[5]).parse().unwrap()));
+            self.tcp = Some(Framed::connect(SocketAddr::new(words[4].parse().unwrap(), words[5].parse().unwrap())));
         }
         self.answered =
             answer.lines().filter_map(|line| line.strip_prefix("a=ssrc:")?.split(' ').next()?.parse().ok()).collect();
         let config = ConfigBuilder::default()
             .with_crypto_provider(self.provider.clone())
             .with_certificates(vec![self.certificate.clone()])
-            .with_srtp_protection_profiles(vec![self.profile])
+            .with_srtp_protection_profiles(self.profiles.clone())
             .with_client_auth(ClientAuthType::RequireAnyClientCert)
             .with_insecure_skip_verify(true)
             .build(!self.is_passive, None)
@@ -247,10 +270,18 @@ impl Peer {
         message.raw
     }
 
-    /// The answer to a check: of whoever is no lite agent, as our bridge is.
-    fn answer(&self, check: &[u8]) {
+    /// The answer to a check, if that has our password: of whoever is no lite agent, as our bridge is.
+    fn answer(&mut self, check: &[u8]) {
+        let mut request = Message { raw: check.to_vec(), ..Message::default() };
+        if request.decode().is_err()
+            || MessageIntegrity::check(&mut request, PASSWORD.as_bytes(), self.provider.crypto()).is_err()
+        {
+            return;
+        }
+        self.questions += 1;
         let from = self.bridge.unwrap();
-        let integrity = MessageIntegrity::new_short_term_integrity_with_provider(PASSWORD.to_owned(), self.provider.crypto());
+        let password = if self.forges { "a password of somebody else" } else { PASSWORD };
+        let integrity = MessageIntegrity::new_short_term_integrity_with_provider(password.to_owned(), self.provider.crypto());
         let mut message = Message::new();
         message
             .build(&[
@@ -295,8 +326,26 @@ impl Peer {
         self.send_raw(&sealed);
     }
 
+    /// Seals a packet of the picture with these extensions (RFC 8285, one byte each, in whole words).
+    pub fn seal_extended(&mut self, sequence: u16, extensions: &[u8], payload: &[u8]) -> Vec<u8> {
+        let mut packet = vec![0x90, VP8];
+        packet.extend(sequence.to_be_bytes());
+        packet.extend(u32::from(sequence).wrapping_mul(3000).to_be_bytes());
+        packet.extend(VIDEO_SSRC.to_be_bytes());
+        packet.extend([0xBE, 0xDE]);
+        packet.extend(u16::try_from(extensions.len() / 4).unwrap().to_be_bytes());
+        packet.extend(extensions);
+        packet.extend(payload);
+        self.keys.as_mut().unwrap().send.encrypt_rtp(&packet).unwrap().to_vec()
+    }
+
+    /// Seals a compound RTCP packet; the caller sends it, once or twice.
+    pub fn seal_report(&mut self, compound: &[u8]) -> Vec<u8> {
+        self.keys.as_mut().unwrap().send_reports.encrypt_rtcp(compound).unwrap().to_vec()
+    }
+
     pub fn send_report(&mut self, compound: &[u8]) {
-        let sealed = self.keys.as_mut().unwrap().send_reports.encrypt_rtcp(compound).unwrap();
+        let sealed = self.seal_report(compound);
         self.send_raw(&sealed);
     }
 
@@ -361,6 +410,7 @@ impl Peer {
         for event in events {
             match event {
                 EndpointEvent::HandshakeComplete => self.keys = Some(self.make_keys()),
+                EndpointEvent::ApplicationData(_) if self.is_deaf => {}
                 EndpointEvent::ApplicationData(data) => {
                     if let Some((handle, DatagramEvent::AssociationEvent(event))) =
                         self.sctp.as_mut().unwrap().handle(now(), place(), None, data.freeze())

@@ -9,6 +9,7 @@ mod facts;
 mod harness;
 mod kept;
 mod metrics;
+mod overload;
 mod peer;
 mod privacy;
 mod refusals;

@@ -101,6 +101,8 @@ struct Half {
     gathered: watch::Receiver<bool>,
     tracks: Vec<(Arc<TrackLocalStaticRTP>, u32, u8)>,
     way: Way,
+    /// Packets of each track.
+    per_second: u32,
 }
 
 /// What its network lets out.
@@ -163,7 +165,7 @@ impl Half {
             }
         }
         let channel = peer.create_data_channel(CONTROL_LABEL, None).await.unwrap();
-        Self { peer, channel, heard, gathered, tracks, way }
+        Self { peer, channel, heard, gathered, tracks, way, per_second: 50 }
     }
 
     async fn offer(&mut self) -> String {
@@ -198,7 +200,7 @@ impl Half {
         let tracker = TaskTracker::new();
         tracker.spawn(stop.clone().run_until_cancelled_owned(listen(Arc::clone(&self.channel), Arc::clone(&self.heard))));
         for (track, ssrc, payload_type) in self.tracks {
-            tracker.spawn(stop.clone().run_until_cancelled_owned(send(track, ssrc, payload_type)));
+            tracker.spawn(stop.clone().run_until_cancelled_owned(send(track, ssrc, payload_type, self.per_second)));
         }
         Ok(Peer {
             peer: Some(self.peer),
@@ -232,6 +234,12 @@ impl Peer {
     /// A robot that sends picture and sound all the time.
     pub async fn robot(client: &Client, url: &str, token: &str) -> Result<Self, Refusal> {
         Half::new([true, true], [false, true]).await.connect(client, url, token).await
+    }
+
+    /// A robot that sends this many packets of picture and as many of sound a second.
+    pub async fn robot_at(client: &Client, url: &str, token: &str, per_second: u32) -> Result<Self, Refusal> {
+        let half = Half::new([true, true], [false, true]).await;
+        Half { per_second, ..half }.connect(client, url, token).await
     }
 
     /// A robot whose network lets no UDP out.
@@ -321,22 +329,27 @@ async fn listen(channel: Arc<dyn DataChannel>, heard: Arc<Heard>) {
     }
 }
 
-/// 50 packets a second: sound that is not silence, or pictures of one packet.
-async fn send(track: Arc<TrackLocalStaticRTP>, ssrc: u32, payload_type: u8) {
-    let step = if payload_type == VIDEO_TYPE { 1_800 } else { 960 };
-    let mut ticks = tokio::time::interval(Duration::from_millis(20));
-    for number in 0_u32.. {
+/// Sound that is not silence, or pictures of one packet. More than 50 packets a second go out in bursts, as a picture's do.
+async fn send(track: Arc<TrackLocalStaticRTP>, ssrc: u32, payload_type: u8, per_second: u32) {
+    let (every, burst) = if per_second > 50 { (20, per_second / 50) } else { (1000 / per_second, 1) };
+    let clock = if payload_type == VIDEO_TYPE { 90_000 } else { 48_000 };
+    let mut ticks = tokio::time::interval(Duration::from_millis(every.into()));
+    let mut number = 0_u32;
+    loop {
         ticks.tick().await;
-        let header = Header {
-            version: 2,
-            marker: payload_type == VIDEO_TYPE,
-            payload_type,
-            sequence_number: number as u16,
-            timestamp: number.wrapping_mul(step),
-            ssrc,
-            ..Header::default()
-        };
-        // Before the connection stands it takes nothing; that is no reason to stop.
-        let _ = track.write_rtp(Packet { header, payload: vec![number as u8; 200].into() }).await;
+        for _ in 0..burst {
+            let header = Header {
+                version: 2,
+                marker: payload_type == VIDEO_TYPE,
+                payload_type,
+                sequence_number: number as u16,
+                timestamp: number.wrapping_mul(clock / per_second),
+                ssrc,
+                ..Header::default()
+            };
+            number = number.wrapping_add(1);
+            // Before the connection stands it takes nothing; that is no reason to stop.
+            let _ = track.write_rtp(Packet { header, payload: vec![number as u8; 200].into() }).await;
+        }
     }
 }

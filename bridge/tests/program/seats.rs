@@ -127,7 +127,7 @@ async fn the_same_pupil_on_another_tablet_takes_over() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_robot_that_restarts_takes_its_own_place_and_the_pupil_stays() {
+async fn a_robot_that_restarts_takes_its_own_place_and_the_pupil_stays_and_is_never_without_it() {
     let (world, robot) = with_robot().await;
     let pupil = join(&world, &world.grant(Act::View)).await.unwrap();
     pupil.connected().await;
@@ -136,9 +136,9 @@ async fn a_robot_that_restarts_takes_its_own_place_and_the_pupil_stays() {
     let again = Peer::robot(&world.client, &world.whip(), &world.token(Act::Publish)).await.unwrap();
     again.connected().await;
     again.hears(0, "wake", |text| matches!(text, Control::Wake { .. })).await;
-    pupil.hears(seen, "the robot to be away", |text| matches!(text, Control::Seat { robot_here: false, .. })).await;
-    pupil.hears(seen, "the robot to be back", |text| matches!(text, Control::Seat { robot_here: true, .. })).await;
+    pupil.hears(seen, "the robot to be here", |text| matches!(text, Control::Seat { robot_here: true, .. })).await;
     pupil.receives(50, 50).await;
+    assert!(!pupil.texts().iter().skip(seen).any(|text| matches!(text, Control::Seat { robot_here: false, .. })));
     drop(robot);
     world.until_counts(1, 1).await;
 }

@@ -1,9 +1,9 @@
 //! The robot's one connection to its bridge: made when the server grants it, kept idle, made again when it breaks.
 //!
-//! A connection that stands is kept, whatever permissions come; they are the reserve (`grants.rs`). When it breaks, the same bridge is
-//! tried once more, and then the server is told that it cannot be reached, and another is taken: within 10 s of the loss, the times
-//! below add up to less. Only a permission that says so moves a robot that stands: the new connection first, then the old one is
-//! closed, and never while a pupil is here. Where UDP alone found no way once, TCP is tried beside it (ICE-TCP, RFC 6544).
+//! A connection that stands is kept, whatever permissions come; they are the reserve (`grants.rs`). What takes the place of one that
+//! stands is made first, and only then the old one is closed (`next.rs`). When one breaks all the same, the same bridge is tried once
+//! more, and then the server is told that it cannot be reached, and another is taken: within 10 s of the loss, the times below add up to
+//! less. Where UDP alone found no way once, TCP is tried beside it (ICE-TCP, RFC 6544).
 //!
 //! Camera and microphone have nothing to do with whether it stands: they follow the body's wish alone (`media.rs`).
 
@@ -32,9 +32,9 @@ use webrtc::peer_connection::{
 };
 
 use super::grants::Grants;
-use super::peer::{CameraRequests, local_addresses, opus_codec, relays, stream, track, video_codec};
+use super::peer::{CameraRequests, Way, local_addresses, opus_codec, relays, stream, track, video_codec};
 use super::rtp::{AUDIO_HZ, Closed, RtpStream, VIDEO_HZ};
-use super::{Heard, Parts, Standing, Wires, media, whip};
+use super::{Heard, Parts, Standing, Wires, media, next, uplink, whip};
 use crate::robot::Chance;
 
 const FIRST_RETRY: Duration = Duration::from_millis(500);
@@ -49,14 +49,14 @@ const SILENT_FOR: Duration = Duration::from_secs(3);
 const DISCONNECTED_FOR: Duration = Duration::from_millis(1_500);
 /// For the one more try at the bridge whose connection was lost.
 const AGAIN_WITHIN: Duration = Duration::from_secs(3);
-/// Between two looks whether the server still wants the robot elsewhere.
-const MOVE_CHECK: Duration = Duration::from_secs(1);
+/// For goodbyes that nobody waits for.
+const FAREWELL: Duration = Duration::from_secs(1);
 /// For a grant that was asked for.
 const GRANT_WAIT: Duration = Duration::from_secs(10);
 
 /// Why there is no connection.
 #[derive(Debug, thiserror::Error)]
-enum BridgeError {
+pub(super) enum BridgeError {
     #[error("the address of the bridge in the permission is not usable")]
     Address,
     #[error(transparent)]
@@ -98,9 +98,7 @@ pub(super) async fn run(parts: Arc<Parts>, wires: Arc<Wires>, mut control: mpsc:
         let within = if again.is_some() { AGAIN_WITHIN } else { Duration::from_secs(3_600) };
         let outcome = tokio::select! {
             () = wires.shutdown.cancelled() => return,
-            outcome = timeout(within, connect(&parts, &client, &wires, &grant)) => {
-                outcome.unwrap_or(Err(BridgeError::TooSlow("the bridge did not take the robot again in time")))
-            }
+            outcome = connect_within(within, &parts, &client, &wires, &grant) => outcome,
         };
         match outcome {
             Ok(connection) => {
@@ -157,7 +155,7 @@ async fn next_grant(parts: &Parts, grants: &mut watch::Receiver<Grants>) -> Opti
 }
 
 /// Notes where the robot stands; hello says it if it is new.
-fn stands(parts: &Parts, wires: &Wires, bridge: Option<BridgeId>) {
+pub(super) fn stands(parts: &Parts, wires: &Wires, bridge: Option<BridgeId>) {
     let cannot_reach = wires.grants.borrow().cannot_reach(parts.clock.now().monotonic);
     let standing = Standing { bridge, cannot_reach };
     wires.standing.send_if_modified(|before| std::mem::replace(before, standing.clone()) != standing);
@@ -180,18 +178,16 @@ async fn stand(
             false
         });
         stands(parts, wires, grant.bridge);
-        let (resource, token) = (connection.resource.clone(), grant.token.clone());
+        let (way, disturbed) = (connection.way, connection.disturbed.subscribe());
         let next = tokio::select! {
             biased;
-            next = elsewhere(parts, client, wires, grant.bridge) => Some(next),
+            next = next::elsewhere(parts, client, wires, grant.bridge) => Some(next),
+            next = next::again(parts, client, wires, &grant, way, disturbed) => Some(next),
             () = connection.keep(parts, wires, control) => None,
         };
-        // Its successor stands already.
-        connection.close().await;
-        whip::end(client, resource, &token).await;
         match next {
             Some((new, its_grant)) => {
-                tracing::info!(robot.id = %parts.config.robot_id, "moved to another bridge");
+                tracing::info!(robot.id = %parts.config.robot_id, "the next connection stands; the one before is closed");
                 (connection, grant) = (new, its_grant);
             }
             None => {
@@ -202,62 +198,71 @@ async fn stand(
     }
 }
 
-/// A connection to the bridge where the server wants the robot to be, made while no pupil is here, unless the
-/// present bridge is being emptied. Never, if it wants it nowhere else.
-async fn elsewhere(
-    parts: &Arc<Parts>,
-    client: &reqwest::Client,
-    wires: &Arc<Wires>,
-    present: Option<BridgeId>,
-) -> (Connection, GrantMessage) {
-    loop {
-        tokio::time::sleep(MOVE_CHECK).await;
-        let now = parts.clock.now();
-        let Some(grant) = wires.grants.borrow().wanted_move(present, now.utc).cloned() else { continue };
-        let stays_for_pupil = || parts.outlook.borrow().has_pupil && !grant.with_pupil;
-        if stays_for_pupil() {
-            continue;
-        }
-        match connect(parts, client, wires, &grant).await {
-            // A pupil was quicker.
-            Ok(connection) if stays_for_pupil() => {
-                let resource = connection.resource.clone();
-                connection.close().await;
-                whip::end(client, resource, &grant.token).await;
-            }
-            Ok(connection) => return (connection, grant),
-            Err(error) => {
-                tracing::warn!(robot.id = %parts.config.robot_id, %error, "the server's other bridge was not reached; staying here");
-                wires.grants.send_if_modified(|grants| {
-                    grants.failed(grant.bridge, now.monotonic);
-                    false
-                });
-                stands(parts, wires, present);
-            }
-        }
+/// The other end of a connection as the bridge has it. Whoever drops it says goodbye, also in the middle of making it.
+struct Leg {
+    peer: Arc<dyn PeerConnection>,
+    resource: Option<Url>,
+    token: String,
+    client: reqwest::Client,
+    wires: Arc<Wires>,
+}
+
+impl Drop for Leg {
+    fn drop(&mut self) {
+        // Without a runtime the radio was cut off: nothing is said then.
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
+        let (peer, resource) = (Arc::clone(&self.peer), self.resource.take());
+        let (token, client) = (std::mem::take(&mut self.token), self.client.clone());
+        let goodbye = async move {
+            let close = timeout(FAREWELL, peer.close());
+            let end = async {
+                if let Some(resource) = resource {
+                    whip::end(&client, resource, &token).await;
+                }
+            };
+            let _ = tokio::join!(close, end);
+        };
+        self.wires.tracker.spawn_on(goodbye, &runtime);
     }
 }
 
-struct Connection {
-    peer: Arc<dyn PeerConnection>,
+pub(super) struct Connection {
+    _leg: Leg,
+    /// From where it is sent to the bridge.
+    way: Option<Way>,
+    /// Nothing was heard from the bridge for [`SILENT_FOR`].
+    disturbed: watch::Sender<bool>,
     channel: Arc<dyn DataChannel>,
     states: mpsc::Receiver<RTCPeerConnectionState>,
     tracks: mpsc::Receiver<Arc<dyn TrackRemote>>,
     video: Arc<TrackLocalStaticRTP>,
     /// Picture and sound; taken by whoever keeps the connection.
     streams: Option<(RtpStream, RtpStream)>,
-    resource: Url,
+    wishes: Arc<media::Wishes>,
     born: Instant,
+}
+
+/// Makes a connection, or none within `span`.
+pub(super) async fn connect_within(
+    span: Duration,
+    parts: &Arc<Parts>,
+    client: &reqwest::Client,
+    wires: &Arc<Wires>,
+    grant: &GrantMessage,
+) -> Result<Connection, BridgeError> {
+    let late = Err(BridgeError::TooSlow("the bridge did not take the robot in time"));
+    timeout(span, connect(parts, client, wires, grant)).await.unwrap_or(late)
 }
 
 async fn connect(
     parts: &Arc<Parts>,
     client: &reqwest::Client,
-    wires: &Wires,
+    wires: &Arc<Wires>,
     grant: &GrantMessage,
 ) -> Result<Connection, BridgeError> {
     let endpoint = Url::parse(&grant.whip_url).map_err(|_| BridgeError::Address)?;
-    let local = local_addresses(&endpoint).await;
+    let way = Way::to(&endpoint).await;
+    let local = local_addresses(way);
     let needs_tcp = wires.needs_tcp.load(Ordering::Relaxed);
     let tcp = if needs_tcp { local.clone() } else { Vec::new() };
     let (state_sender, mut states) = mpsc::channel(16);
@@ -270,6 +275,8 @@ async fn connect(
     engine.register_codec(video_codec.clone(), RtpCodecKind::Video)?;
     let registry = Registry::new().with(Slot::from(14_000), CameraRequests::default());
     let registry = register_default_interceptors(registry, &mut engine)?;
+    let wishes = Arc::new(media::Wishes::default());
+    let registry = uplink::measured(registry, Arc::clone(&wishes));
     let settings = SettingEngineBuilder::new()
         .with_ice_timeouts(Some(SILENT_FOR), Some(Duration::from_secs(10)), Some(Duration::from_secs(1)))
         .build();
@@ -285,55 +292,56 @@ async fn connect(
             .build()
             .await?,
     );
-    // From here on, a failure closes what was opened.
-    let made = async {
-        let (video, video_ssrc) = track("video", RtpCodecKind::Video, &video_codec.rtp_codec);
-        let (audio, audio_ssrc) = track("audio", RtpCodecKind::Audio, &audio_codec.rtp_codec);
-        let init = |direction| Some(RTCRtpTransceiverInit { direction, streams: vec!["robot".into()], send_encodings: vec![] });
-        let video_way = init(RTCRtpTransceiverDirection::Sendonly);
-        peer.add_transceiver_from_track(Arc::clone(&video) as Arc<dyn TrackLocal>, video_way).await?;
-        let audio_way = init(RTCRtpTransceiverDirection::Sendrecv);
-        peer.add_transceiver_from_track(Arc::clone(&audio) as Arc<dyn TrackLocal>, audio_way).await?;
-        let channel = peer.create_data_channel(CONTROL_LABEL, None).await?;
-        let offer = peer.create_offer(None).await?;
-        peer.set_local_description(offer).await?;
-        // A TURN server that does not answer is no reason to wait: the addresses at hand are in the offer already.
-        if timeout(GATHERING, gathered.notified()).await.is_err() && grant.ice_servers.is_empty() {
-            return Err(BridgeError::TooSlow("no local address was found in time"));
-        }
-        let offer = peer.local_description().await.ok_or(BridgeError::TooSlow("there is no offer"))?;
-        let published = whip::publish(client, &endpoint, &grant.token, offer.sdp).await?;
-        let resource = published.resource.clone();
-        let joined = async {
-            let passive = passive_candidates(&published.answer);
-            peer.set_remote_description(RTCSessionDescription::answer(published.answer)?).await?;
-            if needs_tcp {
-                // The library connects to those that are added one by one, not to those of a description.
-                for candidate in passive {
-                    peer.add_ice_candidate(candidate).await?;
-                }
-            }
-            timeout(CONNECTING, connected(&mut states)).await.unwrap_or(Err(BridgeError::NoWay))
-        };
-        if let Err(error) = joined.await {
-            wires.needs_tcp.fetch_or(matches!(error, BridgeError::NoWay), Ordering::Relaxed);
-            whip::end(client, resource, &grant.token).await;
-            return Err(error);
-        }
-        let video_stream = stream(&video, video_ssrc, &video_codec, VIDEO_HZ)?;
-        let audio_stream = stream(&audio, audio_ssrc, &audio_codec, AUDIO_HZ)?;
-        Ok((channel, video, video_stream, audio_stream, published.resource))
+    // From here on, whatever ends this closes what was opened.
+    let mut leg = Leg {
+        peer: Arc::clone(&peer),
+        resource: None,
+        token: grant.token.clone(),
+        client: client.clone(),
+        wires: Arc::clone(wires),
     };
-    match made.await {
-        Ok((channel, video, video_stream, audio_stream, resource)) => {
-            let streams = Some((video_stream, audio_stream));
-            Ok(Connection { peer, channel, states, tracks, video, streams, resource, born: Instant::now() })
-        }
-        Err(error) => {
-            let _ = timeout(Duration::from_secs(1), peer.close()).await;
-            Err(error)
+    let (video, video_ssrc) = track("video", RtpCodecKind::Video, &video_codec.rtp_codec);
+    let (audio, audio_ssrc) = track("audio", RtpCodecKind::Audio, &audio_codec.rtp_codec);
+    let init = |direction| Some(RTCRtpTransceiverInit { direction, streams: vec!["robot".into()], send_encodings: vec![] });
+    let video_way = init(RTCRtpTransceiverDirection::Sendonly);
+    peer.add_transceiver_from_track(Arc::clone(&video) as Arc<dyn TrackLocal>, video_way).await?;
+    let audio_way = init(RTCRtpTransceiverDirection::Sendrecv);
+    peer.add_transceiver_from_track(Arc::clone(&audio) as Arc<dyn TrackLocal>, audio_way).await?;
+    let channel = peer.create_data_channel(CONTROL_LABEL, None).await?;
+    let offer = peer.create_offer(None).await?;
+    peer.set_local_description(offer).await?;
+    // A TURN server that does not answer is no reason to wait: the addresses at hand are in the offer already.
+    if timeout(GATHERING, gathered.notified()).await.is_err() && grant.ice_servers.is_empty() {
+        return Err(BridgeError::TooSlow("no local address was found in time"));
+    }
+    let offer = peer.local_description().await.ok_or(BridgeError::TooSlow("there is no offer"))?;
+    let published = whip::publish(client, &endpoint, &grant.token, offer.sdp).await?;
+    leg.resource = Some(published.resource);
+    let passive = passive_candidates(&published.answer);
+    peer.set_remote_description(RTCSessionDescription::answer(published.answer)?).await?;
+    if needs_tcp {
+        // The library connects to those that are added one by one, not to those of a description.
+        for candidate in passive {
+            peer.add_ice_candidate(candidate).await?;
         }
     }
+    let outcome = timeout(CONNECTING, connected(&mut states)).await.unwrap_or(Err(BridgeError::NoWay));
+    wires.needs_tcp.fetch_or(matches!(outcome, Err(BridgeError::NoWay)), Ordering::Relaxed);
+    outcome?;
+    let video_stream = stream(&video, video_ssrc, &video_codec, VIDEO_HZ)?;
+    let audio_stream = stream(&audio, audio_ssrc, &audio_codec, AUDIO_HZ)?;
+    Ok(Connection {
+        _leg: leg,
+        way,
+        disturbed: watch::Sender::new(false),
+        channel,
+        states,
+        tracks,
+        video,
+        streams: Some((video_stream, audio_stream)),
+        wishes,
+        born: Instant::now(),
+    })
 }
 
 /// Where an answer says that the bridge takes TCP connections (RFC 6544).
@@ -365,11 +373,10 @@ async fn connected(states: &mut mpsc::Receiver<RTCPeerConnectionState>) -> Resul
 impl Connection {
     /// Runs camera, microphone, speaker and data channel until the connection or the radio ends.
     async fn keep(&mut self, parts: &Arc<Parts>, wires: &Arc<Wires>, control: &mut mpsc::Receiver<String>) {
-        let Self { channel, states, tracks, video, streams, born, .. } = self;
+        let Self { channel, states, tracks, video, streams, wishes, disturbed: is_disturbed, born, .. } = self;
         let (Some((video_stream, audio_stream)), born) = (streams.take(), *born) else { return };
         let over = CancellationToken::new();
         let _guard = over.clone().drop_guard();
-        let wishes = Arc::new(media::Wishes::default());
         let spawn = |task: std::pin::Pin<Box<dyn Future<Output = Result<(), Closed>> + Send>>| {
             let over = over.clone();
             wires.tracker.spawn(async move {
@@ -380,9 +387,9 @@ impl Connection {
                 }
             });
         };
-        spawn(Box::pin(media::camera(Arc::clone(parts), video_stream, Arc::clone(&wishes), born)));
+        spawn(Box::pin(media::camera(Arc::clone(parts), video_stream, Arc::clone(wishes), born)));
         spawn(Box::pin(media::microphone(Arc::clone(parts), audio_stream, born)));
-        spawn(Box::pin(media::requests(Arc::clone(parts), Arc::clone(video), wishes)));
+        spawn(Box::pin(media::requests(Arc::clone(parts), Arc::clone(video), Arc::clone(wishes))));
         // What was to be said on an earlier connection is old.
         while control.try_recv().is_ok() {}
         let mut open = false;
@@ -394,8 +401,14 @@ impl Connection {
                 () = over.cancelled() => break,
                 () = tokio::time::sleep_until(patience) => if disconnected.is_some() { break },
                 state = states.recv() => match state {
-                    Some(RTCPeerConnectionState::Connected) => disconnected = None,
-                    Some(RTCPeerConnectionState::Disconnected) => disconnected = Some(Instant::now()),
+                    Some(RTCPeerConnectionState::Connected) => {
+                        is_disturbed.send_replace(false);
+                        disconnected = None;
+                    }
+                    Some(RTCPeerConnectionState::Disconnected) => {
+                        is_disturbed.send_replace(true);
+                        disconnected = Some(Instant::now());
+                    }
                     Some(RTCPeerConnectionState::Failed | RTCPeerConnectionState::Closed) | None => break,
                     Some(_) => {}
                 },
@@ -418,10 +431,6 @@ impl Connection {
                 }
             }
         }
-    }
-
-    async fn close(&self) {
-        let _ = timeout(Duration::from_secs(1), self.peer.close()).await;
     }
 }
 

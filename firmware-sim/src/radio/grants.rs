@@ -92,6 +92,11 @@ impl Grants {
             .map(|(_, grant)| grant)
     }
 
+    /// The newest permission for this bridge.
+    pub fn held_for(&self, bridge: Option<BridgeId>) -> Option<&GrantMessage> {
+        self.held.iter().rev().find(|held| held.bridge == bridge)
+    }
+
     /// The permission for the bridge to which the server wants the robot to move from `present`, if it wants.
     pub fn wanted_move(&self, present: Option<BridgeId>, utc: DateTime<Utc>) -> Option<&GrantMessage> {
         let newest = self.held.last()?;

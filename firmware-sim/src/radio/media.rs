@@ -94,16 +94,35 @@ async fn until(outlook: &mut watch::Receiver<Outlook>, wanted: fn(&Outlook) -> b
     outlook.wait_for(wanted).await.map(drop).map_err(|_| Closed)
 }
 
-/// What the bridge wants of the camera of one connection.
+/// What is wanted of the camera of one connection.
 pub(super) struct Wishes {
     key: Notify,
-    /// What the picture may take.
-    limit_bps: AtomicU32,
+    /// What the bridge asks the picture to be held to.
+    asked_bps: AtomicU32,
+    /// What the robot's own network takes.
+    network_bps: AtomicU32,
 }
 
 impl Default for Wishes {
     fn default() -> Self {
-        Self { key: Notify::new(), limit_bps: AtomicU32::new(u32::MAX) }
+        Self { key: Notify::new(), asked_bps: AtomicU32::new(u32::MAX), network_bps: AtomicU32::new(u32::MAX) }
+    }
+}
+
+impl Wishes {
+    /// The bridge says what the pupil's network takes.
+    pub(super) fn bridge_asks(&self, limit_bps: u32) {
+        self.asked_bps.store(limit_bps, Ordering::Relaxed);
+    }
+
+    /// So much the robot's own network takes; `u32::MAX`: as much as is sent.
+    pub(super) fn network_takes(&self, limit_bps: u32) {
+        self.network_bps.store(limit_bps, Ordering::Relaxed);
+    }
+
+    /// What may be sent: the narrower of the two networks decides.
+    pub(super) fn limit_bps(&self) -> u32 {
+        self.asked_bps.load(Ordering::Relaxed).min(self.network_bps.load(Ordering::Relaxed))
     }
 }
 
@@ -130,7 +149,7 @@ pub(super) async fn camera(parts: Arc<Parts>, mut stream: RtpStream, wishes: Arc
                 () = wishes.key.notified() => { wanted = true; continue; }
             }
             let now = Instant::now();
-            wanted |= eye.follow(&parts, wishes.limit_bps.load(Ordering::Relaxed), now.duration_since(born));
+            wanted |= eye.follow(&parts, wishes.limit_bps(), now.duration_since(born));
             let stands_alone = wanted && (key_at.is_none_or(|at| now.duration_since(at) >= KEY_FRAME_EVERY));
             if stands_alone {
                 wanted = false;
@@ -382,7 +401,7 @@ pub(super) async fn requests(parts: Arc<Parts>, track: Arc<TrackLocalStaticRTP>,
     while let Some(event) = track.poll().await {
         let TrackLocalEvent::OnRtcpPacket(packets) = event else { continue };
         if let Some(limit) = packets.iter().filter_map(|packet| super::peer::limit(packet.as_ref())).next_back() {
-            wishes.limit_bps.store(limit, Ordering::Relaxed);
+            wishes.bridge_asks(limit);
         }
         if packets.iter().any(|packet| super::peer::is_key_request(packet.as_ref())) {
             parts.counters.key_requests.fetch_add(1, Ordering::Relaxed);

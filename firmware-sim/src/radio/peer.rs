@@ -28,25 +28,46 @@ use crate::config::VideoCodec;
 /// For the address of the bridge's name.
 const LOOKUP: Duration = Duration::from_secs(5);
 
+/// How the bridge is reached: its address, and the one here that leads to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Way {
+    bridge: SocketAddr,
+    from: IpAddr,
+}
+
+impl Way {
+    /// The way to where the permission says that the bridge is.
+    pub(super) async fn to(endpoint: &Url) -> Option<Self> {
+        let host = endpoint.host_str()?.trim_start_matches('[').trim_end_matches(']');
+        let port = endpoint.port_or_known_default().unwrap_or(443);
+        let mut found = timeout(LOOKUP, tokio::net::lookup_host((host, port))).await.ok()?.ok()?;
+        let bridge = found.next()?;
+        Some(Self { bridge, from: source(bridge)? })
+    }
+
+    /// Whether the bridge is reached from another address by now. A robot without any network has no other way yet.
+    pub(super) fn has_changed(self) -> bool {
+        source(self.bridge).is_some_and(|from| from != self.from)
+    }
+}
+
+/// From which address `to` is reached.
+fn source(to: SocketAddr) -> Option<IpAddr> {
+    let any: IpAddr = if to.is_ipv6() { Ipv6Addr::UNSPECIFIED.into() } else { Ipv4Addr::UNSPECIFIED.into() };
+    // Connecting a datagram socket sends nothing; it asks the routing table.
+    let socket = std::net::UdpSocket::bind((any, 0)).ok()?;
+    socket.connect(to).ok()?;
+    Some(socket.local_addr().ok()?.ip())
+}
+
 /// Where to send from: the address that leads to the bridge; where that is loopback, the machine's others too, for its media port
 /// may be announced with any of them.
-pub(super) async fn local_addresses(endpoint: &Url) -> Vec<SocketAddr> {
+pub(super) fn local_addresses(way: Option<Way>) -> Vec<SocketAddr> {
     let any = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
-    let Some(host) = endpoint.host_str() else { return vec![any] };
-    let host = host.trim_start_matches('[').trim_end_matches(']');
-    let port = endpoint.port_or_known_default().unwrap_or(443);
-    let Ok(Ok(mut found)) = timeout(LOOKUP, tokio::net::lookup_host((host, port))).await else { return vec![any] };
-    let Some(bridge) = found.next() else { return vec![any] };
-    let from: IpAddr = if bridge.is_ipv6() { Ipv6Addr::UNSPECIFIED.into() } else { Ipv4Addr::UNSPECIFIED.into() };
-    // Connecting a datagram socket sends nothing; it asks the routing table.
-    let route = std::net::UdpSocket::bind((from, 0)).and_then(|socket| {
-        socket.connect(bridge)?;
-        socket.local_addr()
-    });
-    match route {
-        Ok(local) if local.ip().is_loopback() => vec![SocketAddr::new(local.ip(), 0), any],
-        Ok(local) => vec![SocketAddr::new(local.ip(), 0)],
-        Err(_) => vec![any],
+    match way {
+        Some(way) if way.from.is_loopback() => vec![SocketAddr::new(way.from, 0), any],
+        Some(way) => vec![SocketAddr::new(way.from, 0)],
+        None => vec![any],
     }
 }
 

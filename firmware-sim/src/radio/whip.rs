@@ -39,7 +39,8 @@ pub(super) struct Published {
 /// The client that every request uses.
 pub(crate) fn client(config: &Config) -> anyhow::Result<Client> {
     use anyhow::Context;
-    let mut builder = Client::builder().connect_timeout(CONNECT_TIMEOUT).timeout(TIMEOUT).no_proxy();
+    // A connection of before may be one of a network that is gone; requests are rare.
+    let mut builder = Client::builder().connect_timeout(CONNECT_TIMEOUT).timeout(TIMEOUT).pool_max_idle_per_host(0).no_proxy();
     if let Some(path) = &config.ca_file {
         let pem = std::fs::read(path).with_context(|| format!("cannot read ca_file {}: check the path", path.display()))?;
         let authorities = reqwest::Certificate::from_pem_bundle(&pem)

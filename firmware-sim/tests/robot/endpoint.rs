@@ -1,4 +1,4 @@
-//! A WHIP endpoint with one resource: answers the robot's offer, decodes its pictures and sound, talks on its data channel, and
+//! A WHIP endpoint for one robot: answers the robot's offer, decodes its pictures and sound, talks on its data channel, and
 //! plays a tone as the pupil's voice. For these tests only; the real one is the bridge.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::SeqCst};
@@ -20,7 +20,7 @@ use protocol::RobotId;
 use protocol::control::{Control, ControlMessage, RobotState};
 use rtc::interceptor::Registry;
 use rtc::media_stream::MediaStreamTrack;
-use rtc::peer_connection::configuration::interceptor_registry::register_default_interceptors;
+use rtc::peer_connection::configuration::interceptor_registry::{configure_rtcp_reports, configure_twcc_receiver_only};
 use rtc::peer_connection::configuration::media_engine::MediaEngine;
 use rtc::rtcp::payload_feedbacks::picture_loss_indication::PictureLossIndication;
 use rtc::rtp_transceiver::rtp_sender::{RTCRtpCodec, RTCRtpCodingParameters, RTCRtpEncodingParameters, RtpCodecKind};
@@ -39,6 +39,8 @@ use webrtc::peer_connection::{
     RTCSessionDescription,
 };
 
+use super::network::{Conditions, Network};
+
 pub const TOKEN: &str = "a-token-that-only-this-test-knows";
 const TONE_SSRC: u32 = 0x7041_5e00;
 
@@ -56,7 +58,9 @@ struct Shared {
     video_track: Mutex<Option<(Arc<dyn TrackRemote>, u32)>>,
     connected: AtomicBool,
     refusing: AtomicBool,
-    deleted: AtomicBool,
+    /// What happened, in order: each offer, each connection that stands, each goodbye, by number.
+    story: Mutex<Vec<String>>,
+    offers: AtomicUsize,
     tone: AtomicBool,
     next_id: AtomicU64,
     video_packets: AtomicUsize,
@@ -64,6 +68,14 @@ struct Shared {
     key_frames: AtomicUsize,
     gaps: AtomicUsize,
     mark: Mutex<Option<Mark>>,
+    /// Pixels across and down of the newest picture.
+    size: Mutex<Option<(usize, usize)>>,
+    bytes: AtomicUsize,
+    /// Connections made from now on come each through a network of its own.
+    is_far: AtomicBool,
+    /// What those are born with.
+    weather: Mutex<Conditions>,
+    networks: Mutex<Vec<Network>>,
     audio_dbfs: Mutex<Option<f32>>,
     state: Mutex<Option<RobotState>>,
     acknowledged: Mutex<Vec<u64>>,
@@ -76,7 +88,7 @@ impl Endpoint {
         let shared = Arc::new(Shared::default());
         let router = Router::new()
             .route("/whip/{robot}", post(offer))
-            .route("/whip/{robot}/only", axum::routing::delete(delete))
+            .route("/whip/{robot}/{number}", axum::routing::delete(delete))
             .with_state(Arc::clone(&shared));
         tokio::task::spawn(async move { axum::serve(listener, router).await });
         Self { shared, address }
@@ -101,7 +113,7 @@ impl Endpoint {
     }
 
     pub fn was_deleted(&self) -> bool {
-        self.shared.deleted.load(SeqCst)
+        self.story().iter().any(|what| what.starts_with("goodbye"))
     }
 
     pub fn offer(&self) -> String {
@@ -122,6 +134,40 @@ impl Endpoint {
 
     pub fn gaps(&self) -> usize {
         self.shared.gaps.load(SeqCst)
+    }
+
+    /// Puts a network between the robot and the connections that it makes from now on.
+    pub fn goes_far(&self) {
+        self.shared.is_far.store(true, SeqCst);
+    }
+
+    /// Holds the first of those networks to so many bits a second each way.
+    pub fn network_takes(&self, rate: Option<u32>) {
+        let conditions = Conditions { delay: Duration::from_millis(10), rate, ..Conditions::default() };
+        self.shared.networks.lock().unwrap()[0].set(conditions);
+    }
+
+    /// Whether that network carries nothing any more.
+    pub fn network_is_dead(&self, is_dead: bool) {
+        self.shared.networks.lock().unwrap()[0].set(weather(is_dead));
+    }
+
+    /// Whether those that come carry nothing.
+    pub fn later_networks_are_dead(&self, are_dead: bool) {
+        *self.shared.weather.lock().unwrap() = weather(are_dead);
+    }
+
+    pub fn story(&self) -> Vec<String> {
+        self.shared.story.lock().unwrap().clone()
+    }
+
+    pub fn size(&self) -> Option<(usize, usize)> {
+        *self.shared.size.lock().unwrap()
+    }
+
+    /// Bytes of pictures that came.
+    pub fn video_bytes(&self) -> usize {
+        self.shared.bytes.load(SeqCst)
     }
 
     pub fn mark(&self) -> Option<Mark> {
@@ -158,9 +204,23 @@ impl Endpoint {
     }
 }
 
-async fn delete(State(shared): State<Arc<Shared>>, headers: HeaderMap) -> StatusCode {
+fn weather(is_dead: bool) -> Conditions {
+    Conditions { loss: f64::from(u8::from(is_dead)), ..Conditions::default() }
+}
+
+impl Shared {
+    fn happened(&self, what: &str, number: usize) {
+        self.story.lock().unwrap().push(format!("{what} {number}"));
+    }
+}
+
+async fn delete(
+    State(shared): State<Arc<Shared>>,
+    axum::extract::Path((_, number)): axum::extract::Path<(String, usize)>,
+    headers: HeaderMap,
+) -> StatusCode {
     assert_eq!(headers["authorization"], format!("Bearer {TOKEN}"));
-    shared.deleted.store(true, SeqCst);
+    shared.happened("goodbye", number);
     StatusCode::OK
 }
 
@@ -180,17 +240,43 @@ async fn offer(
         );
     }
     *shared.offer.lock().unwrap() = body.clone();
-    let answer = answer(Arc::clone(&shared), body).await;
-    let location = format!("/whip/{robot}/only");
+    let number = shared.offers.fetch_add(1, SeqCst);
+    shared.happened("offer", number);
+    let is_far = shared.is_far.load(SeqCst);
+    let known = |line: &&str| !is_far || !line.starts_with("a=candidate");
+    // The other end is known by the network's address alone, or the two would find each other without it.
+    let heard: String = body.lines().filter(known).map(|line| format!("{line}\r\n")).collect();
+    let mut answer = answer(Arc::clone(&shared), heard, number).await;
+    if is_far {
+        answer = through_network(&shared, &answer);
+    }
+    let location = format!("/whip/{robot}/{number}");
     (StatusCode::CREATED, [("location", location), ("content-type", "application/sdp".to_owned())], answer)
 }
 
-async fn answer(shared: Arc<Shared>, offer: String) -> String {
+/// The answer with the address of a new network before this end.
+fn through_network(shared: &Shared, answer: &str) -> String {
+    let place = |line: &str| {
+        let words: Vec<&str> = line.split(' ').collect();
+        (words[4].to_owned(), words[5].to_owned())
+    };
+    let own = answer.lines().find(|line| line.starts_with("a=candidate")).map(place).unwrap();
+    let network = Network::new(format!("{}:{}", own.0, own.1).parse().unwrap(), 1);
+    let front = network.front();
+    network.set(*shared.weather.lock().unwrap());
+    shared.networks.lock().unwrap().push(network);
+    let seen = answer.lines().filter(|line| !line.starts_with("a=candidate") || place(line) == own);
+    let moved = |line: &str| line.replace(&format!("{} {}", own.0, own.1), &format!("{} {}", front.ip(), front.port()));
+    seen.map(|line| format!("{}\r\n", moved(line))).collect()
+}
+
+async fn answer(shared: Arc<Shared>, offer: String, number: usize) -> String {
     let mut engine = MediaEngine::default();
     engine.register_default_codecs().unwrap();
-    let registry = register_default_interceptors(Registry::new(), &mut engine).unwrap();
+    // Without the library's requests for what is missing: those never end, and would fill a narrow network by themselves.
+    let registry = configure_rtcp_reports(configure_twcc_receiver_only(Registry::new(), &mut engine).unwrap());
     let gathered = Arc::new(Notify::new());
-    let handler = Handler { shared: Arc::clone(&shared), gathered: Arc::clone(&gathered) };
+    let handler = Handler { shared: Arc::clone(&shared), gathered: Arc::clone(&gathered), number };
     let peer: Arc<dyn PeerConnection> = Arc::new(
         PeerConnectionBuilder::new()
             .with_media_engine(engine)
@@ -234,6 +320,7 @@ async fn answer(shared: Arc<Shared>, offer: String) -> String {
 struct Handler {
     shared: Arc<Shared>,
     gathered: Arc<Notify>,
+    number: usize,
 }
 
 #[async_trait::async_trait]
@@ -246,6 +333,7 @@ impl PeerConnectionEventHandler for Handler {
 
     async fn on_connection_state_change(&self, state: RTCPeerConnectionState) {
         if state == RTCPeerConnectionState::Connected {
+            self.shared.happened("stands", self.number);
             self.shared.connected.store(true, SeqCst);
         }
     }
@@ -289,6 +377,7 @@ async fn watch(shared: Arc<Shared>, track: Arc<dyn TrackRemote>) {
         let TrackRemoteEvent::OnRtpPacket(packet) = event else { continue };
         *shared.video_track.lock().unwrap() = Some((Arc::clone(&track), packet.header.ssrc));
         shared.video_packets.fetch_add(1, SeqCst);
+        shared.bytes.fetch_add(packet.payload.len(), SeqCst);
         if last.is_some_and(|last| last.wrapping_add(1) != packet.header.sequence_number) {
             shared.gaps.fetch_add(1, SeqCst);
         }
@@ -308,10 +397,11 @@ fn decode(shared: &Shared, mut units: mpsc::Receiver<Vec<u8>>) {
         if unit.windows(4).any(|bytes| bytes[..3] == [0, 0, 1] && bytes[3] & 0x1f == 5) {
             shared.key_frames.fetch_add(1, SeqCst);
         }
-        if let Ok(Some(picture)) = decoder.decode(&unit)
-            && let Some(mark) = Mark::read(picture.y(), picture.strides().0, picture.dimensions().1)
-        {
-            *shared.mark.lock().unwrap() = Some(mark);
+        if let Ok(Some(picture)) = decoder.decode(&unit) {
+            *shared.size.lock().unwrap() = Some(picture.dimensions());
+            if let Some(mark) = Mark::read(picture.y(), picture.strides().0, picture.dimensions().1) {
+                *shared.mark.lock().unwrap() = Some(mark);
+            }
         }
     }
 }

@@ -3,6 +3,11 @@
 mod broker;
 #[expect(clippy::disallowed_methods, reason = "these tasks end with the test")]
 mod endpoint;
+mod narrow;
+#[expect(dead_code, reason = "the bridge's own tests use more of it")]
+#[path = "../../../bridge/tests/media/network.rs"]
+mod network;
+mod next;
 mod turn;
 
 use std::sync::Arc;
@@ -34,14 +39,23 @@ struct World {
 /// Longest wait for anything in a story.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+#[expect(clippy::disallowed_methods, reason = "for the network between")]
+fn now() -> std::time::Instant {
+    std::time::Instant::now()
+}
+
 /// Waits until `look` finds something.
-async fn eventually<T, F: Future<Output = Option<T>>>(what: &str, mut look: impl FnMut() -> F) -> T {
-    let deadline = tokio::time::Instant::now() + PATIENCE;
+async fn eventually<T, F: Future<Output = Option<T>>>(what: &str, look: impl FnMut() -> F) -> T {
+    within(PATIENCE, what, look).await
+}
+
+async fn within<T, F: Future<Output = Option<T>>>(span: Duration, what: &str, mut look: impl FnMut() -> F) -> T {
+    let deadline = tokio::time::Instant::now() + span;
     loop {
         if let Some(found) = look().await {
             return found;
         }
-        assert!(tokio::time::Instant::now() < deadline, "waited {PATIENCE:?} for: {what}");
+        assert!(tokio::time::Instant::now() < deadline, "waited {span:?} for: {what}");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }

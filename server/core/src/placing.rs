@@ -5,7 +5,7 @@
 //! that carries clearly more than another. A session is where its robot is, so this is also what spreads sessions.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use protocol::{BridgeId, OVERLOADED_PCT, RobotId};
+use protocol::{BridgeId, RobotId};
 
 /// A bridge that says nothing for this long is not given robots. It says hello every 5 s.
 const SILENT_AFTER: TimeDelta = TimeDelta::seconds(20);
@@ -29,7 +29,7 @@ pub struct Bridge {
     pub robots: u32,
     /// Robots that it may carry.
     pub capacity: Option<u32>,
-    /// What its busiest media thread uses of its core, in per cent.
+    /// What its busiest media thread uses of what it may, in per cent.
     pub busy_pct: u32,
 }
 
@@ -41,7 +41,7 @@ impl Bridge {
     /// It refuses new sessions: one more would cost the others.
     #[must_use]
     pub fn is_overloaded(&self) -> bool {
-        self.busy_pct >= u32::from(OVERLOADED_PCT)
+        self.busy_pct >= 100
     }
 
     /// In thousandths: robots of its capacity, and what its processor says. A few sessions with large pictures may cost more than
@@ -167,9 +167,9 @@ mod tests {
         check(&robot(None), &busy(9), Some((2, false)));
         check(&robot(None), &busy(11), Some((3, false)));
         check(&robot(Some(2)), &busy(100), Some((2, false)));
-        let refuses_all = busy(85).map(|bridge| Bridge { busy_pct: 85, ..bridge });
+        let refuses_all = busy(100).map(|bridge| Bridge { busy_pct: 100, ..bridge });
         check(&robot(None), &refuses_all, Some((2, false)));
-        check(&Robot { granted: Some(id(2)), ..robot(None) }, &busy(85), Some((3, false)));
+        check(&Robot { granted: Some(id(2)), ..robot(None) }, &busy(100), Some((3, false)));
         let all = vec![id(1), id(2), id(3)];
         check(&Robot { cannot_reach: all, ..robot(None) }, &bridges, Some((2, false)));
         check(&robot(None), &[], None);

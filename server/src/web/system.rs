@@ -169,7 +169,7 @@ fn bridge_view(row: &BridgeRow, now: DateTime<Utc>, speed: u32, zone: Tz) -> Bri
     };
     let carries = match (row.robots, row.capacity, row.sessions) {
         (Some(robots), Some(capacity), Some(sessions)) => {
-            let busy = row.busy_pct.map_or_else(String::new, |pct| format!(", {pct} % of a core busy"));
+            let busy = row.busy_pct.map_or_else(String::new, |pct| format!(", {pct} % busy"));
             format!("{robots} of {capacity} robots, {}{busy}", count(sessions, "pupil in class", "pupils in class"))
         }
         _ => "Not known".to_owned(),

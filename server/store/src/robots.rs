@@ -81,7 +81,7 @@ pub struct BridgeRow {
     pub sessions: Option<i64>,
     /// Robots that it may serve.
     pub capacity: Option<i64>,
-    /// What its busiest media thread uses of its core, in per cent.
+    /// What its busiest media thread uses of what it may, in per cent.
     pub busy_pct: Option<i64>,
     /// It takes no new robots.
     pub draining: bool,

@@ -48,7 +48,7 @@ async fn a_bridge_says_what_it_carries_and_what_waits_in_it() {
     let page = coordinator.page("/system").await;
     for words in [
         "Connected",
-        "12 of 200 robots, 3 pupils in class, 40 % of a core busy",
+        "12 of 200 robots, 3 pupils in class, 40 % busy",
         "312 facts waiting since 09:14",
         "All is well",
     ] {

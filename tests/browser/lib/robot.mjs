@@ -19,7 +19,7 @@ export async function standIn(product, { id, name, video, program = PROGRAM, sai
   const [config, password] = [join(folder, 'robot.toml'), join(folder, 'password')];
   await writeFile(password, product.secrets[id], { mode: 0o600 });
   await writeFile(config, `robot_id = "${id}"\nname = "${name}"\n[mqtt]\nurl = "mqtt://${product.mqtt.address}"\npassword_file = "${password}"\n`);
-  const child = spawn(program, ['robot', '--config', config, ...(video ? ['--video', video] : []), '--at', SCHOOL_TIME], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(program, ['robot', '--config', config, ...(video ? ['--video', video] : []), '--at', SCHOOL_TIME], { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, RUST_LOG: 'warn,firmware_sim=info,windowseat=info' } });
   let log = '';
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => { log += chunk; });
   const ended = new Promise((resolve) => child.on('close', resolve));

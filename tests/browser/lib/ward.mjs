@@ -32,7 +32,8 @@ const RULES = {
  * @property {() => {udp: number, tcp: number}} dropped packets since the last `letThrough`
  * @property {() => number} leave takes the ward's network away, with its address; returns when that was (Date.now())
  * @property {(network: 0|1) => number} enter gives the ward this network; returns when it was there
- * @property {(rate: string|null) => void} narrow holds what comes in to this rate ("200kbit") with a queue of 300 ms; `null`: no more
+ * @property {(rate: string|null, way?: 'in'|'out') => void} narrow holds what comes in, or goes out, to this rate ("200kbit") with a queue
+ *   of 300 ms; `null`: no more
  * @property {() => void} tearDown
  */
 
@@ -136,8 +137,8 @@ export function build() {
       },
       leave,
       enter,
-      narrow: (rate) => {
-        const shaper = rate === null ? ['del', 'dev', 'in', 'root'] : ['replace', 'dev', 'in', 'root', 'tbf', 'rate', rate, 'burst', '6kb', 'latency', '300ms'];
+      narrow: (rate, way = 'in') => {
+        const shaper = rate === null ? ['del', 'dev', way, 'root'] : ['replace', 'dev', way, 'root', 'tbf', 'rate', rate, 'burst', '6kb', 'latency', '300ms'];
         run('ip', ['netns', 'exec', firewall, 'tc', 'qdisc', ...shaper]);
       },
       tearDown,

@@ -38,6 +38,13 @@ impl World {
         leg
     }
 
+    /// The robot's next offer was answered: its leg, and what follows.
+    fn publish_again(&mut self) -> (Leg, Vec<Command>) {
+        let leg = self.leg();
+        let permit = PublishPermit { robot: self.robot, until: self.now.monotonic + Duration::from_secs(3600) };
+        (leg, self.roster.published(self.now, permit, leg).unwrap())
+    }
+
     fn pupil(&self) -> ViewPermit {
         ViewPermit {
             robot: self.robot,
@@ -147,20 +154,58 @@ fn the_same_pupil_on_another_tablet_takes_over_and_the_session_goes_on() {
 }
 
 #[test]
-fn a_robot_that_restarted_replaces_its_old_leg_and_is_woken() {
+fn a_robot_that_is_not_heard_is_replaced_at_once_and_its_new_leg_is_woken() {
     let mut world = World::new();
     let old = world.robot_here();
     let permit = world.pupil();
     let (pupil, session) = world.join(permit);
-    let new = world.leg();
-    let publish = PublishPermit { robot: world.robot, until: world.now.monotonic + Duration::from_secs(3600) };
-    let commands = world.roster.published(world.now, publish, new).unwrap();
-    assert!(commands.contains(&Command::Close(old)));
-    assert!(commands.contains(&Command::Tell(pupil, Control::Seat { session, robot_here: false })));
+    let away = world.roster.leg(world.now, world.robot, old, LegEvent::Silent);
+    assert!(away.contains(&Command::Tell(pupil, Control::Seat { session, robot_here: false })));
+    let (new, commands) = world.publish_again();
+    assert_eq!(commands, [Command::Close(old)]);
     assert_eq!(world.roster.leg(world.now, world.robot, old, LegEvent::Closed(Parting::Vanished)), []);
     let commands = world.roster.leg(world.now, world.robot, new, LegEvent::Connected);
     assert!(commands.contains(&Command::Tell(new, Control::Wake { session })));
     assert!(commands.contains(&Command::Tell(pupil, Control::Seat { session, robot_here: true })));
+}
+
+#[test]
+fn a_robots_next_leg_is_made_before_the_old_one_is_given_up() {
+    let mut world = World::new();
+    let old = world.robot_here();
+    let permit = world.pupil();
+    let (pupil, session) = world.join(permit);
+    let (new, commands) = world.publish_again();
+    assert_eq!(commands, [], "the old one carries the lesson until then");
+    assert!(world.roster.link(world.robot).robot_leg.is_some());
+    let commands = world.roster.leg(world.now, world.robot, new, LegEvent::Connected);
+    assert_eq!(commands[0], Command::Close(old));
+    assert!(commands.contains(&Command::Tell(new, Control::Wake { session })), "{commands:?}");
+    assert!(!commands.contains(&Command::Tell(pupil, Control::Seat { session, robot_here: false })), "{commands:?}");
+    // What is still heard of the old leg changes nothing.
+    assert_eq!(world.roster.leg(world.now, world.robot, old, LegEvent::Closed(Parting::Goodbye)), []);
+    assert_eq!(world.roster.counts(), (1, 1));
+}
+
+#[test]
+fn a_next_leg_that_never_connects_changes_nothing_and_a_newer_one_takes_its_turn() {
+    let mut world = World::new();
+    let old = world.robot_here();
+    let permit = world.pupil();
+    let (_, session) = world.join(permit);
+    let (next, _) = world.publish_again();
+    let (newer, commands) = world.publish_again();
+    assert_eq!(commands, [Command::Close(next)], "one at a time");
+    assert_eq!(world.roster.leg(world.now, world.robot, next, LegEvent::Connected), []);
+    assert_eq!(world.roster.leg(world.now, world.robot, newer, LegEvent::Closed(Parting::Vanished)), []);
+    assert_eq!(world.roster.counts(), (1, 1));
+    // The old one goes after all while another is being made: that one has the place, and the visit waits for it.
+    let (last, _) = world.publish_again();
+    world.roster.leg(world.now, world.robot, old, LegEvent::Closed(Parting::Vanished));
+    assert_eq!(world.roster.counts(), (0, 1));
+    let commands = world.roster.leg(world.now, world.robot, last, LegEvent::Connected);
+    assert!(commands.contains(&Command::Tell(last, Control::Wake { session })), "{commands:?}");
+    assert_eq!(world.roster.counts(), (1, 1));
 }
 
 #[test]

@@ -19,6 +19,7 @@ impl Hub {
         let [first, second, ..] = *datagram else { return };
         let whose = |hub: &Self| hub.by_address.get(&path.remote).copied();
         self.guarded(whose, now, |hub| match first {
+            0..=3 if stun::is_answer(datagram) => hub.answer(path, datagram, now),
             0..=3 => hub.check(path, datagram, now),
             20..=63 => hub.record(path, datagram, now),
             128..=191 if (64..96).contains(&(second & 127)) => hub.report(path, datagram, now),
@@ -72,6 +73,18 @@ impl Hub {
         self.settle(slot, now);
         if let Some(publisher) = shows {
             self.key_frame_from(publisher, now);
+        }
+    }
+
+    /// Somebody who was asked whether they are there says that they are.
+    fn answer(&mut self, path: Path, packet: &[u8], now: Instant) {
+        let Some(&slot) = self.by_address.get(&path.remote) else { return };
+        let Some(leg) = self.legs.get_mut(slot).and_then(Option::as_mut) else { return };
+        let Some(transaction) = leg.probe.transaction().filter(|_| leg.checks.may_look(true, now)) else { return };
+        if stun::answers(packet, transaction, &leg.offer.ice.pwd, self.identity.provider.crypto()) {
+            leg.probe.end();
+            leg.tally.answered();
+            self.heard(slot, now);
         }
     }
 

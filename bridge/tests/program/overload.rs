@@ -1,0 +1,87 @@
+//! More than the machine can do well, with real media: nobody new is taken, and who is here does not suffer.
+
+use std::time::Duration;
+
+use protocol::{Act, Grant, RobotId};
+
+use super::harness::{World, eventually, problem};
+use super::peer::{Peer, robot_offer, tablet_offer};
+
+/// What counts as enough here. Peers of a test cost many times what the bridge does, so it is little.
+const BUSY_PCT: u8 = 4;
+/// Robots that send this many packets a second are added until the bridge has enough.
+const BUSY_PER_SECOND: u32 = 2_000;
+const MOST_BUSY: usize = 20;
+/// Longer than between two looks at how busy the threads are.
+const LOOKED: Duration = Duration::from_secs(5);
+/// A peer here sends 50 packets of sound and as many of pictures a second.
+const SENT_PER_SECOND: u64 = 50;
+
+fn whip(world: &World, robot: RobotId) -> (String, String) {
+    (world.url(&format!("/whip/{robot}")), world.sign(&Grant { robot, ..world.grant(Act::Publish) }))
+}
+
+async fn robot(world: &World, robot: RobotId, per_second: u32) -> Peer {
+    let (url, token) = whip(world, robot);
+    let peer = Peer::robot_at(&world.client, &url, &token, per_second).await.unwrap();
+    peer.connected().await;
+    peer
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bridge_with_enough_to_do_refuses_who_is_new_with_a_reason_and_nobody_who_is_here_suffers() {
+    let world = World::start_with(|config| config.media.max_busy_pct = BUSY_PCT).await;
+    let _first = robot(&world, world.robot, 50).await;
+    let idle_robot = RobotId::new();
+    let _idle = robot(&world, idle_robot, 1).await;
+    world.until_counts(2, 0).await;
+    let grant = world.grant(Act::View);
+    let pupil = Peer::tablet(&world.client, &world.whep(), &world.sign(&grant)).await.unwrap();
+    pupil.connected().await;
+    pupil.receives(50, 50).await;
+
+    let mut busy = Vec::new();
+    let offer = robot_offer().await;
+    let refused = loop {
+        assert!(busy.len() < MOST_BUSY, "{MOST_BUSY} busy robots are not enough: {}", world.ready().await);
+        busy.push(robot(&world, RobotId::new(), BUSY_PER_SECOND).await);
+        tokio::time::sleep(LOOKED).await;
+        let (url, token) = whip(&world, RobotId::new());
+        let answer = world.offer(&url, &token, offer.clone()).await;
+        if answer.status() != 201 {
+            break answer;
+        }
+    };
+    println!("{} busy robots were enough", busy.len());
+    assert!(refused.headers().contains_key("retry-after"));
+    let (status, name, detail) = problem(refused).await;
+    assert_eq!((status, name.as_str()), (503, "overloaded"));
+    assert!(detail.contains("try again in a minute"), "{detail}");
+    // A new pupil neither, also where the robot is free.
+    let newcomer = world.sign(&Grant { robot: idle_robot, ..world.grant(Act::View) });
+    let url = world.url(&format!("/whep/{idle_robot}"));
+    let (status, name, _) = problem(world.offer(&url, &newcomer, tablet_offer().await).await).await;
+    assert_eq!((status, name.as_str()), (503, "overloaded"));
+
+    // Who is here gets all of it …
+    let (before, span) = (pupil.received(), Duration::from_secs(4));
+    tokio::time::sleep(span).await;
+    let (after, sent) = (pupil.received(), SENT_PER_SECOND * span.as_secs());
+    for (what, came) in [("pictures", after.0 - before.0), ("sounds", after.1 - before.1)] {
+        assert!(came * 10 >= sent * 8, "{came} of {sent} {what} came");
+    }
+    // … and may come again on another leg.
+    let again = Peer::tablet(&world.client, &world.whep(), &world.sign(&grant)).await.unwrap();
+    again.connected().await;
+    again.receives(50, 50).await;
+
+    // With less to do it takes who is new.
+    for robot in busy {
+        robot.leaves().await;
+    }
+    eventually("a newcomer to be taken", async || {
+        let (url, token) = whip(&world, RobotId::new());
+        (world.offer(&url, &token, offer.clone()).await.status() == 201).then_some(())
+    })
+    .await;
+}
