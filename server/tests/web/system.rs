@@ -46,12 +46,8 @@ async fn a_bridge_says_what_it_carries_and_what_waits_in_it() {
     assert!(said(&world, ids::BRIDGE.0, Kind::Hello, sealed(&world, None, hello)).await.is_empty());
     let coordinator = world.browser("coordinator").await;
     let page = coordinator.page("/system").await;
-    for words in [
-        "Connected",
-        "12 of 200 robots, 3 pupils in class, 40 % busy",
-        "312 facts waiting since 09:14",
-        "All is well",
-    ] {
+    for words in ["Connected", "12 of 200 robots, 3 pupils in class, 40 % busy", "312 facts waiting since 09:14", "All is well"]
+    {
         assert!(page.contains(words), "{words} in {page}");
     }
     world.later(TimeDelta::minutes(1));
