@@ -167,7 +167,7 @@ describe('every page at every size, light and dark', () => {
     const { page, context, errors } = await staff('coordinator');
     await page.goto(`${product.url}/pupils`);
     await page.getByRole('link', { name: 'Begin a placement for Cara D.' }).click();
-    await page.getByRole('heading', { name: 'Begin a placement' }).waitFor();
+    await page.getByRole('heading', { name: /^Begin a placement for/ }).waitFor();
     await submit(page, '/placement/new', { until: '2026-11-01' });
     await page.getByRole('alert').waitFor();
     await inspect(page, 'placement-new', { full: true });

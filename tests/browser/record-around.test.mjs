@@ -445,7 +445,7 @@ test('A-2 A-3 A-4 H-6 H-23 L-2 L-3: a coordinator begins with a pupil who is not
   await page.getByLabel('UPN, if you know it').fill('B801200005001');
   await save(page, page.getByRole('button', { name: 'Go on to the placement' }));
   // The placement: route, length and goal from the first day, and no robot.
-  await page.getByRole('heading', { name: 'Begin a placement' }).waitFor();
+  await page.getByRole('heading', { name: /^Begin a placement for/ }).waitFor();
   await page.getByLabel('Looked after by').selectOption({ label: 'Heron House' });
   await page.getByLabel('Key worker').selectOption({ label: 'Ms H.' });
   await page.getByLabel('Last day, as planned').fill('2027-03-26');

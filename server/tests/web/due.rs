@@ -178,7 +178,7 @@ async fn r_h1_a_limit_is_set_aside_only_with_a_reason_and_kept_on_a_day_that_has
         "Planning meeting held: not done after all. (Ms key-worker, 23 November 2026)",
         "Planning meeting held: by 4 December 2026 here. The ward is closed to visitors until then.",
     ] {
-        assert!(said.contains(&line), "{line}: {said}");
+        assert!(said.contains(line), "{line}: {said}");
     }
     assert_eq!(word(&[("what", "applies")]).await, StatusCode::UNPROCESSABLE_ENTITY, "it holds already");
     world.stop().await;

@@ -196,7 +196,7 @@ async fn lists_of_what_is_due_are_pages_of_rows_however_many_cases_there_are() {
         title: format!("Row {n:03}"),
         row: "H-14".to_owned(),
         binding: Binding::Required,
-        owners: vec![if n % 2 == 0 { Party::KeyWorker } else { Party::Panel }],
+        owners: vec![if n.is_multiple_of(2) { Party::KeyWorker } else { Party::Panel }],
         day,
         arithmetic: Arithmetic {
             from: None,
@@ -210,7 +210,7 @@ async fn lists_of_what_is_due_are_pages_of_rows_however_many_cases_there_are() {
         overridden: None,
     };
     let mark = CaseMark { placement_id: ids::ADA_PLACEMENT.0, changed: 1_000_000 };
-    let open = (0..120).map(|n| (one(n), n % 2 == 0)).collect();
+    let open = (0..120).map(|n| (one(n), n.is_multiple_of(2))).collect();
     let case = CaseDue { mark, holds_until: world.now().date_naive(), open };
     assert_eq!(world.state.store.write_cases(&[case]).await.unwrap(), 1);
     let rows = |page: &str| page.matches("<b>Row ").count();
