@@ -8,11 +8,12 @@ use chrono::{Datelike as _, NaiveDate};
 use server_core::access::Action;
 use server_core::calendar::Calendar;
 use server_core::deadline::{Calendars, Due, Facts, Part, Schedule, for_person, schedule};
-use server_core::party::PersonId;
-use server_core::plan::{Answer, PlanState, ReintegrationPlan};
-use server_core::policy::{Code, DeadlineRule, Event, Pack, PolicyError, Series, Tally, When};
+use server_core::glide::Running;
+use server_core::party::{OrganisationId, PersonId};
+use server_core::plan::{Answer, PlanState, ReintegrationPlan, Setting};
+use server_core::policy::{Clock, Code, DeadlineRule, Event, Pack, PolicyError, Series, Tally, When};
 use server_core::register::{CodeTable, sickness};
-use server_core::school_days::{DayOff, SchoolDays};
+use server_core::school_days::{DayOff, Entered, SchoolDays};
 use server_core::timetable::Days;
 use store::Store;
 use store::placements::PlacementRow;
@@ -90,7 +91,7 @@ pub async fn of_person(state: &AppState, scope: &Scope, person: PersonId, today:
         let row = state.store.placement(placement_id).await?.filter(|row| scope.may_pupil(Action::ReadPlan, row));
         let Some(placement) = row else { continue };
         let Some(held) = state.store.plans_of(placement_id).await?.into_iter().next() else { continue };
-        let schools = Schools::of(&state.store, &placement).await?;
+        let schools = Schools::of(&state.store, &placement, Some(&held.plan)).await?;
         let pack = pack_of(&held.plan)?;
         let authority = scope.parent_of(placement.school_id);
         let mut facts = facts(&state.store, pack, &held.plan, placement_id, authority).await?;
@@ -107,48 +108,105 @@ pub async fn of_person(state: &AppState, scope: &Scope, person: PersonId, today:
     Ok(all)
 }
 
-/// The calendars of the two places of a case.
+/// The calendars of the places of a case: the home school, where the pupil is now, and where the pupil will be.
 pub struct Schools {
-    school: SchoolDays,
-    provider: Option<SchoolDays>,
+    home: SchoolDays,
+    provider: SchoolDays,
+    receiving: SchoolDays,
+    assumes: Vec<String>,
 }
 
 impl Schools {
-    /// Of a placement. A provider without a calendar of its own is taken to be open when the school is; [`Self::assumes`] says so.
+    /// Of a placement and its plan. A place whose days nobody has entered here is taken to be open when the home school is: the
+    /// arithmetic says so, and [`Self::assumes`].
     ///
     /// # Errors
     /// The database does not answer, or the school has no calendar.
-    pub async fn of(store: &Store, placement: &PlacementRow) -> Result<Self, ApiError> {
-        let provider = match placement.provider_id {
-            Some(provider) => school_days(store, provider).await?,
-            None => None,
+    pub async fn of(store: &Store, placement: &PlacementRow, plan: Option<&ReintegrationPlan>) -> Result<Self, ApiError> {
+        let school = &placement.school_name;
+        let home = school_days(store, placement.school_id).await?.ok_or(ApiError::NotFound)?;
+        let mut assumes = Vec::new();
+        let mut taken = |why: String| {
+            assumes.push(format!("{}: its days are taken to be those of {school}.", capital(&why)));
+            home.0.clone().labelled(format!(" ({why}: counted in the days of {school})"))
         };
-        Ok(Self { school: school_days(store, placement.school_id).await?.ok_or(ApiError::NotFound)?, provider })
+        let unentered = |name: &str| format!("{name} has entered no closed days");
+        let provider = match (placement.provider_id, placement.provider_name.as_deref()) {
+            (Some(id), Some(name)) => match own(store, id, name).await? {
+                Some(days) => days,
+                None => taken(unentered(name)),
+            },
+            _ => home.0.clone().labelled(format!(" (at home: counted in the days of {school})")),
+        };
+        let receiving = match plan.map_or(Setting::Known(OrganisationId(placement.school_id)), ReintegrationPlan::receiving) {
+            Setting::Known(id) if id.0 == placement.school_id => home.0.clone().labelled(format!(" ({school})")),
+            Setting::Known(id) => match store.organisation(id.0).await? {
+                Some(row) => match own(store, id.0, &row.name).await? {
+                    Some(days) => days,
+                    None => taken(unentered(&row.name)),
+                },
+                None => taken("it is not known here any more".to_owned()),
+            },
+            Setting::Called(name) => taken(format!("{} is not in Windowseat", name.expose())),
+            Setting::NotNamed => taken("the receiving school is not named yet".to_owned()),
+        };
+        Ok(Self { home: home.0.labelled(format!(" ({school})")), provider, receiving, assumes })
     }
 
-    /// Whether the provider's days are those of the school, for want of its own.
+    /// Whose days are those of the home school, for want of their own: a sentence each.
     #[must_use]
-    pub fn assumes(&self) -> bool {
-        self.provider.is_none()
+    pub fn assumes(&self) -> &[String] {
+        &self.assumes
     }
 
-    /// As limits count in them. The home school is the receiving school, as long as a placement knows one school.
+    /// As limits count in them.
     #[must_use]
     pub fn calendars(&self) -> Calendars<'_> {
-        Calendars {
-            home_school: &self.school,
-            provider: self.provider.as_ref().unwrap_or(&self.school),
-            receiving_school: &self.school,
-        }
+        Calendars { home_school: &self.home, provider: &self.provider, receiving_school: &self.receiving }
     }
 }
 
-async fn school_days(store: &Store, organisation: Uuid) -> Result<Option<SchoolDays>, ApiError> {
+fn capital(words: &str) -> String {
+    let mut letters = words.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}
+
+/// A place's own days, with its name; none if it has entered none.
+async fn own(store: &Store, organisation: Uuid, name: &str) -> Result<Option<SchoolDays>, ApiError> {
+    let known = school_days(store, organisation).await?.filter(|(_, is_entered)| *is_entered);
+    Ok(known.map(|(days, _)| days.labelled(format!(" ({name})"))))
+}
+
+/// The days of an organisation, and whether anybody has entered a closed one.
+async fn school_days(store: &Store, organisation: Uuid) -> Result<Option<(SchoolDays, bool)>, ApiError> {
     let Some(row) = store.calendar(organisation).await? else { return Ok(None) };
     let off: Vec<_> = row.closures.iter().map(|(day, words)| (*day, DayOff::of_words(words))).collect();
+    let last = row.closures.iter().map(|(day, _)| *day).max();
     let closed = row.closures.iter().map(|(day, _)| *day);
     let calendar = Calendar::new(&row.time_zone, row.week_ones, closed).map_err(anyhow::Error::from)?;
-    Ok(Some(SchoolDays::new(calendar, off)))
+    let days = SchoolDays::new(calendar, off).entered(last.map_or(Entered::Nothing, Entered::Until));
+    Ok(Some((days, last.is_some())))
+}
+
+/// The plan's first two clocks as they run: the second, where the pack has one and it has begun.
+pub fn running<'a>(
+    pack: &'a Pack,
+    plan: &ReintegrationPlan,
+    facts: &Facts,
+    calendars: &Calendars<'a>,
+) -> Option<(Running<'a>, Option<Running<'a>>)> {
+    let run = |clock: &Clock| {
+        let start = *facts.events.get(&clock.starts)?;
+        Some(Running { start, weeks: plan.weeks_of(clock), days: calendars.of(clock.calendar) })
+    };
+    Some((run(pack.clocks.first()?)?, pack.clocks.get(1).and_then(run)))
+}
+
+/// When the panel's office was told that the return succeeded (H-20).
+#[must_use]
+pub fn panel_was_told(pack: &Pack, facts: &Facts) -> Option<NaiveDate> {
+    let rule = pack.deadlines.iter().find(|rule| rule.done_by == Some(Event::PanelTold))?;
+    facts.events.get(&Event::PanelTold).or_else(|| facts.done.get(&(rule.id.clone(), None))).copied()
 }
 
 /// Everything that the limits of a case are counted from. `series_of`: the organisation that publishes dates.
@@ -163,8 +221,16 @@ pub async fn facts(
     series_of: Option<Uuid>,
 ) -> Result<Facts, ApiError> {
     let rows = store.case_rows(placement_id).await?;
-    let is_closed = matches!(plan.state(), PlanState::Closed(_));
-    let mut facts = Facts { route: Some(plan.basis().route), overrides: rows.overrides, is_closed, ..Facts::default() };
+    let is_closed = matches!(plan.state(), PlanState::Closed(_) | PlanState::Discarded { .. });
+    let length = pack.planned_lengths.iter().find(|length| length.id == plan.basis().planned_length);
+    let mut facts = Facts {
+        route: Some(plan.basis().route),
+        overrides: rows.overrides,
+        is_closed,
+        planned: length.map(|length| (length.starts, length.weeks)),
+        more_weeks: plan.more_weeks(),
+        ..Facts::default()
+    };
     facts.events = plan_events(pack, plan).chain(rows.events).collect();
     facts.done = plan_done(plan).chain(rows.kept).collect();
     if let Some(organisation) = series_of {
@@ -205,7 +271,7 @@ fn plan_events(pack: &Pack, plan: &ReintegrationPlan) -> impl Iterator<Item = (E
     let meeting = counts.map(|meeting| (Event::PlanningMeeting, meeting.on)).max_by_key(|(_, on)| *on);
     let back = match plan.state() {
         PlanState::Returning { since } => Some((Event::SchoolStart, *since)),
-        PlanState::Draft | PlanState::Open | PlanState::Closed(_) => None,
+        PlanState::Draft | PlanState::Open | PlanState::Closed(_) | PlanState::Discarded { .. } => None,
     };
     let signed: Option<Vec<NaiveDate>> = (pack.closure.sign_off.iter())
         .map(|party| plan.sign_offs().iter().find(|one| one.party == *party).map(|one| one.on))

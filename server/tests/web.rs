@@ -6,6 +6,8 @@ mod access;
 mod costs;
 #[path = "web/documents.rs"]
 mod documents;
+#[path = "web/drafts.rs"]
+mod drafts;
 #[path = "web/due.rs"]
 mod due;
 #[path = "web/growth.rs"]
@@ -18,6 +20,8 @@ mod pages;
 mod plan;
 #[path = "web/plans.rs"]
 mod plans;
+#[path = "web/receiving.rs"]
+mod receiving;
 #[path = "web/register.rs"]
 mod register;
 #[path = "web/returning.rs"]
@@ -26,3 +30,5 @@ mod returning;
 mod sessions;
 #[path = "web/system.rs"]
 mod system;
+#[path = "web/weeks.rs"]
+mod weeks;

@@ -157,7 +157,7 @@ test('H-25: a pattern for the weeks says of each half-day where the pupil is, an
   await save('Save this week');
   await open('/plan?week=9#s2');
   assert.equal(await page.getByLabel('Mon morning').inputValue(), 's', 'the next week goes on as this one');
-  const links = page.getByRole('navigation', { name: 'Weeks of the plan' });
+  const links = page.getByRole('navigation', { name: 'Provider weeks' });
   assert.equal(await links.locator('.own').count(), 1);
   await shot(page, 'story-pattern');
 });
@@ -215,6 +215,17 @@ test('H-4 H-12: the first day needs its gates, or for each a reason', async () =
   await shot(page, 'story-gates');
   await save('Begin the return');
   await says('At school since 23 November 2026');
+  // Both clocks run now: a school week gets a pattern of its own, and holds in the provider's week that it falls into.
+  assert.match(await page.locator('.head').first().innerText(), /Provider week \d+ of 12\. School week 1 of 8\./);
+  await page.getByRole('navigation', { name: 'School weeks' }).getByRole('link', { name: 'School week 2', exact: true }).click();
+  await page.getByText(/also provider week \d+/).waitFor();
+  await page.getByLabel('Wed morning').selectOption({ label: 'on site' });
+  await save('Save this week');
+  await unfold('Every week, by both clocks');
+  const both = page.getByRole('region', { name: 'Every week by its clocks' });
+  assert.match(await both.innerText(), /The pupil is welcomed\./);
+  await both.scrollIntoViewIfNeeded();
+  await shot(page, 'story-clocks');
 });
 
 test('H-29 H-15: a week is looked back upon with minutes beside attendance, and a review is held with pupil and parent', async () => {

@@ -58,7 +58,7 @@ pub(super) async fn fill(fresh: &Fresh, size: &Size, now: DateTime<Utc>) {
         Change::Answer(code("on-track"), Some(Answer::YesNo(true))),
         Change::Review(review),
     ];
-    changes.extend((1..=12).map(|week| Change::Week(week, "ss rr -o rr ss".parse().unwrap())));
+    changes.extend((1..=12).map(|week| Change::Week(code("provider"), week, "ss rr -o rr ss".parse().unwrap())));
     for change in changes {
         open.apply(pack, open.revision(), change).unwrap();
     }

@@ -63,6 +63,10 @@ pub struct Facts {
     pub overrides: Vec<Override>,
     /// The plan is closed: only what its success asks for goes on.
     pub is_closed: bool,
+    /// The length that was planned: counted from what, and how many school weeks.
+    pub planned: Option<(Event, u16)>,
+    /// School weeks that were added to it, with a reason (H-16). What goes to the end of a clock, or is that length, goes on with them.
+    pub more_weeks: u16,
 }
 
 /// How a day was found.
@@ -208,7 +212,11 @@ pub fn schedule(pack: &Pack, facts: &Facts, calendars: &Calendars<'_>) -> Schedu
             continue;
         }
         let weeks: Vec<Option<u16>> = match rule.when {
-            When::EachWeek { first, last, every, .. } => (first..=last).step_by(usize::from(every)).map(Some).collect(),
+            When::EachWeek { from, first, last, every } => {
+                let is_to_the_end = pack.clocks.iter().any(|clock| clock.starts == from && clock.weeks == last);
+                let last = if is_to_the_end { last.saturating_add(facts.more_weeks) } else { last };
+                (first..=last).step_by(usize::from(every)).map(Some).collect()
+            }
             _ => vec![None],
         };
         for week in weeks {
@@ -262,7 +270,7 @@ fn find(
     calendars: &Calendars<'_>,
 ) -> Result<(NaiveDate, Arithmetic), Undated> {
     let school = calendars.of(rule.calendar);
-    let whose = rule.calendar.words();
+    let whose = format!("{}{}", rule.calendar.words(), school.label());
     let at = |event: Event| facts.events.get(&event).map(|day| (event, *day)).ok_or(Undated::Waits(event));
     let changed = own.map_or("", |_| " The pack says otherwise; the reason is kept with the plan.");
     let told = |from: Option<(Event, NaiveDate)>, unit, count: Option<Count>, day: NaiveDate, how: String| {
@@ -281,7 +289,10 @@ fn find(
     };
     match rule.when {
         When::After { from, count, unit } => {
-            let (from, count) = (at(from)?, number(count));
+            // A number that was set for this case is what people meant, however long the plan is.
+            let is_length = own.is_none() && unit == Unit::SchoolWeeks && facts.planned == Some((from, count));
+            let more = if is_length { facts.more_weeks } else { 0 };
+            let (from, count) = (at(from)?, number(count).saturating_add(more));
             let begins = format!("{} on {}", from.0.words(), day_words(from.1));
             let (found, how) = match unit {
                 _ if count == 0 => return Ok(told(Some(from), unit, None, from.1, format!("{begins}."))),
@@ -296,7 +307,12 @@ fn find(
                 }
                 Unit::SchoolWeeks => {
                     let found = school.end_of_week(from.1, count)?;
-                    (found, format!("{begins}, in the last of {} of {whose}.", plural(count, "school week")))
+                    let added = match more {
+                        0 => String::new(),
+                        1 => " One of them was added to the plan.".to_owned(),
+                        more => format!(" {more} of them were added to the plan."),
+                    };
+                    (found, format!("{begins}, in the last of {} of {whose}.{added}", plural(count, "school week")))
                 }
             };
             Ok(told(Some(from), unit, Some(found.clone()), found.day, how))

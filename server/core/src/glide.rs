@@ -13,11 +13,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::{DateTime, NaiveDate, Timelike, Utc};
+use chrono::{DateTime, Days, NaiveDate, Timelike, Utc};
 use protocol::Minutes;
 
 use crate::attendance::{Account, Length};
-use crate::calendar::Calendar;
+use crate::calendar::{Calendar, monday_of};
 use crate::party::PersonId;
 use crate::plan::{Place, WeekPattern};
 use crate::register::HalfDay;
@@ -128,15 +128,19 @@ pub enum WeekState {
     Planned,
 }
 
-/// One week of the picture, and one row of its table.
+/// One week of the picture, and one row of its table: a week of the first clock, of the second, or of both.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GlideWeek {
-    /// Its number on the clock.
-    pub number: u16,
+    /// Its number on the plan's first clock; `None` where only the second one runs.
+    pub number: Option<u16>,
+    /// Its number on the school's clock, once that runs.
+    pub at_school: Option<u16>,
     /// Its Monday.
     pub monday: NaiveDate,
     /// Where it stands.
     pub state: WeekState,
+    /// The pattern that holds.
+    pub pattern: Option<WeekPattern>,
     /// As the pattern has it, on school days.
     pub planned: HalfDays,
     /// As it was, up to today; `None` if the week has not begun.
@@ -145,6 +149,47 @@ pub struct GlideWeek {
     pub by_robot: Minutes,
     /// Half-days on which the school says something about being on site.
     pub stated: u16,
+}
+
+impl GlideWeek {
+    /// `8`, `8 (school week 1)`, `school week 6`.
+    #[must_use]
+    pub fn name(&self) -> String {
+        match (self.number, self.at_school) {
+            (Some(number), None) => number.to_string(),
+            (Some(number), Some(school)) => format!("{number} (school week {school})"),
+            (None, Some(school)) => format!("school week {school}"),
+            (None, None) => String::new(),
+        }
+    }
+
+    /// `8`, or `school week 6` where the first clock has ended: as sentences count.
+    #[must_use]
+    pub fn short_name(&self) -> String {
+        self.number.map_or_else(|| self.name(), |number| number.to_string())
+    }
+}
+
+/// A clock that runs: from this day, for so many school weeks of this calendar.
+#[derive(Clone, Copy, Debug)]
+pub struct Running<'a> {
+    /// Week 1 is the week of this day.
+    pub start: NaiveDate,
+    /// The last week.
+    pub weeks: u16,
+    /// Whose days.
+    pub days: &'a SchoolDays,
+}
+
+impl Running<'_> {
+    /// Its number of the week that begins on `monday`.
+    fn number(&self, monday: NaiveDate) -> Option<u16> {
+        self.days.week_number(self.start, monday + Days::new(6)).filter(|number| *number <= self.weeks)
+    }
+
+    fn end(&self) -> NaiveDate {
+        self.days.end_of_week(self.start, self.weeks).map_or(self.start, |count| count.day)
+    }
 }
 
 /// What is known of a pupil's weeks.
@@ -158,13 +203,16 @@ pub struct GlideFacts<'a> {
     pub rested: &'a BTreeSet<Half>,
 }
 
-/// The weeks of a clock that began on `start`. `pattern`: of a week by its number; a week without one has no plan.
+/// The weeks of a plan: those of its first clock, and those of the school's clock once that runs, side by side until both have ended
+/// (H-15, H-25). From the first day at school on, school days are the school's; before it, those of the first clock.
+///
+/// `pattern`: what holds in a week with these numbers; in a week that a clock does not count, holidays of its school, its number
+/// is that of the week before. A week without a pattern has no plan.
 #[must_use]
 pub fn glide<'p>(
-    start: NaiveDate,
-    weeks: u16,
-    days: &SchoolDays,
-    pattern: impl Fn(u16) -> Option<&'p WeekPattern>,
+    first: Running<'_>,
+    school: Option<Running<'_>>,
+    pattern: impl Fn(Option<u16>, Option<u16>) -> Option<&'p WeekPattern>,
     facts: GlideFacts<'_>,
     today: NaiveDate,
 ) -> Vec<GlideWeek> {
@@ -174,27 +222,42 @@ pub fn glide<'p>(
         live.entry(fact.half).or_default().push(fact.live);
     }
     let live: BTreeMap<Half, Length> = live.into_iter().map(|(half, all)| (half, Length::of_disjoint(all))).collect();
-    let mut all = Vec::new();
-    for number in 1..=weeks {
-        let (Some(monday), Ok(end)) = (days.monday_of_week(start, number), days.end_of_week(start, number)) else { break };
-        let plan = pattern(number);
+    let begin = school.map_or(first.start, |school| school.start.min(first.start));
+    let end = school.map_or(first.end(), |school| school.end().max(first.end()));
+    let is_open = |day: NaiveDate| match school.filter(|school| school.start <= day) {
+        Some(school) => school.days.is_school_day(day),
+        None => day >= first.start && first.days.is_school_day(day),
+    };
+    let (mut all, mut last) = (Vec::new(), (None, None));
+    for monday in monday_of(begin).iter_weeks().take_while(|monday| *monday <= end) {
+        let (number, at_school) = (first.number(monday), school.and_then(|school| school.number(monday)));
+        let mut school_days: Vec<NaiveDate> = monday.iter_days().take(5).filter(|day| is_open(*day)).collect();
+        if school_days.is_empty() && number.is_some() {
+            // The school has holidays, and the first clock's place has none.
+            school_days.extend(monday.iter_days().take(5).filter(|day| first.days.is_school_day(*day)));
+        }
+        // A week that no clock counts, or in which nobody is open, is none.
+        let (true, Some(friday)) = (number.is_some() || at_school.is_some(), school_days.last()) else { continue };
+        last = (number.or(last.0), at_school.or(last.1));
+        let plan = pattern(last.0, last.1);
         let state = match () {
-            () if today > end.day => WeekState::Done,
+            () if today > *friday => WeekState::Done,
             () if today >= monday => WeekState::ThisWeek,
             () => WeekState::Planned,
         };
         let mut week = GlideWeek {
             number,
+            at_school,
             monday,
             state,
+            pattern: plan.copied(),
             planned: HalfDays::default(),
             actual: (state != WeekState::Planned).then(HalfDays::default),
             by_robot: Minutes::floor_of_seconds(0),
             stated: 0,
         };
         let mut lengths = Vec::new();
-        let school_days = monday.iter_days().take(5).filter(|day| days.is_school_day(*day) && *day >= start);
-        for half in school_days.flat_map(|day| [(day, HalfDay::Am), (day, HalfDay::Pm)]) {
+        for half in school_days.into_iter().flat_map(|day| [(day, HalfDay::Am), (day, HalfDay::Pm)]) {
             let planned = plan.and_then(|plan| plan.on(half.0, half.1));
             week.planned.add(planned);
             let Some(actual) = week.actual.as_mut().filter(|_| half.0 <= today) else { continue };

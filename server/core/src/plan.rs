@@ -1,7 +1,8 @@
 //! The reintegration plan: agreed, time-limited steps back to school, as a state machine.
 //!
 //! A plan is a [`Draft`](PlanState::Draft), then [`Open`](PlanState::Open), then the pupil is
-//! [`Returning`](PlanState::Returning), then it is [`Closed`](PlanState::Closed). Every change goes through
+//! [`Returning`](PlanState::Returning), then it is [`Closed`](PlanState::Closed). A draft may be thrown away instead
+//! ([`Discarded`](PlanState::Discarded)). Every change goes through
 //! [`ReintegrationPlan::apply`], which either makes it or says in one sentence what to do first ([`Refusal`]); a refused change
 //! leaves the plan as it was. Which fields, actions, questions and parties there are is in the policy pack; this file knows the
 //! order of things and the few rules that no pack changes:
@@ -24,12 +25,13 @@ use std::collections::BTreeMap;
 use chrono::NaiveDate;
 
 use crate::party::Party;
-use crate::policy::{Code, FieldKind, ON_TRACK, Pack};
+use crate::policy::{Code, FieldKind, ON_TRACK, Pack, Route};
 use crate::words::{Reason, Words};
 
 mod basis;
 mod breakdown;
 mod change;
+mod clocks;
 mod closure;
 mod evaluation;
 mod form;
@@ -40,7 +42,7 @@ mod pattern;
 mod refusal;
 mod review;
 
-pub use self::basis::{Basis, Consent, EndGoal, Parts, PlanState, Revision};
+pub use self::basis::{Basis, Consent, EndGoal, Parts, PlanState, Revision, Setting};
 pub use self::breakdown::{Breakdown, Owed, owed};
 pub use self::change::Change;
 pub use self::closure::{Closure, RollGuard, Setback, SignOff};
@@ -53,10 +55,14 @@ pub use self::pattern::{NotAPattern, Place, WeekPattern};
 pub use self::refusal::{Gate, Refusal};
 pub use self::review::{Review, ReviewOutcome};
 
+use self::basis::RECEIVING_SCHOOL;
+
 /// A plan holds no more meetings, reviews, setbacks, consents and extensions than this together; then it can only be ended.
 pub const MAX_ENTRIES: usize = 2000;
 /// A plan holds no more barriers.
 pub const MAX_BARRIERS: usize = 100;
+/// A plan is made longer by so many weeks at most, all in all: two years.
+pub const MAX_MORE_WEEKS: u16 = 104;
 
 /// A pupil's plan.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,12 +76,7 @@ impl ReintegrationPlan {
     /// # Errors
     /// The pack does not have the route or the length.
     pub fn draft(pack: &Pack, basis: Basis) -> Result<Self, Refusal> {
-        if !pack.routes.iter().any(|rule| rule.route == basis.route) {
-            return Err(Refusal::UnknownCode("route"));
-        }
-        if !pack.planned_lengths.iter().any(|length| length.id == basis.planned_length) {
-            return Err(Refusal::UnknownCode("planned length"));
-        }
+        check_basis(pack, basis.route, &basis.planned_length)?;
         let parts = Parts {
             pack: pack.key.clone(),
             basis,
@@ -85,6 +86,7 @@ impl ReintegrationPlan {
             answers: BTreeMap::new(),
             barriers: Vec::new(),
             weeks: BTreeMap::new(),
+            clock_weeks: BTreeMap::new(),
             meetings: Vec::new(),
             ticked: BTreeMap::new(),
             actions: BTreeMap::new(),
@@ -128,10 +130,11 @@ impl ReintegrationPlan {
         if based_on != self.parts.revision {
             return Err(Refusal::ChangedMeanwhile { now: self.parts.revision });
         }
-        if matches!(self.parts.state, PlanState::Closed(_)) {
+        if matches!(self.parts.state, PlanState::Closed(_) | PlanState::Discarded { .. }) {
             return Err(Refusal::Closed);
         }
-        let ends = matches!(change, Change::SignOff(_) | Change::EndAfterBreakdown(..) | Change::Close(_));
+        let ends =
+            matches!(change, Change::SignOff(_) | Change::EndAfterBreakdown(..) | Change::Close(_) | Change::Discard { .. });
         if !ends && self.entries() >= MAX_ENTRIES {
             return Err(Refusal::Full);
         }
@@ -149,6 +152,15 @@ impl ReintegrationPlan {
     /// Each arm checks everything before it changes anything.
     fn make(&mut self, pack: &Pack, change: Change) -> Result<(), Refusal> {
         match change {
+            Change::Basis { route, planned_length, end_goal, in_their_words } => {
+                self.drafted()?;
+                check_basis(pack, route, &planned_length)?;
+                self.parts.basis = Basis { route, planned_length, end_goal, in_their_words, ..self.parts.basis.clone() };
+            }
+            Change::Discard { on, reason } => {
+                self.drafted()?;
+                self.parts.state = PlanState::Discarded { on, reason };
+            }
             Change::Consent(consent) => {
                 if !matches!(consent.party, Party::Parent | Party::Pupil) {
                     return Err(Refusal::NotTheirs(consent.party));
@@ -173,8 +185,14 @@ impl ReintegrationPlan {
             }
             Change::Answer(id, answer) => {
                 let field = pack.fields.iter().find(|field| field.id == id).ok_or(Refusal::UnknownCode("field"))?;
+                if answer.as_ref().is_some_and(|answer| answer.kind() != field.kind) {
+                    return Err(Refusal::WrongKind);
+                }
+                if id.as_str() == RECEIVING_SCHOOL && self.parts.answers.get(&id) != answer.as_ref() {
+                    // What one school agreed to is not the word of another.
+                    self.parts.sign_offs.retain(|sign_off| sign_off.party != Party::ReceivingSchool);
+                }
                 match answer {
-                    Some(answer) if answer.kind() != field.kind => return Err(Refusal::WrongKind),
                     Some(answer) => self.parts.answers.insert(id, answer),
                     None => self.parts.answers.remove(&id),
                 };
@@ -188,12 +206,7 @@ impl ReintegrationPlan {
                 }
                 self.parts.barriers = barriers;
             }
-            Change::Week(week, pattern) => {
-                if !pack.clocks.first().is_some_and(|clock| (1..=clock.weeks).contains(&week)) {
-                    return Err(Refusal::NoSuchWeek);
-                }
-                self.parts.weeks.insert(week, pattern);
-            }
+            Change::Week(clock, week, pattern) => self.set_week(pack, clock, week, pattern)?,
             Change::Meeting(meeting) => {
                 self.running()?;
                 meeting.check(&pack.meeting)?;
@@ -220,7 +233,7 @@ impl ReintegrationPlan {
             Change::BeginReturn { on, despite } => self.begin_return(pack, on, despite)?,
             Change::Evaluate(evaluation) => {
                 self.running()?;
-                evaluation.check(pack)?;
+                evaluation.check(pack, self)?;
                 self.parts.evaluations.insert((evaluation.clock.clone(), evaluation.week), evaluation);
             }
             Change::Review(review) => {
@@ -243,6 +256,9 @@ impl ReintegrationPlan {
             Change::Longer { weeks, reason } => {
                 if weeks == 0 {
                     return Err(Refusal::NoSuchWeek);
+                }
+                if self.more_weeks().saturating_add(weeks) > MAX_MORE_WEEKS {
+                    return Err(Refusal::TooLong);
                 }
                 self.parts.longer.push((weeks, reason));
             }
@@ -283,7 +299,7 @@ impl ReintegrationPlan {
         match self.parts.state {
             PlanState::Open => {}
             PlanState::Returning { .. } => return Err(Refusal::AlreadyBegun),
-            PlanState::Draft | PlanState::Closed(_) => return Err(Refusal::NotOpen),
+            PlanState::Draft | PlanState::Closed(_) | PlanState::Discarded { .. } => return Err(Refusal::NotOpen),
         }
         self.consented()?;
         let gates = self.gates(pack);
@@ -347,15 +363,29 @@ impl ReintegrationPlan {
         self.parts.barriers.iter().map(|barrier| barrier.weeks).max()
     }
 
-    /// School weeks planned: the pack's length and what was added with a reason.
+    /// Where the pupil will be: as the head of the form names it, or else as it was when the plan began (H-23). Of a plan that is to
+    /// lead elsewhere than back, nobody has said so before somebody names it.
     #[must_use]
-    pub fn planned_weeks(&self, pack: &Pack) -> u16 {
-        let base = pack
-            .planned_lengths
-            .iter()
-            .find(|length| length.id == self.parts.basis.planned_length)
-            .map_or(0, |length| length.weeks);
-        self.parts.longer.iter().fold(base, |sum, (weeks, _)| sum.saturating_add(*weeks))
+    pub fn receiving(&self) -> Setting<'_> {
+        let Basis { home_school, receiving_school, end_goal, .. } = &self.parts.basis;
+        match Code::new(RECEIVING_SCHOOL).and_then(|field| self.answer(&field)) {
+            Some(Answer::Organisation(school)) => Setting::Known(*school),
+            Some(Answer::Place(name)) => Setting::Called(name),
+            _ if home_school == receiving_school && matches!(end_goal, EndGoal::NewSchool | EndGoal::LongTermPlace) => {
+                Setting::NotNamed
+            }
+            _ => Setting::Known(*receiving_school),
+        }
+    }
+
+    /// Who answers for the pupil: the home school until everybody who must has agreed success and it was reported, then the receiving
+    /// school (H-13). It changes exactly when the roll may.
+    #[must_use]
+    pub fn responsible(&self, pack: &Pack, panel_was_told: Option<NaiveDate>) -> Setting<'_> {
+        match (self.roll_guard(pack, panel_was_told), self.receiving()) {
+            (RollGuard::MayMove, setting @ (Setting::Known(_) | Setting::Called(_))) => setting,
+            _ => Setting::Known(self.parts.basis.responsible),
+        }
     }
 
     /// Where the form stands, stage by stage (H-10).
@@ -368,6 +398,10 @@ impl ReintegrationPlan {
     #[must_use]
     pub fn roll_guard(&self, pack: &Pack, panel_was_told: Option<NaiveDate>) -> RollGuard {
         closure::roll_guard(self, pack, panel_was_told)
+    }
+
+    fn drafted(&self) -> Result<(), Refusal> {
+        if self.parts.state == PlanState::Draft { Ok(()) } else { Err(Refusal::NotADraft) }
     }
 
     fn running(&self) -> Result<(), Refusal> {
@@ -400,12 +434,6 @@ impl ReintegrationPlan {
     #[must_use]
     pub fn barriers(&self) -> &[Barrier] {
         &self.parts.barriers
-    }
-
-    /// The pattern of a week; weeks without one of their own go on as the week before.
-    #[must_use]
-    pub fn week(&self, week: u16) -> Option<&WeekPattern> {
-        self.parts.weeks.range(..=week).next_back().map(|(_, pattern)| pattern)
     }
 
     /// The meetings that were held.
@@ -461,6 +489,16 @@ impl ReintegrationPlan {
     pub fn pupil_says(&self, stage: u16) -> Option<&Words> {
         self.parts.pupil_says.get(&stage)
     }
+}
+
+fn check_basis(pack: &Pack, route: Route, planned_length: &Code) -> Result<(), Refusal> {
+    if !pack.routes.iter().any(|rule| rule.route == route) {
+        return Err(Refusal::UnknownCode("route"));
+    }
+    if !pack.planned_lengths.iter().any(|length| length.id == *planned_length) {
+        return Err(Refusal::UnknownCode("planned length"));
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -67,7 +67,7 @@ mod csv;
 mod hints;
 mod import;
 
-pub use self::codes::{CodeKind, CodeTable, Meaning, on_site, sickness};
+pub use self::codes::{CodeKind, CodeTable, Meaning, WeekTold, on_site, sickness, week_told};
 pub use self::hints::{Hint, HomeStream, PupilPlace, SessionTimes, hints};
 pub use self::import::{
     FileError, Imported, ImportedMark, MAX_BYTES, MAX_ROWS, Problem, PupilKey, Source, System, import, text_of,

@@ -95,8 +95,17 @@ pub struct Count {
     pub steps: Vec<Step>,
     /// The steps are weeks, each by its Monday.
     pub is_in_weeks: bool,
-    /// The calendar has entries only until this day, and the count went past it: closed days may be missing.
-    pub entered_until: Option<NaiveDate>,
+    /// The count went past what the school has entered: closed days may be missing.
+    pub goes_past: Option<Entered>,
+}
+
+/// How far a school has entered its closed days.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Entered {
+    /// Until this day: the last that it has entered.
+    Until(NaiveDate),
+    /// It has entered none.
+    Nothing,
 }
 
 /// A count that comes to no end: the calendar is closed for years.
@@ -109,7 +118,8 @@ pub struct NeverOpen;
 pub struct SchoolDays {
     calendar: Calendar,
     off: BTreeMap<NaiveDate, DayOff>,
-    entered_until: Option<NaiveDate>,
+    entered: Option<Entered>,
+    label: String,
 }
 
 impl SchoolDays {
@@ -117,13 +127,26 @@ impl SchoolDays {
     /// Friday.
     #[must_use]
     pub fn new(calendar: Calendar, off: impl IntoIterator<Item = (NaiveDate, DayOff)>) -> Self {
-        Self { calendar, off: off.into_iter().collect(), entered_until: None }
+        Self { calendar, off: off.into_iter().collect(), entered: None, label: String::new() }
     }
 
-    /// The last day for which the school entered its holidays. Without it, a calendar is taken to be complete.
+    /// How far the school has entered its closed days: a count that goes past it says so. Without this, a calendar is taken to be
+    /// complete.
     #[must_use]
-    pub fn entered_until(self, day: NaiveDate) -> Self {
-        Self { entered_until: Some(day), ..self }
+    pub fn entered(self, entered: Entered) -> Self {
+        Self { entered: Some(entered), ..self }
+    }
+
+    /// Whose days they are, as arithmetic says it after "the receiving school".
+    #[must_use]
+    pub fn labelled(self, label: String) -> Self {
+        Self { label, ..self }
+    }
+
+    /// The same, to be read: empty, or with a space before it.
+    #[must_use]
+    pub fn label(&self) -> &str {
+        &self.label
     }
 
     /// The school's calendar.
@@ -165,7 +188,7 @@ impl SchoolDays {
     }
 
     fn find(&self, start: NaiveDate, count: u16, off: impl Fn(NaiveDate) -> Option<DayOff>) -> Result<Count, NeverOpen> {
-        let mut found = Count { start, day: start, steps: Vec::new(), is_in_weeks: false, entered_until: None };
+        let mut found = Count { start, day: start, steps: Vec::new(), is_in_weeks: false, goes_past: None };
         let mut counted = 0;
         for _ in 0..MAX_DAYS {
             if counted == count {
@@ -189,7 +212,7 @@ impl SchoolDays {
     /// # Errors
     /// There are too few school weeks, or `count` is 0.
     pub fn end_of_week(&self, start: NaiveDate, count: u16) -> Result<Count, NeverOpen> {
-        let mut found = Count { start, day: start, steps: Vec::new(), is_in_weeks: true, entered_until: None };
+        let mut found = Count { start, day: start, steps: Vec::new(), is_in_weeks: true, goes_past: None };
         let mut monday = monday_of(start);
         let mut counted = 0;
         for _ in 0..MAX_DAYS / 7 {
@@ -248,7 +271,7 @@ impl SchoolDays {
     /// # Errors
     /// There is none.
     pub fn last_before(&self, day: NaiveDate, earliest: NaiveDate) -> Result<Count, NeverOpen> {
-        let mut found = Count { start: day, day, steps: Vec::new(), is_in_weeks: false, entered_until: None };
+        let mut found = Count { start: day, day, steps: Vec::new(), is_in_weeks: false, goes_past: None };
         for _ in 0..MAX_DAYS {
             found.day = found.day.pred_opt().filter(|day| *day >= earliest).ok_or(NeverOpen)?;
             let off = self.off(found.day);
@@ -274,7 +297,11 @@ impl SchoolDays {
     }
 
     fn doubted(&self, mut count: Count) -> Count {
-        count.entered_until = self.entered_until.filter(|until| count.day.max(count.start) > *until);
+        let last = count.day.max(count.start);
+        count.goes_past = self.entered.filter(|entered| match entered {
+            Entered::Until(until) => last > *until,
+            Entered::Nothing => true,
+        });
         count
     }
 }

@@ -389,7 +389,7 @@ impl Section {
                 None => Self::History,
             },
             ["barrier", ..] => Self::Barriers,
-            ["week", ..] => Self::WeekPattern,
+            ["week" | "clock-week", ..] => Self::WeekPattern,
             ["meeting", ..] => Self::Meetings,
             // What pupil and parent agree to is theirs to pass on.
             ["action", id, ..] if pack.actions.iter().any(|rule| rule.id.as_str() == *id && !rule.agreed_by.is_empty()) => {

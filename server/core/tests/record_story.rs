@@ -9,7 +9,7 @@ use server_core::attendance::Length;
 use server_core::calendar::Calendar;
 use server_core::contact::{By, Contact, cadences};
 use server_core::deadline::{Calendars, Facts, Part, Urgency, for_person, ical, schedule};
-use server_core::glide::{GlideFacts, ReviewQuestion, RobotHalf, WeekState, glide};
+use server_core::glide::{GlideFacts, ReviewQuestion, RobotHalf, Running, WeekState, glide};
 use server_core::party::{OrganisationId, Party, PersonId};
 use server_core::plan::{
     ActionEntry, Answer, Basis, Change, Closure, Consent, EndGoal, Gate, How, Meeting, PlanState, Refusal, ReintegrationPlan,
@@ -228,7 +228,8 @@ fn marks_of_the_school_and_minutes_by_robot_meet_in_one_picture_and_in_no_number
     let pattern: WeekPattern = "ss rr oo rr --".parse().unwrap();
     let rested = BTreeSet::new();
     let glide_facts = GlideFacts { on_site: &facts, by_robot: &robot, rested: &rested };
-    let weeks = glide(day("2026-10-19"), 12, &school, |_| Some(&pattern), glide_facts, day("2026-11-17"));
+    let clock = Running { start: day("2026-10-19"), weeks: 12, days: &school };
+    let weeks = glide(clock, None, |_, _| Some(&pattern), glide_facts, day("2026-11-17"));
     let week = &weeks[2];
     let actual = week.actual.unwrap();
     assert_eq!((week.state, actual.on_site, actual.by_robot, actual.rest, actual.elsewhere), (WeekState::Done, 2, 1, 2, 2));

@@ -199,7 +199,7 @@ impl Case<'_> {
         ];
         let mut all = Vec::new();
         for (week, pattern) in weeks {
-            all.push(Change::Week(week, pattern.parse().context("the pattern has ten half-days")?));
+            all.push(Change::Week(code("provider")?, week, pattern.parse().context("the pattern has ten half-days")?));
         }
         all.push(Change::PupilSays(2, words("Fridays are long. Can I rest in the afternoon?")?));
         Ok(all)

@@ -4,11 +4,15 @@
 //! What adults wrote about barriers, needs and reviews is not here. What the pupil writes goes into the plan as it is, with "the pupil"
 //! in its history; it waits for nobody's approval. No name is on the page and none in the address.
 
+use std::collections::BTreeSet;
+
 use askama::Template;
 use axum::extract::{Form, State};
 use axum::response::{Html, Redirect};
-use chrono::{DateTime, Datelike, NaiveDate, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use serde::Deserialize;
+use server_core::calendar::monday_of;
+use server_core::glide::{GlideFacts, glide};
 use server_core::plan::{Change, Place, PlanState, ReintegrationPlan};
 use server_core::policy::Code;
 use server_core::register::HalfDay;
@@ -179,22 +183,29 @@ async fn week(
 ) -> Result<(Vec<DayView>, String), ApiError> {
     let pack = cases::pack_of(plan)?;
     let facts = cases::facts(&state.store, pack, plan, placement.placement_id, None).await?;
-    let schools = cases::Schools::of(&state.store, placement).await?;
-    let Some(clock) = pack.clocks.first() else { return Ok((Vec::new(), String::new())) };
-    let days = schools.calendars().of(clock.calendar);
-    let today = days.calendar().day(now);
-    let number = facts.events.get(&clock.starts).and_then(|start| days.week_number(*start, today));
-    let Some(number) = number.filter(|number| *number <= clock.weeks) else {
+    let schools = cases::Schools::of(&state.store, placement, Some(plan)).await?;
+    let calendars = schools.calendars();
+    let today = calendars.home_school.calendar().day(now);
+    let running = cases::running(pack, plan, &facts, &calendars);
+    let nothing = BTreeSet::new();
+    let none = GlideFacts { on_site: &[], by_robot: &[], rested: &nothing };
+    let weeks = running.map_or_else(Vec::new, |(first, school)| {
+        glide(first, school, |number, at_school| plan.pattern_in(pack, &[number, at_school]), none, today)
+    });
+    let monday = monday_of(today);
+    let Some(now) = weeks.iter().find(|week| week.monday == monday) else {
         return Ok((Vec::new(), "This week is not one of your plan.".to_owned()));
     };
-    let pattern = plan.week(number);
-    let monday = today - chrono::Days::new(u64::from(today.weekday().num_days_from_monday()));
+    let told: Vec<String> = (pack.clocks.iter().zip([("Week", now.number), ("At school, week", now.at_school)]))
+        .filter_map(|(clock, (what, number))| Some(format!("{what} {} of {}.", number?, plan.weeks_of(clock))))
+        .collect();
+    let pattern = now.pattern;
     let view = |(n, name): (u64, &'static str)| {
         let day = monday + chrono::Days::new(n);
         let at = |half: HalfDay| place(pattern.and_then(|pattern| pattern.on(day, half)), &placement.robot_name);
         DayView { day: name, is_today: day == today, morning: at(HalfDay::Am), afternoon: at(HalfDay::Pm) }
     };
-    Ok(((0..).zip(DAYS).map(view).collect(), format!("Week {number} of {}.", clock.weeks)))
+    Ok(((0..).zip(DAYS).map(view).collect(), told.join(" ")))
 }
 
 fn stages(plan: &ReintegrationPlan, robot: &str) -> Result<Vec<StageView>, ApiError> {
@@ -210,7 +221,7 @@ fn stages(plan: &ReintegrationPlan, robot: &str) -> Result<Vec<StageView>, ApiEr
         PlanState::Returning { since } => {
             format!("You have been back since {}. Once a week somebody asks how it goes.", in_words(*since))
         }
-        PlanState::Closed(_) => "The plan has ended.".to_owned(),
+        PlanState::Closed(_) | PlanState::Discarded { .. } => "The plan has ended.".to_owned(),
         PlanState::Draft | PlanState::Open => "Once a week somebody asks how it goes. What you say counts.".to_owned(),
     };
     let texts = [

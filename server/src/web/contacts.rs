@@ -263,7 +263,7 @@ async fn draw(
     if let Some(row) = &row {
         let its = cases::pack_of(&row.plan)?;
         pack = Some(its);
-        let schools = cases::Schools::of(&state.store, placement).await?;
+        let schools = cases::Schools::of(&state.store, placement, Some(&row.plan)).await?;
         let calendars = schools.calendars();
         let said = state.store.case_rows(placement.placement_id).await?;
         let route = row.plan.basis().route;

@@ -39,7 +39,8 @@ struct DuePage {
     may_edit: bool,
     has_plan: bool,
     wrong: &'static str,
-    assumes: bool,
+    /// Whose days are taken to be those of the home school.
+    assumes: Vec<String>,
     open: Vec<DueView>,
     done: Vec<DueView>,
     waiting: Vec<(String, String)>,
@@ -150,9 +151,9 @@ async fn draw(
     wrong: &'static str,
 ) -> Result<Html<String>, ApiError> {
     let now = state.clock.now().utc;
-    let schools = cases::Schools::of(&state.store, placement).await?;
-    let calendars = schools.calendars();
     let row = state.store.plans_of(placement.placement_id).await?.into_iter().next();
+    let schools = cases::Schools::of(&state.store, placement, row.as_ref().map(|row| &row.plan)).await?;
+    let calendars = schools.calendars();
     let (mut open, mut done, mut waiting, mut events) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     let mut set_aside = Vec::new();
     if let Some(row) = &row {
@@ -184,7 +185,7 @@ async fn draw(
         may_edit: scope.may_pupil(Action::EditPlan, placement),
         has_plan: row.is_some(),
         wrong,
-        assumes: schools.assumes() && placement.provider_id.is_some(),
+        assumes: schools.assumes().to_vec(),
         open,
         done,
         waiting,

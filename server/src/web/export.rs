@@ -14,14 +14,15 @@ use serde_json::json;
 use server_core::access::Action;
 use server_core::deadline::ical::CaseRef;
 use server_core::framework::Area;
-use server_core::glide::{GlideWeek, HalfDays};
+use server_core::glide::HalfDays;
 use server_core::plan::{ENGAGEMENT_LABEL, ReintegrationPlan, changes};
 use server_core::sharing::{Document, Recipient, Section, contents};
 use store::placements::PlacementRow;
 use store::plans::PlanRow;
 use uuid::Uuid;
 
-use super::{documents, glide, growth, plan};
+use super::glide::{self, PlanWeeks};
+use super::{documents, growth, plan};
 use crate::api::ApiError;
 use crate::api::auth::Caller;
 use crate::api::scope::{self, Scope};
@@ -64,7 +65,7 @@ pub(super) async fn made(
     let now = state.clock.now().utc;
     match file {
         "weeks.csv" => match glide::weeks_of(state, scope, placement, now).await? {
-            Ok((clock, weeks)) => Ok((CSV, weeks_csv(&clock, &weeks, sections))),
+            Ok(path) => Ok((CSV, weeks_csv(&path, sections))),
             Err(_) => Err(ApiError::Conflict("The weeks are not counted yet: say on which day they begin.")),
         },
         "growth.csv" => Ok((CSV, growth_csv(&growth::every_look(state, scope, placement).await?))),
@@ -118,7 +119,8 @@ fn headed() -> String {
     out
 }
 
-fn weeks_csv(clock: &str, weeks: &[GlideWeek], sections: &[Section]) -> String {
+fn weeks_csv(path: &PlanWeeks, sections: &[Section]) -> String {
+    let PlanWeeks { clock, school_clock, weeks, .. } = path;
     let mut out = headed();
     let parts = ["on site", "by robot", "elsewhere", "rest", "not known"];
     // Half-days by robot come from the same ledger as the minutes: without it, there is only the plan.
@@ -130,13 +132,15 @@ fn weeks_csv(clock: &str, weeks: &[GlideWeek], sections: &[Section]) -> String {
     if with_engagement {
         head.extend(texts(["Minutes live in lessons by robot", "Half-days the school told of"]));
     }
+    head.extend(school_clock.clone());
     row(&mut out, &head);
+    let number = |number: Option<u16>| number.map_or_else(String::new, |number| number.to_string());
     let counts = |half_days: &HalfDays| {
         let HalfDays { on_site, by_robot, rest, elsewhere, not_known } = half_days;
         [on_site, by_robot, elsewhere, rest, not_known].map(u16::to_string)
     };
     for week in weeks {
-        let mut cells = vec![week.number.to_string(), week.monday.to_string()];
+        let mut cells = vec![number(week.number), week.monday.to_string()];
         cells.extend(counts(&week.planned));
         match &week.actual {
             _ if !with_engagement => {}
@@ -146,6 +150,7 @@ fn weeks_csv(clock: &str, weeks: &[GlideWeek], sections: &[Section]) -> String {
             }
             None => cells.extend(std::iter::repeat_n(String::new(), parts.len() + 2)),
         }
+        cells.extend(school_clock.is_some().then(|| number(week.at_school)));
         row(&mut out, &cells);
     }
     out

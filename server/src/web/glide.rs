@@ -13,6 +13,7 @@ use chrono::{DateTime, Days, Timelike, Utc};
 use server_core::access::Action;
 use server_core::continuity::continuity;
 use server_core::glide::{self, GlideFacts, GlideWeek, Half, HalfDays, ReviewQuestion, WeekState, robot_halves};
+use server_core::plan::Setting;
 use server_core::register::{HalfDay, on_site};
 use store::placements::PlacementRow;
 use uuid::Uuid;
@@ -31,6 +32,8 @@ const LEFT: f64 = 50.0;
 const RIGHT: f64 = 748.0;
 /// From this hour on, where the school is, a lesson belongs to the afternoon, as in `server_core::glide`.
 const NOON: u32 = 12;
+/// Columns that have room for their day.
+const MOST_LABELS: usize = 14;
 /// Meetings with teachers are counted over so many days.
 const MET_DAYS: u64 = 28;
 
@@ -52,6 +55,17 @@ struct MetView {
     last: String,
 }
 
+/// The weeks of a plan by its clocks.
+pub struct PlanWeeks {
+    /// What the weeks of the first clock are called.
+    pub clock: String,
+    /// The same of the school's clock, if the policy has one.
+    pub school_clock: Option<String>,
+    /// What half-days on site are at.
+    pub site: String,
+    pub weeks: Vec<GlideWeek>,
+}
+
 /// What the picture and its table are drawn from.
 pub struct GlideView {
     /// The clock and where it stands.
@@ -60,6 +74,8 @@ pub struct GlideView {
     pub(super) columns: Vec<Column>,
     pub(super) rows: Vec<Row>,
     pub(super) site: String,
+    /// What the second row of numbers counts; empty: there is none.
+    pub(super) school_clock: String,
     /// The facts behind the question.
     pub(super) because: String,
     /// The question for the review.
@@ -72,7 +88,9 @@ pub(super) struct Column {
     pub(super) band_width: String,
     pub(super) is_now: bool,
     pub(super) segments: Vec<Segment>,
-    pub(super) number: u16,
+    /// Of the first clock, and of the school's.
+    pub(super) number: String,
+    pub(super) at_school: String,
     pub(super) day: String,
 }
 
@@ -141,11 +159,10 @@ pub async fn of(
     placement: &PlacementRow,
     now: DateTime<Utc>,
 ) -> Result<Result<GlideView, String>, ApiError> {
-    let weeks = weeks_of(state, scope, placement, now).await?;
-    Ok(weeks.map(|(clock, weeks)| draw(&clock, &weeks, &placement.school_name)))
+    Ok(weeks_of(state, scope, placement, now).await?.map(|path| draw(&path)))
 }
 
-/// The same as numbers: what the weeks are called, and the weeks.
+/// The same as numbers.
 ///
 /// # Errors
 /// The database does not answer, or holds what this program cannot read.
@@ -154,7 +171,7 @@ pub async fn weeks_of(
     scope: &Scope,
     placement: &PlacementRow,
     now: DateTime<Utc>,
-) -> Result<Result<(String, Vec<GlideWeek>), String>, ApiError> {
+) -> Result<Result<PlanWeeks, String>, ApiError> {
     let Some(row) = state.store.plans_of(placement.placement_id).await?.into_iter().next() else {
         return Ok(Err("There is no plan yet, so there is no path.".to_owned()));
     };
@@ -164,14 +181,15 @@ pub async fn weeks_of(
     };
     let facts =
         cases::facts(&state.store, pack, &row.plan, placement.placement_id, scope.parent_of(placement.school_id)).await?;
-    let Some(start) = facts.events.get(&clock.starts).copied() else {
+    let schools = cases::Schools::of(&state.store, placement, Some(&row.plan)).await?;
+    let calendars = schools.calendars();
+    let Some((first, school)) = cases::running(pack, &row.plan, &facts, &calendars) else {
         return Ok(Err(format!(
             "The weeks are counted from this day: {}. Say it on the page of what is due.",
             clock.starts.words()
         )));
     };
-    let schools = cases::Schools::of(&state.store, placement).await?;
-    let days = schools.calendars().of(clock.calendar);
+    let (days, start) = (first.days, school.map_or(first.start, |school| school.start.min(first.start)));
     let today = days.calendar().day(now);
     let account = lessons::school_days(&state.store, placement, start.min(today), today).await?;
     let by_robot: Vec<_> = account.iter().flat_map(|day| robot_halves(&day.account, days.calendar())).collect();
@@ -188,19 +206,32 @@ pub async fn weeks_of(
         .collect();
     let on_site = on_site(&marks, table);
     let facts = GlideFacts { on_site: &on_site, by_robot: &by_robot, rested: &rested };
-    let weeks = glide::glide(start, clock.weeks, days, |week| row.plan.week(week), facts, today);
-    Ok(Ok((clock.title.clone(), weeks)))
+    let pattern = |number, at_school| row.plan.pattern_in(pack, &[number, at_school]);
+    let weeks = glide::glide(first, school, pattern, facts, today);
+    let site = match row.plan.receiving() {
+        Setting::Known(id) if id.0 == placement.school_id => placement.school_name.clone(),
+        Setting::Known(id) => {
+            state.store.organisation(id.0).await?.map_or_else(|| "the receiving school".to_owned(), |known| known.name)
+        }
+        Setting::Called(name) => name.expose().to_owned(),
+        Setting::NotNamed => "the receiving school".to_owned(),
+    };
+    let school_clock = pack.clocks.get(1).filter(|_| school.is_some()).map(|clock| clock.title.clone());
+    Ok(Ok(PlanWeeks { clock: clock.title.clone(), school_clock, site, weeks }))
 }
 
-fn draw(clock: &str, weeks: &[GlideWeek], school: &str) -> GlideView {
+fn draw(path: &PlanWeeks) -> GlideView {
+    let PlanWeeks { clock, school_clock, site, weeks } = path;
     let count = u32::try_from(weeks.len().max(1)).unwrap_or(1);
     let pitch = (RIGHT - LEFT) / f64::from(count);
     let question = ReviewQuestion::of(weeks);
     let here = weeks.iter().find(|week| week.state == WeekState::ThisWeek);
     let about = match here {
-        Some(week) => format!("{clock} {} of {}", week.number, weeks.len()),
+        Some(week) => about(clock, school_clock.as_deref(), weeks, week),
         None => format!("{} weeks", weeks.len()),
     };
+    // Where many weeks stand close together, some have their day.
+    let every = weeks.len().div_ceil(MOST_LABELS).max(1);
     let column = |(index, week): (usize, &GlideWeek)| {
         let left = LEFT + pitch * f64::from(u32::try_from(index).unwrap_or(0));
         Column {
@@ -209,8 +240,9 @@ fn draw(clock: &str, weeks: &[GlideWeek], school: &str) -> GlideView {
             band_width: px(pitch - 2.0),
             is_now: week.state == WeekState::ThisWeek,
             segments: segments(week, left, pitch),
-            number: week.number,
-            day: view::short_date(week.monday),
+            number: week.number.map_or_else(String::new, |number| number.to_string()),
+            at_school: week.at_school.map_or_else(String::new, |number| format!("S{number}")),
+            day: if index % every == 0 { view::short_date(week.monday) } else { String::new() },
         }
     };
     GlideView {
@@ -218,10 +250,22 @@ fn draw(clock: &str, weeks: &[GlideWeek], school: &str) -> GlideView {
         summary: summary(weeks),
         columns: weeks.iter().enumerate().map(column).collect(),
         rows: weeks.iter().map(row).collect(),
-        site: format!("On site at {school}"),
+        site: format!("On site at {site}"),
+        school_clock: school_clock.clone().unwrap_or_default(),
         because: question.because().to_owned(),
         ask: question.ask().to_owned(),
     }
+}
+
+/// `Provider week 8 of 12, school week 1 of 8`
+fn about(clock: &str, school_clock: Option<&str>, weeks: &[GlideWeek], now: &GlideWeek) -> String {
+    let last = |number: fn(&GlideWeek) -> Option<u16>| weeks.iter().filter_map(number).max().unwrap_or(0);
+    let first = now.number.map(|number| format!("{clock} {number} of {}", last(|week| week.number)));
+    let school = now.at_school.zip(school_clock).map(|(number, title)| {
+        let title = if first.is_some() { title.to_lowercase() } else { title.to_owned() };
+        format!("{title} {number} of {}", last(|week| week.at_school))
+    });
+    first.into_iter().chain(school).collect::<Vec<_>>().join(", ")
 }
 
 /// A week that has begun shows what was, with its plan as a slim outline beside it; another one shows its plan alone.
@@ -260,7 +304,7 @@ fn stack(half_days: &HalfDays, x: f64, width: f64, is_outline: bool) -> Vec<Segm
 fn row(week: &GlideWeek) -> Row {
     let is_begun = week.actual.is_some();
     Row {
-        week: format!("{}, {}", week.number, view::short_date(week.monday)),
+        week: format!("{}, {}", view::sentence(&week.name()).trim_end_matches('.'), view::short_date(week.monday)),
         state: match week.state {
             WeekState::Done => "over",
             WeekState::ThisWeek => "this week",
@@ -293,9 +337,9 @@ fn summary(weeks: &[GlideWeek]) -> String {
         (Some(first), Some(last)) => format!(
             "Half-days on site go from {} in week {} to {} in week {}. The table gives every figure.",
             shown(first),
-            first.number,
+            first.short_name(),
             shown(last),
-            last.number
+            last.short_name()
         ),
         _ => String::new(),
     }
@@ -322,9 +366,11 @@ mod tests {
             not_known: 10 - on_site - by_robot - elsewhere - rest,
         };
         GlideWeek {
-            number,
+            number: Some(number),
+            at_school: (number > 1).then(|| number - 1),
             monday: NaiveDate::from_ymd_opt(2026, 11, 2).unwrap() + chrono::Days::new(u64::from(number) * 7),
             state,
+            pattern: None,
             planned: half_days(planned),
             actual: actual.map(half_days),
             by_robot: Minutes::floor_of_seconds(7_260),
@@ -336,8 +382,17 @@ mod tests {
     fn a_week_that_has_begun_shows_what_was_beside_its_plan_and_one_to_come_its_plan_alone() {
         let weeks =
             [week(1, WeekState::ThisWeek, [0, 6, 2, 2], Some([2, 3, 2, 0])), week(2, WeekState::Planned, [4, 4, 1, 1], None)];
-        let view = draw("Provider week", &weeks, "Alder Road School");
+        let path = PlanWeeks {
+            clock: "Provider week".to_owned(),
+            school_clock: Some("School week".to_owned()),
+            site: "Alder Road School".to_owned(),
+            weeks: weeks.to_vec(),
+        };
+        let view = draw(&path);
         assert_eq!(view.about, "Provider week 1 of 2");
+        let weeks = &path.weeks;
+        assert_eq!(about("Provider week", Some("School week"), weeks, &weeks[1]), "Provider week 2 of 2, school week 1 of 1");
+        assert_eq!((view.columns[1].at_school.as_str(), view.rows[1].week.as_str()), ("S1", "2 (school week 1), 16 Nov"));
         let classes = |column: &Column| column.segments.iter().map(|one| one.class).collect::<Vec<_>>();
         assert_eq!(classes(&view.columns[0]), ["g-plan-robot", "g-plan-other", "g-rest", "k-site", "g-robot", "g-other"]);
         assert_eq!(classes(&view.columns[1]), ["k-site", "g-robot", "g-other", "g-rest"]);

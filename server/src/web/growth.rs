@@ -26,8 +26,8 @@ pub mod doing;
 pub mod look;
 pub mod profile;
 
-/// Looks that the table shows; the picture has the first, the last and what lies between.
-const SHOWN_LOOKS: usize = 4;
+/// Looks side by side in a table; earlier ones have further tables.
+const TABLE_LOOKS: usize = 4;
 /// Left and right end of an area's line.
 const LEFT: f32 = 188.0;
 const RIGHT: f32 = 332.0;
@@ -58,12 +58,21 @@ struct GrowthPage {
     about: String,
     may_edit: bool,
     voices: Vec<VoiceLink>,
-    legend: Option<Legend>,
-    domains: Vec<DomainView>,
-    table: Option<Table>,
+    /// The looks by the scale that they were made with, that of the latest look first.
+    scales: Vec<OnScale>,
     helps: Vec<Lines>,
     interventions: Vec<String>,
     shared: String,
+}
+
+/// What was looked at on one scale, in one version.
+struct OnScale {
+    n: usize,
+    title: String,
+    legend: Option<Legend>,
+    domains: Vec<DomainView>,
+    /// The latest looks first.
+    tables: Vec<Table>,
 }
 
 /// A title with its lines or cells.
@@ -106,6 +115,8 @@ struct AreaView {
 struct Table {
     scale: String,
     days: Vec<String>,
+    /// The first and the last of these days.
+    between: String,
     domains: Vec<(&'static str, usize, Vec<Lines>)>,
 }
 
@@ -133,10 +144,21 @@ pub async fn show(
     let asked = VOICES.iter().find(|(code, ..)| *code == asked.voice).unwrap_or(&VOICES[0]);
     let voice = asked.1;
     let of_voice: Vec<Assessment> = looks.iter().filter(|look| look.voice == voice).cloned().collect();
-    // Steps of two scales have no common line: the picture is of the latest one's.
-    let scale = of_voice.last().and_then(|look| scales.iter().find(|scale| scale.key() == look.scale()));
-    let drawn: Vec<&Assessment> =
-        of_voice.iter().filter(|look| scale.is_some_and(|scale| look.scale() == scale.key())).collect();
+    // Steps of two scales have no common line: each scale has its own picture, and the looks that were made with it.
+    let mut used: Vec<&Scale> = Vec::new();
+    for look in of_voice.iter().rev() {
+        used.extend(scales.iter().find(|scale| scale.key() == look.scale()).filter(|scale| !used.contains(scale)));
+    }
+    let on = |(n, scale): (usize, &&Scale)| {
+        let made: Vec<&Assessment> = of_voice.iter().filter(|look| look.scale() == scale.key()).collect();
+        OnScale {
+            n,
+            title: format!("{}, version {}", scale.title(), scale.key().version),
+            legend: legend(&made, scale),
+            domains: Domain::ALL.iter().map(|domain| domain_view(*domain, &of_voice, voice, scale)).collect(),
+            tables: made.rchunks(TABLE_LOOKS).map(|looks| table(looks, scale)).collect(),
+        }
+    };
     page(&GrowthPage {
         frame: Frame::of(&caller, &scope, format!("Growth of {}", placement.pupil_name), "/pupils", now),
         pupil_id: pupil,
@@ -151,11 +173,7 @@ pub async fn show(
                 here: *one == voice,
             })
             .collect(),
-        legend: scale.and_then(|scale| legend(&drawn, scale)),
-        domains: scale.map_or_else(Vec::new, |scale| {
-            Domain::ALL.iter().map(|domain| domain_view(*domain, &of_voice, voice, scale)).collect()
-        }),
-        table: scale.map(|scale| table(&drawn, scale)),
+        scales: used.iter().enumerate().map(on).collect(),
         helps: helps(&profile),
         interventions: profile.interventions.iter().filter(|one| one.is_on(today)).map(intervention_words).collect(),
         shared: shared_words(&profile),
@@ -343,14 +361,19 @@ fn name_lines(name: &str, y: u16) -> Vec<(String, u16)> {
 }
 
 fn table(looks: &[&Assessment], scale: &Scale) -> Table {
-    let shown = &looks[looks.len().saturating_sub(SHOWN_LOOKS)..];
     let step = |look: &Assessment, area: Area| {
         look.level(area).and_then(|level| scale.words(level)).unwrap_or("Not looked at").to_owned()
     };
-    let cells = |area: Area| (area.words(), shown.iter().map(|look| step(look, area)).collect());
+    let cells = |area: Area| (area.words(), looks.iter().map(|look| step(look, area)).collect());
     Table {
         scale: format!("Scale: {}, version {}. The framework itself sets no scale.", scale.title(), scale.key().version),
-        days: shown.iter().map(|look| view::full_date(look.on)).collect(),
+        between: match (looks.first(), looks.last()) {
+            (Some(first), Some(last)) if first.on != last.on => {
+                format!("{} to {}", view::full_date(first.on), view::full_date(last.on))
+            }
+            (first, _) => first.map_or_else(String::new, |look| view::full_date(look.on)),
+        },
+        days: looks.iter().map(|look| view::full_date(look.on)).collect(),
         domains: Domain::ALL
             .iter()
             .map(|domain| (domain.words(), domain.areas().count(), domain.areas().map(cells).collect()))

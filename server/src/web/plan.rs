@@ -11,17 +11,18 @@ use chrono::NaiveDate;
 use serde::Deserialize;
 use server_core::access::Action;
 use server_core::deadline::{Schedule, schedule};
-use server_core::party::{OrganisationId, Party, PersonId};
-use server_core::plan::{Basis, Change, EndGoal, EngagementBeside, PlanState, Refusal, ReintegrationPlan, Revision};
-use server_core::policy::{Code, Pack, Route, Standing, for_day};
-use server_core::words::{Words, WordsError};
+use server_core::party::{Party, PersonId};
+use server_core::plan::{Change, EngagementBeside, PlanState, Refusal, ReintegrationPlan, Revision};
+use server_core::policy::{Pack, Standing};
 use store::audit::{Actor, NewAudit, Subject};
 use store::placements::PlacementRow;
 use store::plans::{Changed, MOST_CHANGES, PlanChangeRow, PlanRow};
-use store::record::PartyRow;
 use uuid::Uuid;
 
+pub use self::beginning::begin;
+use self::beginning::{BasisForm, DiscardedView, DraftView};
 use self::fields::{FieldView, Input};
+use self::imported::ImportedWeek;
 pub(super) use self::lookback::{looked_back, number_now, week_now};
 use self::sent::Typed;
 pub(super) use self::sent::{Choice, Sent, choices, code, optional_day, optional_words, past_day, words};
@@ -32,12 +33,15 @@ use super::{Frame, page};
 use crate::api::ApiError;
 use crate::api::auth::Caller;
 use crate::api::scope::{self, Scope};
-use crate::cases::{pack_of, packs};
+use crate::cases::pack_of;
 use crate::{AppState, cases};
 
+mod beginning;
+mod clocks;
 mod ending;
 mod fields;
 pub mod history;
+mod imported;
 mod lookback;
 mod meeting;
 mod opening;
@@ -59,7 +63,11 @@ struct PlanPage {
     wrong: String,
     meanwhile: Vec<Line>,
     plan: Option<PlanView>,
-    begin: Vec<Choices>,
+    begin: Option<BasisForm>,
+    /// Drafts that were thrown away.
+    discarded: Vec<DiscardedView>,
+    /// What somebody typed into a form that is gone.
+    left: Vec<String>,
 }
 
 struct PlanView {
@@ -67,6 +75,10 @@ struct PlanView {
     revision: u64,
     state: Chip,
     stages: Vec<StageLink>,
+    draft: Option<DraftView>,
+    /// Whose days are taken to be those of the home school.
+    assumes: Vec<String>,
+    clocks: clocks::ClocksView,
     opening: opening::OpeningView,
     head: Vec<FieldView>,
     /// Somebody just typed into the head, and it was not saved.
@@ -92,18 +104,13 @@ struct Line {
     who: String,
 }
 
-/// A choice of the form that begins a plan.
-struct Choices {
-    name: &'static str,
-    label: &'static str,
-    items: Vec<(String, String)>,
-}
-
 /// Which week's pattern is asked for.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct Asked {
     week: Option<u16>,
+    /// Of which clock; the first one, if it is not said.
+    clock: String,
     /// Which week is looked back upon: `provider.04`.
     look: String,
 }
@@ -117,59 +124,14 @@ pub async fn show(
 ) -> Result<Html<String>, ApiError> {
     let (placement, scope) = scope::pupil(&state, &caller, pupil, Action::ReadPlan).await?;
     state.store.append_audit(audit(&caller, pupil, "read plan"), state.clock.now().utc).await?;
-    draw(&state, &caller, &scope, &placement, &Drawn { week: asked.week, look: asked.look, ..Drawn::default() }).await
-}
-
-/// `POST /pupils/{pupil}/plan`: a plan begins, as a draft.
-pub async fn begin(
-    State(state): State<AppState>,
-    caller: Caller,
-    Path(pupil): Path<Uuid>,
-    Form(sent): Form<Sent>,
-) -> Result<Response, ApiError> {
-    let (placement, scope) = scope::pupil(&state, &caller, pupil, Action::EditPlan).await?;
-    let now = state.clock.now().utc;
-    let today = scope.today(placement.school_id, now);
-    let made = basis(&placement, &sent).and_then(|(pack_id, basis)| {
-        let pack = for_day(packs().ok()?, &pack_id, today)?;
-        ReintegrationPlan::draft(pack, basis).ok()
-    });
-    let Some(plan) = made else {
-        let drawn = Drawn { wrong: "Choose a policy, a route, a length and a goal.".to_owned(), ..Drawn::default() };
-        let html = draw(&state, &caller, &scope, &placement, &drawn).await?;
-        return Ok((StatusCode::UNPROCESSABLE_ENTITY, html).into_response());
-    };
-    // If somebody else began one meanwhile, that one is shown.
-    let is_new =
-        state.store.add_plan(Uuid::now_v7(), placement.placement_id, &plan, audit(&caller, pupil, "begin plan"), now).await?;
-    if let (true, Some(key_worker)) = (is_new, placement.key_worker_id) {
-        name_key_worker(&state, &caller, &placement, key_worker).await?;
-    }
-    Ok(Redirect::to(&format!("/pupils/{pupil}/plan")).into_response())
-}
-
-/// Whoever is named to the pupil has the key worker's part in the plan, from the first day on.
-async fn name_key_worker(
-    state: &AppState,
-    caller: &Caller,
-    placement: &PlacementRow,
-    key_worker: Uuid,
-) -> Result<(), ApiError> {
-    let known = state.store.parties(placement.placement_id).await?;
-    if known.iter().any(|row| row.party == Party::KeyWorker && row.person.0 == key_worker && row.until_day.is_none()) {
-        return Ok(());
-    }
-    let row = PartyRow {
-        placement_party_id: Uuid::now_v7(),
-        placement_id: placement.placement_id,
-        party: Party::KeyWorker,
-        person: PersonId(key_worker),
-        name: None,
-        from_day: None,
-        until_day: None,
-    };
-    let audit = audit(caller, placement.pupil_id, "name key worker");
-    Ok(state.store.set_party(&row, audit, state.clock.now().utc).await?)
+    draw(
+        &state,
+        &caller,
+        &scope,
+        &placement,
+        &Drawn { week: asked.week, clock: asked.clock, look: asked.look, ..Drawn::default() },
+    )
+    .await
 }
 
 /// A part of the page that has a form of its own.
@@ -191,29 +153,32 @@ pub(super) struct Case<'a> {
     plan: &'a ReintegrationPlan,
     today: NaiveDate,
     me: PersonId,
+    /// Places that may be chosen.
+    places: &'a [(Uuid, String)],
+    /// Who may say for whom that the return succeeded.
+    signers: &'a told::Signers,
     /// Of the week that is looked back upon.
     engagement: Option<EngagementBeside>,
+    /// What the school's own marks say of that week.
+    imported: Option<ImportedWeek>,
 }
 
-const PARTS: [Part; 17] = [
+const PARTS: [Part; 19] = [
+    Part { name: "basis", anchor: "s0", read: beginning::rebase, touches: |_| "basis.".to_owned() },
+    Part { name: "discard", anchor: "top", read: beginning::discard, touches: |_| "state".to_owned() },
     Part {
         name: "aims",
         anchor: "s1",
-        read: |case, sent| fields::changes(case.pack, fields::STAGE_ONE, case.plan, sent),
+        read: |case, sent| fields::changes((case.pack, fields::STAGE_ONE), case.plan, sent, case.places),
         touches: |_| String::new(),
     },
     Part {
         name: "head",
         anchor: "s0",
-        read: |case, sent| fields::changes(case.pack, fields::HEAD, case.plan, sent),
+        read: |case, sent| fields::changes((case.pack, fields::HEAD), case.plan, sent, case.places),
         touches: |_| String::new(),
     },
-    Part {
-        name: "week",
-        anchor: "s2",
-        read: |case, sent| week::changes(case.pack, case.plan, sent),
-        touches: |_| String::new(),
-    },
+    Part { name: "week", anchor: "s2", read: week::changes, touches: |_| String::new() },
     Part { name: "consent", anchor: "s0", read: opening::consent, touches: |_| "consent.".to_owned() },
     Part { name: "withdraw", anchor: "s0", read: opening::withdraw, touches: |_| "consent.".to_owned() },
     Part { name: "open", anchor: "s0", read: opening::open, touches: |_| "state".to_owned() },
@@ -245,12 +210,18 @@ pub async fn save(
     let (placement, scope) = scope::pupil(&state, &caller, pupil, Action::EditPlan).await?;
     let part = PARTS.iter().find(|one| one.name == part).ok_or(ApiError::NotFound)?;
     let seen = seen(&sent).ok_or(ApiError::BadRequest("Open the plan again: the form has lost what it was based on."))?;
-    let plans = state.store.plans_of(placement.placement_id).await?;
-    let row = plans.into_iter().find(|row| Some(row.plan_id) == plan_id(&sent)).ok_or(ApiError::NotFound)?;
+    let row = match plan_id(&sent) {
+        Some(id) => state.store.plan(id).await?.filter(|row| row.placement_id == placement.placement_id),
+        None => None,
+    };
+    let row = row.ok_or(ApiError::NotFound)?;
     let again = async |status, wrong: String| -> Result<Response, ApiError> {
         let drawn = Drawn { part: part.name, sent: Some(&sent), wrong, ..Drawn::default() };
         Ok((status, draw(&state, &caller, &scope, &placement, &drawn).await?).into_response())
     };
+    if matches!(row.plan.state(), PlanState::Closed(_) | PlanState::Discarded { .. }) {
+        return gone(&state, &caller, &scope, &placement, &sent, GONE.to_owned()).await;
+    }
     let based_on = row.plan.revision();
     if based_on != seen {
         let touched = (part.touches)(&sent);
@@ -261,19 +232,32 @@ pub async fn save(
     }
     let (pack, now) = (pack_of(&row.plan)?, state.clock.now().utc);
     let today = scope.today(placement.school_id, now);
-    let engagement = match part.name {
-        "look-back" => lookback::engagement(&state, &scope, &placement, &row.plan, &sent).await?,
-        _ => None,
+    let (engagement, imported) = match part.name {
+        "look-back" => lookback::beside(&state, &scope, &placement, &row.plan, &sent).await?,
+        _ => (None, None),
     };
-    let case = Case { pack, plan: &row.plan, today, me: PersonId(caller.staff_id()), engagement };
+    let places = places(&scope);
+    let signers = match part.name {
+        "agree" => told::Names::of(&state, &scope, &placement).await?.signers(&state, pack, &row.plan, today).await?,
+        _ => told::Signers::default(),
+    };
+    let me = PersonId(caller.staff_id());
+    let case = Case { pack, plan: &row.plan, today, me, places: &places, signers: &signers, engagement, imported };
     let changes = match (part.read)(&case, &sent) {
         Ok(changes) => changes,
         Err(wrong) => return again(StatusCode::UNPROCESSABLE_ENTITY, wrong).await,
     };
     if !changes.is_empty() {
-        match state.store.change_plan(row.plan_id, based_on, pack, changes, audit(&caller, pupil, "change plan"), now).await? {
+        let action = if part.name == "discard" { "discard plan" } else { "change plan" };
+        match state.store.change_plan(row.plan_id, based_on, pack, changes, audit(&caller, pupil, action), now).await? {
             Changed::Made(_) => {}
             Changed::Meanwhile { .. } => return again(StatusCode::CONFLICT, String::new()).await,
+            Changed::Refused(Refusal::Closed) => {
+                return gone(&state, &caller, &scope, &placement, &sent, GONE.to_owned()).await;
+            }
+            Changed::Refused(refusal @ Refusal::NotADraft) => {
+                return gone(&state, &caller, &scope, &placement, &sent, refused(&refusal, pack)).await;
+            }
             Changed::Refused(refusal) => {
                 return again(StatusCode::UNPROCESSABLE_ENTITY, refused(&refusal, pack)).await;
             }
@@ -281,6 +265,28 @@ pub async fn save(
         }
     }
     Ok(Redirect::to(&format!("/pupils/{pupil}/plan#{}", part.anchor)).into_response())
+}
+
+const GONE: &str = "Somebody else closed this plan meanwhile, or threw the draft away. What you typed stands below.";
+
+/// There is no such form any more, by what somebody else did meanwhile: what was typed is shown to be copied.
+async fn gone(
+    state: &AppState,
+    caller: &Caller,
+    scope: &Scope,
+    placement: &PlacementRow,
+    sent: &Sent,
+    wrong: String,
+) -> Result<Response, ApiError> {
+    let html = draw(state, caller, scope, placement, &Drawn { wrong, left: Some(sent), ..Drawn::default() }).await?;
+    Ok((StatusCode::CONFLICT, html).into_response())
+}
+
+/// Schools and providers that may be chosen, by name.
+fn places(scope: &Scope) -> Vec<(Uuid, String)> {
+    let mut places: Vec<_> = scope.organisation_names().filter(|(id, _)| scope.parent_of(*id).is_some()).collect();
+    places.sort_by(|a, b| a.1.cmp(&b.1));
+    places
 }
 
 /// A refusal with what it is about.
@@ -300,41 +306,17 @@ pub(super) fn audit(caller: &Caller, pupil: Uuid, action: &'static str) -> NewAu
     NewAudit { actor: Actor::Staff(caller.staff_id()), action, subject: Subject::Pupil(pupil), detail: None }
 }
 
-/// What was agreed before the plan begins, from the form.
-fn basis(placement: &PlacementRow, sent: &Sent) -> Option<(Code, Basis)> {
-    let school = OrganisationId(placement.school_id);
-    let in_their_words = match sent.get("words").map(|text| Words::new(text)) {
-        Some(Ok(words)) => Some(words),
-        None | Some(Err(WordsError::Empty)) => None,
-        Some(Err(_)) => return None,
-    };
-    let basis = Basis {
-        route: Route::from_code(sent.get("route")?)?,
-        home_school: school,
-        provider: placement.provider_id.map_or(school, OrganisationId),
-        receiving_school: school,
-        responsible: school,
-        planned_length: Code::new(sent.get("length")?)?,
-        end_goal: GOALS.iter().find(|(code, ..)| Some(*code) == sent.get("goal").map(String::as_str))?.1,
-        in_their_words,
-    };
-    Some((Code::new(sent.get("policy")?)?, basis))
-}
-
-/// End goals with their words.
-const GOALS: [(&str, EndGoal, &str); 4] = [
-    ("home-school", EndGoal::HomeSchool, "Back to the home school"),
-    ("new-school", EndGoal::NewSchool, "A fresh start at another school"),
-    ("long-term-place", EndGoal::LongTermPlace, "A long-term place"),
-    ("no-return-planned", EndGoal::NoReturnPlanned, "No return is planned; reviews go on"),
-];
-
 /// What a page shows beside the plan itself.
 #[derive(Default)]
 struct Drawn<'a> {
     week: Option<u16>,
+    clock: String,
     look: String,
     part: &'static str,
+    /// The form that begins a plan, as it was typed.
+    begin: Option<&'a Sent>,
+    /// A form that is gone, as it was typed.
+    left: Option<&'a Sent>,
     sent: Option<&'a Sent>,
     wrong: String,
 }
@@ -372,6 +354,7 @@ async fn draw(
     let zone = scope.zone(placement.school_id);
     let today = now.with_timezone(&zone).date_naive();
     let row = state.store.plans_of(placement.placement_id).await?.into_iter().next();
+    let names = told::Names::of(state, scope, placement).await?;
     let (mut about, mut meanwhile, mut plan) = ("There is no plan yet.".to_owned(), Vec::new(), None);
     if let Some(row) = &row {
         let PlanRow { plan_id: id, plan: kept, .. } = row;
@@ -379,51 +362,50 @@ async fn draw(
         // What was typed into the form of another plan is not this one's.
         let sent = drawn.sent.filter(|sent| plan_id(sent) == Some(*id));
         let (changes, revision) = since(state, row, sent).await?;
-        let names = told::Names::of(state, scope, placement).await?;
         let lines = |rows: &[PlanChangeRow]| -> Vec<Line> {
             rows.iter().map(|row| names.line(row, pack, &view::moment(row.at, now, zone))).collect()
         };
         let typed = |part: &str| Typed(sent.filter(|_| drawn.part == part));
-        let schools = cases::Schools::of(&state.store, placement).await?;
-        let authority = scope.parent_of(placement.school_id);
+        let schools = cases::Schools::of(&state.store, placement, Some(kept)).await?;
+        let (calendars, authority) = (schools.calendars(), scope.parent_of(placement.school_id));
         let facts = cases::facts(&state.store, pack, kept, placement.placement_id, authority).await?;
-        let due = schedule(pack, &facts, &schools.calendars());
+        let due = schedule(pack, &facts, &calendars);
         about = format!("{} Policy: {}.{}", route_words(pack, kept), pack.title, standing_words(pack, today));
-        let week_now = lookback::week_now(pack, &facts, &schools.calendars(), today);
-        if let Some((clock, _)) = &week_now {
-            about = format!("{about} {clock}.");
+        if let Some(words) = week_now(pack, &facts, &calendars, today) {
+            about = format!("{about} {words}.");
         }
-        // The pattern is that of the first clock's weeks: this one, unless another is asked for.
-        let week = lookback::number_now(pack.clocks.first(), &facts, &schools.calendars(), today).unwrap_or(1);
-        let week = drawn.week.filter(|week| (1..=week::weeks(pack)).contains(week)).unwrap_or(week);
         meanwhile = lines(&changes);
         let history = state.store.plan_history(*id, None, None, SHOWN_CHANGES).await?;
-        let of = Shown { pack, plan: kept, names: &names, today, due: &due };
-        let mut places: Vec<_> = scope.organisation_names().filter(|(id, _)| scope.parent_of(*id).is_some()).collect();
-        places.sort_by(|a, b| a.1.cmp(&b.1));
+        let signers = names.signers(state, pack, kept, today).await?;
+        let panel_told = cases::panel_was_told(pack, &facts);
+        let of = Shown { pack, plan: kept, names: &names, today, due: &due, signers: &signers, changes: &changes, panel_told };
         let people = names.with(Party::ALL, today).into_iter().filter(|(person, _)| person.0 != placement.pupil_id).collect();
-        let offers = fields::Offers { names: &names, people, places };
+        let offers = fields::Offers { names: &names, people, places: places(scope) };
+        let asked = week::asked_for(&of, (&facts, &calendars), typed("week"), (&drawn.clock, drawn.week));
         plan = Some(PlanView {
             plan_id: *id,
             revision: revision.0,
             state: state_chip(kept.state()),
             stages: stages(pack, kept),
+            draft: beginning::draft_view(&of, typed),
+            assumes: schools.assumes().to_vec(),
+            clocks: clocks::view(&of, &facts, &calendars),
             opening: opening::view(&of, typed),
             head: fields::views((pack, fields::HEAD), kept, sent.filter(|_| drawn.part == "head"), &changes, &offers),
             head_is_open: sent.is_some() && drawn.part == "head",
             fields: fields::views((pack, fields::STAGE_ONE), kept, sent.filter(|_| drawn.part == "aims"), &changes, &offers),
-            week: week::view(pack, kept, sent.filter(|_| drawn.part == "week"), &changes, week),
+            week: week::view(&of, (&facts, &calendars), typed("week"), asked),
             meeting: meeting::view(&of, typed),
-            lookback: lookback::view(state, &of, placement, (&facts, &schools.calendars()), typed("look-back"), &drawn.look)
-                .await?,
+            lookback: lookback::view(state, &of, placement, (&facts, &calendars), typed("look-back"), &drawn.look).await?,
             ending: ending::view(&of, typed),
             // That something began empty is no news.
             history: lines(&history.into_iter().filter(told::is_news).collect::<Vec<_>>()),
-            facts: overview(pack, kept, placement),
+            facts: overview(pack, kept, placement, &names, panel_told),
         });
     }
     let is_closed = row.as_ref().is_some_and(|row| matches!(row.plan.state(), PlanState::Closed(_)));
     let may_edit = scope.may_pupil(Action::EditPlan, placement);
+    let may_begin = may_edit && (row.is_none() || is_closed);
     page(&PlanPage {
         frame: Frame::of(caller, scope, format!("Plan of {}", placement.pupil_name), "/pupils", now),
         pupil_id: placement.pupil_id,
@@ -432,7 +414,10 @@ async fn draw(
         may_edit: may_edit && !is_closed,
         wrong: drawn.wrong.clone(),
         meanwhile,
-        begin: if may_edit && (row.is_none() || is_closed) { begin_choices(today)? } else { vec![] },
+        begin: may_begin.then(|| beginning::begin_form(today, Typed(drawn.begin))).transpose()?,
+        discarded: beginning::discarded(state, placement).await?,
+        // Where no plan may begin any more, there is no form to hold what was typed.
+        left: beginning::left(drawn.left.or(drawn.begin.filter(|_| !may_begin)), &names),
         plan,
     })
 }
@@ -444,6 +429,11 @@ pub(super) struct Shown<'a> {
     names: &'a told::Names,
     today: NaiveDate,
     due: &'a Schedule,
+    /// Who may say for whom that the return succeeded.
+    signers: &'a told::Signers,
+    /// What changed since the form that somebody sent was opened.
+    changes: &'a [PlanChangeRow],
+    panel_told: Option<NaiveDate>,
 }
 
 /// That the authors of a policy meant to look at it again, or ended it. A plan goes on with the version it was begun with (H-1).
@@ -468,6 +458,7 @@ pub(super) fn state_chip(state: &PlanState) -> Chip {
             Chip::new("live wrap", "arrow", format!("At school since {}", view::full_date(*since)))
         }
         PlanState::Closed(end) => Chip::new("rest wrap", "lock", format!("Closed on {}", view::full_date(end.on))),
+        PlanState::Discarded { on, .. } => Chip::new("rest wrap", "lock", format!("Thrown away on {}", view::full_date(*on))),
     }
 }
 
@@ -494,45 +485,25 @@ fn stages(pack: &Pack, plan: &ReintegrationPlan) -> Vec<StageLink> {
     STAGES.into_iter().map(link).collect()
 }
 
-pub(super) fn overview(pack: &Pack, plan: &ReintegrationPlan, placement: &PlacementRow) -> Vec<(&'static str, String)> {
-    let goal = GOALS.iter().find(|(_, goal, _)| *goal == plan.basis().end_goal).map_or("", |(.., words)| words);
-    let length = format!("{} school weeks", plan.planned_weeks(pack));
-    let now_at = placement.provider_name.clone().unwrap_or_else(|| "At home".to_owned());
-    let responsible = plan.basis().responsible;
-    let answers = if responsible.0 == placement.school_id {
-        placement.school_name.clone()
-    } else {
-        placement.provider_name.clone().unwrap_or_else(|| "Another setting".to_owned())
+/// Where the plan leads, and who answers for the pupil meanwhile.
+pub(super) fn overview(
+    pack: &Pack,
+    plan: &ReintegrationPlan,
+    placement: &PlacementRow,
+    names: &Names,
+    panel_told: Option<NaiveDate>,
+) -> Vec<(&'static str, String)> {
+    let length = match plan.more_weeks() {
+        0 => format!("{} school weeks", plan.planned_weeks(pack)),
+        more => format!("{} school weeks, {more} of them added", plan.planned_weeks(pack)),
     };
     let mut all = vec![
-        ("Answers for the pupil", answers),
-        ("Now at", now_at),
-        ("Going to", placement.school_name.clone()),
-        ("Goal", goal.to_owned()),
+        ("Answers for the pupil", names.setting(plan.responsible(pack, panel_told))),
+        ("Now at", placement.provider_name.clone().unwrap_or_else(|| "At home".to_owned())),
+        ("Going to", names.setting(plan.receiving())),
+        ("Goal", beginning::goal_words(plan.basis().end_goal).to_owned()),
         ("Planned", length),
     ];
     all.extend(plan.basis().in_their_words.as_ref().map(|words| ("In their words", words.expose().to_owned())));
     all
-}
-
-fn begin_choices(today: NaiveDate) -> Result<Vec<Choices>, ApiError> {
-    let packs = packs()?;
-    let mut usable: Vec<&Pack> = packs.iter().filter_map(|pack| for_day(packs, &pack.key.id, today)).collect();
-    usable.dedup_by(|a, b| a.key == b.key);
-    let all = |items: Vec<(String, String)>| {
-        let mut seen = std::collections::BTreeSet::new();
-        items.into_iter().filter(|(code, _)| seen.insert(code.clone())).collect::<Vec<_>>()
-    };
-    let policies = usable.iter().map(|pack| (pack.key.id.to_string(), pack.title.clone())).collect();
-    let routes =
-        usable.iter().flat_map(|pack| &pack.routes).map(|rule| (rule.route.code().to_owned(), rule.title.clone())).collect();
-    let lengths =
-        usable.iter().flat_map(|pack| &pack.planned_lengths).map(|one| (one.id.to_string(), one.title.clone())).collect();
-    let goals = GOALS.iter().map(|(code, _, words)| ((*code).to_owned(), (*words).to_owned())).collect();
-    Ok(vec![
-        Choices { name: "policy", label: "Policy", items: all(policies) },
-        Choices { name: "route", label: "How the pupil came to be away", items: all(routes) },
-        Choices { name: "length", label: "Planned length", items: all(lengths) },
-        Choices { name: "goal", label: "What it is to lead to", items: goals },
-    ])
 }

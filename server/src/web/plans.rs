@@ -166,7 +166,7 @@ fn row(placement: &PlacementRow, plans: &[PlanRow], heard: Option<NaiveDate>, to
 fn has_held(plan: &ReintegrationPlan) -> Result<bool, ApiError> {
     match plan.state() {
         PlanState::Closed(end) => Ok(end.outcome == pack_of(plan)?.closure.success),
-        PlanState::Draft | PlanState::Open | PlanState::Returning { .. } => Ok(false),
+        PlanState::Draft | PlanState::Open | PlanState::Returning { .. } | PlanState::Discarded { .. } => Ok(false),
     }
 }
 

@@ -208,7 +208,7 @@ async fn draw(
     let from = (today - Days::new(SHOWN_DAYS)).max(placement.from_day);
     let marks = state.store.imported_marks(placement.pupil_id, from, today).await?;
     let table = cases::codes()?;
-    let schools = cases::Schools::of(&state.store, placement).await?;
+    let schools = cases::Schools::of(&state.store, placement, None).await?;
     let calendar = schools.calendars().home_school.calendar();
     let said = places(state, placement).await?;
     let (first, last) = (calendar.bounds(from).0, calendar.bounds(today).1);

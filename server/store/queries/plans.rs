@@ -100,7 +100,16 @@ impl Plans for Engine {
     }
 
     async fn plans_of(&self, placement_id: Uuid) -> Result<Vec<PlanRow>, StoreError> {
-        let rows = parts!("WHERE p.placement_id = $1 ORDER BY p.plan_id DESC", placement_id).fetch_all(&self.read).await?;
+        let rows = parts!("WHERE p.placement_id = $1 AND p.discarded_at IS NULL ORDER BY p.plan_id DESC", placement_id)
+            .fetch_all(&self.read)
+            .await?;
+        plans(rows)
+    }
+
+    async fn discarded_plans_of(&self, placement_id: Uuid) -> Result<Vec<PlanRow>, StoreError> {
+        let rows = parts!("WHERE p.placement_id = $1 AND p.discarded_at IS NOT NULL ORDER BY p.plan_id DESC", placement_id)
+            .fetch_all(&self.read)
+            .await?;
         plans(rows)
     }
 
@@ -198,7 +207,8 @@ impl<'a> Head<'a> {
                 PlanState::Draft => "draft",
                 PlanState::Open => "open",
                 PlanState::Returning { .. } => "returning",
-                PlanState::Closed(_) => "closed",
+                // The column of a draft that was thrown away says the rest.
+                PlanState::Closed(_) | PlanState::Discarded { .. } => "closed",
             },
         }
     }
@@ -256,14 +266,17 @@ async fn write_head(
 ) -> Result<(), StoreError> {
     let Head { route, responsible_id, state, .. } = Head::of(parts);
     let revision = number(parts.revision);
+    let discarded_at = matches!(parts.state, PlanState::Discarded { .. }).then_some(now);
     sqlx::query!(
-        "UPDATE plan SET route = $2, responsible_id = $3, state = $4, revision = $5, changed_at = $6 WHERE plan_id = $1",
+        "UPDATE plan SET route = $2, responsible_id = $3, state = $4, revision = $5, changed_at = $6, discarded_at = $7
+         WHERE plan_id = $1",
         plan_id,
         route,
         responsible_id,
         state,
         revision,
-        now
+        now,
+        discarded_at
     )
     .execute(&mut **tx)
     .await?;

@@ -22,7 +22,7 @@ impl Returns for Engine {
         let ids = padded(pupils);
         let rows = parts!(
             "WHERE p.placement_id IN (SELECT l.placement_id FROM placement l WHERE l.pupil_id IN ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25))
-             ORDER BY p.plan_id",
+               AND p.discarded_at IS NULL ORDER BY p.plan_id",
             ids[0], ids[1], ids[2], ids[3], ids[4], ids[5], ids[6], ids[7], ids[8], ids[9], ids[10], ids[11], ids[12], ids[13], ids[14], ids[15], ids[16], ids[17], ids[18], ids[19], ids[20], ids[21], ids[22], ids[23], ids[24]
         )
         .fetch_all(&self.read)
@@ -74,7 +74,8 @@ impl Returns for Engine {
         Ok(spliced!(
             query_as HeldRow: r#"SELECT count(*) AS "held!: i64",
                       count(CASE WHEN EXISTS (SELECT 1 FROM placement q JOIN plan n ON n.placement_id = q.placement_id
-                                              WHERE q.pupil_id = p.pupil_id AND n.plan_id > c.plan_id) THEN 1 END) AS "again!: i64"
+                                              WHERE q.pupil_id = p.pupil_id AND n.plan_id > c.plan_id
+                                                AND n.discarded_at IS NULL) THEN 1 END) AS "again!: i64"
                FROM plan c JOIN placement p ON p.placement_id = c.placement_id
                     JOIN plan_part x ON x.plan_id = c.plan_id AND x.part = 'state'
                WHERE c.state = 'closed' AND c.pack_id = $2 AND x.body LIKE $3 AND "# PLACEMENT_COUNTED,

@@ -96,11 +96,17 @@ pub trait Plans: Send + Sync {
     /// The database does not answer, or holds what this program cannot read.
     async fn plan(&self, plan_id: Uuid) -> Result<Option<PlanRow>, StoreError>;
 
-    /// The plans of a placement, the latest first.
+    /// The plans of a placement, the latest first. Drafts that were thrown away are not among them.
     ///
     /// # Errors
     /// The database does not answer, or holds what this program cannot read.
     async fn plans_of(&self, placement_id: Uuid) -> Result<Vec<PlanRow>, StoreError>;
+
+    /// The drafts of a placement that were thrown away, the latest first.
+    ///
+    /// # Errors
+    /// The database does not answer, or holds what this program cannot read.
+    async fn discarded_plans_of(&self, placement_id: Uuid) -> Result<Vec<PlanRow>, StoreError>;
 
     /// Makes all these changes or none. `based_on`: the revision that the person saw. The audit entry and the history say that
     /// its actor did it.

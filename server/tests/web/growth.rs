@@ -57,6 +57,49 @@ async fn r_f1_f_4_f_5_a_14_looks_over_time_are_drawn_and_tabled_by_voice_without
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn r_f8_f_4_a_new_version_of_a_scale_hides_no_earlier_look() {
+    let world = World::start().await;
+    let (browser, coordinator) = (world.browser("key worker").await, world.browser("coordinator").await);
+    let of = ids::AUTHORITY.to_string();
+    let scale = |steps: [&'static str; 3]| {
+        let [a, b, c] = steps;
+        [("title", "Fennshire steps"), ("step-0", a), ("step-1", b), ("step-2", c)]
+    };
+    let mut keys = Vec::new();
+    for (steps, on) in [(["Not yet", "With help", "Alone"], "2026-09-14"), (["Beginning", "Nearly", "There"], "2026-11-10")] {
+        let mut form = vec![("of", of.as_str())];
+        form.extend(scale(steps));
+        assert_eq!(coordinator.post("/scales", &form).await.status(), DONE);
+        let page = browser.page(&address("/growth/look")).await;
+        let key = page.split("<option value=\"").skip(1).map(|rest| rest.split('"').next().unwrap().to_owned());
+        let key = key.filter(|key| key.contains('.') && !key.starts_with("plain.") && !keys.contains(key)).last().unwrap();
+        let look = [("voice", "staff"), ("on", on), ("scale", key.as_str()), ("step-resilience", steps[1])];
+        assert_eq!(browser.post(&address("/growth/look"), &look).await.status(), DONE, "{key}");
+        keys.push(key);
+    }
+    let page = browser.page(&address("/growth")).await;
+    assert!(page.contains("2 looks, in the voice of staff."), "{page}");
+    let (now, earlier) = page.split_once("Earlier looks: Fennshire steps, version 1").unwrap();
+    let table = now.split("The same as a table").nth(1).unwrap();
+    assert!(table.contains("version 2") && table.contains("10 November 2026") && table.contains(">Nearly</td>"), "{table}");
+    assert!(!table.contains("14 September 2026"), "steps of two scales are not in one table: {table}");
+    assert!(earlier.contains("14 September 2026") && earlier.contains(">With help</td>"), "{earlier}");
+    assert!(earlier.contains("Resilience: with help on 14 Sep."), "and its picture: {earlier}");
+    assert!(earlier.contains("Steps: not yet, with help, alone."), "{earlier}");
+    // Of one scale, no look is left out, however many there are.
+    for day in 11..=17 {
+        let on = format!("2026-11-{day}");
+        let look = [("voice", "staff"), ("on", on.as_str()), ("scale", keys[1].as_str()), ("step-resilience", "There")];
+        assert_eq!(browser.post(&address("/growth/look"), &look).await.status(), DONE);
+    }
+    let page = browser.page(&address("/growth")).await;
+    for day in 10..=17 {
+        assert!(page.contains(&format!(">{day} November 2026</th>")), "{day}: {page}");
+    }
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn r_f2_f_6_the_page_for_the_school_has_what_is_shared_and_nothing_else() {
     let world = World::start().await;
     let browser = world.browser("key worker").await;

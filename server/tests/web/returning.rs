@@ -21,6 +21,11 @@ fn havering() -> Pack {
     Pack::built_in().unwrap().into_iter().find(|pack| pack.key.id.as_str() == "havering").unwrap()
 }
 
+/// The policy that a plan was begun with.
+pub fn pack_of(plan: &ReintegrationPlan) -> Pack {
+    Pack::built_in().unwrap().into_iter().find(|pack| pack.key == plan.parts().pack).unwrap()
+}
+
 pub async fn plan(world: &World) -> ReintegrationPlan {
     world.state.store.plans_of(ids::ADA_PLACEMENT.0).await.unwrap().remove(0).plan
 }

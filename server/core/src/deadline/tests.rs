@@ -171,6 +171,31 @@ fn d_6_fifteen_days_of_sickness_are_information_and_never_late() {
 }
 
 #[test]
+fn h_16_limits_that_go_to_the_end_of_the_plan_go_on_with_the_weeks_that_were_added() {
+    let mut facts = Facts { planned: Some((Event::SchoolStart, 6)), more_weeks: 2, ..facts() };
+    check(
+        &facts,
+        "first-term-ends",
+        None,
+        "2027-02-19",
+        "Start at the school on Monday 14 December 2026, in the last of 8 school weeks of the receiving school. \
+         2 of them were added to the plan. Not counted: the weeks of 21 and 28 December (holiday). \
+         Due by Friday 19 February 2027.",
+    );
+    with(&facts, &havering(), |schedule, _| {
+        let weeks = |rule: &str| -> Vec<u16> {
+            schedule.due.iter().filter(|due| due.rule == code(rule)).filter_map(|due| due.week).collect()
+        };
+        assert_eq!((weeks("weekly-review"), weeks("liaison")), (vec![1, 2, 3, 4], vec![5, 6, 7, 8, 9, 10]));
+    });
+    // Of a plan of another length, it is no end.
+    facts.planned = Some((Event::ProviderStart, 12));
+    with(&facts, &havering(), |schedule, _| {
+        assert_eq!(find_due(&schedule, "first-term-ends", None).day, day("2027-02-05"));
+    });
+}
+
+#[test]
 fn one_rule_gives_each_school_its_own_day() {
     let facts = facts();
     let (school, provider) = (school(), provider());

@@ -37,7 +37,7 @@ impl ReviewQuestion {
         let (Some(first), Some(last), true) = (recent.first(), recent.last(), recent.len() > 1) else {
             return new("Fewer than two weeks are complete.".to_owned(), "What would make the next step possible?");
         };
-        let span = format!("in weeks {} to {}", first.number, last.number);
+        let span = format!("in weeks {} to {}", first.short_name(), last.short_name());
         if recent.iter().all(|week| week.stated == 0 && week.planned.on_site > 0) {
             let because = format!("The school has said nothing about half-days on site {span}.");
             return new(because, "Was the pupil at school, and who can say so?");
@@ -61,7 +61,7 @@ impl ReviewQuestion {
         match (has_grown, uses_robot, none_planned_yet.then_some(later).flatten()) {
             (true, _, _) => new(facts, "What made this possible, and what does the next step need?"),
             (false, true, Some(later)) => {
-                let because = format!("{facts} The plan has the first half-days on site in week {}.", later.number);
+                let because = format!("{facts} The plan has the first half-days on site in week {}.", later.short_name());
                 new(because, "Does that still fit, and what has to be ready by then?")
             }
             (false, true, None) => new(facts, "Is the robot a bridge back to school, or has it become the place?"),

@@ -22,7 +22,9 @@ fn run(pattern: &str, on_site: &[OnSite], by_robot: &[RobotHalf], rested: &[Half
     let pattern: WeekPattern = pattern.parse().unwrap();
     let rested = rested.iter().copied().collect();
     let facts = GlideFacts { on_site, by_robot, rested: &rested };
-    glide(day(START), 12, &school(), |_| Some(&pattern), facts, day(today))
+    let days = school();
+    let first = Running { start: day(START), weeks: 12, days: &days };
+    glide(first, None, |_, _| Some(&pattern), facts, day(today))
 }
 
 #[test]
@@ -116,8 +118,10 @@ fn question(actual: &[(u16, u16)], planned_on_site: &[u16]) -> ReviewQuestion {
                 ..HalfDays::default()
             });
             GlideWeek {
-                number: u16::try_from(n).unwrap() + 1,
+                number: Some(u16::try_from(n).unwrap() + 1),
+                at_school: None,
                 monday: day(START),
+                pattern: None,
                 state: if fact.is_some() { WeekState::Done } else { WeekState::Planned },
                 planned: HalfDays { on_site: *on_site, rest: 10 - on_site, ..HalfDays::default() },
                 actual: fact,
@@ -169,6 +173,39 @@ fn x_7_the_review_gets_a_question_with_its_facts() {
     );
 }
 
+/// The provider works through the school's half-term in February; the school begins on 1 February and is open in the provider's break.
+#[test]
+fn h_12_h_15_both_clocks_run_side_by_side_and_the_schools_week_holds_once_it_has_a_pattern() {
+    let off = |first: &str, last: &str| -> Vec<_> {
+        crate::school_days::tests::days(first, last).map(|day| (day, DayOff::Holiday)).collect()
+    };
+    let provider = SchoolDays::new(school().calendar().clone(), off("2027-02-22", "2027-02-26"));
+    let there = SchoolDays::new(school().calendar().clone(), off("2027-02-15", "2027-02-19"));
+    let first = Running { start: day("2027-01-18"), weeks: 4, days: &provider };
+    let at_school = Running { start: day("2027-02-03"), weeks: 4, days: &there };
+    let (away, back): (WeekPattern, WeekPattern) = ("oo oo oo oo oo".parse().unwrap(), "ss ss rr rr --".parse().unwrap());
+    let rested = BTreeSet::new();
+    let facts = GlideFacts { on_site: &[], by_robot: &[], rested: &rested };
+    let pattern = |_: Option<u16>, at_school: Option<u16>| Some(if at_school >= Some(2) { &back } else { &away });
+    let weeks = glide(first, Some(at_school), pattern, facts, day("2027-02-10"));
+    let named: Vec<_> = weeks.iter().map(|week| (week.monday.to_string(), week.name(), week.planned.on_site)).collect();
+    let expected = [
+        ("2027-01-18", "1", 0),
+        ("2027-01-25", "2", 0),
+        ("2027-02-01", "3 (school week 1)", 0),
+        ("2027-02-08", "4 (school week 2)", 4),
+        ("2027-02-22", "school week 3", 4),
+        ("2027-03-01", "school week 4", 4),
+    ];
+    assert_eq!(named, expected.map(|(monday, name, on_site)| (monday.to_owned(), name.to_owned(), on_site)));
+    assert_eq!(weeks[2].planned.of(), 10, "two days of the provider, three of the school");
+    assert_eq!((weeks[3].state, weeks[4].state), (WeekState::ThisWeek, WeekState::Planned));
+    // Where only the first clock's place is open, its days are those of the week.
+    let longer = Running { weeks: 5, ..first };
+    let named: Vec<_> = glide(longer, Some(at_school), pattern, facts, day("2027-02-10"));
+    assert_eq!((named[4].name().as_str(), named[4].planned.of()), ("5", 10), "the school's half-term");
+}
+
 #[test]
 fn a_short_week_is_not_a_step_back() {
     // Eight half-days because of INSET: 4 of 8 is more than 4 of 10.
@@ -199,7 +236,8 @@ proptest! {
         let pattern: WeekPattern = pattern.join(" ").parse().unwrap();
         let rested = BTreeSet::new();
         let facts = GlideFacts { on_site: &on_site, by_robot: &robots, rested: &rested };
-        let weeks = glide(day(START), 12, &days, |_| Some(&pattern), facts, at(now));
+        let first = Running { start: day(START), weeks: 12, days: &days };
+        let weeks = glide(first, None, |_, _| Some(&pattern), facts, at(now));
         prop_assert_eq!(weeks.len(), 12);
         for week in &weeks {
             prop_assert_eq!(week.planned.not_known, 0);
@@ -210,8 +248,8 @@ proptest! {
                 prop_assert!(actual.on_site <= week.stated);
                 // More robot time never is more time on site.
                 let without = GlideFacts { by_robot: &[], ..facts };
-                let same = glide(day(START), 12, &days, |_| Some(&pattern), without, at(now));
-                let other = same[usize::from(week.number) - 1].actual.unwrap();
+                let same = glide(first, None, |_, _| Some(&pattern), without, at(now));
+                let other = same[usize::from(week.number.unwrap()) - 1].actual.unwrap();
                 prop_assert_eq!(other.on_site, actual.on_site);
             }
         }

@@ -43,6 +43,20 @@ pub struct Basis {
     pub in_their_words: Option<Words>,
 }
 
+/// The field of the head that names the receiving school, where a policy has it (H-23).
+pub(super) const RECEIVING_SCHOOL: &str = "receiving-school";
+
+/// A place of a plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Setting<'a> {
+    /// A school or provider that is known here, with its calendar and its people.
+    Known(OrganisationId),
+    /// One that is not: only its name is known.
+    Called(&'a Words),
+    /// Nobody has named it yet.
+    NotNamed,
+}
+
 /// Somebody with a right to say it agreed (H-8). A consent that is withdrawn stays, with its day.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Consent {
@@ -76,6 +90,13 @@ pub enum PlanState {
     },
     /// It has ended. What was written can be read, and nothing more be changed.
     Closed(Closure),
+    /// It was thrown away as a draft: it counts nowhere, and is there to be read.
+    Discarded {
+        /// When.
+        on: NaiveDate,
+        /// Why.
+        reason: Reason,
+    },
 }
 
 /// Everything that a plan holds. The store keeps it; only [`ReintegrationPlan::apply`](super::ReintegrationPlan::apply) changes it.
@@ -97,6 +118,8 @@ pub struct Parts {
     pub barriers: Vec<Barrier>,
     /// Week patterns, by week of the pack's first clock.
     pub weeks: BTreeMap<u16, WeekPattern>,
+    /// Week patterns of the pack's other clocks, by clock and week.
+    pub clock_weeks: BTreeMap<(Code, u16), WeekPattern>,
     /// Planning meetings, whether they count or not.
     pub meetings: Vec<Meeting>,
     /// Ticked items, by list.

@@ -3,15 +3,34 @@
 use chrono::NaiveDate;
 
 use super::{
-    ActionEntry, Answer, Barrier, Breakdown, Closure, Consent, Evaluation, Gate, Meeting, Review, Setback, SignOff, WeekPattern,
+    ActionEntry, Answer, Barrier, Breakdown, Closure, Consent, EndGoal, Evaluation, Gate, Meeting, Review, Setback, SignOff,
+    WeekPattern,
 };
 use crate::party::PersonId;
-use crate::policy::Code;
+use crate::policy::{Code, Route};
 use crate::words::{Reason, Words};
 
 /// A change of a plan.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {
+    /// What was agreed before the plan began is put right, as long as it is a draft (L-2).
+    Basis {
+        /// How the pupil came to be where they are.
+        route: Route,
+        /// One of the pack's lengths.
+        planned_length: Code,
+        /// What it is to lead to.
+        end_goal: EndGoal,
+        /// The same in the pupil's or parent's words.
+        in_their_words: Option<Words>,
+    },
+    /// A draft is thrown away. What was agreed is closed instead.
+    Discard {
+        /// When.
+        on: NaiveDate,
+        /// Why.
+        reason: Reason,
+    },
     /// Somebody consents (H-8).
     Consent(Consent),
     /// Somebody withdraws a consent; the plan goes no further until there is one.
@@ -27,8 +46,8 @@ pub enum Change {
     Answer(Code, Option<Answer>),
     /// What stands in the way, all of it (H-24, R-1).
     Barriers(Vec<Barrier>),
-    /// The pattern of a week of the pack's first clock (H-25).
-    Week(u16, WeekPattern),
+    /// The pattern of a week of one of the pack's clocks (H-15, H-25).
+    Week(Code, u16, WeekPattern),
     /// A planning meeting was held, whether it counts or not (H-26).
     Meeting(Meeting),
     /// An item of a list is ticked, or no longer.

@@ -8,8 +8,8 @@
 use chrono::NaiveDate;
 use protocol::Minutes;
 
-use super::Stated;
 use super::refusal::Refusal;
+use super::{ReintegrationPlan, Stated};
 use crate::attendance::{Account, AttendanceMinutes, Length};
 use crate::policy::{Code, Pack};
 use crate::words::Words;
@@ -91,8 +91,8 @@ pub struct Evaluation {
 }
 
 impl Evaluation {
-    pub(super) fn check(&self, pack: &Pack) -> Result<(), Refusal> {
-        let rule = pack.evaluation(&self.clock, self.week).ok_or(Refusal::NoSuchWeek)?;
+    pub(super) fn check(&self, pack: &Pack, plan: &ReintegrationPlan) -> Result<(), Refusal> {
+        let rule = plan.look_back(pack, &self.clock, self.week).ok_or(Refusal::NoSuchWeek)?;
         for question in &rule.questions {
             let mut replies = self.replies.iter().filter(|reply| reply.question == question.id);
             let (Some(reply), None) = (replies.next(), replies.next()) else { return Err(Refusal::QuestionsOpen) };

@@ -1,7 +1,7 @@
 //! Answers to the fields of a pack's form, barriers, and how complete each stage is.
 //!
-//! Attendance and punctuality are never worked out here. They are [`Stated`]: by a named person or by an import of the school's own
-//! figure. There is no way from minutes to one:
+//! Attendance and punctuality are never worked out here. They are [`Stated`]: by a named person, or by a file of the school's own marks,
+//! counted as they stand ([`week_told`](crate::register::week_told)). There is no way from minutes to one:
 //!
 //! ```compile_fail
 //! let minutes = protocol::Minutes::floor_of_seconds(3600);
@@ -30,6 +30,8 @@ pub enum Answer {
     Person(PersonId),
     /// A school or provider.
     Organisation(OrganisationId),
+    /// A school or provider that is not known here, by its name.
+    Place(Words),
     /// A figure of the register, as the school states it.
     Stated(Stated),
 }
@@ -44,7 +46,7 @@ impl Answer {
             Self::Day(_) => FieldKind::Day,
             Self::Weeks(_) => FieldKind::Weeks,
             Self::Person(_) => FieldKind::Person,
-            Self::Organisation(_) => FieldKind::Organisation,
+            Self::Organisation(_) | Self::Place(_) => FieldKind::Organisation,
             Self::Stated(_) => FieldKind::Stated,
         }
     }
@@ -121,15 +123,15 @@ pub(super) fn progress(pack: &Pack, plan: &ReintegrationPlan) -> Vec<Progress> {
             1 if plan.on_track(pack) == Some(false) => {
                 items.extend(Code::new("barrier").map(|code| (code, !plan.barriers().is_empty())));
             }
-            2 => items.extend(Code::new("week-pattern").map(|code| (code, plan.week(u16::MAX).is_some()))),
+            2 => items.extend(Code::new("week-pattern").map(|code| (code, plan.has_pattern()))),
             3 => {
                 let held = plan.meetings().iter().any(|meeting| meeting.missing(&pack.meeting).is_empty());
                 items.extend(Code::new("meeting").map(|code| (code, held)));
                 items.extend(pack.actions.iter().map(|rule| (rule.id.clone(), plan.is_settled(pack, &rule.id))));
             }
-            4 => items.extend(pack.evaluations.iter().filter_map(|rule| {
-                let code = Code::new(&format!("{}-week-{}", rule.clock, rule.week))?;
-                Some((code, plan.evaluation(&rule.clock, rule.week).is_some()))
+            4 => items.extend(plan.look_backs(pack).into_iter().filter_map(|(week, rule)| {
+                let code = Code::new(&format!("{}-week-{week}", rule.clock))?;
+                Some((code, plan.evaluation(&rule.clock, week).is_some()))
             })),
             _ => {}
         }

@@ -74,6 +74,7 @@ impl Layout {
             answers,
             barriers,
             weeks,
+            clock_weeks,
             meetings,
             ticked,
             actions,
@@ -104,6 +105,10 @@ impl Layout {
             PlanState::Open => all.put("state", "open"),
             PlanState::Returning { since } => all.put("state", format!("returning since {since}")),
             PlanState::Closed(closure) => all.closure(closure),
+            PlanState::Discarded { on, reason } => {
+                all.put("state", format!("thrown away on {on}"));
+                all.put("state.why", reason.expose());
+            }
         }
         for (n, consent) in (1..).zip(consents) {
             let at = format!("consent.{n}");
@@ -123,6 +128,9 @@ impl Layout {
         }
         for (week, pattern) in weeks {
             all.put(format!("week.{week:02}"), pattern);
+        }
+        for ((clock, week), pattern) in clock_weeks {
+            all.put(format!("clock-week.{clock}.{week:02}"), pattern);
         }
         for (n, meeting) in (1..).zip(meetings) {
             all.meeting(&format!("meeting.{n}"), meeting);
@@ -188,6 +196,7 @@ impl Layout {
             Answer::Weeks(weeks) => self.put(at, format!("{weeks} weeks")),
             Answer::Person(person) => self.put(at, person.0),
             Answer::Organisation(organisation) => self.put(at, organisation.0),
+            Answer::Place(name) => self.words(at, Some(name)),
             Answer::Stated(stated) => self.stated(at, Some(stated)),
         }
     }

@@ -14,7 +14,21 @@ fn script() -> impl Strategy<Value = Change> {
         Just(Change::WithdrawConsent { who: who(3), on: day("2026-12-01") }),
         Just(Change::Open),
         any::<bool>().prop_map(|yes| Change::Answer(code("on-track"), Some(Answer::YesNo(yes)))),
-        (0_u16..15, pattern).prop_map(|(week, pattern)| Change::Week(week, pattern)),
+        (any::<bool>(), 0_u16..20, pattern).prop_map(|(school, week, pattern)| Change::Week(
+            code(if school { "school" } else { "provider" }),
+            week,
+            pattern
+        )),
+        (0_u16..60).prop_map(|weeks| Change::Longer { weeks, reason: Reason::new("A second operation in January").unwrap() }),
+        any::<bool>().prop_map(|first| Change::Basis {
+            route: crate::policy::Route::Medical,
+            planned_length: code(if first { "first-term" } else { "phased-return" }),
+            end_goal: if first { EndGoal::NewSchool } else { EndGoal::HomeSchool },
+            in_their_words: first.then(|| words("Back soon")),
+        }),
+        Just(Change::Discard { on: day("2026-12-01"), reason: Reason::new("Begun for the wrong pupil").unwrap() }),
+        prop_oneof![Just("Hill School"), Just("Vale School")]
+            .prop_map(|name| Change::Answer(code("receiving-school"), Some(Answer::Place(words(name))))),
         any::<bool>().prop_map(|all| Change::Meeting(meeting(if all {
             &[Party::Pupil, Party::ReceivingSchool]
         } else {
@@ -48,7 +62,7 @@ fn rank(state: &PlanState) -> u8 {
         PlanState::Draft => 0,
         PlanState::Open => 1,
         PlanState::Returning { .. } => 2,
-        PlanState::Closed(_) => 3,
+        PlanState::Closed(_) | PlanState::Discarded { .. } => 3,
     }
 }
 

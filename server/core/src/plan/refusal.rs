@@ -1,6 +1,6 @@
 //! Why a plan cannot be changed in this way now, and what to do. One sentence each, for the person who tried.
 
-use super::Revision;
+use super::{MAX_MORE_WEEKS, Revision};
 use crate::party::{Party, listed};
 use crate::policy::{Code, Pack};
 
@@ -65,6 +65,9 @@ pub enum Refusal {
     /// It is no draft.
     #[error("this plan is open already")]
     AlreadyOpen,
+    /// It is no draft, and what was agreed stays.
+    #[error("this plan is agreed: what it began with stays; close it and begin another if that is no longer right")]
+    NotADraft,
     /// Nobody consents, or whoever did no longer does.
     #[error("nobody has consented: talk with the parent or carer, and write down who agreed, when and how")]
     NoConsent,
@@ -77,9 +80,12 @@ pub enum Refusal {
     /// A day where a number is asked for, or the like.
     #[error("this field takes another kind of answer")]
     WrongKind,
-    /// The pack's clock does not have it.
-    #[error("the policy has no such week: choose one that its clock has")]
+    /// The plan's clock does not have it.
+    #[error("the plan has no such week: choose one that its clock has, or give the plan more time first")]
     NoSuchWeek,
+    /// It was given more time than a plan may have.
+    #[error("a plan is made longer by {MAX_MORE_WEEKS} weeks at most: close it, and go on with a new one")]
+    TooLong,
     /// Gates are open.
     #[error("the return cannot begin yet: {} still open; settle them, or give a reason for each", open(.0))]
     GatesOpen(Vec<Gate>),

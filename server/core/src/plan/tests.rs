@@ -200,9 +200,9 @@ fn h_25_a_week_has_ten_half_days_and_goes_on_until_it_is_changed() {
     assert_eq!(pattern.on(day("2026-12-19"), HalfDay::Am), None, "a Saturday");
     assert_eq!(pattern.beside_ideal(2), None);
     assert!(pattern.beside_ideal(3).unwrap().ends_with('?'));
-    change(&mut plan, &pack, Change::Week(8, pattern)).unwrap();
+    change(&mut plan, &pack, Change::Week(code("provider"), 8, pattern)).unwrap();
     assert_eq!((plan.week(7), plan.week(9)), (None, Some(&pattern)));
-    assert_eq!(change(&mut plan, &pack, Change::Week(13, pattern)), Err(Refusal::NoSuchWeek));
+    assert_eq!(change(&mut plan, &pack, Change::Week(code("provider"), 13, pattern)), Err(Refusal::NoSuchWeek));
     for text in ["", "ss rr", "ss rr -o rr s", "ss rr -o rr sss", "ss rr -o rr sx", "ss rr -o rr ss ss"] {
         assert_eq!(text.parse::<WeekPattern>(), Err(NotAPattern), "{text}");
     }
@@ -456,7 +456,7 @@ fn the_history_tells_every_field_from_what_to_what_and_prints_none_of_it() {
     change(&mut plan, &pack, aims("Science")).unwrap();
     let before = plan.parts().clone();
     change(&mut plan, &pack, aims("Science and maths")).unwrap();
-    change(&mut plan, &pack, Change::Week(8, "ss rr -o rr ss".parse().unwrap())).unwrap();
+    change(&mut plan, &pack, Change::Week(code("provider"), 8, "ss rr -o rr ss".parse().unwrap())).unwrap();
     let told = changes(&before, plan.parts());
     let shown: Vec<_> = told
         .iter()
@@ -507,6 +507,18 @@ fn h_16_a_longer_plan_has_a_reason_and_d_5_behaviour_is_none_for_part_time() {
     let reason = Reason::new("A second operation in January.").unwrap();
     change(&mut plan, &pack, Change::Longer { weeks: 4, reason }).unwrap();
     assert_eq!(plan.planned_weeks(&pack), 16);
+    // Both clocks go on, and a look-back of the last week is asked again.
+    let pattern: WeekPattern = "ss ss ss ss ss".parse().unwrap();
+    for (clock, last) in [("provider", 16), ("school", 12)] {
+        change(&mut plan, &pack, Change::Week(code(clock), last, pattern)).unwrap();
+        let beyond = Change::Week(code(clock), last + 1, pattern);
+        assert_eq!(change(&mut plan, &pack, beyond), Err(Refusal::NoSuchWeek), "{clock}");
+    }
+    assert_eq!(change(&mut plan, &pack, Change::Week(code("moon"), 1, pattern)), Err(Refusal::UnknownCode("clock")));
+    let look_back = |week| plan.look_back(&pack, &code("provider"), week).map(|rule| rule.week);
+    assert_eq!([12, 13, 16, 17, 5].map(look_back), [Some(12), Some(12), Some(12), None, None]);
+    let reason = Reason::new("For ever and a day.").unwrap();
+    assert_eq!(change(&mut plan, &pack, Change::Longer { weeks: MAX_MORE_WEEKS - 3, reason }), Err(Refusal::TooLong));
     let arrangement = |reasons: &[PartTimeReason]| PartTime {
         from: day("2026-12-14"),
         until: day("2027-01-29"),
@@ -524,6 +536,53 @@ fn h_16_a_longer_plan_has_a_reason_and_d_5_behaviour_is_none_for_part_time() {
 }
 
 #[test]
+fn h_13_h_23_the_head_names_the_receiving_school_and_responsibility_passes_to_it_with_the_roll() {
+    let organisation = |n| OrganisationId(Uuid::from_u128(n));
+    let (pack, mut plan) = returning();
+    assert_eq!(plan.receiving(), Setting::Known(organisation(1)), "back to the home school");
+    let names = |answer| Change::Answer(code("receiving-school"), answer);
+    let sign = |party| Change::SignOff(SignOff { party, who: who(6), on: day("2027-01-28") });
+    change(&mut plan, &pack, sign(Party::ReceivingSchool)).unwrap();
+    change(&mut plan, &pack, sign(Party::HomeSchool)).unwrap();
+    change(&mut plan, &pack, names(Some(Answer::Organisation(organisation(9))))).unwrap();
+    assert_eq!(plan.receiving(), Setting::Known(organisation(9)));
+    let signed: Vec<_> = plan.sign_offs().iter().map(|one| one.party).collect();
+    assert_eq!(signed, [Party::HomeSchool], "what one school agreed to is not the word of another");
+    change(&mut plan, &pack, sign(Party::ReceivingSchool)).unwrap();
+    assert_eq!(plan.responsible(&pack, None), Setting::Known(organisation(1)), "until the plan is closed");
+    change(&mut plan, &pack, Change::Close(closure("success"))).unwrap();
+    assert_eq!(plan.responsible(&pack, None), Setting::Known(organisation(9)));
+    // A fresh start elsewhere has no school before somebody names one; another end leaves the home school responsible.
+    let fresh = Basis { end_goal: EndGoal::NewSchool, ..basis("phased-return") };
+    let mut plan = ReintegrationPlan::draft(&pack, fresh).unwrap();
+    assert_eq!(plan.receiving(), Setting::NotNamed);
+    change(&mut plan, &pack, names(Some(Answer::Place(words("Hill School"))))).unwrap();
+    assert_eq!(plan.receiving(), Setting::Called(&words("Hill School")));
+    assert_eq!(plan.responsible(&pack, Some(day("2027-02-01"))), Setting::Known(organisation(1)));
+}
+
+#[test]
+fn l_2_what_a_draft_is_for_is_put_right_and_a_draft_is_thrown_away_and_neither_once_it_is_agreed() {
+    let (pack, mut plan) = draft();
+    let right = |length| Change::Basis {
+        route: Route::Exclusion,
+        planned_length: code(length),
+        end_goal: EndGoal::LongTermPlace,
+        in_their_words: None,
+    };
+    assert_eq!(change(&mut plan, &pack, right("for-ever")), Err(Refusal::UnknownCode("planned length")));
+    change(&mut plan, &pack, right("first-term")).unwrap();
+    assert_eq!((plan.basis().route, plan.planned_weeks(&pack)), (Route::Exclusion, 6));
+    let discard = || Change::Discard { on: day("2026-10-12"), reason: Reason::new("Begun for the wrong pupil.").unwrap() };
+    change(&mut plan, &pack, discard()).unwrap();
+    assert_eq!(change(&mut plan, &pack, consent()), Err(Refusal::Closed));
+    let (pack, mut plan) = open();
+    for one in [right("first-term"), discard()] {
+        assert_eq!(change(&mut plan, &pack, one), Err(Refusal::NotADraft));
+    }
+}
+
+#[test]
 fn every_refusal_says_what_to_do_and_names_nobody() {
     let all = [
         Refusal::Closed,
@@ -533,6 +592,8 @@ fn every_refusal_says_what_to_do_and_names_nobody() {
         Refusal::GatesOpen(vec![Gate::Readiness, Gate::Meeting]),
         Refusal::NotSigned(vec![Party::HomeSchool, Party::ReceivingSchool]),
         Refusal::MeetFirst,
+        Refusal::NotADraft,
+        Refusal::TooLong,
     ];
     for refusal in all {
         let said = refusal.to_string();

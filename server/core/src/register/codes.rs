@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::NaiveDate;
+use chrono::{DateTime, NaiveDate, Utc};
 
 use super::{HalfDay, ImportedMark, RegisterCode};
 use crate::coded::coded;
@@ -146,3 +146,58 @@ pub fn sickness(marks: &[ImportedMark], table: &CodeTable) -> BTreeSet<(NaiveDat
     let is_sick = |mark: &&ImportedMark| table.meaning(mark.code(), mark.day()).is_some_and(|meaning| meaning.is_sickness);
     marks.iter().filter(is_sick).map(|mark| (mark.day(), mark.half_day())).collect()
 }
+
+/// What a week's marks say, counted as they stand: no share, and nothing that no mark says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WeekTold {
+    /// "At school 4, absent with leave 6; of 10 half-days".
+    pub attendance: String,
+    /// "Late 1 of 4 half-days at school", if the pupil was there at all.
+    pub punctuality: Option<String>,
+    /// From which systems.
+    pub system: String,
+    /// When the last of the marks was read.
+    pub at: DateTime<Utc>,
+}
+
+/// A week's figures from the school's own marks, if every one of `halves` has a mark; `None` if the week is not covered. Days on
+/// which the register says that there was no school count for nothing.
+#[must_use]
+pub fn week_told(marks: &[ImportedMark], halves: &[(NaiveDate, HalfDay)], table: &CodeTable) -> Option<WeekTold> {
+    let marks: BTreeMap<_, &ImportedMark> = marks.iter().map(|mark| ((mark.day(), mark.half_day()), mark)).collect();
+    let marks: Vec<&ImportedMark> = halves.iter().map(|half| marks.get(half).copied()).collect::<Option<_>>()?;
+    let mut counts: BTreeMap<usize, usize> = BTreeMap::new();
+    let (mut there, mut late) = (0, 0);
+    for mark in &marks {
+        let kind = table.meaning(mark.code(), mark.day()).map(|meaning| meaning.kind);
+        if kind == Some(CodeKind::Administrative) {
+            continue;
+        }
+        there += usize::from(kind == Some(CodeKind::Present) || mark.code().as_str() == "U");
+        late += usize::from(matches!(mark.code().as_str(), "L" | "U"));
+        let at = TOLD.iter().position(|(known, _)| Some(*known) == kind).unwrap_or(TOLD.len());
+        *counts.entry(at).or_default() += 1;
+    }
+    let of: usize = counts.values().sum();
+    let at = marks.iter().map(|mark| mark.source().imported_at).max().filter(|_| of > 0)?;
+    let words = |at: &usize| TOLD.get(*at).map_or("with a mark that is not known here", |(_, words)| words);
+    let parts: Vec<_> = counts.iter().map(|(at, count)| format!("{} {count}", words(at))).collect();
+    let parts = parts.join(", ");
+    let systems: BTreeSet<&str> = marks.iter().map(|mark| mark.source().system.words()).collect();
+    Some(WeekTold {
+        attendance: format!("{}{}; of {of} half-days", parts[..1].to_uppercase(), &parts[1..]),
+        punctuality: (there > 0).then(|| format!("Late {late} of {there} half-days at school")),
+        system: systems.into_iter().collect::<Vec<_>>().join(" and "),
+        at,
+    })
+}
+
+/// Kinds of marks as a week's figures say them, in this order.
+const TOLD: [(CodeKind, &str); 6] = [
+    (CodeKind::Present, "at school"),
+    (CodeKind::Place, "at another place"),
+    (CodeKind::Dual, "expected at the other school"),
+    (CodeKind::Authorised, "absent with leave"),
+    (CodeKind::Unable, "not able or not required to attend"),
+    (CodeKind::Unauthorised, "absent without leave"),
+];

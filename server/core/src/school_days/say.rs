@@ -2,7 +2,7 @@
 
 use chrono::{Datelike, NaiveDate};
 
-use super::{Count, DayOff, Looked, Step};
+use super::{Count, DayOff, Entered, Looked, Step};
 
 /// "Thursday 19 November 2026".
 #[must_use]
@@ -79,8 +79,10 @@ impl Count {
     /// What a reader must know of a calendar that may be incomplete.
     #[must_use]
     pub fn doubt(&self) -> Option<String> {
-        let until = self.entered_until?;
-        Some(format!("The calendar has no holidays entered after {}: check the days after it.", day_words(until)))
+        Some(match self.goes_past? {
+            Entered::Until(until) => format!("No holidays are entered after {}: this date may move.", day_words(until)),
+            Entered::Nothing => "No holidays are entered: this date may move.".to_owned(),
+        })
     }
 }
 

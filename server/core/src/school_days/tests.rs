@@ -122,10 +122,12 @@ fn before_a_panel_the_last_school_day_is_found_backwards() {
 
 #[test]
 fn a_calendar_that_ends_too_early_says_so() {
-    let until = school().entered_until(day("2027-01-01"));
+    let until = school().entered(Entered::Until(day("2027-01-01")));
     assert_eq!(until.after(day("2026-11-05"), 10).unwrap().doubt(), None);
     let said = until.after(day("2026-12-17"), 5).unwrap().doubt().unwrap();
-    assert_eq!(said, "The calendar has no holidays entered after Friday 1 January 2027: check the days after it.");
+    assert_eq!(said, "No holidays are entered after Friday 1 January 2027: this date may move.");
+    let nothing = school().entered(Entered::Nothing).after(day("2026-11-05"), 1).unwrap();
+    assert_eq!(nothing.doubt().unwrap(), "No holidays are entered: this date may move.");
     assert_eq!(until.days_after(day("2026-12-17"), 40).unwrap().doubt(), None, "holidays do not matter to calendar days");
     let weeks = school().end_of_week(day("2026-10-19"), 9).unwrap();
     assert_eq!(weeks.not_counted().unwrap(), "Not counted: the weeks of 26 October, 21 and 28 December (holiday).");

@@ -37,6 +37,8 @@ pub struct Planned {
     pub pack: &'static Pack,
     /// Every field that says something, by path.
     pub fields: Vec<Told>,
+    /// When the panel's office was told that the return succeeded.
+    pub panel_told: Option<NaiveDate>,
 }
 
 /// A field in words.
@@ -61,7 +63,12 @@ impl<'a> Case<'a> {
         now: DateTime<Utc>,
     ) -> Result<Self, ApiError> {
         let plan = match state.store.plans_of(placement.placement_id).await?.into_iter().next() {
-            Some(row) => Some(planned(row, &names)?),
+            Some(row) => {
+                let (pack, authority) = (cases::pack_of(&row.plan)?, scope.parent_of(placement.school_id));
+                let facts = cases::facts(&state.store, pack, &row.plan, placement.placement_id, authority).await?;
+                let panel_told = cases::panel_was_told(pack, &facts);
+                Some(planned(row, &names, panel_told)?)
+            }
             None => None,
         };
         let (today, zone) = (scope.today(placement.school_id, now), scope.zone(placement.school_id));
@@ -93,7 +100,7 @@ impl<'a> Case<'a> {
     }
 }
 
-fn planned(row: PlanRow, names: &Names) -> Result<Planned, ApiError> {
+fn planned(row: PlanRow, names: &Names, panel_told: Option<NaiveDate>) -> Result<Planned, ApiError> {
     let pack = cases::pack_of(&row.plan)?;
     // Everything in which the plan differs from an empty one with the same beginning: so no field can be left out.
     let empty = ReintegrationPlan::draft(pack, row.plan.basis().clone()).map_err(|error| anyhow::anyhow!("{error}"))?;
@@ -103,5 +110,5 @@ fn planned(row: PlanRow, names: &Names) -> Result<Planned, ApiError> {
         (!value.is_empty()).then(|| Told { title: plan::title(pack, &change.field), path: change.field, value, section })
     };
     let fields = changes(empty.parts(), row.plan.parts()).into_iter().filter_map(told).collect();
-    Ok(Planned { row, pack, fields })
+    Ok(Planned { row, pack, fields, panel_told })
 }

@@ -10,7 +10,8 @@ use server_core::sharing::Section;
 use super::case::Case;
 use super::parts::capital;
 use crate::api::ApiError;
-use crate::web::{glide, view};
+use crate::web::glide::{self, PlanWeeks};
+use crate::web::view;
 
 type Ink = [u8; 3];
 
@@ -34,18 +35,18 @@ const HEIGHT: f32 = 188.0;
 ///
 /// # Errors
 /// The database does not answer, or holds what this program cannot read.
-pub async fn weeks(case: &Case<'_>) -> Result<Result<(String, Vec<GlideWeek>), String>, ApiError> {
+pub async fn weeks(case: &Case<'_>) -> Result<Result<PlanWeeks, String>, ApiError> {
     glide::weeks_of(case.state, case.scope, &case.placement, case.now).await
 }
 
 /// Picture, table, question.
-pub fn blocks(case: &Case<'_>, clock: &str, weeks: &[GlideWeek]) -> Vec<Block> {
+pub fn blocks(case: &Case<'_>, path: &PlanWeeks) -> Vec<Block> {
+    let PlanWeeks { clock, site, weeks, .. } = path;
     if !case.shows(Section::WeekPattern) || weeks.is_empty() {
         return Vec::new();
     }
     let is_told = case.shows(Section::Engagement);
-    let school = &case.placement.school_name;
-    let mut blocks = vec![Block::Picture(picture(weeks, is_told, school)), Block::Table(table(clock, weeks, is_told))];
+    let mut blocks = vec![Block::Picture(picture(weeks, is_told, site)), Block::Table(table(clock, weeks, is_told))];
     if is_told {
         let question = ReviewQuestion::of(weeks);
         blocks.push(Block::small(
@@ -87,7 +88,7 @@ fn picture(weeks: &[GlideWeek], is_told: bool, school: &str) -> Picture {
             }
         }
         let is_now = week.state == WeekState::ThisWeek;
-        shapes.push(label(middle, FLOOR + 3.0, week.number.to_string(), Anchor::Middle, INK, true));
+        shapes.push(label(middle, FLOOR + 3.0, number(week), Anchor::Middle, INK, true));
         // Where weeks stand close together, every fourth has its day.
         if pitch >= 27.0 || n.is_multiple_of(4) {
             shapes.push(label(middle, FLOOR + 13.5, view::short_date(week.monday), Anchor::Middle, INK_2, is_now));
@@ -149,8 +150,8 @@ fn stack(shapes: &mut Vec<Shape>, half_days: &HalfDays, x: f32, width: f32) {
 /// What the picture shows, for those who hear it.
 fn words(weeks: &[GlideWeek], is_told: bool) -> String {
     let one = |week: &GlideWeek| match week.actual.as_ref().filter(|_| is_told) {
-        Some(actual) => format!("Week {}: planned {}; as it was {}.", week.number, said(&week.planned), said(actual)),
-        None => format!("Week {}: planned {}.", week.number, said(&week.planned)),
+        Some(actual) => format!("Week {}: planned {}; as it was {}.", week.name(), said(&week.planned), said(actual)),
+        None => format!("Week {}: planned {}.", week.name(), said(&week.planned)),
     };
     let all: Vec<String> = weeks.iter().map(one).collect();
     format!("Bars of half-days, week by week. {} The table after it gives every figure.", all.join(" "))
@@ -164,7 +165,8 @@ fn table(clock: &str, weeks: &[GlideWeek], is_told: bool) -> Table {
         columns.push(Column::number("Half-days the school told of", 1.5));
     }
     let row = |week: &GlideWeek| {
-        let mut cells = vec![format!("{}, {}", week.number, view::short_date(week.monday)), capital(&said(&week.planned))];
+        let mut cells =
+            vec![format!("{}, {}", capital(&week.name()), view::short_date(week.monday)), capital(&said(&week.planned))];
         if is_told {
             match &week.actual {
                 Some(actual) => {
@@ -176,6 +178,16 @@ fn table(clock: &str, weeks: &[GlideWeek], is_told: bool) -> Table {
         cells
     };
     Table { caption: String::new(), columns, rows: weeks.iter().map(row).collect() }
+}
+
+/// `8`, `8 · S1`, `S6`: S is the school's own count.
+fn number(week: &GlideWeek) -> String {
+    match (week.number, week.at_school) {
+        (Some(number), Some(school)) => format!("{number} · S{school}"),
+        (Some(number), None) => number.to_string(),
+        (None, Some(school)) => format!("S{school}"),
+        (None, None) => String::new(),
+    }
 }
 
 /// `on site 4, by robot 4, rest 2`

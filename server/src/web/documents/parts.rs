@@ -16,11 +16,12 @@ const DAYS: [&str; 5] = ["Mon", "Tue", "Wed", "Thu", "Fri"];
 
 /// Where the plan stands: route, places, lengths, and the answers of the form's head.
 pub fn head(case: &Case<'_>, planned: &Planned) -> Vec<Block> {
-    let Planned { row, pack, fields } = planned;
+    let Planned { row, pack, fields, .. } = planned;
     let mut facts = vec![("Pupil".to_owned(), case.placement.pupil_name.clone())];
     facts.push(("The plan".to_owned(), plan::state_chip(row.plan.state()).text().to_owned()));
     // The pupil's own words are among the goals.
-    let overview = plan::overview(pack, &row.plan, &case.placement).into_iter().filter(|(name, _)| *name != "In their words");
+    let overview = plan::overview(pack, &row.plan, &case.placement, &case.names, planned.panel_told);
+    let overview = overview.into_iter().filter(|(name, _)| *name != "In their words");
     facts.extend(overview.map(|(name, value)| (name.to_owned(), value)));
     facts.push(("Came by way of".to_owned(), plan::route_words(pack, &row.plan).trim_end_matches('.').to_owned()));
     facts.push(("Policy".to_owned(), format!("{}, version {}", pack.title, pack.key.version)));
@@ -110,33 +111,40 @@ pub fn barriers(case: &Case<'_>, planned: &Planned) -> Vec<Block> {
     headed("What stands in the way", vec![Block::Table(Table { caption: String::new(), columns, rows: rows.collect() })])
 }
 
-/// The patterns of weeks, each half-day in words.
+/// The patterns of weeks, each half-day in words, clock by clock. `only`: of these weeks of the first clock, and of the school's weeks
+/// that have a pattern of their own.
 pub fn patterns(case: &Case<'_>, planned: &Planned, only: Option<&[u16]>) -> Vec<Block> {
     if !case.shows(Section::WeekPattern) {
         return Vec::new();
     }
-    let plan = &planned.row.plan;
-    let own: Vec<u16> = plan.parts().weeks.keys().copied().collect();
-    let weeks = only.unwrap_or(&own);
-    let row = |week: &u16| {
-        let pattern = plan.week(*week)?;
-        let at = |day: u32, half| pattern.at(day, half).map_or("", Place::words);
-        let cell = |day: u32| match (at(day, HalfDay::Am), at(day, HalfDay::Pm)) {
-            (am, pm) if am == pm => capital(am),
-            (am, pm) => format!("{}, then {pm}", capital(am)),
+    let Planned { row, pack, .. } = planned;
+    let plan = &row.plan;
+    let mut blocks = Vec::new();
+    for (n, clock) in pack.clocks.iter().enumerate() {
+        let own: Vec<u16> = (1..=plan.weeks_of(clock)).filter(|week| plan.has_own_pattern(pack, &clock.id, *week)).collect();
+        let weeks = only.filter(|_| n == 0).unwrap_or(&own);
+        let row = |week: &u16| {
+            let pattern = plan.pattern(pack, &clock.id, *week)?;
+            let at = |day: u32, half| pattern.at(day, half).map_or("", Place::words);
+            let cell = |day: u32| match (at(day, HalfDay::Am), at(day, HalfDay::Pm)) {
+                (am, pm) if am == pm => capital(am),
+                (am, pm) => format!("{}, then {pm}", capital(am)),
+            };
+            Some(std::iter::once(format!("Week {week}")).chain((0..5).map(cell)).collect())
         };
-        Some(std::iter::once(format!("Week {week}")).chain((0..5).map(cell)).collect())
-    };
-    let rows: Vec<Vec<String>> = weeks.iter().filter_map(row).collect();
-    if rows.is_empty() {
-        return Vec::new();
+        let rows: Vec<Vec<String>> = weeks.iter().filter_map(row).collect();
+        if !rows.is_empty() {
+            let columns = std::iter::once(Column::words(&clock.title, 1.2)).chain(DAYS.map(|day| Column::words(day, 1.6)));
+            let caption = format!("Planned, morning and afternoon, by {}", clock.title.to_lowercase());
+            blocks.push(Block::Table(Table { caption, columns: columns.collect(), rows }));
+        }
     }
-    let columns =
-        std::iter::once(Column::words("Week", 1.2)).chain(DAYS.map(|day| Column::words(day, 1.6))).collect::<Vec<_>>();
-    vec![
-        Block::Table(Table { caption: "Planned, morning and afternoon".to_owned(), columns, rows }),
-        Block::small("A week without a pattern of its own goes on as the one before."),
-    ]
+    if !blocks.is_empty() {
+        blocks.push(Block::small(
+            "A week without a pattern of its own goes on as the one before. Where both clocks run, the school week’s holds.",
+        ));
+    }
+    blocks
 }
 
 /// Fields of a section as names and values, with a heading for each entry of a kind that has many.

@@ -2,7 +2,7 @@
 //!
 //! What the school states and what the engagement record counted never stand in one table: the first is in a dashed box of its own.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{Datelike, Days, NaiveDate};
 use paper::{Block, Column, Table};
@@ -72,7 +72,7 @@ pub async fn to_do(case: &Case<'_>, planned: &Planned) -> Result<Vec<Block>, Api
         return Ok(Vec::new());
     }
     let (store, placement) = (&case.state.store, &case.placement);
-    let schools = cases::Schools::of(store, placement).await?;
+    let schools = cases::Schools::of(store, placement, Some(&planned.row.plan)).await?;
     let calendars = schools.calendars();
     let authority = case.scope.parent_of(placement.school_id);
     let facts = cases::facts(store, planned.pack, &planned.row.plan, placement.placement_id, authority).await?;
@@ -195,7 +195,7 @@ pub async fn breakdowns(case: &Case<'_>, planned: &Planned) -> Result<Vec<Block>
     Ok(headed("Serious breakdowns", vec![Block::Table(Table { caption: String::new(), columns, rows })]))
 }
 
-/// The first and the last look of each voice, area by area. No total, and no order of areas.
+/// The first and the last look of each voice on each scale, area by area. No total, and no order of areas.
 ///
 /// # Errors
 /// The database does not answer, or holds what this program cannot read.
@@ -204,13 +204,14 @@ pub async fn growth(case: &Case<'_>) -> Result<Vec<Block>, ApiError> {
         return Ok(Vec::new());
     }
     let looks = growth::every_look(case.state, case.scope, &case.placement).await?;
-    let mut voices: Vec<&'static str> = looks.iter().map(|look| look.voice).collect();
-    voices.dedup();
-    voices.sort_unstable();
-    voices.dedup();
+    // Steps of two scales have no common line, so a table is of one voice and one scale.
+    let mut kinds: Vec<(&'static str, &str)> = looks.iter().map(|look| (look.voice, look.scale.as_str())).collect();
+    kinds.sort_by_key(|(voice, _)| *voice);
+    let mut known = BTreeSet::new();
+    kinds.retain(|kind| known.insert(*kind));
     let mut blocks = Vec::new();
-    for voice in voices {
-        let own: Vec<_> = looks.iter().filter(|look| look.voice == voice).collect();
+    for (voice, scale) in kinds {
+        let own: Vec<_> = looks.iter().filter(|look| look.voice == voice && look.scale == scale).collect();
         let (Some(first), Some(last)) = (own.first(), own.last()) else { continue };
         let shown = if own.len() > 1 { vec![*first, *last] } else { vec![*last] };
         let mut columns = vec![Column::words("Area", 2.2)];
@@ -226,7 +227,7 @@ pub async fn growth(case: &Case<'_>) -> Result<Vec<Block>, ApiError> {
         let rows = areas
             .map(|area| std::iter::once(area.words().to_owned()).chain(shown.iter().map(|look| cell(look, *area))).collect())
             .collect();
-        let caption = format!("In the voice of {voice}. Scale: {}", last.scale);
+        let caption = format!("In the voice of {voice}. Scale: {scale}");
         blocks.push(Block::Table(Table { caption, columns, rows }));
     }
     if !blocks.is_empty() {

@@ -49,11 +49,11 @@ pub async fn pack(case: &Case<'_>) -> Result<Document, ApiError> {
 /// The path, and the pattern of this week and the next.
 async fn weeks(case: &Case<'_>, planned: &Planned, now: Option<u16>) -> Result<Vec<Block>, ApiError> {
     let mut blocks = match glide::weeks(case).await? {
-        Ok((clock, weeks)) => glide::blocks(case, &clock, &weeks),
+        Ok(path) => glide::blocks(case, &path),
         Err(waits) if case.shows(Section::WeekPattern) => vec![Block::text(waits)],
         Err(_) => Vec::new(),
     };
-    let last = planned.pack.clocks.first().map_or(0, |clock| clock.weeks);
+    let last = planned.pack.clocks.first().map_or(0, |clock| planned.row.plan.weeks_of(clock));
     let week = now.unwrap_or(1);
     let shown: Vec<u16> = (week..=week.saturating_add(1)).filter(|week| *week <= last).collect();
     blocks.extend(patterns(case, planned, Some(&shown)));
@@ -65,8 +65,8 @@ async fn week_now(case: &Case<'_>, planned: &Planned) -> Result<(Option<String>,
     let (store, placement) = (&case.state.store, &case.placement);
     let authority = case.scope.parent_of(placement.school_id);
     let facts: Facts = cases::facts(store, planned.pack, &planned.row.plan, placement.placement_id, authority).await?;
-    let schools = cases::Schools::of(store, placement).await?;
+    let schools = cases::Schools::of(store, placement, Some(&planned.row.plan)).await?;
     let calendars = schools.calendars();
-    let words = plan::week_now(planned.pack, &facts, &calendars, case.today).map(|(words, _)| words);
+    let words = plan::week_now(planned.pack, &facts, &calendars, case.today);
     Ok((words, plan::number_now(planned.pack.clocks.first(), &facts, &calendars, case.today)))
 }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use server_core::goal::Family;
 use server_core::party::{Party, PersonId, listed};
-use server_core::plan::{Change, Closure, PlanState, Review, ReviewOutcome, RollGuard, Setback, SignOff};
+use server_core::plan::{Change, Closure, PlanState, Review, ReviewOutcome, RollGuard, Setback, Setting, SignOff};
 use server_core::policy::{Code, Event};
 use server_core::words::Reason;
 
@@ -219,15 +219,24 @@ fn agreement(of: &Shown<'_>, party: Party) -> AgreementView {
     let said = of.plan.sign_offs().iter().find(|one| one.party == party);
     AgreementView {
         party: party.code(),
-        words: capital(party.words()),
+        words: words_of(of, party),
         said: said.map_or_else(String::new, |one| format!("{}, on {}", of.names.name(one.who), view::full_date(one.on))),
-        who: of.names.with(&[party], of.today).into_iter().map(|(who, name)| (who.0.to_string(), name, false)).collect(),
+        who: of.signers.of(party).iter().map(|(who, name)| (who.0.to_string(), name.clone(), false)).collect(),
+    }
+}
+
+/// `The receiving school, Marsh Lane Academy`
+fn words_of(of: &Shown<'_>, party: Party) -> String {
+    let words = capital(party.words());
+    match party {
+        Party::HomeSchool => format!("{words}, {}", of.names.setting(Setting::Known(of.plan.basis().home_school))),
+        Party::ReceivingSchool => format!("{words}, {}", of.names.setting(of.plan.receiving())),
+        _ => words,
     }
 }
 
 fn roll_words(of: &Shown<'_>) -> String {
-    let told = of.due.due.iter().find(|due| due.rule.as_str() == "tell-panel").and_then(|due| due.done);
-    match of.plan.roll_guard(of.pack, told) {
+    match of.plan.roll_guard(of.pack, of.panel_told) {
         RollGuard::Stays { says, waits_for } if waits_for.is_empty() => says,
         RollGuard::Stays { says, waits_for } => format!("{says} Still to agree: {}.", listed(&waits_for)),
         RollGuard::MayMove => "Success is agreed and reported: the roll may follow.".to_owned(),
@@ -320,6 +329,9 @@ pub fn longer(_: &Case<'_>, sent: &Sent) -> Result<Vec<Change>, String> {
 pub fn agree(case: &Case<'_>, sent: &Sent) -> Result<Vec<Change>, String> {
     let party = sent.get("party").and_then(|code| Party::from_code(code)).ok_or("Choose who agrees.")?;
     let who = sent.get("who").and_then(|who| who.parse().ok()).map(PersonId).ok_or("Choose who says so.")?;
+    if !case.signers.of(party).iter().any(|(known, _)| *known == who) {
+        return Err(format!("Choose somebody who is named for {} and works there.", party.words()));
+    }
     Ok(vec![Change::SignOff(SignOff { party, who, on: case.today })])
 }
 

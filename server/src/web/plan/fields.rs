@@ -46,8 +46,14 @@ pub enum Input {
     Lines,
     YesNo,
     Day,
-    /// One of these people or places.
+    /// One of these people.
     One(Vec<Choice>),
+    /// One of these places, or another one by its name.
+    Place {
+        places: Vec<Choice>,
+        is_other: bool,
+        name: String,
+    },
     /// A figure of the register, as somebody states it.
     Stated {
         figure: String,
@@ -90,9 +96,17 @@ pub fn by(changes: &[PlanChangeRow], path: &str) -> String {
     last.map(|row| row.actor_name.clone().unwrap_or_else(|| "Somebody else".to_owned())).unwrap_or_default()
 }
 
+/// In a form, the choice of a place that is not in the list.
+const OTHER: &str = "other";
+
 /// As a form sends it, laid out as the history has it. Browsers send line breaks as CR LF.
 fn typed(sent: &Sent, field: &Field) -> Option<String> {
     let text = sent.get(&format!("answer-{}", field.id))?.replace("\r\n", "\n").trim().to_owned();
+    if field.kind == FieldKind::Organisation {
+        // A name without a choice is meant, too.
+        let name = sent.get(&format!("name-{}", field.id)).map_or("", |name| name.trim());
+        return Some(if matches!(text.as_str(), OTHER | "") { name.to_owned() } else { text });
+    }
     if field.kind != FieldKind::Stated || text.is_empty() {
         return Some(text);
     }
@@ -108,6 +122,7 @@ fn text(answer: Option<&Answer>) -> String {
         Some(Answer::Day(day)) => day.to_string(),
         Some(Answer::Person(person)) => person.0.to_string(),
         Some(Answer::Organisation(organisation)) => organisation.0.to_string(),
+        Some(Answer::Place(name)) => name.expose().to_owned(),
         Some(Answer::Stated(Stated { figure, source, on })) => match source {
             StatedSource::Person(person) => format!("{} until {on}, said by {}", figure.expose(), person.0),
             StatedSource::Import { system, at } => format!("{} until {on}, from {system}, read {at}", figure.expose()),
@@ -138,7 +153,11 @@ fn input(field: &Field, value: &str, answer: Option<&Answer>, offers: &Offers<'_
         (FieldKind::YesNo, _) => Input::YesNo,
         (FieldKind::Day, _) => Input::Day,
         (FieldKind::Person, _) => Input::One(one_of(people(), value, offers)),
-        (FieldKind::Organisation, _) => Input::One(one_of(offers.places.iter().cloned(), value, offers)),
+        (FieldKind::Organisation, _) => {
+            let is_other = !value.is_empty() && value.parse::<Uuid>().is_err();
+            let places = one_of(offers.places.iter().cloned(), value, offers);
+            Input::Place { places, is_other, name: if is_other { value.to_owned() } else { String::new() } }
+        }
         (FieldKind::Stated, Some(Answer::Stated(Stated { source: StatedSource::Import { .. }, .. }))) => Input::Told,
         (FieldKind::Stated, _) => {
             let (figure, rest) = value.rsplit_once(" until ").unwrap_or((value, ""));
@@ -165,16 +184,23 @@ pub fn views(
         let unit = if field.kind == FieldKind::Weeks { " weeks" } else { "" };
         let seen = seen(changes, &path).map(|text| text.strip_suffix(unit).unwrap_or(text));
         let both = sent.and_then(|sent| typed(sent, field)).map(|typed| compare(&typed, seen, &now));
+        let is_mine = matches!(both, Some(Both::Mine(_) | Both::Choose(..)));
         let (value, theirs) = match both {
             None => (now, None),
             Some(Both::Mine(value) | Both::Theirs(value)) => (value, None),
             Some(Both::Choose(mine, theirs)) => (mine, Some(theirs)),
         };
         let say = |text: &str| offers.names.value(pack, &path, text);
+        let mut input = input(field, &value, plan.answer(&field.id), offers);
+        if let (Input::Place { is_other, name, .. }, Some(sent), true) = (&mut input, sent, is_mine) {
+            // Also what does not go together is shown as it was typed.
+            *is_other |= sent.get(&format!("answer-{}", field.id)).is_some_and(|choice| choice == OTHER);
+            sent.get(&format!("name-{}", field.id)).cloned().unwrap_or_default().clone_into(name);
+        }
         FieldView {
             id: field.id.to_string(),
             label: field.label.clone(),
-            input: input(field, &value, plan.answer(&field.id), offers),
+            input,
             told: say(&value),
             value,
             required: field.required,
@@ -186,21 +212,47 @@ pub fn views(
 }
 
 /// What the form changes. A field for which "theirs" was chosen, or that is not in the form, stays as it is.
-pub fn changes(pack: &Pack, stage: u16, plan: &ReintegrationPlan, sent: &Sent) -> Result<Vec<Change>, String> {
+pub fn changes(
+    (pack, stage): (&Pack, u16),
+    plan: &ReintegrationPlan,
+    sent: &Sent,
+    places: &[(Uuid, String)],
+) -> Result<Vec<Change>, String> {
     let mut changes = Vec::new();
     for field in pack.fields.iter().filter(|field| field.stage == stage) {
         let takes_theirs = sent.get(&format!("take-{}", field.id)).is_some_and(|choice| choice == "theirs");
         let Some(typed) = typed(sent, field).filter(|_| !takes_theirs) else { continue };
+        let about = |wrong: String| format!("{}: {wrong}.", field.label);
+        place_of(field, sent, plan, places).map_err(about)?;
         // As it is, whoever may be chosen today.
         if typed == text(plan.answer(&field.id)) {
             continue;
         }
-        let answer = read(field, &typed).map_err(|wrong| format!("{}: {wrong}.", field.label))?;
+        let answer = read(field, &typed).map_err(about)?;
         if plan.answer(&field.id) != answer.as_ref() {
             changes.push(Change::Answer(field.id.clone(), answer));
         }
     }
     Ok(changes)
+}
+
+/// Whether a place is one of the list, or a name in its stead; not both.
+fn place_of(field: &Field, sent: &Sent, plan: &ReintegrationPlan, places: &[(Uuid, String)]) -> Result<(), String> {
+    if field.kind != FieldKind::Organisation {
+        return Ok(());
+    }
+    let part = |name: &str| sent.get(&format!("{name}-{}", field.id)).map_or("", |text| text.trim());
+    let (chosen, name, kept) = (part("answer"), part("name"), text(plan.answer(&field.id)));
+    match chosen {
+        OTHER if name.is_empty() => Err("write the name of the place that is not in the list".to_owned()),
+        OTHER | "" => Ok(()),
+        _ if chosen != kept && !places.iter().any(|(id, _)| id.to_string() == chosen) => {
+            Err("choose a place of the list".to_owned())
+        }
+        // The name that was kept before may stay in its field when a place of the list is chosen in its stead.
+        _ if !name.is_empty() && name != kept => Err("choose a place of the list, or write another name; not both".to_owned()),
+        _ => Ok(()),
+    }
 }
 
 fn read(field: &Field, typed: &str) -> Result<Option<Answer>, String> {
@@ -215,9 +267,10 @@ fn read(field: &Field, typed: &str) -> Result<Option<Answer>, String> {
         }
         (FieldKind::Day, _) => Some(Answer::Day(typed.parse().map_err(|_| "choose a day".to_owned())?)),
         (FieldKind::Person, _) => Some(Answer::Person(PersonId(typed.parse().map_err(|_| "choose somebody".to_owned())?))),
-        (FieldKind::Organisation, _) => {
-            Some(Answer::Organisation(OrganisationId(typed.parse().map_err(|_| "choose a place".to_owned())?)))
-        }
+        (FieldKind::Organisation, _) => Some(match typed.parse() {
+            Ok(id) => Answer::Organisation(OrganisationId(id)),
+            Err(_) => Answer::Place(Words::new(typed).map_err(|error| error.to_string())?),
+        }),
         (FieldKind::Stated, _) => {
             let who_states = "say who states the figure, and until which day it holds";
             let (figure, rest) = typed.rsplit_once(" until ").ok_or(who_states)?;

@@ -29,6 +29,8 @@ pub struct Asked {
     field: String,
     /// From before this revision.
     before: Option<u64>,
+    /// Of this plan; the latest, if it is not said.
+    plan: Option<Uuid>,
 }
 
 #[derive(Template)]
@@ -40,6 +42,7 @@ struct HistoryPage {
     of: Option<String>,
     rows: Vec<Row>,
     latest: Option<String>,
+    every: String,
     older: Option<String>,
 }
 
@@ -63,7 +66,12 @@ pub async fn show(
     let (placement, scope) = scope::pupil(&state, &caller, pupil, Action::ReadPlan).await?;
     let now = state.clock.now().utc;
     state.store.append_audit(audit(&caller, pupil, "read plan"), now).await?;
-    let kept = state.store.plans_of(placement.placement_id).await?.into_iter().next().ok_or(ApiError::NotFound)?;
+    let kept = match asked.plan {
+        // Of this pupil's alone: also of one that is closed, or of a draft that was thrown away.
+        Some(id) => state.store.plan(id).await?.filter(|row| row.placement_id == placement.placement_id),
+        None => state.store.plans_of(placement.placement_id).await?.into_iter().next(),
+    };
+    let kept = kept.ok_or(ApiError::NotFound)?;
     let pack = pack_of(&kept.plan)?;
     // Fields are codes joined by dots; nothing else goes into an address.
     if !asked.field.chars().all(|letter| letter.is_ascii_alphanumeric() || ".-_".contains(letter)) {
@@ -76,7 +84,8 @@ pub async fn show(
     let zone = scope.zone(placement.school_id);
     let address = |field: &str, before: Option<i64>| {
         let before = before.map_or_else(String::new, |before| format!("&before={before}"));
-        format!("/pupils/{pupil}/plan/history?field={field}{before}")
+        let plan = asked.plan.map_or_else(String::new, |plan| format!("&plan={plan}"));
+        format!("/pupils/{pupil}/plan/history?field={field}{before}{plan}")
     };
     let older = changes.last().filter(|_| more).map(|last| address(&asked.field, Some(last.revision)));
     // That something began empty is no news.
@@ -97,6 +106,7 @@ pub async fn show(
         frame: Frame::of(&caller, &scope, format!("History of the plan of {}", placement.pupil_name), "/pupils", now),
         pupil_id: pupil,
         of: field.map(|field| told::title(pack, field)),
+        every: address("", None),
         latest: asked.before.map(|_| address(&asked.field, None)),
         older,
     })

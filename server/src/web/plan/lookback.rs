@@ -1,5 +1,6 @@
 //! Stage 4: looking back on a week. The policy's questions; attendance as somebody states it; and the engagement record beside it,
-//! filled in by itself and never added.
+//! filled in by itself and never added. Where the school's imported marks cover the week, they are offered as what is stated.
+//! Weeks that were added to the plan are looked back upon as the clock's last week is.
 
 use chrono::NaiveDate;
 use server_core::deadline::{Calendars, Facts};
@@ -9,6 +10,7 @@ use server_core::plan::{
 use server_core::policy::{Clock, Code, EvaluationRule, Pack};
 use store::placements::PlacementRow;
 
+use super::imported::{self, ImportedWeek};
 use super::{Case, Choice, Names, Sent, Shown, Typed, optional_words, words};
 use crate::api::ApiError;
 use crate::api::scope::Scope;
@@ -31,6 +33,10 @@ pub struct LookbackView {
     pub questions: Vec<QuestionView>,
     pub attendance: String,
     pub punctuality: String,
+    /// What the school's file says: `attendance`, and the figure. The form sends it back, so that it is known what was offered.
+    pub offered: Vec<(&'static str, String)>,
+    /// The same in words, with source and time.
+    pub imported: Vec<String>,
     pub engagement: String,
     pub pupil_says: String,
     pub may_write: bool,
@@ -54,29 +60,34 @@ pub struct QuestionView {
     pub action: String,
 }
 
-/// `Provider week 4 of 12`, of the last clock that runs today, with the number.
-pub fn week_now(pack: &Pack, facts: &Facts, calendars: &Calendars<'_>, today: NaiveDate) -> Option<(String, u16)> {
+/// `Provider week 8 of 12. School week 1 of 8`: every clock that runs today.
+pub fn week_now(pack: &Pack, facts: &Facts, calendars: &Calendars<'_>, today: NaiveDate) -> Option<String> {
     let of = |clock: &Clock| {
         let week = number_now(Some(clock), facts, calendars, today)?;
-        Some((format!("{} {week} of {}", clock.title, clock.weeks), week))
+        Some(format!("{} {week} of {}", clock.title, clock.weeks.saturating_add(facts.more_weeks)))
     };
-    pack.clocks.iter().rev().find_map(of)
+    let all: Vec<String> = pack.clocks.iter().filter_map(of).collect();
+    (!all.is_empty()).then(|| all.join(". "))
 }
 
 /// The week of a clock today, if it runs.
 pub fn number_now(clock: Option<&Clock>, facts: &Facts, calendars: &Calendars<'_>, today: NaiveDate) -> Option<u16> {
     let clock = clock?;
     let start = facts.events.get(&clock.starts)?;
-    calendars.of(clock.calendar).week_number(*start, today).filter(|week| *week <= clock.weeks)
+    let weeks = clock.weeks.saturating_add(facts.more_weeks);
+    calendars.of(clock.calendar).week_number(*start, today).filter(|week| *week <= weeks)
 }
 
 fn key(clock: &Code, week: u16) -> String {
     format!("{clock}.{week:02}")
 }
 
-/// The rule of a week that a form names.
-fn rule_of<'a>(pack: &'a Pack, of: &str) -> Option<&'a EvaluationRule> {
-    pack.evaluations.iter().find(|rule| key(&rule.clock, rule.week) == of)
+/// A week with its questions.
+type Week<'a> = (u16, &'a EvaluationRule);
+
+/// The week that a form names.
+fn week_of<'a>(pack: &'a Pack, plan: &ReintegrationPlan, of: &str) -> Option<Week<'a>> {
+    plan.look_backs(pack).into_iter().find(|(week, rule)| key(&rule.clock, *week) == of)
 }
 
 fn title(pack: &Pack, clock: &Code, week: u16) -> String {
@@ -97,27 +108,37 @@ pub async fn view(
     asked: &str,
 ) -> Result<LookbackView, ApiError> {
     let (pack, plan) = (of.pack, of.plan);
-    let begun = |rule: &&EvaluationRule| {
+    let monday = |(week, rule): Week<'_>| {
         let clock = pack.clock(&rule.clock)?;
         let start = facts.events.get(&clock.starts)?;
-        let monday = calendars.of(clock.calendar).monday_of_week(*start, rule.week)?;
+        let monday = calendars.of(clock.calendar).monday_of_week(*start, week)?;
         (monday <= of.today).then_some(monday)
     };
-    let weeks: Vec<(&EvaluationRule, NaiveDate)> =
-        pack.evaluations.iter().filter_map(|rule| Some((rule, begun(&rule)?))).collect();
-    let is_open = |(rule, _): &&(&EvaluationRule, NaiveDate)| plan.evaluation(&rule.clock, rule.week).is_none();
-    let chosen = rule_of(pack, &typed.get("of"))
-        .or_else(|| rule_of(pack, asked))
-        .and_then(|rule| weeks.iter().find(|(known, _)| *known == rule))
-        .or_else(|| weeks.iter().find(is_open))
-        .or_else(|| weeks.last());
-    let mut beside = String::new();
+    let weeks: Vec<(Week<'_>, NaiveDate)> =
+        plan.look_backs(pack).into_iter().filter_map(|week| Some((week, monday(week)?))).collect();
+    let is_open = |((week, rule), _): &&(Week<'_>, NaiveDate)| plan.evaluation(&rule.clock, *week).is_none();
+    let named = |of: &str| weeks.iter().find(|((week, rule), _)| key(&rule.clock, *week) == of);
+    let chosen = named(&typed.get("of")).or_else(|| named(asked));
+    let chosen = chosen.or_else(|| weeks.iter().find(is_open)).or_else(|| weeks.last());
+    let (mut beside, mut imported) = (String::new(), None);
     if let Some((_, monday)) = chosen {
         beside = beside_words(Some(of_week(state, placement, *monday, of.today).await?));
+        imported = imported::of_week(&state.store, placement, calendars.home_school, *monday).await?;
     }
-    let kept = chosen.and_then(|(rule, _)| plan.evaluation(&rule.clock, rule.week));
-    let stated = |part: fn(&Evaluation) -> Option<&Stated>| {
-        kept.and_then(part).map(|stated| stated.figure.expose().to_owned()).unwrap_or_default()
+    let told = |part: fn(&ImportedWeek) -> Option<&Stated>| imported.as_ref().and_then(part);
+    let offers = [
+        ("attendance", "Attendance", told(|week| Some(&week.attendance))),
+        ("punctuality", "Punctuality", told(|week| week.punctuality.as_ref())),
+    ];
+    let kept = chosen.and_then(|((week, rule), _)| plan.evaluation(&rule.clock, *week));
+    let stated = |name: &str, part: fn(&Evaluation) -> Option<&Stated>| {
+        let offered = offers.iter().find(|(known, ..)| *known == name).and_then(|(.., offered)| *offered);
+        let otherwise = kept.and_then(part).or(offered).map(|stated| stated.figure.expose().to_owned()).unwrap_or_default();
+        match offered {
+            // Nobody typed what the file said before.
+            Some(now) if typed.is_any() && typed.get(name) == typed.get(&offer_name(name)) => now.figure.expose().to_owned(),
+            _ => typed.or(name, otherwise),
+        }
     };
     let question = |question: &server_core::policy::Question| {
         let reply = kept.and_then(|kept| kept.replies.iter().find(|reply| reply.question == question.id));
@@ -136,25 +157,35 @@ pub async fn view(
             action: text("action", reply.and_then(|reply| reply.action.as_ref())),
         }
     };
-    let step = |rule: &EvaluationRule| {
-        let steps = &pack.clock(&rule.clock)?.steps;
-        steps.iter().find(|step| step.week == rule.week).map(|step| step.text.clone())
+    let step = |(week, rule): Week<'_>| {
+        let clock = pack.clock(&rule.clock)?;
+        let is_added = week > clock.weeks;
+        let step = clock.steps.iter().find(|step| step.week == week).map(|step| step.text.clone());
+        step.or_else(|| is_added.then(|| "A week that was added to the plan.".to_owned()))
     };
     Ok(LookbackView {
         done: looked_back(pack, plan, of.names),
         weeks: weeks
             .iter()
-            .map(|(rule, _)| {
-                let is = chosen.is_some_and(|(one, _)| one == rule);
-                (key(&rule.clock, rule.week), title(pack, &rule.clock, rule.week), is)
+            .map(|((week, rule), _)| {
+                let is = chosen.is_some_and(|((one, of), _)| one == week && of.clock == rule.clock);
+                (key(&rule.clock, *week), title(pack, &rule.clock, *week), is)
             })
             .collect(),
-        of: chosen.map_or_else(String::new, |(rule, _)| key(&rule.clock, rule.week)),
-        title: chosen.map_or_else(String::new, |(rule, _)| title(pack, &rule.clock, rule.week)),
-        step: chosen.and_then(|(rule, _)| step(rule)).unwrap_or_default(),
-        questions: chosen.map_or_else(Vec::new, |(rule, _)| rule.questions.iter().map(question).collect()),
-        attendance: typed.or("attendance", stated(|kept| kept.attendance.as_ref())),
-        punctuality: typed.or("punctuality", stated(|kept| kept.punctuality.as_ref())),
+        of: chosen.map_or_else(String::new, |((week, rule), _)| key(&rule.clock, *week)),
+        title: chosen.map_or_else(String::new, |((week, rule), _)| title(pack, &rule.clock, *week)),
+        step: chosen.and_then(|(week, _)| step(*week)).unwrap_or_default(),
+        questions: chosen.map_or_else(Vec::new, |((_, rule), _)| rule.questions.iter().map(question).collect()),
+        attendance: stated("attendance", |kept| kept.attendance.as_ref()),
+        punctuality: stated("punctuality", |kept| kept.punctuality.as_ref()),
+        offered: offers
+            .iter()
+            .filter_map(|(name, _, stated)| Some((*name, stated.as_ref()?.figure.expose().to_owned())))
+            .collect(),
+        imported: offers
+            .iter()
+            .filter_map(|(_, title, stated)| stated.as_ref().map(|stated| stated_words(of.names, title, stated)))
+            .collect(),
         engagement: beside,
         pupil_says: typed.or(
             "pupil-says",
@@ -174,11 +205,11 @@ fn went_words(went: Went) -> &'static str {
 
 /// Every week that was looked back upon, in words, the latest first.
 pub fn looked_back(pack: &Pack, plan: &ReintegrationPlan, names: &Names) -> Vec<DoneView> {
-    plan.parts().evaluations.values().rev().map(|one| done_view(pack, names, one)).collect()
+    plan.parts().evaluations.values().rev().map(|one| done_view(pack, plan, names, one)).collect()
 }
 
-fn done_view(pack: &Pack, names: &Names, one: &Evaluation) -> DoneView {
-    let rule = pack.evaluation(&one.clock, one.week);
+fn done_view(pack: &Pack, plan: &ReintegrationPlan, names: &Names, one: &Evaluation) -> DoneView {
+    let rule = plan.look_back(pack, &one.clock, one.week);
     let reply = |reply: &Reply| {
         let ask = rule.and_then(|rule| rule.questions.iter().find(|question| question.id == reply.question));
         let more: Vec<_> =
@@ -186,9 +217,7 @@ fn done_view(pack: &Pack, names: &Names, one: &Evaluation) -> DoneView {
         let words = if more.is_empty() { String::new() } else { format!(". {}", more.join(" ")) };
         (ask.map_or_else(|| reply.question.to_string(), |ask| ask.ask.clone()), format!("{}{words}", went_words(reply.went)))
     };
-    let stated = |title: &str, stated: Option<&Stated>| {
-        stated.map(|stated| format!("{title}: {}, {}.", stated.figure.expose(), source(names, stated)))
-    };
+    let stated = |title: &str, stated: Option<&Stated>| stated.map(|stated| stated_words(names, title, stated));
     let all = [stated("Attendance", one.attendance.as_ref()), stated("Punctuality", one.punctuality.as_ref())];
     DoneView {
         title: format!("{}, on {}", title(pack, &one.clock, one.week), view::full_date(one.on)),
@@ -199,11 +228,18 @@ fn done_view(pack: &Pack, names: &Names, one: &Evaluation) -> DoneView {
     }
 }
 
-fn source(names: &Names, stated: &Stated) -> String {
-    match &stated.source {
+/// `Attendance: 4 of 10, stated by Ms K.`, or from which file, and when it was read.
+fn stated_words(names: &Names, title: &str, stated: &Stated) -> String {
+    let source = match &stated.source {
         StatedSource::Person(person) => format!("stated by {}", names.name(*person)),
-        StatedSource::Import { system, .. } => format!("from {system}"),
-    }
+        StatedSource::Import { system, at } => format!("imported from {system} on {}", names.moment(*at)),
+    };
+    format!("{title}: {}, {source}.", stated.figure.expose())
+}
+
+/// The form's name for what the file said when the form was drawn.
+fn offer_name(name: &str) -> String {
+    format!("file-{name}")
 }
 
 fn beside_words(beside: Option<EngagementBeside>) -> String {
@@ -227,35 +263,36 @@ async fn of_week(
     Ok(EngagementBeside::of(days.iter().map(|day| &day.account)))
 }
 
-/// The engagement record of the week that a form looks back upon.
+/// The engagement record of the week that a form looks back upon, and what the school's own marks say of it; nothing of a week that has
+/// not begun.
 ///
 /// # Errors
 /// The database does not answer.
-pub async fn engagement(
+pub async fn beside(
     state: &AppState,
     scope: &Scope,
     placement: &PlacementRow,
     plan: &ReintegrationPlan,
     sent: &Sent,
-) -> Result<Option<EngagementBeside>, ApiError> {
+) -> Result<(Option<EngagementBeside>, Option<ImportedWeek>), ApiError> {
     let pack = cases::pack_of(plan)?;
-    let schools = cases::Schools::of(&state.store, placement).await?;
+    let schools = cases::Schools::of(&state.store, placement, Some(plan)).await?;
+    let calendars = schools.calendars();
     let authority = scope.parent_of(placement.school_id);
     let facts = cases::facts(&state.store, pack, plan, placement.placement_id, authority).await?;
     let today = scope.today(placement.school_id, state.clock.now().utc);
-    let monday = rule_of(pack, sent.get("of").map_or("", String::as_str)).and_then(|rule| {
+    let monday = week_of(pack, plan, sent.get("of").map_or("", String::as_str)).and_then(|(week, rule)| {
         let clock = pack.clock(&rule.clock)?;
-        schools.calendars().of(clock.calendar).monday_of_week(*facts.events.get(&clock.starts)?, rule.week)
+        calendars.of(clock.calendar).monday_of_week(*facts.events.get(&clock.starts)?, week)
     });
-    match monday.filter(|monday| *monday <= today) {
-        Some(monday) => Ok(Some(of_week(state, placement, monday, today).await?)),
-        None => Ok(None),
-    }
+    let Some(monday) = monday.filter(|monday| *monday <= today) else { return Ok((None, None)) };
+    let engagement = of_week(state, placement, monday, today).await?;
+    Ok((Some(engagement), imported::of_week(&state.store, placement, calendars.home_school, monday).await?))
 }
 
 /// A week is looked back upon.
 pub fn evaluate(case: &Case<'_>, sent: &Sent) -> Result<Vec<Change>, String> {
-    let rule = rule_of(case.pack, sent.get("of").map_or("", String::as_str)).ok_or("Choose the week.")?;
+    let (week, rule) = week_of(case.pack, case.plan, sent.get("of").map_or("", String::as_str)).ok_or("Choose the week.")?;
     if case.engagement.is_none() {
         return Err("That week has not begun.".to_owned());
     }
@@ -271,25 +308,41 @@ pub fn evaluate(case: &Case<'_>, sent: &Sent) -> Result<Vec<Change>, String> {
             action: optional_words(sent, &name("action"), &question.ask)?,
         });
     }
-    let kept = case.plan.evaluation(&rule.clock, rule.week);
-    let stated = |name: &str, label: &str, kept: Option<&Stated>| -> Result<Option<Stated>, String> {
+    let kept = case.plan.evaluation(&rule.clock, week);
+    let imported = case.imported.as_ref();
+    let stated = |name: &str, label: &str, kept: Option<&Stated>, told: Option<&Stated>| -> Result<Option<Stated>, String> {
         if sent.get(name).is_none_or(|text| text.trim().is_empty()) {
             return Ok(None);
         }
         let figure = words(sent, name, label)?;
-        // What nobody changed keeps who stated it.
-        if let Some(kept) = kept.filter(|kept| kept.figure == figure) {
-            return Ok(Some(kept.clone()));
+        // What nobody changed keeps who stated it: a person, or the school's file.
+        if let Some(known) = [kept, told].into_iter().flatten().find(|known| known.figure == figure) {
+            return Ok(Some(known.clone()));
+        }
+        if sent.get(&offer_name(name)).is_some_and(|offered| offered.trim() == figure.expose()) {
+            return Err(format!("{label}: the school’s file was read again meanwhile. Look at what it says now, then save."));
         }
         Ok(Some(Stated { figure, source: StatedSource::Person(case.me), on: case.today }))
     };
+    let attendance = stated(
+        "attendance",
+        "Attendance",
+        kept.and_then(|kept| kept.attendance.as_ref()),
+        imported.map(|week| &week.attendance),
+    )?;
+    let punctuality = stated(
+        "punctuality",
+        "Punctuality",
+        kept.and_then(|kept| kept.punctuality.as_ref()),
+        imported.and_then(|week| week.punctuality.as_ref()),
+    )?;
     Ok(vec![Change::Evaluate(Evaluation {
         clock: rule.clock.clone(),
-        week: rule.week,
+        week,
         on: case.today,
         replies,
-        attendance: stated("attendance", "Attendance", kept.and_then(|kept| kept.attendance.as_ref()))?,
-        punctuality: stated("punctuality", "Punctuality", kept.and_then(|kept| kept.punctuality.as_ref()))?,
+        attendance,
+        punctuality,
         engagement: case.engagement,
         pupil_says: optional_words(sent, "pupil-says", "What the pupil says")?,
     })])

@@ -6,6 +6,7 @@ use server_core::party::Party;
 use server_core::plan::{ActionEntry, Change, How, Meeting, PlanState};
 use server_core::policy::{ActionKind, ActionRule, Code, Event};
 
+use super::fields::{by, seen};
 use super::{Case, Choice, Sent, Shown, Typed, code, optional_day, optional_words, past_day};
 use crate::web::view::{self, Chip};
 
@@ -45,7 +46,18 @@ pub struct HeldView {
 pub struct ListView {
     pub id: String,
     pub title: String,
-    pub items: Vec<Choice>,
+    pub items: Vec<ItemView>,
+    /// Somebody just sent it, and it was not saved.
+    pub is_open: bool,
+}
+
+/// An item to tick.
+pub struct ItemView {
+    pub code: String,
+    pub words: String,
+    pub is_done: bool,
+    /// What somebody else did to it meanwhile.
+    pub meanwhile: String,
 }
 
 pub struct ActionView {
@@ -97,8 +109,8 @@ pub fn view<'a>(of: &Shown<'_>, typed: impl Fn(&str) -> Typed<'a>) -> MeetingVie
             .map(|(code, words)| (code.to_string(), words.clone(), form.has(&format!("outcome-{code}"))))
             .collect(),
         notes: form.get("notes"),
-        lists: LISTS.iter().filter_map(|list| list_view(of, &code_of(list))).collect(),
-        actions: pack.actions.iter().map(|rule| action_view(of, rule, typed("action"))).collect(),
+        lists: LISTS.iter().filter_map(|list| list_view(of, &code_of(list), typed("list"))).collect(),
+        actions: pack.actions.iter().map(|rule| action_view(of, rule, typed("action"), typed("list"))).collect(),
         may_hold: matches!(plan.state(), PlanState::Open | PlanState::Returning { .. }),
         may_begin: *plan.state() == PlanState::Open,
         gates: (0..).zip(plan.gates(pack)).map(|(n, gate)| (n, gate.words(pack), begin.get(&format!("reason-{n}")))).collect(),
@@ -175,21 +187,36 @@ fn plan_counts(of: &Shown<'_>) -> bool {
     of.plan.meetings().iter().any(|held| held.missing(&of.pack.meeting).is_empty())
 }
 
-fn list_view(of: &Shown<'_>, list: &Code) -> Option<ListView> {
+/// A list as it is, or as somebody just ticked it. An item that its writer left as it was is as the other one set it meanwhile; one that
+/// the writer changed stays so: of two states, there is nothing else that both could have made of it.
+fn list_view(of: &Shown<'_>, list: &Code, typed: Typed<'_>) -> Option<ListView> {
     let known = of.pack.lists.get(list)?;
     let ticked = of.plan.parts().ticked.get(list);
-    let items = known.items.iter();
-    Some(ListView {
-        id: list.to_string(),
-        title: known.title.clone(),
-        items: items
-            .map(|(code, words)| (code.to_string(), words.clone(), ticked.is_some_and(|done| done.contains(code))))
-            .collect(),
-    })
+    let is_typed = typed.get("list") == list.as_str();
+    let item = |(code, words): &(Code, String)| {
+        let now = ticked.is_some_and(|done| done.contains(code));
+        let path = format!("tick.{list}.{code}");
+        let before = seen(of.changes, &path).map(|text| !text.is_empty());
+        let mine = typed.has(&format!("item-{code}"));
+        let is_done = match before {
+            _ if !is_typed => now,
+            Some(before) if mine == before => now,
+            _ => mine,
+        };
+        let meanwhile = match before.filter(|before| is_typed && *before != now) {
+            None => String::new(),
+            Some(_) if now => format!("{} ticked this while you wrote.", by(of.changes, &path)),
+            Some(_) => format!("{} took this tick away while you wrote.", by(of.changes, &path)),
+        };
+        ItemView { code: code.to_string(), words: words.clone(), is_done, meanwhile }
+    };
+    let items = known.items.iter().map(item).collect();
+    Some(ListView { id: list.to_string(), title: known.title.clone(), items, is_open: is_typed })
 }
 
-fn action_view(of: &Shown<'_>, rule: &ActionRule, typed: Typed<'_>) -> ActionView {
+fn action_view(of: &Shown<'_>, rule: &ActionRule, typed: Typed<'_>, ticks: Typed<'_>) -> ActionView {
     let entry = of.plan.action(&rule.id).cloned().unwrap_or_default();
+    let list = rule.list.as_ref().and_then(|list| list_view(of, list, ticks));
     let is_typed = typed.get("action") == rule.id.as_str();
     let is_done = of.plan.is_settled(of.pack, &rule.id);
     let text = |name: &str, kept: String| if is_typed { typed.get(name) } else { kept };
@@ -205,10 +232,10 @@ fn action_view(of: &Shown<'_>, rule: &ActionRule, typed: Typed<'_>) -> ActionVie
             (true, _) => Chip::new("live", "check", "Settled"),
             (false, _) => Chip::new("line", "clock", "Open"),
         },
-        is_open: is_typed,
+        is_open: is_typed || list.as_ref().is_some_and(|list| list.is_open),
         asks_day: rule.kind == ActionKind::Day,
         asks_settled: rule.kind == ActionKind::Settled,
-        list: rule.list.as_ref().and_then(|list| list_view(of, list)),
+        list,
         details: text("details", entry.details.as_ref().map(|words| words.expose().to_owned()).unwrap_or_default()),
         outcome: text("outcome", entry.outcome.as_ref().map(|words| words.expose().to_owned()).unwrap_or_default()),
         day: text("day", entry.day.map_or_else(String::new, |day| day.to_string())),

@@ -3,11 +3,12 @@
 use server_core::party::{Party, PersonId};
 use server_core::plan::{Barrier, Change, Consent, PlanState};
 
+use super::fields::{by, seen};
 use super::{Case, Choice, Sent, Shown, Typed, choices, code, past_day, words};
 use crate::web::view;
 
 /// Lines of barriers that the form offers at most.
-const MOST_BARRIERS: usize = 12;
+const MOST_BARRIERS: usize = 24;
 /// A barrier takes no longer than this, in weeks.
 const MOST_WEEKS: u16 = 400;
 
@@ -36,6 +37,8 @@ pub struct BarrierView {
     pub why: String,
     pub needed: String,
     pub weeks: String,
+    /// What somebody else made of it meanwhile.
+    pub note: String,
 }
 
 /// Draws it.
@@ -44,7 +47,7 @@ pub fn view<'a>(of: &Shown<'_>, typed: impl Fn(&str) -> Typed<'a>) -> OpeningVie
     let (plan, names) = (of.plan, of.names);
     let chosen = consent.get("who");
     let may_say = names.with(&[Party::Parent, Party::Pupil], of.today);
-    let line = |one: &Consent| {
+    let consent_line = |one: &Consent| {
         let withdrawn = one.withdrawn.map_or_else(String::new, |day| format!(" Withdrawn on {}.", view::full_date(day)));
         let words = format!("{}, on {}: {}.{withdrawn}", names.name(one.who), view::full_date(one.on), one.how.expose());
         ConsentView { words, who: if one.withdrawn.is_none() { one.who.0.to_string() } else { String::new() } }
@@ -52,7 +55,7 @@ pub fn view<'a>(of: &Shown<'_>, typed: impl Fn(&str) -> Typed<'a>) -> OpeningVie
     OpeningView {
         is_draft: *plan.state() == PlanState::Draft,
         may_open: plan.consents().iter().any(|one| one.withdrawn.is_none()),
-        consents: plan.consents().iter().map(line).collect(),
+        consents: plan.consents().iter().map(consent_line).collect(),
         who: may_say
             .into_iter()
             .map(|(person, name)| {
@@ -72,28 +75,77 @@ pub fn view<'a>(of: &Shown<'_>, typed: impl Fn(&str) -> Typed<'a>) -> OpeningVie
     }
 }
 
+/// What, why, what is needed, how long: as a form has it.
+type Line = [String; 4];
+
+const PARTS: [&str; 4] = ["code", "why", "needed", "weeks"];
+
+fn line(one: &Barrier) -> Line {
+    [one.code.to_string(), one.why.expose().to_owned(), one.needed.expose().to_owned(), one.weeks.to_string()]
+}
+
+fn is_empty(line: &Line) -> bool {
+    line[..3].iter().all(|text| text.trim().is_empty())
+}
+
 fn barrier_views(of: &Shown<'_>, typed: Typed<'_>) -> Vec<BarrierView> {
-    let known = of.plan.barriers();
-    let count = if typed.is_any() { MOST_BARRIERS } else { known.len() + 1 };
-    let mut all: Vec<BarrierView> = (0..count.min(MOST_BARRIERS))
-        .map(|n| {
-            let one = known.get(n);
-            let kept = |part: fn(&Barrier) -> String| one.map(part).unwrap_or_default();
-            let value = |name: &str, kept: String| {
-                if typed.is_any() { typed.get(&format!("{name}-{n}")) } else { kept }
-            };
-            BarrierView {
-                n,
-                codes: choices(of.pack, "barrier", &value("code", kept(|one| one.code.to_string()))),
-                why: value("why", kept(|one| one.why.expose().to_owned())),
-                needed: value("needed", kept(|one| one.needed.expose().to_owned())),
-                weeks: value("weeks", kept(|one| one.weeks.to_string())),
+    let now: Vec<Line> = of.plan.barriers().iter().map(line).collect();
+    let mut lines: Vec<(Line, String)> = if typed.is_any() {
+        let mine: Vec<Line> = (0..MOST_BARRIERS).map(|n| PARTS.map(|part| typed.get(&format!("{part}-{n}")))).collect();
+        beside_one_another(of, &mine, &now)
+    } else {
+        now.into_iter().map(|line| (line, String::new())).collect()
+    };
+    // One empty line is enough.
+    while lines.last().is_some_and(|(line, note)| is_empty(line) && note.is_empty()) {
+        lines.pop();
+    }
+    lines.push((Line::default(), String::new()));
+    lines.truncate(MOST_BARRIERS);
+    let view = |(n, ([code, why, needed, weeks], note)): (usize, (Line, String))| BarrierView {
+        n,
+        codes: choices(of.pack, "barrier", &code),
+        why,
+        needed,
+        weeks,
+        note,
+    };
+    lines.into_iter().enumerate().map(view).collect()
+}
+
+/// The lines of somebody's form, with what somebody else made of the same lines meanwhile: a line that only one of the two touched is as
+/// that one left it; of one that both touched, both stand there, and people choose by emptying one.
+fn beside_one_another(of: &Shown<'_>, mine: &[Line], now: &[Line]) -> Vec<(Line, String)> {
+    let (mut all, mut theirs) = (Vec::new(), Vec::new());
+    for n in 0..mine.len().max(now.len()) {
+        let at = |lines: &[Line]| lines.get(n).cloned().unwrap_or_default();
+        let (mine, now) = (at(mine), at(now));
+        let path = |part: &str| format!("barrier.{}.{part}", n + 1);
+        // As it was when the form was opened.
+        let mut before = now.clone();
+        for (text, part) in before.iter_mut().zip(PARTS) {
+            if let Some(was) = seen(of.changes, &path(part)) {
+                was.clone_into(text);
             }
-        })
-        .collect();
-    // Of what was typed, one empty line is enough.
-    let used = all.iter().rposition(|line| line.codes.iter().any(|(.., is)| *is) || !line.why.is_empty());
-    all.truncate(used.map_or(1, |last| last + 2));
+        }
+        let who = PARTS.iter().map(|part| by(of.changes, &path(part))).find(|name| !name.is_empty()).unwrap_or_default();
+        let trimmed = |line: &Line| line.clone().map(|text| text.trim().to_owned());
+        if trimmed(&mine) == trimmed(&before) || trimmed(&mine) == trimmed(&now) {
+            let note = if now == before { String::new() } else { format!("{who} changed this line while you wrote.") };
+            all.push((now, note));
+        } else if now == before {
+            all.push((mine, String::new()));
+        } else if is_empty(&now) {
+            all.push((mine, format!("{who} took this line away while you wrote. Empty it to leave it out.")));
+        } else if is_empty(&mine) {
+            all.push((now, format!("You emptied this line, and {who} changed it. Empty it again to leave it out.")));
+        } else {
+            all.push((mine, format!("You wrote this line; what {who} wrote is below. Keep both, or empty one.")));
+            theirs.push((now, format!("{who} wrote this line while you wrote. Keep both, or empty one.")));
+        }
+    }
+    all.retain(|(line, note)| !is_empty(line) || !note.is_empty());
+    all.extend(theirs);
     all
 }
 

@@ -4,9 +4,10 @@
 
 use std::collections::BTreeMap;
 
-use chrono::NaiveDate;
-use server_core::party::{Party, PersonId};
-use server_core::plan::WeekPattern;
+use chrono::{DateTime, NaiveDate, Utc};
+use chrono_tz::Tz;
+use server_core::party::{OrganisationId, Party, PersonId};
+use server_core::plan::{ReintegrationPlan, Setting, WeekPattern};
 use server_core::policy::{Code, Pack};
 use store::placements::PlacementRow;
 use store::plans::PlanChangeRow;
@@ -14,6 +15,7 @@ use store::record::PartyRow;
 use uuid::Uuid;
 
 use super::Line;
+use super::beginning::goal_told;
 use crate::AppState;
 use crate::api::ApiError;
 use crate::api::scope::Scope;
@@ -24,6 +26,19 @@ pub struct Names {
     all: BTreeMap<Uuid, String>,
     pupil: (Uuid, String),
     parties: Vec<PartyRow>,
+    zone: Tz,
+}
+
+/// Who may say for whom that the return succeeded.
+#[derive(Default)]
+pub struct Signers(BTreeMap<Party, Vec<(PersonId, String)>>);
+
+impl Signers {
+    /// For this party.
+    #[must_use]
+    pub fn of(&self, party: Party) -> &[(PersonId, String)] {
+        self.0.get(&party).map_or(&[], Vec::as_slice)
+    }
 }
 
 /// A change in words.
@@ -46,7 +61,7 @@ impl Names {
         all.extend(state.store.persons_of(placement.pupil_id).await?.into_iter().map(|row| (row.person_id, row.name)));
         let pupil = (placement.pupil_id, placement.pupil_name.clone());
         all.insert(pupil.0, pupil.1.clone());
-        Ok(Self { all, pupil, parties })
+        Ok(Self { all, pupil, parties, zone: scope.zone(placement.school_id) })
     }
 
     /// How pages call somebody.
@@ -70,6 +85,60 @@ impl Names {
             }
         }
         all
+    }
+
+    /// A moment as pages say it, where the school is: `23 November 2026, 09:42`.
+    #[must_use]
+    pub fn moment(&self, at: DateTime<Utc>) -> String {
+        let day = at.with_timezone(&self.zone).date_naive();
+        format!("{}, {}", view::full_date(day), view::clock(at, self.zone))
+    }
+
+    /// How pages call a place.
+    #[must_use]
+    pub fn setting(&self, setting: Setting<'_>) -> String {
+        match setting {
+            Setting::Known(id) => self.all.get(&id.0).cloned().unwrap_or_else(|| "Another setting".to_owned()),
+            Setting::Called(name) => name.expose().to_owned(),
+            Setting::NotNamed => "Not named yet".to_owned(),
+        }
+    }
+
+    /// Who may say that the return succeeded: for a school, people with that part who work there, or who have no account and so were
+    /// named for it (H-13). Nobody speaks for a school that is not named.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn signers(
+        &self,
+        state: &AppState,
+        pack: &Pack,
+        plan: &ReintegrationPlan,
+        today: NaiveDate,
+    ) -> Result<Signers, ApiError> {
+        let mut all = Signers::default();
+        for party in &pack.closure.sign_off {
+            let of = match party {
+                Party::HomeSchool => Setting::Known(plan.basis().home_school),
+                Party::ReceivingSchool => plan.receiving(),
+                _ => {
+                    all.0.insert(*party, self.with(&[*party], today));
+                    continue;
+                }
+            };
+            let mut who = Vec::new();
+            for (person, name) in self.with(&[*party], today) {
+                let roles = state.store.staff_roles(person.0).await?;
+                let is_of = |id: OrganisationId| roles.iter().any(|role| role.organisation_id == id.0);
+                match of {
+                    Setting::Known(id) if is_of(id) => who.push((person, name)),
+                    Setting::Known(_) | Setting::Called(_) if roles.is_empty() => who.push((person, name)),
+                    _ => {}
+                }
+            }
+            all.0.insert(*party, who);
+        }
+        Ok(all)
     }
 
     /// Whether somebody has a part today, so that lists of people hold them.
@@ -100,7 +169,9 @@ impl Names {
 
     /// A value as the history keeps it, in words.
     pub fn value(&self, pack: &Pack, path: &str, text: &str) -> String {
-        if let Some(pattern) = text.parse::<WeekPattern>().ok().filter(|_| path.starts_with("week.")) {
+        if let Some(pattern) =
+            text.parse::<WeekPattern>().ok().filter(|_| path.starts_with("week.") || path.starts_with("clock-week."))
+        {
             return pattern.sentence();
         }
         if path.contains(".present.") {
@@ -127,6 +198,16 @@ impl Names {
 
 /// Words of a code that stands alone.
 fn code_words(pack: &Pack, path: &str, text: &str) -> Option<String> {
+    match path {
+        "basis.route" => {
+            return pack.routes.iter().find(|rule| rule.route.code() == text).map(|rule| rule.title.clone());
+        }
+        "basis.planned-length" => {
+            return pack.planned_lengths.iter().find(|one| one.id.as_str() == text).map(|one| one.title.clone());
+        }
+        "basis.end-goal" => return goal_told(text).map(str::to_owned),
+        _ => {}
+    }
     let code = Code::new(text)?;
     let list = if path.starts_with("barrier.") {
         "barrier"
@@ -150,6 +231,19 @@ pub fn title(pack: &Pack, path: &str) -> String {
     let known = match (kind, parts.as_slice()) {
         ("answer", [field]) => pack.fields.iter().find(|one| one.id.as_str() == *field).map(|one| one.label.clone()),
         ("week", [week]) => Some(format!("Pattern of week {}", week.trim_start_matches('0'))),
+        ("clock-week", [clock, week]) => Some(format!("Pattern of {}", clock_title(pack, clock, week).to_lowercase())),
+        ("longer", [_]) => Some("The plan takes longer".to_owned()),
+        ("state", ["why"]) => Some("Why it was thrown away".to_owned()),
+        ("basis", [part]) => Some(
+            match *part {
+                "route" => "How the pupil came to be away",
+                "planned-length" => "Planned length",
+                "end-goal" => "What it is to lead to",
+                "in-their-words" => "In the pupil’s own words",
+                other => other,
+            }
+            .to_owned(),
+        ),
         ("tick", [list, item]) => {
             pack.list(list).iter().find(|(code, _)| code.as_str() == *item).map(|(_, words)| words.clone())
         }
@@ -180,18 +274,23 @@ pub fn title(pack: &Pack, path: &str) -> String {
 }
 
 fn evaluation_title(pack: &Pack, clock: &str, week: &str, rest: &[&str]) -> String {
-    let number = week.trim_start_matches('0');
-    let clock_words = pack.clocks.iter().find(|one| one.id.as_str() == clock).map_or(clock, |one| one.title.as_str());
+    let week = clock_title(pack, clock, week);
     let question = rest.first().and_then(|id| {
         let rules = pack.evaluations.iter().filter(|rule| rule.clock.as_str() == clock);
         rules.flat_map(|rule| &rule.questions).find(|question| question.id.as_str() == *id)
     });
     match (question, rest) {
-        (Some(question), [_]) => format!("{clock_words} {number}: {}", question.ask),
-        (Some(question), [_, field, ..]) => format!("{clock_words} {number}: {} ({field})", question.ask),
-        (None, [field, ..]) => format!("{clock_words} {number}, {}", field.replace('-', " ")),
-        _ => format!("{clock_words} {number}"),
+        (Some(question), [_]) => format!("{week}: {}", question.ask),
+        (Some(question), [_, field, ..]) => format!("{week}: {} ({field})", question.ask),
+        (None, [field, ..]) => format!("{week}, {}", field.replace('-', " ")),
+        _ => week,
     }
+}
+
+/// `Provider week 8`
+fn clock_title(pack: &Pack, clock: &str, week: &str) -> String {
+    let words = pack.clocks.iter().find(|one| one.id.as_str() == clock).map_or(clock, |one| one.title.as_str());
+    format!("{words} {}", week.trim_start_matches('0'))
 }
 
 #[cfg(test)]
@@ -205,6 +304,7 @@ mod tests {
             all: BTreeMap::from([(Uuid::from_u128(7), "Mr Q.".to_owned())]),
             pupil: (Uuid::from_u128(1), "Ada Q.".to_owned()),
             parties: Vec::new(),
+            zone: chrono_tz::Europe::London,
         };
         let row = PlanChangeRow {
             revision: 1,

@@ -41,7 +41,7 @@ pub(super) async fn of(
         };
         StageView { number: i64::from(stage), class, text: format!("{title}, {left}") }
     };
-    let schools = cases::Schools::of(&state.store, placement).await?;
+    let schools = cases::Schools::of(&state.store, placement, Some(&row.plan)).await?;
     let calendars = schools.calendars();
     let authority = scope.parent_of(placement.school_id);
     let facts = cases::facts(&state.store, pack, &row.plan, placement.placement_id, authority).await?;

@@ -45,6 +45,7 @@ kept!(Parts {
     answers,
     barriers,
     weeks,
+    clock_weeks,
     meetings,
     ticked,
     actions,
@@ -128,6 +129,7 @@ impl Kept for PlanState {
             Self::Open => tagged("open", Value::Null),
             Self::Returning { since } => tagged("returning", since.keep()),
             Self::Closed(closure) => tagged("closed", closure.keep()),
+            Self::Discarded { on, reason } => tagged("discarded", (*on, reason.clone()).keep()),
         }
     }
 
@@ -137,6 +139,10 @@ impl Kept for PlanState {
             ("open", _) => Self::Open,
             ("returning", since) => Self::Returning { since: Kept::read(since)? },
             ("closed", closure) => Self::Closed(Kept::read(closure)?),
+            ("discarded", how) => {
+                let (on, reason) = Kept::read(how)?;
+                Self::Discarded { on, reason }
+            }
             _ => return None,
         })
     }
@@ -151,6 +157,7 @@ impl Kept for Answer {
             Self::Weeks(weeks) => tagged("weeks", weeks.keep()),
             Self::Person(person) => tagged("person", person.keep()),
             Self::Organisation(organisation) => tagged("organisation", organisation.keep()),
+            Self::Place(name) => tagged("place", name.keep()),
             Self::Stated(stated) => tagged("stated", stated.keep()),
         }
     }
@@ -163,6 +170,7 @@ impl Kept for Answer {
             ("weeks", value) => Self::Weeks(Kept::read(value)?),
             ("person", value) => Self::Person(Kept::read(value)?),
             ("organisation", value) => Self::Organisation(Kept::read(value)?),
+            ("place", value) => Self::Place(Kept::read(value)?),
             ("stated", value) => Self::Stated(Kept::read(value)?),
             _ => return None,
         })

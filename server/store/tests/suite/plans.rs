@@ -26,6 +26,7 @@ on_each_engine!(
     a_refused_change_among_several_leaves_nothing_behind,
     the_history_is_neither_changed_nor_removed,
     a_placement_has_one_plan_that_is_not_closed,
+    a_draft_that_was_thrown_away_counts_nowhere_and_stays_to_be_read,
     a_plan_that_no_program_wrote_is_unreadable_and_not_believed
 );
 
@@ -191,7 +192,8 @@ async fn a_plan_with_all_its_parts_comes_back_as_it_was(store: Fresh) {
         Change::WithdrawConsent { who: who(4), on: day("2026-10-12") },
         Change::Open,
         Change::Barriers(vec![Barrier { code: code("health"), why: words("Stairs"), needed: words("A lift"), weeks: 3 }]),
-        Change::Week(8, "ss rr -o rr ss".parse().unwrap()),
+        Change::Week(code("provider"), 8, "ss rr -o rr ss".parse().unwrap()),
+        Change::Week(code("school"), 2, "ss ss -- ss ss".parse().unwrap()),
         Change::Meeting(meeting),
         Change::Tick { list: code("start-gate"), item: pack.list("start-gate")[0].0.clone(), is_done: true },
         Change::Action(pack.actions[0].id.clone(), entry),
@@ -224,6 +226,7 @@ async fn a_plan_with_all_its_parts_comes_back_as_it_was(store: Fresh) {
             || parts.answers.len() != pack.fields.len()
             || parts.barriers.is_empty()
             || parts.weeks.is_empty()
+            || parts.clock_weeks.is_empty()
             || parts.meetings.is_empty()
             || parts.ticked.is_empty()
             || parts.actions.is_empty()
@@ -244,9 +247,30 @@ async fn a_plan_with_all_its_parts_comes_back_as_it_was(store: Fresh) {
         assert_eq!(last.to_text.as_deref(), field.to.as_ref().map(server_core::plan::Shown::expose), "{}", field.field);
     }
     assert_eq!(store.plans_of(PLACEMENT).await.unwrap().len(), 1);
+    assert_eq!(store.discarded_plans_of(PLACEMENT).await.unwrap(), []);
     let again = store.open_again().await;
     assert_eq!(again.plan(PLAN).await.unwrap().unwrap().plan, kept);
     assert_eq!(store.plan(Uuid::from_u128(404)).await.unwrap(), None);
+}
+
+async fn a_draft_that_was_thrown_away_counts_nowhere_and_stays_to_be_read(store: Fresh) {
+    let pack = begun(&store).await;
+    let place = Change::Answer(code("receiving-school"), Some(Answer::Place(words("Hill School"))));
+    let reason = Reason::new("Begun for the wrong pupil.").unwrap();
+    make(&store, &pack, vec![aims("Science"), place]).await;
+    make(&store, &pack, vec![Change::Discard { on: day("2026-11-17"), reason: reason.clone() }]).await;
+    assert_eq!(store.plans_of(PLACEMENT).await.unwrap(), []);
+    assert_eq!(store.plans_of_pupils(&[PUPIL]).await.unwrap(), []);
+    let kept = store.discarded_plans_of(PLACEMENT).await.unwrap().remove(0);
+    assert_eq!(kept.plan.state(), &PlanState::Discarded { on: day("2026-11-17"), reason });
+    assert_eq!(kept.plan.answer(&code("receiving-school")), Some(&Answer::Place(words("Hill School"))));
+    assert!(store.plan_history(PLAN, Some("state.why"), None, 10).await.unwrap()[0].to_text.is_some());
+    // Another one may begin, and it is the only one.
+    let next = Uuid::from_u128(73);
+    assert!(store.add_plan(next, PLACEMENT, &draft(&pack), by(JO), now()).await.unwrap());
+    assert_eq!(store.plans_of(PLACEMENT).await.unwrap().len(), 1);
+    let refused = store.change_plan(PLAN, kept.plan.revision(), &pack, vec![aims("Maths")], by(JO), now()).await.unwrap();
+    assert_eq!(refused, Changed::Refused(Refusal::Closed));
 }
 
 async fn of_two_people_who_save_one_page_the_second_is_told_what_the_first_did(store: Fresh) {

@@ -5,12 +5,13 @@ use engines::{Fresh, on_each_engine};
 use protocol::SessionId;
 use server_core::contact::{By, Contact};
 use server_core::party::{OrganisationId, Party, PersonId};
-use server_core::plan::{Basis, Closure, EndGoal, PlanState, ReintegrationPlan};
+use server_core::plan::{Basis, Change, Closure, EndGoal, PlanState, ReintegrationPlan};
 use server_core::policy::{Code, Pack, Route};
-use server_core::words::Words;
+use server_core::words::{Reason, Words};
 use store::Store;
 use store::audit::{Actor, NewAudit, Subject};
 use store::placements::NewPlacement;
+use store::plans::Changed;
 use store::returns::{HeldRow, PlannedRow};
 use store::staff::{NewStaff, StaffRoleRow};
 use uuid::Uuid;
@@ -148,9 +149,17 @@ async fn a_25_a_return_held_if_its_outcome_says_so_and_was_referred_again_if_ano
         "it holds; the plan before it is no other one"
     );
     assert_eq!(held("plain").await, [(0, 0); 5], "it was not a plan after that policy");
-    add(&store, 72, LATER_PLACEMENT, None).await;
+    // A draft that was thrown away is no other plan.
+    add(&store, 74, LATER_PLACEMENT, None).await;
+    let wrong = Change::Discard { on: day("2026-12-01"), reason: Reason::new("Begun for the wrong pupil.").unwrap() };
+    let seen = store.plan(Uuid::from_u128(74)).await.unwrap().unwrap().plan;
+    let pack = Pack::built_in().unwrap().into_iter().find(|pack| pack.key == seen.parts().pack).unwrap();
+    let made = store.change_plan(Uuid::from_u128(74), seen.revision(), &pack, vec![wrong], AUDIT, now()).await.unwrap();
+    assert!(matches!(made, Changed::Made(_)), "{made:?}");
+    assert_eq!(held("havering").await[0], (1, 0));
+    add(&store, 75, LATER_PLACEMENT, None).await;
     assert_eq!(held("havering").await, [(1, 1), (1, 1), (1, 1), (0, 0), (0, 0)], "another plan, by way of another placement");
-    add(&store, 73, PLACEMENT, Some("success")).await;
+    add(&store, 76, PLACEMENT, Some("success")).await;
     assert_eq!(held("havering").await[0], (2, 1), "the last one was followed by none");
 }
 

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::register::{CodeKind, CodeTable, on_site, sickness};
+use crate::register::{CodeKind, CodeTable, on_site, sickness, week_told};
 
 const ADA: &str = "B801200005001";
 
@@ -161,6 +161,33 @@ fn marks_say_who_was_on_site_and_which_half_days_were_sickness() {
     let expected = [("16", true), ("16", true), ("17", false), ("17", false), ("19", false), ("20", false)];
     assert_eq!(there, expected.map(|(day, was)| (day.to_owned(), was)));
     assert_eq!(sickness(&imported.marks, &table).len(), 2);
+}
+
+#[test]
+fn h_29_a_week_that_is_covered_is_told_in_the_marks_own_counts_and_one_with_a_gap_is_not() {
+    let table = CodeTable::england().unwrap();
+    let told = |rows: &str, days: &[u32]| {
+        let marks = read(&format!("UPN,Date,AM,PM\n{rows}")).marks;
+        let halves = days.iter().flat_map(|day| {
+            let day = chrono::NaiveDate::from_ymd_opt(2026, 11, *day).unwrap();
+            [(day, HalfDay::Am), (day, HalfDay::Pm)]
+        });
+        week_told(&marks, &halves.collect::<Vec<_>>(), &table)
+    };
+    let row = |day: u32, marks: &str| format!("{ADA},{day}/11/2026,{marks}\n");
+    let week = [row(16, "/,L"), row(17, "I,I"), row(18, "D,U"), row(19, "B,#"), row(20, "+,O")].concat();
+    let one = told(&week, &[16, 17, 18, 19, 20]).unwrap();
+    assert_eq!(
+        one.attendance,
+        "At school 2, at another place 1, expected at the other school 1, absent with leave 2, absent without leave 2, \
+         with a mark that is not known here 1; of 9 half-days"
+    );
+    assert_eq!(one.punctuality.as_deref(), Some("Late 2 of 3 half-days at school"));
+    assert_eq!((one.system.as_str(), one.at), (System::Sims.words(), source().imported_at));
+    assert_eq!(told(&row(16, "/,/"), &[16, 17]), None, "a day without marks");
+    assert_eq!(told(&row(16, "#,#"), &[16]), None, "there was no school");
+    assert_eq!(told(&row(16, "/,/"), &[]), None);
+    assert_eq!(told(&row(17, "I,I"), &[17]).unwrap().punctuality, None, "who was not there was not late");
 }
 
 proptest! {
