@@ -113,7 +113,7 @@ pub fn routes() -> Vec<Route> {
         Route::post("/pupils/{pupil}/tablet", READS_RECORDS, tablet::new_code),
         Route::post("/pupils/{pupil}/tablet/off", READS_RECORDS, tablet::switch_off),
         Route::get("/pupils/{pupil}/plan", READS_RECORDS, plan::show),
-        Route::post("/pupils/{pupil}/plan", READS_RECORDS, plan::beginning::begin),
+        Route::post("/pupils/{pupil}/plan", READS_RECORDS, plan::begin),
         Route::get("/pupils/{pupil}/plan/history", READS_RECORDS, plan::history::show),
         Route::post("/pupils/{pupil}/plan/{part}", READS_RECORDS, plan::save),
         Route::get("/pupils/{pupil}/glide", READS_RECORDS, glide::show),

@@ -202,9 +202,9 @@ pub async fn stand(
     Form(sent): Form<Stand>,
 ) -> Result<Redirect, ApiError> {
     let placement = state.store.placement(tablet.placement_id).await?.ok_or(ApiError::NotFound)?;
-    plan_of(&state, tablet.placement_id).await?.ok_or(ApiError::NotFound)?;
+    let row = plan_of(&state, tablet.placement_id).await?.ok_or(ApiError::NotFound)?;
     let now = state.clock.now().utc;
-    let schools = cases::Schools::of(&state.store, &placement).await?;
+    let schools = cases::Schools::of(&state.store, &placement, Some(&row.plan)).await?;
     let today = schools.calendars().home_school.calendar().day(now);
     for _ in 0..TRIES {
         let known = goals(&state, tablet.placement_id).await?.into_iter().find(|(id, ..)| *id == sent.goal);

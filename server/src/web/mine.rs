@@ -177,14 +177,16 @@ async fn list(
     rows.truncate(PAGE);
     let now = state.clock.now().utc;
     let known = placements(state, scope, &rows).await?;
-    let mut schools: HashMap<(Uuid, Option<Uuid>), cases::Schools> = HashMap::new();
+    let mut schools: HashMap<Uuid, cases::Schools> = HashMap::new();
     let mut views = Vec::with_capacity(rows.len());
     for row in &rows {
         let Some(placement) = known.get(&row.placement_id) else { continue };
-        let of = (placement.school_id, placement.provider_id);
-        let schools = match schools.entry(of) {
+        let schools = match schools.entry(row.placement_id) {
             Entry::Occupied(known) => known.into_mut(),
-            Entry::Vacant(unknown) => unknown.insert(cases::Schools::of(&state.store, placement).await?),
+            Entry::Vacant(unknown) => {
+                let plan = state.store.plans_of(row.placement_id).await?.into_iter().next().map(|row| row.plan);
+                unknown.insert(cases::Schools::of(&state.store, placement, plan.as_ref()).await?)
+            }
         };
         views.push(RowView {
             pupil_id: placement.pupil_id,
