@@ -39,7 +39,7 @@ async function unfold(summary) {
 }
 /** @param {string|RegExp} text */
 async function says(text) {
-  await main().getByText(text).first().waitFor();
+  await main().getByText(text).filter({ visible: true }).first().waitFor();
 }
 /** Presses a button and waits for the page that comes. @param {import('playwright-core').Locator} pressed */
 async function send(pressed) {
