@@ -23,7 +23,6 @@ const MORNING: &str = "2026-11-23T09:20:00Z";
 
 /// A clock that stands still until it is moved.
 struct StillClock(Mutex<Now>);
-
 impl Clock for StillClock {
     fn now(&self) -> Now {
         *self.0.lock().unwrap()

@@ -157,7 +157,7 @@ async fn r_l2_a_4_h_6_a_3_h_23_an_authority_begins_with_nothing_and_comes_to_a_p
     for (until, goal, provider, why) in [
         ("2026-11-20", "home-school", larkfield.as_str(), "Last day: it lies before the first"),
         ("", "home-school", &larkfield, "Last day: choose a day"),
-        ("2027-03-26", "", &larkfield, "Choose a policy, a route, a length and a goal."),
+        ("2027-03-26", "", &larkfield, "What it is to lead to: choose one."),
         ("2027-03-26", "home-school", "", "Mr K. works neither at the school nor at the provider"),
     ] {
         let answer = begin(until, goal, provider).await;

@@ -107,6 +107,8 @@ fn what_each_role_may_do_with_a_pupil() {
     let mut school_lead: Vec<_> = key_worker.into_iter().filter(|action| *action != CorrectMinutes).collect();
     school_lead.push(KeepCase);
     check(person(OTHER, Role::SchoolLead, ALDER), &school_lead);
+    // Details and key worker are the school's to keep.
+    school_lead.retain(|action| *action != KeepCase);
     check(person(OTHER, Role::SchoolLead, HOSPITAL), &school_lead);
     check(person(OTHER, Role::SchoolLead, MARSH), &[]);
     check(person(OTHER, Role::ClassroomStaff, ALDER), &[SeePupilName]);

@@ -127,3 +127,29 @@ pub enum Refusal {
 fn open(gates: &[Gate]) -> String {
     if gates.len() == 1 { "one thing is".to_owned() } else { format!("{} things are", gates.len()) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_refusal_says_what_to_do_and_names_nobody() {
+        let all = [
+            Refusal::Closed,
+            Refusal::NotOpen,
+            Refusal::NoConsent,
+            Refusal::NotTheirs(Party::Panel),
+            Refusal::GatesOpen(vec![Gate::Readiness, Gate::Meeting]),
+            Refusal::NotSigned(vec![Party::HomeSchool, Party::ReceivingSchool]),
+            Refusal::MeetFirst,
+            Refusal::NotADraft,
+            Refusal::TooLong,
+        ];
+        for refusal in all {
+            let said = refusal.to_string();
+            assert!(said.contains(": ") || said.contains("; ") || said.contains(", "), "{said}");
+        }
+        let two = Refusal::GatesOpen(vec![Gate::Readiness, Gate::Meeting]).to_string();
+        assert_eq!(two, "the return cannot begin yet: 2 things are still open; settle them, or give a reason for each");
+    }
+}

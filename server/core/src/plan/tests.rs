@@ -581,24 +581,3 @@ fn l_2_what_a_draft_is_for_is_put_right_and_a_draft_is_thrown_away_and_neither_o
         assert_eq!(change(&mut plan, &pack, one), Err(Refusal::NotADraft));
     }
 }
-
-#[test]
-fn every_refusal_says_what_to_do_and_names_nobody() {
-    let all = [
-        Refusal::Closed,
-        Refusal::NotOpen,
-        Refusal::NoConsent,
-        Refusal::NotTheirs(Party::Panel),
-        Refusal::GatesOpen(vec![Gate::Readiness, Gate::Meeting]),
-        Refusal::NotSigned(vec![Party::HomeSchool, Party::ReceivingSchool]),
-        Refusal::MeetFirst,
-        Refusal::NotADraft,
-        Refusal::TooLong,
-    ];
-    for refusal in all {
-        let said = refusal.to_string();
-        assert!(said.contains(": ") || said.contains("; ") || said.contains(", "), "{said}");
-    }
-    let two = Refusal::GatesOpen(vec![Gate::Readiness, Gate::Meeting]).to_string();
-    assert_eq!(two, "the return cannot begin yet: 2 things are still open; settle them, or give a reason for each");
-}
