@@ -264,7 +264,9 @@ fn never_ended(account: &mut Account, facts: &DayFacts<'_>) {
     for (session, n, until) in silent {
         let odd = Anomaly::NeverEnded { session, n, until };
         let lesson = facts.lessons.iter().position(|lesson| lesson.start < until && until <= lesson.end);
-        account.lessons.iter_mut().nth(lesson.unwrap_or(usize::MAX)).into_iter().for_each(|entry| entry.anomalies.push(odd));
+        if let Some(entry) = lesson.and_then(|index| account.lessons.get_mut(index)) {
+            entry.anomalies.push(odd);
+        }
         account.anomalies.push(odd);
     }
 }

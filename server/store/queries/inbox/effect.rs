@@ -30,6 +30,9 @@ pub(super) fn reason(text: &str) -> String {
     without_nul(text)
 }
 
+/// A bridge's hello: which message of the batch, and how far its clock is off as far as that says.
+type Greeting<'a> = (usize, &'a HelloMessage, Option<i64>);
+
 /// The changes of a batch, gathered.
 pub(super) struct Effects<'a> {
     devices: &'a HashMap<Uuid, bool>,
@@ -47,7 +50,7 @@ pub(super) struct Effects<'a> {
     new_visits: Vec<NewVisit>,
     intervals: BTreeMap<(Uuid, i64), Vec<Told>>,
     ended: Vec<Ended>,
-    bridges: BTreeMap<Uuid, Vec<(usize, &'a HelloMessage, Option<i64>)>>,
+    bridges: BTreeMap<Uuid, Vec<Greeting<'a>>>,
     events: HashMap<Uuid, Event>,
     minutes: BTreeMap<(Uuid, DateTime<Utc>), Minute>,
     touched: Vec<(usize, Touched)>,
