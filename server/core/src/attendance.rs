@@ -241,8 +241,9 @@ pub fn account(lessons: &[Lesson], presence: &[Presence]) -> Account {
 /// One day: what was measured, what looks wrong, and, last, what people corrected.
 #[must_use]
 pub fn account_of_day(facts: &DayFacts<'_>) -> Account {
-    let mut account = account_within(facts.bounds, facts.lessons, facts.presence);
-    never_ended(&mut account, facts);
+    let presence = placed(facts.presence);
+    let mut account = account_of(facts.bounds, facts.lessons, &presence);
+    never_ended(&mut account, facts, &presence);
     for end in facts.ends {
         let is_complete = end.intervals.0 == end.intervals.1 && end.ms.0 == end.ms.1;
         if !is_complete && facts.bounds.0 <= end.at && end.at < facts.bounds.1 {
@@ -255,11 +256,11 @@ pub fn account_of_day(facts: &DayFacts<'_>) -> Account {
 }
 
 /// Says of every interval that stopped growing without a word where it stopped, beside the lesson in which that was.
-fn never_ended(account: &mut Account, facts: &DayFacts<'_>) {
-    let silent = merged(facts.presence).into_iter().filter(|fact| fact.closed_by.is_none()).filter_map(|fact| {
-        let until = DateTime::from_timestamp_millis(position(&fact).1)?;
+fn never_ended(account: &mut Account, facts: &DayFacts<'_>, presence: &[Fact]) {
+    let silent = presence.iter().filter(|fact| fact.reported.closed_by.is_none()).filter_map(|fact| {
+        let until = DateTime::from_timestamp_millis(fact.span.1)?;
         let is_here = facts.bounds.0 <= until && until < facts.bounds.1;
-        (is_here && until + SILENT_AFTER < facts.now).then_some((fact.session, fact.n, until))
+        (is_here && until + SILENT_AFTER < facts.now).then_some((fact.reported.session, fact.reported.n, until))
     });
     for (session, n, until) in silent {
         let odd = Anomaly::NeverEnded { session, n, until };
@@ -274,9 +275,17 @@ fn never_ended(account: &mut Account, facts: &DayFacts<'_>) {
 /// The presence within `[from, until)`: a day, so that what began before midnight counts on both days, once each.
 #[must_use]
 pub fn account_within(bounds: (DateTime<Utc>, DateTime<Utc>), lessons: &[Lesson], presence: &[Presence]) -> Account {
+    account_of(bounds, lessons, &placed(presence))
+}
+
+/// What was reported, without copies, each at its place by our clock.
+fn placed(presence: &[Presence]) -> Vec<Fact> {
+    merged(presence).into_iter().map(Fact::of).collect()
+}
+
+fn account_of(bounds: (DateTime<Utc>, DateTime<Utc>), lessons: &[Lesson], facts: &[Fact]) -> Account {
     let bounds = (ms(bounds.0), ms(bounds.1));
-    let facts: Vec<Fact> = merged(presence).into_iter().map(Fact::of).collect();
-    let missing = missing(&facts);
+    let missing = missing(facts);
     let facts: Vec<&Fact> = facts.iter().filter(|fact| touches(fact.span, bounds)).collect();
     let spans: Vec<(Tier, Span)> = facts.iter().map(|fact| (fact.reported.tier, both(fact.span, bounds))).collect();
     // A better tier wins where intervals overlap: two tablets of one pupil never make two minutes of one.
