@@ -142,7 +142,8 @@ struct Standing {
 
 /// A radio that is on.
 pub(crate) struct Radio {
-    runtime: tokio::runtime::Runtime,
+    /// There until it is dropped.
+    runtime: Option<tokio::runtime::Runtime>,
     wires: Arc<Wires>,
     control: mpsc::Sender<String>,
     publish: mpsc::Sender<(Kind, Vec<u8>)>,
@@ -170,7 +171,7 @@ impl Radio {
         );
         wires.tracker.spawn_on(broker, runtime.handle());
         wires.tracker.spawn_on(bridge, runtime.handle());
-        Ok(Self { runtime, wires, control, publish })
+        Ok(Self { runtime: Some(runtime), wires, control, publish })
     }
 
     /// Sends a text on the data channel, if there is one.
@@ -194,7 +195,14 @@ impl Radio {
     }
 
     /// Turns the radio off in the middle of everything.
-    pub fn cut(self) {
-        self.runtime.shutdown_background();
+    pub fn cut(self) {}
+}
+
+impl Drop for Radio {
+    fn drop(&mut self) {
+        // Dropped by itself a runtime waits, which it may not do inside another, as where the whole robot is abandoned.
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
     }
 }

@@ -188,7 +188,9 @@ async fn stand(
         match next {
             Some((new, its_grant)) => {
                 tracing::info!(robot.id = %parts.config.robot_id, "the next connection stands; the one before is closed");
-                (connection, grant) = (new, its_grant);
+                let before = std::mem::replace(&mut connection, new);
+                connection.before = Some(before.leg);
+                grant = its_grant;
             }
             None => {
                 parts.tell(Heard::Bridge(false));
@@ -227,7 +229,9 @@ impl Drop for Leg {
 }
 
 pub(super) struct Connection {
-    _leg: Leg,
+    leg: Leg,
+    /// The leg whose place it takes. Given up when the control channel is open: this end of the handshake may be done before the other.
+    before: Option<Leg>,
     /// From where it is sent to the bridge.
     way: Option<Way>,
     /// Nothing was heard from the bridge for [`SILENT_FOR`].
@@ -331,7 +335,8 @@ async fn connect(
     let video_stream = stream(&video, video_ssrc, &video_codec, VIDEO_HZ)?;
     let audio_stream = stream(&audio, audio_ssrc, &audio_codec, AUDIO_HZ)?;
     Ok(Connection {
-        _leg: leg,
+        leg,
+        before: None,
         way,
         disturbed: watch::Sender::new(false),
         channel,
@@ -373,7 +378,7 @@ async fn connected(states: &mut mpsc::Receiver<RTCPeerConnectionState>) -> Resul
 impl Connection {
     /// Runs camera, microphone, speaker and data channel until the connection or the radio ends.
     async fn keep(&mut self, parts: &Arc<Parts>, wires: &Arc<Wires>, control: &mut mpsc::Receiver<String>) {
-        let Self { channel, states, tracks, video, streams, wishes, disturbed: is_disturbed, born, .. } = self;
+        let Self { before, channel, states, tracks, video, streams, wishes, disturbed: is_disturbed, born, .. } = self;
         let (Some((video_stream, audio_stream)), born) = (streams.take(), *born) else { return };
         let over = CancellationToken::new();
         let _guard = over.clone().drop_guard();
@@ -413,17 +418,19 @@ impl Connection {
                     Some(_) => {}
                 },
                 Some(track) = tracks.recv() => spawn(Box::pin(media::speaker(Arc::clone(parts), track))),
-                event = channel.poll() => match event {
-                    Some(DataChannelEvent::OnOpen) => open = true,
-                    Some(DataChannelEvent::OnMessage(message)) => match ControlMessage::from_text(&message.data) {
-                        Ok(message) => {
-                            open = true;
-                            parts.tell(Heard::Control(message));
-                        }
-                        Err(error) => tracing::warn!(robot.id = %parts.config.robot_id, %error, "a control message was ignored"),
-                    },
-                    Some(DataChannelEvent::OnClose) | None => break,
-                    Some(_) => {}
+                event = channel.poll() => {
+                    if matches!(event, Some(DataChannelEvent::OnOpen | DataChannelEvent::OnMessage(_))) {
+                        open = true;
+                        *before = None;
+                    }
+                    match event {
+                        Some(DataChannelEvent::OnMessage(message)) => match ControlMessage::from_text(&message.data) {
+                            Ok(message) => parts.tell(Heard::Control(message)),
+                            Err(error) => tracing::warn!(robot.id = %parts.config.robot_id, %error, "a control message was ignored"),
+                        },
+                        Some(DataChannelEvent::OnClose) | None => break,
+                        Some(_) => {}
+                    }
                 },
                 Some(text) = control.recv(), if open => {
                     // Not sent is not lost: state is told again within 2 s.
