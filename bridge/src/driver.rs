@@ -461,6 +461,10 @@ impl Driver {
                     self.roster.saw(*robot, Leg(leg.0), freezes);
                     Vec::new()
                 }
+                (Some(robot), Some(Said::Narrow(is_narrow))) => {
+                    self.roster.narrow(*robot, Leg(leg.0), is_narrow);
+                    Vec::new()
+                }
                 _ => Vec::new(),
             },
             MediaEvent::Second(second) => {

@@ -1,4 +1,5 @@
-//! What control texts mean to the bridge. It passes them on unchanged (the media engine does) and only counts what a pupil did and saw.
+//! What control texts mean to the bridge. It passes them on unchanged (the media engine does) and only counts what a pupil did and saw, and
+//! hears what a robot says of its network.
 
 use bridge_core::freezes::Freezes;
 use bridge_core::session::Deed;
@@ -11,9 +12,11 @@ pub enum Said {
     Did(Deed),
     /// The picture ran like this on the tablet.
     Saw(Freezes),
+    /// The robot's own network holds its picture down, or does not.
+    Narrow(bool),
 }
 
-/// What a pupil's `text` says, if it is something that is counted. An unreadable text counts as nothing: a newer page may
+/// What `text` says, if it is something that is counted. An unreadable text counts as nothing: a newer page may
 /// say things that this bridge does not know.
 #[must_use]
 pub fn said(text: &str) -> Option<Said> {
@@ -33,6 +36,7 @@ pub fn said(text: &str) -> Option<Said> {
         Control::Seen { freezes, frozen_ms } => {
             return Some(Said::Saw(Freezes { count: u64::from(freezes), millis: frozen_ms }));
         }
+        Control::State(state) => return Some(Said::Narrow(state.is_narrow)),
         _ => return None,
     };
     Some(Said::Did(deed))
@@ -56,6 +60,13 @@ mod tests {
         {
             assert_eq!(said(other), None, "{other}");
         }
+        let state = |is_narrow: &str| {
+            format!(
+                r#"{{"v":1,"type":"state","camera_on":true,"paused":false,"carried":false,"resting":false,"pan_deg":0,"tilt_deg":0,"hand_up":false,"feeling":"none","level":"normal","battery_pct":80{is_narrow}}}"#
+            )
+        };
+        assert_eq!(said(&state(r#","is_narrow":true"#)), Some(Said::Narrow(true)));
+        assert_eq!(said(&state("")), Some(Said::Narrow(false)), "as robots before it was said");
         let seen = Some(Said::Saw(Freezes { count: 3, millis: 1740 }));
         assert_eq!(said(r#"{"v":1,"type":"seen","freezes":3,"frozen_ms":1740}"#), seen);
     }

@@ -181,6 +181,7 @@ impl Driver {
                 self.happen(Event::Told(message.control));
             }
             Heard::Voice(dbfs) => self.happen(Event::Heard(dbfs)),
+            Heard::Narrow(is_narrow) => self.happen(Event::Narrow(is_narrow)),
         }
     }
 

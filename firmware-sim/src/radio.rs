@@ -56,6 +56,8 @@ pub(crate) enum Heard {
     Control(ControlMessage),
     /// How loud the pupil's voice was.
     Voice(Option<f32>),
+    /// Whether the robot's own network holds the picture down.
+    Narrow(bool),
 }
 
 /// What the body tells camera, microphone and speaker.

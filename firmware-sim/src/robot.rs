@@ -41,6 +41,8 @@ pub enum Event {
     MediaFlowed(Flow),
     /// How loud the pupil's voice was over the last half second, as the speaker plays it. `None`: silence.
     Heard(Option<f32>),
+    /// Its own network takes less than its pictures, or takes them again.
+    Narrow(bool),
     /// It restarted.
     Restarted,
     /// Time passed.
@@ -110,6 +112,7 @@ pub struct Body {
     head: Head,
     flow: Flow,
     hears_dbfs: Option<f32>,
+    is_narrow: bool,
     started: Duration,
     ticked: Duration,
     told_pupil: (Duration, Option<RobotState>),
@@ -141,6 +144,7 @@ impl Body {
             head: Head::lowered(),
             flow: Flow::default(),
             hears_dbfs: None,
+            is_narrow: false,
             started: now.monotonic,
             ticked: now.monotonic,
             told_pupil: (now.monotonic, None),
@@ -167,6 +171,7 @@ impl Body {
             Event::MediaFlowed(flow) => self.flow = flow,
             // While the microphone must be off, the speaker is silent too.
             Event::Heard(dbfs) => self.hears_dbfs = dbfs.filter(|_| self.wants().microphone),
+            Event::Narrow(is_narrow) => self.is_narrow = is_narrow,
             Event::Restarted => {
                 let (room, charge_pct, charging) = (self.room, self.charge_pct, self.charging);
                 *self = Self { room, charge_pct, charging, ..Self::new(now, self.battery.clone(), self.chance.next()) };
@@ -200,6 +205,7 @@ impl Body {
             level: self.level,
             battery_pct: self.battery_pct(),
             hears_dbfs: self.hears_dbfs,
+            is_narrow: self.is_narrow,
         }
     }
 
@@ -322,6 +328,7 @@ impl Body {
     fn leave(&mut self) {
         self.here = false;
         self.hears_dbfs = None;
+        self.is_narrow = false;
         self.pose_head();
     }
 

@@ -104,7 +104,7 @@ test('the ledger counted each tier as it was received', { skip: impossible }, as
   assert.deepEqual(errors, [], 'no error on the pupil’s pages');
 });
 
-test('a robot whose own network takes less finds that out by itself, and shows what fits', { skip: impossible }, async () => {
+test('a robot whose own network takes less finds that out by itself, shows what fits, and the page says that it is the school’s side', { skip: impossible }, async () => {
   const whep = await page.evaluate(async () => {
     const answer = await fetch('/class/join', { method: 'POST', headers: { 'x-windowseat': '1', accept: 'application/json' } });
     return (await answer.json()).whep_url;
@@ -116,13 +116,15 @@ test('a robot whose own network takes less finds that out by itself, and shows w
     await page.getByRole('link', { name: 'Go to class' }).click();
     await page.locator('#class[data-state="live"]').waitFor();
     await until('the whole picture', height, (h) => h === 360, WITHIN_MS);
-    // What the pupil receives is not held back, and the bridge says nothing of it: only the way out of the robot's building is narrow.
+    // What the pupil receives is not held back: only the way out of the robot's building is narrow.
     ward.narrow('250kbit', 'out');
     await until('a smaller picture', height, (h) => h === 180, WITHIN_MS);
     const { framesDecoded } = (await received(page)).video;
     await until('moving pictures', async () => (await received(page)).video.framesDecoded, (frames) => frames > framesDecoded + 20);
+    await until('the words', seen, (text) => /The internet at school is slow just now\./.test(text) && /School: weak/.test(text), WITHIN_MS);
     ward.narrow(null, 'out');
     await until('the whole picture again', height, (h) => h === 360, BACK_WITHIN_MS);
+    await until('no trouble', () => told('trouble'), (trouble) => trouble === '', WITHIN_MS);
     await page.getByRole('button', { name: 'Leave' }).click();
     await page.waitForURL('**/today*');
   } finally {

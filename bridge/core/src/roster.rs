@@ -364,6 +364,7 @@ impl Roster {
             from_robot: line.from_robot,
             pupil: quality,
             is_narrow: line.is_narrow,
+            robot_is_narrow: seat.robot.present.is_some_and(|robot| robot.is_narrow),
         };
         seat.trouble = seat.judge.hear(trouble::cause(&view));
         let told = Some((after, seat.trouble));
@@ -402,6 +403,14 @@ impl Roster {
     pub fn saw(&mut self, robot: RobotId, leg: Leg, freezes: Freezes) {
         if let Some(seat) = self.seats.get_mut(&robot).filter(|seat| seat.pupil == Some(leg)) {
             seat.freezes.hear(freezes);
+        }
+    }
+
+    /// The robot on `leg` says whether its own network holds the picture down.
+    pub fn narrow(&mut self, robot: RobotId, leg: Leg, is_narrow: bool) {
+        let present = self.seats.get_mut(&robot).and_then(|seat| seat.robot.present.as_mut());
+        if let Some(known) = present.filter(|known| known.leg == leg) {
+            known.is_narrow = is_narrow;
         }
     }
 

@@ -29,6 +29,8 @@ pub struct View {
     pub pupil: LegQuality,
     /// What goes to the pupil is held down because their network takes no more.
     pub is_narrow: bool,
+    /// The robot's picture is held down because its own network takes no more.
+    pub robot_is_narrow: bool,
 }
 
 /// Which side is the cause, if one is.
@@ -43,6 +45,10 @@ pub fn cause(view: &View) -> Option<Trouble> {
         return Some(Trouble::Pupil);
     }
     if school >= 1.0 {
+        return Some(Trouble::School);
+    }
+    // It says so only while its network is the narrower of the two.
+    if view.robot_is_narrow {
         return Some(Trouble::School);
     }
     if view.is_narrow {
@@ -92,7 +98,7 @@ mod tests {
     }
 
     fn view(robot: LegQuality, pupil: LegQuality) -> View {
-        View { robot_here: true, robot, from_robot: 260, pupil, is_narrow: false }
+        View { robot_here: true, robot, from_robot: 260, pupil, ..View::default() }
     }
 
     #[test]
@@ -110,6 +116,9 @@ mod tests {
             (view(leg(20.0, 40.0, 3.0), leg(6.0, 40.0, 3.0)), Some(Trouble::School)),
             (view(leg(6.0, 40.0, 3.0), leg(20.0, 40.0, 3.0)), Some(Trouble::Pupil)),
             (View { is_narrow: true, ..view(good, good) }, Some(Trouble::Pupil)),
+            (View { robot_is_narrow: true, ..view(good, good) }, Some(Trouble::School)),
+            (View { is_narrow: true, robot_is_narrow: true, ..view(good, good) }, Some(Trouble::School)),
+            (View { robot_is_narrow: true, ..view(good, leg(8.0, 40.0, 3.0)) }, Some(Trouble::Pupil)),
             (View { from_robot: 0, ..view(good, good) }, Some(Trouble::Robot)),
             (View { from_robot: 0, ..view(leg(50.0, 40.0, 3.0), good) }, Some(Trouble::School)),
             (View { robot_here: false, ..view(unknown, leg(30.0, 40.0, 3.0)) }, Some(Trouble::School)),

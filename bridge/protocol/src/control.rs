@@ -143,6 +143,9 @@ pub struct RobotState {
     /// Level of the pupil's voice as the robot's speaker plays it, dBFS of the last half second; absent when silent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hears_dbfs: Option<f32>,
+    /// The picture is smaller or rarer than it could be because the robot's own network takes no more.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_narrow: bool,
 }
 
 /// A small fixed set.

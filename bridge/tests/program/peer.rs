@@ -47,10 +47,13 @@ pub struct Peer {
 /// Status and body of a refused offer.
 pub type Refusal = (StatusCode, String);
 
+/// What came, and what was sent.
 #[derive(Default)]
 struct Heard {
     video: AtomicU64,
     audio: AtomicU64,
+    sent_video: AtomicU64,
+    sent_audio: AtomicU64,
     texts: Mutex<Vec<Control>>,
     state: Mutex<Option<RTCPeerConnectionState>>,
 }
@@ -200,7 +203,13 @@ impl Half {
         let tracker = TaskTracker::new();
         tracker.spawn(stop.clone().run_until_cancelled_owned(listen(Arc::clone(&self.channel), Arc::clone(&self.heard))));
         for (track, ssrc, payload_type) in self.tracks {
-            tracker.spawn(stop.clone().run_until_cancelled_owned(send(track, ssrc, payload_type, self.per_second)));
+            tracker.spawn(stop.clone().run_until_cancelled_owned(send(
+                track,
+                ssrc,
+                payload_type,
+                self.per_second,
+                Arc::clone(&self.heard),
+            )));
         }
         Ok(Peer {
             peer: Some(self.peer),
@@ -263,6 +272,11 @@ impl Peer {
     /// Packets of picture and sound received.
     pub fn received(&self) -> (u64, u64) {
         (self.heard.video.load(Ordering::Relaxed), self.heard.audio.load(Ordering::Relaxed))
+    }
+
+    /// Packets of picture and sound sent.
+    pub fn sent(&self) -> (u64, u64) {
+        (self.heard.sent_video.load(Ordering::Relaxed), self.heard.sent_audio.load(Ordering::Relaxed))
     }
 
     /// Waits until so many more packets of picture and sound have come.
@@ -330,7 +344,8 @@ async fn listen(channel: Arc<dyn DataChannel>, heard: Arc<Heard>) {
 }
 
 /// Sound that is not silence, or pictures of one packet. More than 50 packets a second go out in bursts, as a picture's do.
-async fn send(track: Arc<TrackLocalStaticRTP>, ssrc: u32, payload_type: u8, per_second: u32) {
+async fn send(track: Arc<TrackLocalStaticRTP>, ssrc: u32, payload_type: u8, per_second: u32, heard: Arc<Heard>) {
+    let sent = if payload_type == VIDEO_TYPE { &heard.sent_video } else { &heard.sent_audio };
     let (every, burst) = if per_second > 50 { (20, per_second / 50) } else { (1000 / per_second, 1) };
     let clock = if payload_type == VIDEO_TYPE { 90_000 } else { 48_000 };
     let mut ticks = tokio::time::interval(Duration::from_millis(every.into()));
@@ -350,6 +365,7 @@ async fn send(track: Arc<TrackLocalStaticRTP>, ssrc: u32, payload_type: u8, per_
             number = number.wrapping_add(1);
             // Before the connection stands it takes nothing; that is no reason to stop.
             let _ = track.write_rtp(Packet { header, payload: vec![number as u8; 200].into() }).await;
+            sent.fetch_add(1, Ordering::Relaxed);
         }
     }
 }

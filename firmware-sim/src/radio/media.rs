@@ -120,6 +120,11 @@ impl Wishes {
         self.network_bps.store(limit_bps, Ordering::Relaxed);
     }
 
+    /// Whether that is less than what the bridge asks for.
+    fn network_is_narrower(&self) -> bool {
+        self.network_bps.load(Ordering::Relaxed) < self.asked_bps.load(Ordering::Relaxed)
+    }
+
     /// What may be sent: the narrower of the two networks decides.
     pub(super) fn limit_bps(&self) -> u32 {
         self.asked_bps.load(Ordering::Relaxed).min(self.network_bps.load(Ordering::Relaxed))
@@ -143,13 +148,18 @@ pub(super) async fn camera(parts: Arc<Parts>, mut stream: RtpStream, wishes: Arc
         // The first picture after waking stands alone.
         let mut wanted = true;
         let mut next = Instant::now();
+        let mut told = None;
         while outlook.borrow().wants.camera {
             tokio::select! {
                 () = tokio::time::sleep_until(next) => {}
                 () = wishes.key.notified() => { wanted = true; continue; }
             }
             let now = Instant::now();
-            wanted |= eye.follow(&parts, wishes.limit_bps(), now.duration_since(born));
+            wanted |= eye.follow(&parts, &wishes, now.duration_since(born));
+            let is_narrow = eye.is_held_by_own_network();
+            if told.replace(is_narrow) != Some(is_narrow) {
+                parts.tell(Heard::Narrow(is_narrow));
+            }
             let stands_alone = wanted && (key_at.is_none_or(|at| now.duration_since(at) >= KEY_FRAME_EVERY));
             if stands_alone {
                 wanted = false;
@@ -166,6 +176,7 @@ pub(super) async fn camera(parts: Arc<Parts>, mut stream: RtpStream, wishes: Arc
             next = (next + duration).max(now);
         }
         parts.counters.are_stills.store(false, Ordering::Relaxed);
+        parts.tell(Heard::Narrow(false));
     }
 }
 
@@ -181,6 +192,8 @@ struct Drawing {
     encoder: Encoder,
     config: EncoderConfig,
     ladder: Ladder,
+    /// It went down for the robot's own network, not for the pupil's.
+    is_own_network: bool,
     /// By the age of the connection.
     changed_at: Option<Duration>,
     still_at: Option<Duration>,
@@ -199,6 +212,7 @@ impl Eye {
                 encoder,
                 config,
                 ladder: Ladder::new(full),
+                is_own_network: false,
                 changed_at: None,
                 still_at: None,
                 picture: Vec::new(),
@@ -212,10 +226,14 @@ impl Eye {
     }
 
     /// Makes of the picture what the network takes. Returns whether the next one has to stand alone for it. A clip is as it is.
-    fn follow(&mut self, parts: &Parts, limit_bps: u32, age: Duration) -> bool {
+    fn follow(&mut self, parts: &Parts, wishes: &Wishes, age: Duration) -> bool {
         let Self::Drawn(drawing) = self else { return false };
+        let (limit_bps, before) = (wishes.limit_bps(), drawing.ladder.rung());
         let has_moved = drawing.ladder.look(limit_bps, age);
         if has_moved {
+            if drawing.ladder.rung() < before {
+                drawing.is_own_network = wishes.network_is_narrower();
+            }
             tracing::info!(robot.id = %parts.config.robot_id, rung = ?drawing.ladder.rung(), limit_bps, "the picture is made for the network");
         }
         let Some(frame) = drawing.ladder.frame() else { return false };
@@ -239,6 +257,10 @@ impl Eye {
                 false
             }
         }
+    }
+
+    fn is_held_by_own_network(&self) -> bool {
+        matches!(self, Self::Drawn(drawing) if drawing.is_own_network && drawing.ladder.rung() < Rung::Full)
     }
 
     /// The next picture, and how long it stands.

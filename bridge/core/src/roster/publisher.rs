@@ -14,11 +14,13 @@ pub(super) struct RobotLeg {
     pub(super) connected: bool,
     pub(super) silent_since: Option<Duration>,
     pub(super) until: Duration,
+    /// The robot says that its own network holds the picture down.
+    pub(super) is_narrow: bool,
 }
 
 impl RobotLeg {
     pub(super) fn new(leg: Leg, until: Duration) -> Self {
-        Self { leg, connected: false, silent_since: None, until }
+        Self { leg, connected: false, silent_since: None, until, is_narrow: false }
     }
 
     pub(super) fn is_here(&self) -> bool {

@@ -291,7 +291,9 @@ fn control_texts_mean_what_the_files_say() {
         level: VoiceLevel::Whisper,
         battery_pct: Percent::saturating(83),
         hears_dbfs: Some(-24.5),
+        is_narrow: false,
     };
+    let held = RobotState { is_narrow: true, ..state.clone() };
     let table = [
         ("look", Some(1), Control::Look { pan_deg: -42.5, tilt_deg: 10.0 }),
         ("hand", Some(2), Control::Hand { up: true }),
@@ -301,6 +303,7 @@ fn control_texts_mean_what_the_files_say() {
         ("rest", Some(6), Control::Rest { resting: true }),
         ("seen", None, Control::Seen { freezes: 3, frozen_ms: 1740 }),
         ("state", None, Control::State(state)),
+        ("state-narrow", None, Control::State(held)),
         ("wake", Some(7), Control::Wake { session: session() }),
         ("sleep", Some(8), Control::Sleep),
         ("link", None, Control::Link { tier: Some(Tier::Stills), trouble: Some(Trouble::Pupil) }),

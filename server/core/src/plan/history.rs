@@ -163,7 +163,7 @@ impl Layout {
             all.put(format!("sign-off.{}", sign_off.party.code()), format!("{} on {}", sign_off.who.0, sign_off.on));
         }
         for (n, (gate, reason)) in (1..).zip(despite) {
-            all.put(format!("despite.{n}"), format!("{gate:?}: {}", reason.expose()));
+            all.put(format!("despite.{n}"), format!("{}: {}", gate.code(), reason.expose()));
         }
         for (n, (weeks, reason)) in (1..).zip(longer) {
             all.put(format!("longer.{n}"), format!("{weeks} weeks: {}", reason.expose()));

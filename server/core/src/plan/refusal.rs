@@ -18,6 +18,36 @@ pub enum Gate {
 }
 
 impl Gate {
+    /// As the history keeps it, as in `item.welcome`.
+    #[must_use]
+    pub fn code(&self) -> String {
+        match self {
+            Self::Readiness => "readiness".to_owned(),
+            Self::Meeting => "meeting".to_owned(),
+            Self::Item(code) => format!("item.{code}"),
+            Self::Action(code) => format!("action.{code}"),
+        }
+    }
+
+    /// Reads [`Gate::code`], and what histories held until November 2026, as in `Item(Code("welcome"))`.
+    #[must_use]
+    pub fn from_code(text: &str) -> Option<Self> {
+        let (kind, code) = match text.split_once('.') {
+            Some((kind, code)) => (kind, code),
+            None => match text.split_once("(Code(\"") {
+                Some((kind, code)) => (kind, code.strip_suffix("\"))")?),
+                None => (text, ""),
+            },
+        };
+        match (kind.to_ascii_lowercase().as_str(), Code::new(code)) {
+            ("readiness", None) => Some(Self::Readiness),
+            ("meeting", None) => Some(Self::Meeting),
+            ("item", Some(code)) => Some(Self::Item(code)),
+            ("action", Some(code)) => Some(Self::Action(code)),
+            _ => None,
+        }
+    }
+
     /// What is open, in the pack's words.
     #[must_use]
     pub fn words(&self, pack: &Pack) -> String {

@@ -270,7 +270,11 @@ fn a_return_begins_when_its_gates_are_passed_or_reasoned() {
     let begin = |despite| Change::BeginReturn { on: day("2026-12-14"), despite };
     let Err(Refusal::GatesOpen(gates)) = change(&mut plan, &pack, begin(vec![])) else { panic!("it must be refused") };
     assert_eq!(gates.len(), 1 + 1 + 4 + 4 + 10, "readiness, meeting, H-4, H-12, H-27 without the optional one");
-    assert!(gates.iter().all(|gate| gate.words(&pack).ends_with(['.', '?'])));
+    for gate in &gates {
+        assert!(gate.words(&pack).ends_with(['.', '?']));
+        assert_eq!(Gate::from_code(&gate.code()).as_ref(), Some(gate));
+        assert_eq!(Gate::from_code(&format!("{gate:?}")).as_ref(), Some(gate), "histories before November 2026");
+    }
     make_ready(&mut plan, &pack);
     change(&mut plan, &pack, Change::Tick { list: code("start-gate"), item: code("welcome"), is_done: false }).unwrap();
     let open = Err(Refusal::GatesOpen(vec![Gate::Item(code("welcome"))]));

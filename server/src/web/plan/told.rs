@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, NaiveDate, Utc};
 use chrono_tz::Tz;
 use server_core::party::{OrganisationId, Party, PersonId};
-use server_core::plan::{ReintegrationPlan, Setting, WeekPattern};
+use server_core::plan::{Gate, ReintegrationPlan, Setting, WeekPattern};
 use server_core::policy::{Code, Pack};
 use store::placements::PlacementRow;
 use store::plans::PlanChangeRow;
@@ -178,6 +178,10 @@ impl Names {
             let how = [("InPerson", "in the room"), ("ByRobot", "by robot"), ("ByCall", "by call")];
             return how.iter().find(|(code, _)| *code == text).map_or(text, |(_, words)| words).to_owned();
         }
+        if path.starts_with("despite.") {
+            let told = text.split_once(": ").and_then(|(gate, why)| Some((Gate::from_code(gate)?.words(pack), why)));
+            return told.map_or_else(|| text.to_owned(), |(open, why)| format!("{open} All the same, because: {why}"));
+        }
         if let Some(words) = code_words(pack, path, text) {
             return words;
         }
@@ -232,6 +236,7 @@ pub fn title(pack: &Pack, path: &str) -> String {
         ("answer", [field]) => pack.fields.iter().find(|one| one.id.as_str() == *field).map(|one| one.label.clone()),
         ("week", [week]) => Some(format!("Pattern of week {}", week.trim_start_matches('0'))),
         ("clock-week", [clock, week]) => Some(format!("Pattern of {}", clock_title(pack, clock, week).to_lowercase())),
+        ("despite", [_]) => Some("The return began with something open".to_owned()),
         ("longer", [_]) => Some("The plan takes longer".to_owned()),
         ("state", ["why"]) => Some("Why it was thrown away".to_owned()),
         ("basis", [part]) => Some(
@@ -339,6 +344,13 @@ mod tests {
             told("evaluation.provider.08.induction", None, Some("partly")),
             "Provider week 8: Did the induction go well?: “partly”"
         );
+        // As histories hold it since November 2026, and as before.
+        for gate in ["item.welcome", "Item(Code(\"welcome\"))"] {
+            assert_eq!(
+                told("despite.1", None, Some(&format!("{gate}: He asked: no fuss."))),
+                "The return began with something open: “Not ticked: How the pupil is welcomed has been thought about. All the same, because: He asked: no fuss.”"
+            );
+        }
         assert_eq!(told("something.new", Some("a"), None), "Something new: “a” was taken away");
     }
 }
