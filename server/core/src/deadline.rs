@@ -153,7 +153,7 @@ pub struct Due {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Undated {
     /// What it is counted from has not happened.
-    #[error("it is counted from something that has no date yet")]
+    #[error("it is counted from “{}”, which has no day yet", .0.words())]
     Waits(Event),
     /// No date of the series is known after the event.
     #[error("the next date is not entered yet")]
