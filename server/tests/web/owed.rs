@@ -147,7 +147,7 @@ async fn r_a5_a13_who_answers_for_cases_sees_what_is_late_and_what_nobody_has_an
     let world = World::start().await;
     let (coordinator, worker) = (world.browser("coordinator").await, world.browser("key worker").await);
     let empty = coordinator.page("/due").await;
-    assert!(empty.contains("Nothing is late, and everything has somebody."), "{empty}");
+    assert!(empty.contains("Nothing of others is late, and everything has somebody."), "{empty}");
     begun(&worker).await;
     let said = [("event", "panel-hearing"), ("day", "2026-11-05")];
     assert_eq!(worker.post(&address("/due"), &said).await.status(), DONE);
