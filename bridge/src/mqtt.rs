@@ -75,7 +75,8 @@ impl Northbound {
         let will = Envelope::new(now, life, gone).to_bytes();
         let options = Options {
             config: config.mqtt_signed_in(),
-            client_id: format!("bridge-{}", config.bridge_id),
+            // Whoever connects with the same id takes the connection over: ours cannot be guessed.
+            client_id: format!("bridge-{}-{}", config.bridge_id, Uuid::new_v4().as_simple()),
             subscriptions: vec![Topic::down_filter(config.bridge_id)],
             will: Some((Topic::new(config.bridge_id, Kind::Hello), will)),
             keep_alive: KEEP_ALIVE,

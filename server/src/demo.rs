@@ -16,7 +16,6 @@ use protocol::{PlacementId, RobotId};
 use server_core::calendar::{Calendar, monday_of};
 use server_core::pupil::Upn;
 use server_core::school::OrganisationKind;
-use store::lessons::Since;
 use store::organisations::{OrganisationRow, RoomRow};
 use store::placements::{NewPlacement, NewPupil, PlacementRow, PlanStageRow, RegisterMarkRow};
 use store::robots::DeviceKind;
@@ -147,10 +146,10 @@ async fn holidays(store: &Store, today: NaiveDate) -> Result<(), StoreError> {
     for school in [ids::HOSPITAL_SCHOOL, ids::ALDER_ROAD, ids::MARSH_LANE] {
         let known = store.calendar(school).await?.map(|row| row.closures).unwrap_or_default();
         for (day, _) in known.iter().filter(|(day, reason)| reason == CHRISTMAS && monday_of(*day) == this_week) {
-            store.set_closure(school, *day, None, today).await?;
+            store.set_closure(school, *day, None).await?;
         }
         for day in christmas(today).into_iter().filter(|day| !known.iter().any(|(known, _)| known == day)) {
-            store.set_closure(school, day, Some(CHRISTMAS), today).await?;
+            store.set_closure(school, day, Some(CHRISTMAS)).await?;
         }
     }
     Ok(())
@@ -251,15 +250,13 @@ async fn lesson_under_way(
     class: &Class,
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
-    let today = calendar().day(now);
     let mut slots = store.slots_of_placement(placement_id.0).await?;
     if slots.is_empty() {
         slots = class.two_weeks();
-        let first = monday_of(today) - Days::new(28);
-        store.add_slots(placement_id.0, &slots, Since { first, today }).await?;
+        store.add_slots(placement_id.0, &slots).await?;
     }
     let around = class.around(&calendar(), &slots, now);
-    store.add_slots(placement_id.0, &[around], Since { first: today, today }).await
+    store.add_slots(placement_id.0, &[around]).await
 }
 
 async fn made_up_history(store: &Store, placement_id: PlacementId, robot: RobotId, now: DateTime<Utc>) -> anyhow::Result<()> {

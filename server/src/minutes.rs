@@ -155,6 +155,7 @@ async fn begin_days(state: &AppState) -> Result<(), StoreError> {
 
 /// Works until no mark is left, or one round wrote nothing: then others are at it.
 async fn catch_up(state: &AppState) -> Result<(), StoreError> {
+    while !state.shutdown.is_cancelled() && state.store.mark_changed(state.clock.now().utc.date_naive()).await? > 0 {}
     let mut calendars = Calendars::new();
     while !state.shutdown.is_cancelled() {
         let marks = state.store.dirty_days(Uuid::new_v4(), i64::try_from(BATCH).unwrap_or(i64::MAX)).await?;

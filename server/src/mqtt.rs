@@ -21,7 +21,7 @@ pub fn open(
 ) -> Result<(Link, mpsc::Receiver<Event>), LinkError> {
     let options = Options {
         config: config.clone(),
-        client_id: format!("server-{}", Uuid::now_v7().as_simple()),
+        client_id: format!("server-{}", Uuid::new_v4().as_simple()),
         subscriptions: vec![Topic::SERVER_SHARED.to_owned(), Topic::SERVER_HELLO.to_owned()],
         will: None,
         keep_alive: mqtt_link::KEEP_ALIVE,

@@ -1,6 +1,8 @@
 //! The rows that pages add up are what the pages of one pupil compute, whatever happened in between: facts late, doubled and out of
 //! order, clocks wrong and set, timetables, calendars and corrections changed, servers killed between computing and writing, and
-//! two servers at the same days. On both engines.
+//! two servers at the same days. And every golden message of the contract is taken, of every version. On both engines.
+
+use std::path::Path;
 
 use chrono::{DateTime, Days, NaiveDate, TimeDelta, Utc};
 use engines::{Engine, Fresh, on_each_engine};
@@ -9,7 +11,7 @@ use server::minutes::{Calendars, compute};
 use store::Store;
 use store::audit::{Actor, NewAudit, Subject};
 use store::inbox::{Fact, Received};
-use store::lessons::{Since, SlotRow};
+use store::lessons::SlotRow;
 use store::minutes::{Computed, DayRow, DirtyRow, NewCorrection};
 use store::organisations::{OrganisationRow, RoomRow};
 use store::placements::{NewPlacement, NewPupil};
@@ -17,7 +19,7 @@ use store::robots::DeviceKind;
 use store::staff::NewStaff;
 use uuid::Uuid;
 
-on_each_engine!(rows_are_what_pages_compute_whatever_happened_in_between);
+on_each_engine!(rows_are_what_pages_compute_whatever_happened_in_between, every_golden_message_of_a_device_is_taken);
 
 const SCHOOL: Uuid = Uuid::from_u128(1);
 const ROOM: Uuid = Uuid::from_u128(2);
@@ -100,7 +102,7 @@ async fn fill(store: &Store) {
         .flat_map(|(week, weekday)| [0, 540, 610, 680].map(|start| slot(week, weekday, start)))
         .collect();
     for placement in PLACEMENTS {
-        store.add_slots(placement, &slots, Since { first: FIRST, today: today() }).await.unwrap();
+        store.add_slots(placement, &slots).await.unwrap();
     }
 }
 
@@ -202,22 +204,21 @@ async fn somebody_changes_something(store: &Store, chance: &mut Chance) {
     match chance.below(6) {
         0 => {
             let reason = chance.is(60).then_some("Snow");
-            store.set_closure(SCHOOL, day, reason, today()).await.unwrap();
+            store.set_closure(SCHOOL, day, reason).await.unwrap();
         }
         1 => {
             let moved = SlotRow { start_min: 550, end_min: 600, ..slot(week, weekday, 540) };
-            assert!(store.correct_slot(&moved, Since { first: FIRST, today: today() }).await.unwrap());
+            assert!(store.correct_slot(&moved).await.unwrap());
         }
         2 => {
             let mut new = slot(week, weekday, 680);
             new.timetable_slot_id = Uuid::from_u128(u128::from(chance.next()));
             new.start_min = 690;
-            let since = Since { first: day, today: today() };
-            assert!(store.change_slot(slot_id(week, weekday, 680), &new, since).await.unwrap());
+            assert!(store.change_slot(slot_id(week, weekday, 680), &new, day).await.unwrap());
         }
         3 => {
             let monday = FIRST + Days::new(4);
-            store.begin_weeks(SCHOOL, Since { first: monday, today: today() }).await.unwrap();
+            store.begin_weeks(SCHOOL, monday).await.unwrap();
         }
         _ => {
             let start = day.and_hms_opt(8, 0, 0).unwrap().and_utc();
@@ -245,6 +246,7 @@ async fn somebody_changes_something(store: &Store, chance: &mut Chance) {
 
 /// One server's round, which may end before it writes.
 async fn round(store: &Store, chance: &mut Chance, kept: &mut Vec<Vec<Computed>>) {
+    store.mark_changed(today()).await.unwrap();
     let marks = store.dirty_days(Uuid::nil(), 1 + i64::try_from(chance.below(40)).unwrap()).await.unwrap();
     let computed = compute(store, &marks, &mut Calendars::new(), now()).await.unwrap();
     match chance.below(4) {
@@ -297,6 +299,7 @@ async fn scene(engine: Engine, seed: u64) {
     for late in kept {
         servers[0].write_days(&late).await.unwrap();
     }
+    while servers[1].mark_changed(today()).await.unwrap() > 0 {}
     loop {
         let marks = servers[1].dirty_days(Uuid::nil(), 1_000).await.unwrap();
         if marks.is_empty() {
@@ -325,4 +328,60 @@ async fn rows_are_what_pages_compute_whatever_happened_in_between(fresh: Fresh) 
     for seed in 1..=10 {
         scene(fresh.engine, seed).await;
     }
+}
+
+/// Bridges and robots of before stay in schools for years: what a version of the contract ever said is read by today's server.
+async fn every_golden_message_of_a_device_is_taken(fresh: Fresh) {
+    fill(&fresh).await;
+    let id = |last: u128| Uuid::from_u128(0x0193_a1c0_0000_7000_8000_0000_0000_0000 | last);
+    let (robot, placement) = (id(1), id(4));
+    fresh.set_device(robot, DeviceKind::Robot, &[4; 32]).await.unwrap();
+    fresh.add_robot(robot, SCHOOL, "Wren", Some(ROOM)).await.unwrap();
+    let given = NewPlacement {
+        placement_id: placement,
+        pupil_id: PUPIL,
+        robot_id: Some(robot),
+        school_id: SCHOOL,
+        provider_id: None,
+        key_worker_id: None,
+        from_day: "2026-11-16".parse().unwrap(),
+        until_day: "2026-11-20".parse().unwrap(),
+    };
+    fresh.add_placement(&given, &[]).await.unwrap();
+    let versions = Path::new(env!("CARGO_MANIFEST_DIR")).join("../bridge/protocol/fixtures");
+    let mut messages = Vec::new();
+    for version in (1..).map(|n| versions.join(format!("v{n}"))).take_while(|version| version.exists()) {
+        for file in std::fs::read_dir(version).unwrap() {
+            let path = file.unwrap().path();
+            let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
+            let kind = name.split('-').next().unwrap().to_owned();
+            let payload = std::fs::read(&path).unwrap();
+            let says: serde_json::Value = serde_json::from_slice(&payload).unwrap();
+            let sender = match kind.as_str() {
+                "hello" if says["body"]["role"] == "robot" => robot,
+                "robot" => robot,
+                "event" if says["seq"].is_null() => robot,
+                "hello" | "presence" | "link" | "event" => BRIDGE,
+                "ack" | "grant" | "command" | "end" => continue,
+                _ => panic!("nobody has said who sends {name}"),
+            };
+            messages.push((says["seq"].as_u64(), name, format!("ws/v1/{sender}/up/{kind}"), payload));
+        }
+    }
+    messages.sort();
+    let numbers: Vec<u64> = messages.iter().filter_map(|(seq, ..)| *seq).collect();
+    assert!(messages.len() >= 25 && numbers.len() >= 14, "the fixtures are found: {}", messages.len());
+    let at = "2026-11-17T11:10:01Z".parse().unwrap();
+    let (mut touched, mut through) = (0, 0);
+    for (_, name, topic, payload) in messages {
+        let ingested = server::ingest::apply(&fresh, &[(topic, payload)], at).await.unwrap();
+        assert_eq!(ingested.quarantined, [""; 0], "{name}");
+        touched += ingested.touched.len();
+        through = ingested.acks.first().map_or(through, |(_, ack)| ack.through);
+    }
+    assert!(touched >= 20, "they have their effect: {touched}");
+    assert_eq!(through, numbers.into_iter().max().unwrap(), "and are acknowledged");
+    let day = ["2026-11-17T00:00:00Z", "2026-11-18T00:00:00Z"].map(|at| at.parse().unwrap());
+    let held = fresh.presence_of_pupil(PUPIL, day[0], day[1]).await.unwrap();
+    assert_eq!(held.iter().map(|row| (row.n, row.span_ms)).collect::<Vec<_>>(), [1, 2, 3, 4, 5].map(|n| (n, 300_000)));
 }

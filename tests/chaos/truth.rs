@@ -193,6 +193,7 @@ pub async fn compare(school: &School, journals: &[Journal], (said, servers): &(W
 /// What the job of the replicas had no time for: every day with its facts gets its row.
 async fn add_up(school: &School) {
     let mut calendars = Calendars::new();
+    while school.store.mark_changed(school.clock.at(Instant::now()).date_naive()).await.unwrap() > 0 {}
     for _ in 0..100 {
         let marks = school.store.dirty_days(Uuid::new_v4(), 1_000).await.unwrap();
         if marks.is_empty() {

@@ -142,6 +142,7 @@ async fn three_processes_and_mosquitto_give_the_same_lesson() {
         let status = program.ends_within(Duration::from_secs(5)).await;
         assert!(status.success(), "{name}: {status}: {}", program.log());
         assert!(!program.log().contains("ERROR"), "{name}: {}", program.log());
+        assert!(!program.log().contains("lost the broker"), "nobody took its connection over: {name}: {}", program.log());
     }
 }
 
@@ -168,10 +169,62 @@ async fn mosquitto_keeps_everybody_to_their_own_branch(doors: &Doors, users: &[(
     assert!(!own.contains("Not authorized"), "{own}");
     let foreign = doors.publishes(as_other, &format!("ws/v1/{robin}/up/event"), "{}").await;
     assert!(foreign.contains("Not authorized"), "{foreign}");
+    // Whoever connects with another's client id takes that connection over: what is known of them is not enough.
+    for (who, id) in [
+        (as_robin, format!("bridge-{}", demo::BRIDGE)),
+        (as_robin, demo::BRIDGE.to_string()),
+        (as_robin, "server".to_owned()),
+        (as_other, robin.clone()),
+        (as_other, format!("bridge-{}", demo::BRIDGE)),
+    ] {
+        let said = doors.connects_as(who, &id).await;
+        assert!(said.contains("received CONNACK (0)"), "Mosquitto lets anybody take any name: {said}");
+    }
     // Everything upward for the operator, by the widest wildcard; permissions never.
     let seen = doors.hears(Credentials::Password(operator, operator_secret), "#").await;
     assert!(seen.contains(&format!("ws/v1/{}/up/hello", demo::BRIDGE)), "{seen}");
     assert!(!seen.contains("/down/"), "{seen}");
+}
+
+/// A password goes to the broker that the authority vouches for, under the name that was configured, and to no other.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broker_of_another_authority_or_under_another_name_gets_no_word() {
+    let folder = tempfile::tempdir().unwrap();
+    let (folder, strange) = (folder.path(), tempfile::tempdir().unwrap());
+    let users = ["operator".to_owned(), demo::ids::ROBIN.to_string()].map(|user| (user, windowseat::secrets::random_secret()));
+    let [(operator, operator_secret), (robin, robin_secret)] = &users;
+    let doors = Doors::new(folder);
+    let _mosquitto = Mosquitto::start_with(folder, &users, "", &doors.settings()).await;
+    let port = doors.by_password.port();
+    let strangers = Doors::new(strange.path());
+    let password = file(folder, "robin.password", robin_secret);
+    for (n, (authority, host, why)) in [
+        (strangers.authority_file(), "127.0.0.1", Some("UnknownIssuer")),
+        (doors.authority_file(), "localhost", Some("not valid for name")),
+        (doors.authority_file(), "127.0.0.1", None),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let settings = file(
+            folder,
+            &format!("robot-{n}.toml"),
+            &format!(
+                "robot_id = \"{robin}\"\nname = \"Robin\"\n[mqtt]\nurl = \"mqtts://{host}:{port}\"\nca_file = \"{}\"\n\
+                 username = \"{robin}\"\npassword_file = \"{}\"\n",
+                authority.display(),
+                password.display()
+            ),
+        );
+        let mut robot = Program::start(&["robot", "--config", &settings.display().to_string()]);
+        robot.prints(why.map_or("connected to the broker", |_| "cannot connect to the broker")).await;
+        let log = robot.log();
+        assert!(why.is_none_or(|why| log.contains(why)), "{host}: {log}");
+        let seen = doors.hears(Credentials::Password(operator, operator_secret), "#").await;
+        assert_eq!(seen.contains(robin.as_str()), why.is_none(), "{host}: {seen}");
+        robot.signal("TERM");
+        assert!(robot.ends_within(Duration::from_secs(5)).await.success(), "{}", robot.log());
+    }
 }
 
 /// Email and password of the first `role` in the block that a start prints.

@@ -29,7 +29,7 @@ pub(crate) struct Poller {
 impl Poller {
     pub async fn run(mut self, shutdown: CancellationToken) {
         let mut back_off = BACK_OFF_FIRST;
-        let mut connected = false;
+        let (mut connected, mut is_said) = (false, false);
         // Filters still to ask for: the request queue may be full of acknowledgements at the very moment of connecting.
         let mut unasked: Vec<String> = Vec::new();
         loop {
@@ -41,7 +41,7 @@ impl Poller {
             match polled {
                 Ok(MqttEvent::Incoming(Packet::ConnAck(_))) => {
                     back_off = BACK_OFF_FIRST;
-                    connected = true;
+                    (connected, is_said) = (true, false);
                     self.connection.fetch_add(1, Ordering::AcqRel);
                     unasked.clone_from(&self.subscriptions);
                     info!(mqtt.client = self.name, "connected to the broker");
@@ -70,7 +70,10 @@ impl Poller {
                         connected = false;
                         warn!(mqtt.client = self.name, %error, "lost the broker; connecting again");
                         self.hand_over(Event::Disconnected);
+                    } else if !is_said {
+                        warn!(mqtt.client = self.name, %error, "cannot connect to the broker; trying again: check its address, its certificate, user and password");
                     }
+                    is_said = true;
                     tokio::select! {
                         () = shutdown.cancelled() => break,
                         () = tokio::time::sleep(jittered(back_off)) => {}

@@ -7,6 +7,9 @@
 //! ws/v1/{client}/down/{kind}   only {client} may subscribe here; only the server publishes
 //! ```
 //!
+//! A client id begins with that id (a bridge's with `bridge-` before it) and ends in `-` and what nobody can guess: whoever knows a
+//! client id takes its connection over at a broker that lets everybody choose theirs.
+//!
 //! | kind | from → to | retained | durable | body |
 //! |---|---|---|---|---|
 //! | `up/hello` | robot, bridge → server | yes, and the last will | no | [`HelloMessage`] |

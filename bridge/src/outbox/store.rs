@@ -199,6 +199,8 @@ impl Store {
                 let done = sqlx::query!("DELETE FROM message WHERE seq BETWEEN $1 AND $2", low, high).execute(&mut *tx).await?;
                 deleted += done.rows_affected();
             }
+            let gone = signed(deleted);
+            sqlx::query!("UPDATE outbox SET waiting = waiting - $1", gone).execute(&mut *tx).await?;
             tx.commit().await?;
             return Ok(Acknowledged::Deleted(deleted));
         }
@@ -216,21 +218,20 @@ impl Store {
         Ok(Acknowledged::Renewed { waiting: rows.len() as u64 })
     }
 
-    /// What waits.
+    /// What waits, without a look at more than one message: a full outbox holds a million of them, and whoever asks holds up the writer.
     ///
     /// # Errors
     /// The disk.
     pub async fn waiting(&self) -> Result<Waiting, StoreError> {
-        let row = sqlx::query!(r#"SELECT count(*) AS "count!: i64", min(created_at) AS "oldest?: DateTime<Utc>" FROM message"#)
-            .fetch_one(&self.pool)
-            .await?;
-        let bytes = sqlx::query_scalar!(
-            r#"SELECT (p.page_count - f.freelist_count) * s.page_size AS "bytes!: i64"
-               FROM pragma_page_count AS p, pragma_freelist_count AS f, pragma_page_size AS s"#
+        let row = sqlx::query!(
+            r#"SELECT o.waiting AS "count!: i64",
+                      (SELECT m.created_at FROM message m ORDER BY m.seq LIMIT 1) AS "oldest?: DateTime<Utc>",
+                      (p.page_count - f.freelist_count) * s.page_size AS "bytes!: i64"
+               FROM outbox AS o, pragma_page_count AS p, pragma_freelist_count AS f, pragma_page_size AS s"#
         )
         .fetch_one(&self.pool)
         .await?;
-        Ok(Waiting { count: unsigned(row.count), oldest: row.oldest, bytes: unsigned(bytes) })
+        Ok(Waiting { count: unsigned(row.count), oldest: row.oldest, bytes: unsigned(row.bytes) })
     }
 
     /// The sessions that a killed process left open.
@@ -311,9 +312,11 @@ pub async fn append(
             return Ok(());
         }
     }
-    let seq = sqlx::query_scalar!(r#"UPDATE outbox SET next_seq = next_seq + 1 RETURNING next_seq - 1 AS "seq!: i64""#)
-        .fetch_one(&mut **tx)
-        .await?;
+    let seq = sqlx::query_scalar!(
+        r#"UPDATE outbox SET next_seq = next_seq + 1, waiting = waiting + 1 RETURNING next_seq - 1 AS "seq!: i64""#
+    )
+    .fetch_one(&mut **tx)
+    .await?;
     let (id, kind) = (Uuid::now_v7(), kind.as_str());
     sqlx::query!(
         "INSERT INTO message (seq, message_id, kind, body, session_id, interval_n, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7)",

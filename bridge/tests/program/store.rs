@@ -8,6 +8,7 @@ use bridge_core::presence::Interval;
 use bridge_core::session::{Checkpoint, Visit};
 use chrono::{DateTime, Utc};
 use protocol::{Active, Kind, PlacementId, RobotId, SessionId, Tier};
+use sqlx::{Connection as _, SqliteConnection};
 
 fn at(second: i64) -> DateTime<Utc> {
     DateTime::from_timestamp(1_760_000_400 + second, 0).unwrap()
@@ -74,6 +75,54 @@ async fn numbers_go_on_after_everything_was_deleted_and_the_file_was_opened_agai
     let waiting = store.waiting().await.unwrap();
     assert_eq!((waiting.count, waiting.oldest), (1, Some(at(0))));
     assert!(waiting.bytes > 0);
+}
+
+/// Days of outage: what waits is known without counting it, and drains in order, a window at a time.
+#[tokio::test]
+async fn a_hundred_thousand_messages_drain_in_order_and_are_never_in_memory_together() {
+    const MESSAGES: u64 = 100_000;
+    const WINDOW: usize = 500;
+    let (folder, store) = open().await;
+    append(&store, "1", None).await;
+    store.close().await;
+    let path = folder.path().join("outbox.db");
+    let mut beside = SqliteConnection::connect(&path.display().to_string()).await.unwrap();
+    sqlx::query(
+        "WITH RECURSIVE n (seq) AS (SELECT 2 UNION ALL SELECT seq + 1 FROM n WHERE seq < $1)
+         INSERT INTO message (seq, message_id, kind, body, created_at)
+         SELECT n.seq, randomblob(16), 'presence', n.seq, '2026-11-23T09:00:00+00:00' FROM n",
+    )
+    .bind(i64::try_from(MESSAGES).unwrap())
+    .execute(&mut beside)
+    .await
+    .unwrap();
+    // As the migration counts what a bridge of before had written.
+    sqlx::query("UPDATE outbox SET next_seq = $1 + 1, waiting = (SELECT count(*) FROM message)")
+        .bind(i64::try_from(MESSAGES).unwrap())
+        .execute(&mut beside)
+        .await
+        .unwrap();
+    beside.close().await.unwrap();
+
+    let mut store = Store::open(&path).await.unwrap();
+    let waiting = store.waiting().await.unwrap();
+    assert_eq!((waiting.count, waiting.oldest), (MESSAGES, Some(at(0))), "the first one's time");
+    append(&store, "the last", None).await;
+    let mut last = 0;
+    loop {
+        let rows = store.take(last, WINDOW, at(1)).await.unwrap();
+        let Some(end) = rows.last().map(|row| row.seq) else { break };
+        assert!(rows.len() <= WINDOW && rows.iter().map(|row| row.seq).eq(last + 1..=end), "after {last}");
+        assert!(rows.iter().all(|row| row.body == row.seq.to_string() || row.seq == MESSAGES + 1));
+        // One of each window is acknowledged with the next one only, as after a gap.
+        let gap = (end <= MESSAGES).then_some((end, end));
+        store.acknowledge(&Acked::new(end, gap.as_slice())).await.unwrap();
+        let left = MESSAGES + 1 - end + gap.map_or(0, |_| 1);
+        assert_eq!(store.waiting().await.unwrap().count, left);
+        last = end;
+    }
+    let waiting = store.waiting().await.unwrap();
+    assert_eq!((last, waiting.count, waiting.oldest), (MESSAGES + 1, 0, None));
 }
 
 #[tokio::test]

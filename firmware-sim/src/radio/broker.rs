@@ -9,6 +9,7 @@ use std::time::Duration;
 use mqtt_link::{Event, Link, Message, Options};
 use protocol::{CommandMessage, Envelope, GrantMessage, HelloMessage, Kind, Now, Role, Status, Topic};
 use tokio::sync::mpsc;
+use uuid::Uuid;
 
 use super::grants::by_own_clock;
 use super::{Heard, Parts, Standing, Wires};
@@ -21,8 +22,10 @@ const LAST_WORD: Duration = Duration::from_secs(1);
 const SETTLE: Duration = Duration::from_millis(700);
 
 pub(super) async fn run(parts: Arc<Parts>, wires: Arc<Wires>, mut queue: mpsc::Receiver<(Kind, Vec<u8>)>) {
+    // Whoever connects with the same id takes the connection over: ours cannot be guessed. The same again after a connection that broke.
+    let client_id = format!("{}-{}", parts.config.robot_id, Uuid::new_v4().as_simple());
     while !wires.shutdown.is_cancelled() {
-        if let Err(error) = one_connection(&parts, &wires, &mut queue).await {
+        if let Err(error) = one_connection(&parts, &wires, &client_id, &mut queue).await {
             tracing::error!(robot.id = %parts.config.robot_id, %error, "the broker cannot be used");
         }
         parts.tell(Heard::Broker(false));
@@ -36,6 +39,7 @@ pub(super) async fn run(parts: Arc<Parts>, wires: Arc<Wires>, mut queue: mpsc::R
 async fn one_connection(
     parts: &Arc<Parts>,
     wires: &Arc<Wires>,
+    client_id: &str,
     queue: &mut mpsc::Receiver<(Kind, Vec<u8>)>,
 ) -> Result<(), mqtt_link::LinkError> {
     let robot = parts.config.robot_id;
@@ -47,7 +51,7 @@ async fn one_connection(
     let hello_topic = Topic::new(robot, Kind::Hello);
     let options = Options {
         config,
-        client_id: robot.to_string(),
+        client_id: client_id.to_owned(),
         subscriptions: vec![Topic::down_filter(robot)],
         will: Some((hello_topic, hello(parts, opened, Status::Gone))),
         keep_alive: mqtt_link::KEEP_ALIVE,

@@ -87,7 +87,7 @@ pub async fn save(State(state): State<AppState>, caller: Caller, Form(sent): For
         return Err(ApiError::NotFound);
     };
     let done = match sent.get("what").map(String::as_str) {
-        Some("close" | "open") => closure(&state, &caller, &scope, of, &sent).await?,
+        Some("close" | "open") => closure(&state, &caller, of, &sent).await?,
         Some("panel" | "no-panel") if scope.parent_of(of).is_none() => panel(&state, &caller, of, &sent).await?,
         _ => Err("Choose what to do.".to_owned()),
     };
@@ -100,13 +100,7 @@ pub async fn save(State(state): State<AppState>, caller: Caller, Form(sent): For
     }
 }
 
-async fn closure(
-    state: &AppState,
-    caller: &Caller,
-    scope: &Scope,
-    of: Uuid,
-    sent: &Sent,
-) -> Result<Result<(), String>, ApiError> {
+async fn closure(state: &AppState, caller: &Caller, of: Uuid, sent: &Sent) -> Result<Result<(), String>, ApiError> {
     let is_closed = sent.get("what").is_some_and(|what| what == "close");
     let reason = sent.get("reason").map_or("", |reason| reason.trim());
     let read = || -> Result<(NaiveDate, NaiveDate), String> {
@@ -125,7 +119,6 @@ async fn closure(
         Err(wrong) => return Ok(Err(wrong)),
     };
     let now = state.clock.now().utc;
-    let today = scope.today(of, now);
     let from = first.to_string();
     let audit = NewAudit {
         actor: Actor::Staff(caller.staff_id()),
@@ -138,7 +131,7 @@ async fn closure(
         let is_weekend = matches!(day.weekday(), Weekday::Sat | Weekday::Sun);
         // Weekends are no school days anyway.
         if !is_closed || !is_weekend {
-            state.store.set_closure(of, day, is_closed.then_some(reason), today).await?;
+            state.store.set_closure(of, day, is_closed.then_some(reason)).await?;
         }
     }
     Ok(Ok(()))

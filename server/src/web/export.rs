@@ -9,12 +9,14 @@ use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
+use chrono::{DateTime, NaiveDate, Utc};
 use protocol::PlacementId;
 use serde_json::json;
 use server_core::access::Action;
+use server_core::calendar::monday_of;
 use server_core::deadline::ical::CaseRef;
 use server_core::framework::Area;
-use server_core::glide::HalfDays;
+use server_core::glide::{GlideWeek, HalfDays};
 use server_core::plan::{ENGAGEMENT_LABEL, ReintegrationPlan, changes};
 use server_core::sharing::{Document, Recipient, Section, contents};
 use store::placements::PlacementRow;
@@ -22,10 +24,11 @@ use store::plans::PlanRow;
 use uuid::Uuid;
 
 use super::glide::{self, PlanWeeks};
-use super::{documents, growth, plan};
+use super::{documents, growth, plan, record};
 use crate::api::ApiError;
 use crate::api::auth::Caller;
 use crate::api::scope::{self, Scope};
+use crate::lessons::{self, SchoolDay};
 use crate::{AppState, cases};
 
 /// Rows of a history file.
@@ -65,7 +68,10 @@ pub(super) async fn made(
     let now = state.clock.now().utc;
     match file {
         "weeks.csv" => match glide::weeks_of(state, scope, placement, now).await? {
-            Ok(path) => Ok((CSV, weeks_csv(&path, sections))),
+            Ok(path) => {
+                let odd = odd_days(state, scope, placement, &path.weeks, now).await?;
+                Ok((CSV, weeks_csv(&path, &odd, sections)))
+            }
             Err(_) => Err(ApiError::Conflict("The weeks are not counted yet: say on which day they begin.")),
         },
         "growth.csv" => Ok((CSV, growth_csv(&growth::every_look(state, scope, placement).await?))),
@@ -119,7 +125,25 @@ fn headed() -> String {
     out
 }
 
-fn weeks_csv(path: &PlanWeeks, sections: &[Section]) -> String {
+/// Days of these weeks about whose minutes something looks wrong, in the record's own words: they go wherever the minutes go.
+///
+/// # Errors
+/// The database does not answer.
+pub(super) async fn odd_days(
+    state: &AppState,
+    scope: &Scope,
+    placement: &PlacementRow,
+    weeks: &[GlideWeek],
+    now: DateTime<Utc>,
+) -> Result<Vec<(NaiveDate, String)>, ApiError> {
+    let (today, zone) = (scope.today(placement.school_id, now), scope.zone(placement.school_id));
+    let first = weeks.first().map_or(today, |week| week.monday.min(today));
+    let days = lessons::school_days(&state.store, placement, (first, today), now).await?;
+    let words = |day: &SchoolDay| (day.day, record::odd_words(day, placement, zone).join(" "));
+    Ok(days.iter().map(words).filter(|(_, words)| !words.is_empty()).collect())
+}
+
+fn weeks_csv(path: &PlanWeeks, odd: &[(NaiveDate, String)], sections: &[Section]) -> String {
     let PlanWeeks { clock, school_clock, weeks, .. } = path;
     let mut out = headed();
     let parts = ["on site", "by robot", "elsewhere", "rest", "not known"];
@@ -130,7 +154,8 @@ fn weeks_csv(path: &PlanWeeks, sections: &[Section]) -> String {
         head.extend(parts.iter().map(|part| format!("Half-days {part}, {of}")));
     }
     if with_engagement {
-        head.extend(texts(["Minutes live in lessons by robot", "Half-days the school told of"]));
+        let about = "What looks wrong about these minutes";
+        head.extend(texts(["Minutes live in lessons by robot", "Half-days the school told of", about]));
     }
     head.extend(school_clock.clone());
     row(&mut out, &head);
@@ -146,9 +171,11 @@ fn weeks_csv(path: &PlanWeeks, sections: &[Section]) -> String {
             _ if !with_engagement => {}
             Some(actual) => {
                 cells.extend(counts(actual));
-                cells.extend([week.by_robot.get().to_string(), week.stated.to_string()]);
+                let of_week = odd.iter().filter(|(day, _)| monday_of(*day) == week.monday);
+                let about: Vec<String> = of_week.map(|(day, words)| format!("{day}: {words}")).collect();
+                cells.extend([week.by_robot.get().to_string(), week.stated.to_string(), about.join(" ")]);
             }
-            None => cells.extend(std::iter::repeat_n(String::new(), parts.len() + 2)),
+            None => cells.extend(std::iter::repeat_n(String::new(), parts.len() + 3)),
         }
         cells.extend(school_clock.is_some().then(|| number(week.at_school)));
         row(&mut out, &cells);

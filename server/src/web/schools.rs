@@ -70,7 +70,8 @@ pub async fn list(State(state): State<AppState>, caller: Caller, Query(asked): Q
         offset: pages.offset(),
         limit: i64::try_from(PAGE).unwrap_or(0) + 1,
     };
-    let (mut rows, dirty) = tokio::try_join!(state.store.minutes_by_school(&question), state.store.count_dirty_days())?;
+    let (mut rows, dirty) =
+        tokio::try_join!(state.store.minutes_by_school(&question), state.store.count_dirty_days(now.date_naive()))?;
     let more = rows.len() > PAGE;
     rows.truncate(PAGE);
     let zone = scope.own_zone();

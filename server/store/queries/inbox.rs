@@ -18,7 +18,7 @@ use uuid::Uuid;
 
 use self::effect::Effects;
 use self::numbers::Verdict;
-use crate::{Db, Engine, is_refused_value, is_worth_another_try};
+use crate::{Db, Engine, does_not_answer, is_refused_value, is_worth_another_try};
 
 /// A batch that met another server's in a circle of locks, or that was chosen to give way, is tried this often.
 const TRIES: usize = 3;
@@ -27,53 +27,30 @@ const TRIES: usize = 3;
 impl Inbox for Engine {
     async fn ingest(&self, batch: &[Received], now: DateTime<Utc>) -> Result<Ingested, StoreError> {
         let mut all = Ingested::default();
-        // A stack of parts still to be stored; a part that holds a value which the database refuses is halved until that is alone.
+        // A stack of parts still to be stored; a part that fails for a message's sake is halved until that is alone.
         let mut parts = vec![batch];
         while let Some(part) = parts.pop() {
-            match self.store_batch(part, now).await {
-                Ok(ingested) => all.add(ingested),
-                Err(StoreError::Query(error)) if is_refused_value(&error) => {
-                    if let [message] = part {
-                        let reason = effect::reason("the database does not take a value of it");
-                        let refused = Received { fact: store::inbox::Fact::Unusable(reason), ..message.clone() };
-                        all.add(self.store_batch(&[refused], now).await?);
-                    } else {
-                        let (first, second) = part.split_at(part.len() / 2);
-                        parts.extend([second, first]);
-                    }
+            match (self.store_batch(part, now).await, part) {
+                (Ok(ingested), _) => all.add(ingested),
+                (Err(error), [message]) => {
+                    let reason = for_its_own_sake(&error).ok_or(error)?;
+                    all.add(self.set_aside(message, reason, now).await?);
                 }
-                Err(error) => return Err(error),
+                (Err(error), _) => {
+                    for_its_own_sake(&error).ok_or(error)?;
+                    let (first, second) = part.split_at(part.len() / 2);
+                    parts.extend([second, first]);
+                }
             }
         }
         Ok(all)
     }
 
     async fn replay(&self, quarantine_id: Uuid, message: &Received, now: DateTime<Utc>) -> Result<Replayed, StoreError> {
-        let mut tx = self.begin_ingest().await?;
-        if !quarantine::remove(&mut tx, quarantine_id).await? {
-            return Ok(Replayed::Gone);
+        match self.replay_once(quarantine_id, message, now).await {
+            Err(error) => for_its_own_sake(&error).map(Replayed::Refused).ok_or(error),
+            done => done,
         }
-        if matches!(message.fact, Fact::Hello(_) | Fact::Body(_) | Fact::Link(_)) {
-            // How it was then says nothing of how it is now.
-            tx.commit().await?;
-            return Ok(Replayed::Applied(Vec::new()));
-        }
-        let message = std::slice::from_ref(message);
-        let noted = numbers::note(&mut tx, message, now).await?;
-        if let [Verdict::Refused(reason)] = noted.verdicts.as_slice()
-            && *reason == numbers::UNKNOWN_DEVICE
-        {
-            return Ok(Replayed::Refused((*reason).to_owned()));
-        }
-        let mut effects = Effects::load(&mut tx, &noted, message.iter().map(Some)).await?;
-        effects.apply(0, &message[0], now);
-        let outcome = effects.write(&mut tx, now).await?;
-        if let Some((_, reason)) = outcome.refused.into_iter().next() {
-            return Ok(Replayed::Refused(reason));
-        }
-        numbers::advance(&mut tx, noted, message, now).await?;
-        tx.commit().await?;
-        Ok(Replayed::Applied(outcome.touched))
     }
 
     async fn acknowledged_through(&self, device_id: Uuid, epoch: Uuid) -> Result<u64, StoreError> {
@@ -120,6 +97,47 @@ impl Inbox for Engine {
 }
 
 impl Engine {
+    /// Puts a message that cannot be stored into quarantine. Its number is noted, so that its sender goes on; where not even that can be
+    /// done, the message waits at its sender too, and comes again.
+    async fn set_aside(&self, message: &Received, reason: String, now: DateTime<Utc>) -> Result<Ingested, StoreError> {
+        let refused = Received { fact: Fact::Unusable(reason), ..message.clone() };
+        match self.store_batch(std::slice::from_ref(&refused), now).await {
+            Err(error) => {
+                for_its_own_sake(&error).ok_or(error)?;
+                self.store_batch(&[Received { number: None, ..refused }], now).await
+            }
+            done => done,
+        }
+    }
+
+    async fn replay_once(&self, quarantine_id: Uuid, message: &Received, now: DateTime<Utc>) -> Result<Replayed, StoreError> {
+        let mut tx = self.begin_ingest().await?;
+        if !quarantine::remove(&mut tx, quarantine_id).await? {
+            return Ok(Replayed::Gone);
+        }
+        if matches!(message.fact, Fact::Hello(_) | Fact::Body(_) | Fact::Link(_)) {
+            // How it was then says nothing of how it is now.
+            tx.commit().await?;
+            return Ok(Replayed::Applied(Vec::new()));
+        }
+        let message = std::slice::from_ref(message);
+        let noted = numbers::note(&mut tx, message, now).await?;
+        if let [Verdict::Refused(reason)] = noted.verdicts.as_slice()
+            && *reason == numbers::UNKNOWN_DEVICE
+        {
+            return Ok(Replayed::Refused((*reason).to_owned()));
+        }
+        let mut effects = Effects::load(&mut tx, &noted, message.iter().map(Some)).await?;
+        effects.apply(0, &message[0], now);
+        let outcome = effects.write(&mut tx, now).await?;
+        if let Some((_, reason)) = outcome.refused.into_iter().next() {
+            return Ok(Replayed::Refused(reason));
+        }
+        numbers::advance(&mut tx, noted, message, now).await?;
+        tx.commit().await?;
+        Ok(Replayed::Applied(outcome.touched))
+    }
+
     /// Stores a batch whole or not at all; again if it met another server's in a circle of locks.
     async fn store_batch(&self, batch: &[Received], now: DateTime<Utc>) -> Result<Ingested, StoreError> {
         let mut tries = 1;
@@ -157,6 +175,22 @@ impl Engine {
         tx.commit().await?;
         let quarantined = outcome.refused.into_iter().map(|(_, reason)| reason).collect();
         Ok(Ingested { acks, touched: outcome.touched, quarantined, lost })
+    }
+}
+
+/// Why one message is set aside, if an error is for its sake: the database answered, and no other try helps. `None`: it did not answer.
+fn for_its_own_sake(error: &StoreError) -> Option<String> {
+    match error {
+        StoreError::Query(inner) if is_refused_value(inner) => Some("the database does not take a value of it".to_owned()),
+        StoreError::Query(sqlx::Error::Database(inner)) if does_not_answer(inner.as_ref()) => None,
+        StoreError::Query(
+            inner @ (sqlx::Error::Database(_)
+            | sqlx::Error::ColumnDecode { .. }
+            | sqlx::Error::Decode(_)
+            | sqlx::Error::Encode(_)),
+        ) => Some(effect::reason(&format!("what is stored about it cannot be read: {inner}"))),
+        StoreError::Unreadable { .. } => Some(format!("what is stored about it cannot be read: {error}")),
+        _ => None,
     }
 }
 

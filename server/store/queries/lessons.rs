@@ -1,14 +1,11 @@
 //! Queries of [`store::lessons`], in SQL that both engines read; compiled by each driver package against its own.
 
-use std::collections::BTreeSet;
-
-use crate::queries::minutes::mark_school;
 use crate::{Db, Engine};
 use async_trait::async_trait;
 use chrono::NaiveDate;
 use sqlx::Transaction;
 use store::StoreError;
-use store::lessons::{Since, SlotRow, Timetable};
+use store::lessons::{SlotRow, Timetable};
 use uuid::Uuid;
 
 #[async_trait]
@@ -49,7 +46,7 @@ impl Timetable for Engine {
         Ok(tx.commit().await?)
     }
 
-    async fn add_slots(&self, placement_id: Uuid, slots: &[SlotRow], since: Since) -> Result<(), StoreError> {
+    async fn add_slots(&self, placement_id: Uuid, slots: &[SlotRow]) -> Result<(), StoreError> {
         let mut tx = self.begin().await?;
         for slot in slots {
             add_slot(&mut tx, slot).await?;
@@ -66,25 +63,19 @@ impl Timetable for Engine {
                 .await?;
             }
         }
-        mark_groups(&mut tx, slots.iter().map(|slot| slot.class_group_id), since).await?;
         Ok(tx.commit().await?)
     }
 
-    async fn change_slot(&self, old: Uuid, new: &SlotRow, since: Since) -> Result<bool, StoreError> {
+    async fn change_slot(&self, old: Uuid, new: &SlotRow, first: NaiveDate) -> Result<bool, StoreError> {
         let mut tx = self.begin().await?;
-        let last = since.first.pred_opt().unwrap_or(since.first);
-        let Some(group) = sqlx::query_scalar!(
-            r#"UPDATE timetable_slot SET valid_until = $2 WHERE timetable_slot_id = $1
-               RETURNING class_group_id AS "class_group_id!: Uuid""#,
-            old,
-            last
-        )
-        .fetch_optional(&mut *tx)
-        .await?
-        else {
+        let last = first.pred_opt().unwrap_or(first);
+        let done = sqlx::query!("UPDATE timetable_slot SET valid_until = $2 WHERE timetable_slot_id = $1", old, last)
+            .execute(&mut *tx)
+            .await?;
+        if done.rows_affected() == 0 {
             return Ok(false);
-        };
-        let new = SlotRow { valid_from: Some(since.first), ..new.clone() };
+        }
+        let new = SlotRow { valid_from: Some(first), ..new.clone() };
         add_slot(&mut tx, &new).await?;
         sqlx::query!(
             "INSERT INTO expected_slot (placement_id, timetable_slot_id, valid_from, valid_until)
@@ -95,12 +86,11 @@ impl Timetable for Engine {
         )
         .execute(&mut *tx)
         .await?;
-        mark_groups(&mut tx, [group, new.class_group_id], since).await?;
         tx.commit().await?;
         Ok(true)
     }
 
-    async fn correct_slot(&self, slot: &SlotRow, since: Since) -> Result<bool, StoreError> {
+    async fn correct_slot(&self, slot: &SlotRow) -> Result<bool, StoreError> {
         let mut tx = self.begin().await?;
         let done = sqlx::query!(
             "UPDATE timetable_slot SET room_id = $2, week = $3, weekday = $4, start_min = $5, end_min = $6, subject = $7,
@@ -120,21 +110,11 @@ impl Timetable for Engine {
         )
         .execute(&mut *tx)
         .await?;
-        if done.rows_affected() == 0 {
-            return Ok(false);
-        }
-        mark_groups(&mut tx, [slot.class_group_id], since).await?;
         tx.commit().await?;
-        Ok(true)
+        Ok(done.rows_affected() > 0)
     }
 
-    async fn set_closure(
-        &self,
-        organisation_id: Uuid,
-        day: NaiveDate,
-        reason: Option<&str>,
-        today: NaiveDate,
-    ) -> Result<(), StoreError> {
+    async fn set_closure(&self, organisation_id: Uuid, day: NaiveDate, reason: Option<&str>) -> Result<(), StoreError> {
         let mut tx = self.begin().await?;
         match reason {
             Some(reason) => {
@@ -154,20 +134,18 @@ impl Timetable for Engine {
                     .await?;
             }
         }
-        mark_school(&mut tx, organisation_id, Since { first: day, today: today.min(day) }).await?;
         Ok(tx.commit().await?)
     }
 
-    async fn begin_weeks(&self, organisation_id: Uuid, since: Since) -> Result<(), StoreError> {
+    async fn begin_weeks(&self, organisation_id: Uuid, monday: NaiveDate) -> Result<(), StoreError> {
         let mut tx = self.begin().await?;
         sqlx::query!(
             "INSERT INTO week_one (organisation_id, monday) VALUES ($1, $2) ON CONFLICT (organisation_id, monday) DO NOTHING",
             organisation_id,
-            since.first
+            monday
         )
         .execute(&mut *tx)
         .await?;
-        mark_school(&mut tx, organisation_id, since).await?;
         Ok(tx.commit().await?)
     }
 }
@@ -192,29 +170,5 @@ async fn add_slot(tx: &mut Transaction<'static, Db>, slot: &SlotRow) -> Result<(
     )
     .execute(&mut **tx)
     .await?;
-    Ok(())
-}
-
-/// Marks the days of the schools of these groups.
-async fn mark_groups(
-    tx: &mut Transaction<'static, Db>,
-    groups: impl IntoIterator<Item = Uuid> + Send,
-    since: Since,
-) -> Result<(), StoreError> {
-    let groups: BTreeSet<Uuid> = groups.into_iter().collect();
-    let mut schools = BTreeSet::new();
-    for group in groups {
-        schools.extend(
-            sqlx::query_scalar!(
-                r#"SELECT organisation_id AS "organisation_id!: Uuid" FROM class_group WHERE class_group_id = $1"#,
-                group
-            )
-            .fetch_optional(&mut **tx)
-            .await?,
-        );
-    }
-    for school in schools {
-        mark_school(tx, school, since).await?;
-    }
     Ok(())
 }

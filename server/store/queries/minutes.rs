@@ -13,7 +13,6 @@ use chrono::{DateTime, NaiveDate, Utc};
 use sqlx::Transaction;
 use store::StoreError;
 use store::audit::NewAudit;
-use store::lessons::Since;
 use store::minutes::{
     Computed, CorrectionRow, DayRow, DirtyRow, LedgerPlacementRow, Minutes, NewCorrection, SchoolMinutesRow, SchoolPage,
 };
@@ -22,8 +21,10 @@ use uuid::Uuid;
 /// Days of pupils whose facts a transaction changes.
 pub(crate) type Marks = BTreeSet<(Uuid, NaiveDate)>;
 
-/// A change of a timetable marks at most so many days; a longer one is a mistake in a date.
+/// At most so many days of a pupil are marked at once: more than two years.
 const MAX_DAYS: usize = 800;
+/// Stretches of days that are turned into marks in one transaction.
+const STRETCHES: i64 = 20;
 
 #[async_trait]
 impl Minutes for Engine {
@@ -37,8 +38,50 @@ impl Minutes for Engine {
         Ok(rows)
     }
 
-    async fn count_dirty_days(&self) -> Result<i64, StoreError> {
-        Ok(sqlx::query_scalar!(r#"SELECT count(*) AS "count!: i64" FROM attendance_dirty"#).fetch_one(&self.read).await?)
+    async fn count_dirty_days(&self, today: NaiveDate) -> Result<i64, StoreError> {
+        Ok(sqlx::query_scalar!(
+            r#"SELECT (SELECT count(*) FROM attendance_dirty) + (SELECT count(*) FROM attendance_again WHERE first_day <= $1)
+                      AS "count!: i64""#,
+            today
+        )
+        .fetch_one(&self.read)
+        .await?)
+    }
+
+    async fn mark_changed(&self, today: NaiveDate) -> Result<u64, StoreError> {
+        let mut tx = self.begin().await?;
+        // First they are taken away: who changes the same days meanwhile waits for the commit and notes them anew.
+        let stretches = sqlx::query!(
+            r#"DELETE FROM attendance_again WHERE (pupil_id, first_day, last_day) IN
+                   (SELECT a.pupil_id, a.first_day, a.last_day FROM attendance_again a WHERE a.first_day <= $1
+                    ORDER BY a.pupil_id, a.first_day, a.last_day LIMIT $2)
+               RETURNING pupil_id AS "pupil_id!: Uuid", first_day AS "first_day!: NaiveDate", last_day AS "last_day!: NaiveDate""#,
+            today,
+            STRETCHES
+        )
+        .fetch_all(&mut *tx)
+        .await?;
+        let mut marks = Marks::new();
+        for stretch in stretches {
+            let days = stretch.first_day.iter_days().take_while(|day| *day <= stretch.last_day.min(today)).take(MAX_DAYS);
+            let marked: Vec<NaiveDate> = days.collect();
+            let rest = marked.last().and_then(NaiveDate::succ_opt).filter(|rest| *rest <= stretch.last_day);
+            marks.extend(marked.into_iter().map(|day| (stretch.pupil_id, day)));
+            if let Some(rest) = rest {
+                sqlx::query!(
+                    "INSERT INTO attendance_again (pupil_id, first_day, last_day, changes) VALUES ($1, $2, $3, 1)
+                     ON CONFLICT (pupil_id, first_day, last_day) DO UPDATE SET changes = attendance_again.changes + 1",
+                    stretch.pupil_id,
+                    rest,
+                    stretch.last_day
+                )
+                .execute(&mut *tx)
+                .await?;
+            }
+        }
+        mark(&mut tx, &marks).await?;
+        tx.commit().await?;
+        Ok(u64::try_from(marks.len()).unwrap_or(u64::MAX))
     }
 
     async fn mark_running(&self, day: NaiveDate) -> Result<u64, StoreError> {
@@ -245,25 +288,6 @@ pub(crate) async fn mark(tx: &mut Transaction<'static, Db>, marks: &Marks) -> Re
     let version = Uuid::now_v7();
     let mark = |(pupil_id, day): &(Uuid, NaiveDate)| Mark { pupil_id: *pupil_id, day: *day, version };
     bulk::mark(tx, &marks.iter().map(mark).collect::<Vec<_>>()).await
-}
-
-/// Marks the days since a change for every pupil with a placement at a school.
-pub(crate) async fn mark_school(tx: &mut Transaction<'static, Db>, school_id: Uuid, since: Since) -> Result<(), StoreError> {
-    let placements = sqlx::query!(
-        r#"SELECT pupil_id AS "pupil_id!: Uuid", from_day AS "from_day!: NaiveDate", until_day AS "until_day!: NaiveDate"
-           FROM placement WHERE school_id = $1 AND from_day <= $3 AND until_day >= $2"#,
-        school_id,
-        since.first,
-        since.today
-    )
-    .fetch_all(&mut **tx)
-    .await?;
-    let mut marks = Marks::new();
-    for placement in placements {
-        let (first, last) = (placement.from_day.max(since.first), placement.until_day.min(since.today));
-        marks.extend(first.iter_days().take_while(|day| *day <= last).take(MAX_DAYS).map(|day| (placement.pupil_id, day)));
-    }
-    mark(tx, &marks).await
 }
 
 /// A LIKE pattern for "contains", with the characters that mean something there taken literally; `%%` for all, which questions know

@@ -164,8 +164,8 @@ pub struct LostRow {
 /// What arrives, once in effect; what could not be used; what never came.
 #[async_trait]
 pub trait Inbox: Send + Sync {
-    /// Stores a batch in one transaction. A message that the database itself refuses goes to quarantine like any other that breaks a
-    /// rule; the rest of its batch is then stored in several transactions.
+    /// Stores a batch in one transaction. A message that the database itself refuses, or that is about something stored which cannot
+    /// be read, goes to quarantine like any other that breaks a rule; the rest of its batch is then stored in several transactions.
     ///
     /// # Errors
     /// The database does not answer; of an ordinary batch nothing is stored then. It may be given again in any case.

@@ -42,16 +42,8 @@ pub struct SlotRow {
     pub expected_until: Option<NaiveDate>,
 }
 
-/// Which days a change of a timetable or calendar concerns: those that pages may have shown minutes of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Since {
-    /// The first day that is different.
-    pub first: NaiveDate,
-    /// Today: days after it are computed when they come.
-    pub today: NaiveDate,
-}
-
-/// The timetable as stored. `server_core::timetable` turns slots and a calendar into lessons.
+/// The timetable as stored. `server_core::timetable` turns slots and a calendar into lessons. Triggers note the days that a change
+/// concerns, whoever makes it, so that their minutes are added up again.
 #[async_trait]
 pub trait Timetable: Send + Sync {
     /// The slots that concern a placement: those of every group with at least one lesson its plan expects the pupil in.
@@ -66,41 +58,34 @@ pub trait Timetable: Send + Sync {
     /// The database does not answer, or a rule of its tables is broken.
     async fn add_class_group(&self, class_group_id: Uuid, organisation_id: Uuid, name: &str) -> Result<(), StoreError>;
 
-    /// Adds slots, in one transaction; where `expected`, the placement's plan expects the pupil in it. Known slots are kept. The
-    /// days of the group's school are marked to be computed again.
+    /// Adds slots, in one transaction; where `expected`, the placement's plan expects the pupil in it. Known slots are kept.
     ///
     /// # Errors
     /// The database does not answer, or a rule of its tables is broken.
-    async fn add_slots(&self, placement_id: Uuid, slots: &[SlotRow], since: Since) -> Result<(), StoreError>;
+    async fn add_slots(&self, placement_id: Uuid, slots: &[SlotRow]) -> Result<(), StoreError>;
 
-    /// Changes the timetable from `since.first` on: `old` ends the day before, `new` begins then, expected by the same plans from
+    /// Changes the timetable from `first` on: `old` ends the day before, `new` begins then, expected by the same plans from
     /// then on. What was before stays. `false` if `old` is not there.
     ///
     /// # Errors
     /// The database does not answer, or a rule of its tables is broken.
-    async fn change_slot(&self, old: Uuid, new: &SlotRow, since: Since) -> Result<bool, StoreError>;
+    async fn change_slot(&self, old: Uuid, new: &SlotRow, first: NaiveDate) -> Result<bool, StoreError>;
 
     /// Corrects a slot that was entered wrongly, also for the past: its minutes are computed again. `false` if it is not there.
     ///
     /// # Errors
     /// The database does not answer, or a rule of its tables is broken.
-    async fn correct_slot(&self, slot: &SlotRow, since: Since) -> Result<bool, StoreError>;
+    async fn correct_slot(&self, slot: &SlotRow) -> Result<bool, StoreError>;
 
     /// Enters a day without school, or takes it back with `None`.
     ///
     /// # Errors
     /// The database does not answer, or a rule of its tables is broken.
-    async fn set_closure(
-        &self,
-        organisation_id: Uuid,
-        day: NaiveDate,
-        reason: Option<&str>,
-        today: NaiveDate,
-    ) -> Result<(), StoreError>;
+    async fn set_closure(&self, organisation_id: Uuid, day: NaiveDate, reason: Option<&str>) -> Result<(), StoreError>;
 
-    /// Weeks begin anew with week 1 on the Monday `since.first`; the weeks before it stay.
+    /// Weeks begin anew with week 1 on `monday`; the weeks before it stay.
     ///
     /// # Errors
     /// The database does not answer, or a rule of its tables is broken.
-    async fn begin_weeks(&self, organisation_id: Uuid, since: Since) -> Result<(), StoreError>;
+    async fn begin_weeks(&self, organisation_id: Uuid, monday: NaiveDate) -> Result<(), StoreError>;
 }

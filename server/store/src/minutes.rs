@@ -174,11 +174,18 @@ pub trait Minutes: Send + Sync {
     /// The database does not answer.
     async fn dirty_days(&self, start: Uuid, limit: i64) -> Result<Vec<DirtyRow>, StoreError>;
 
-    /// How many days have to be computed.
+    /// How many days have to be computed; a stretch of days up to `today` that is not marked yet counts as one.
     ///
     /// # Errors
     /// The database does not answer.
-    async fn count_dirty_days(&self) -> Result<i64, StoreError>;
+    async fn count_dirty_days(&self, today: NaiveDate) -> Result<i64, StoreError>;
+
+    /// Marks days up to `today` that a change of a timetable, a calendar or a placement concerns, as triggers noted them; returns how
+    /// many it marked, 0 once there are none. Days after `today` are kept until they come.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    async fn mark_changed(&self, today: NaiveDate) -> Result<u64, StoreError>;
 
     /// Marks `day` for every pupil with a placement in force that has no row of it; returns how many were marked.
     ///

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use protocol::{Active, Envelope, Kind, MessageId, PresenceMessage, SCHEMA_VERSION, SessionId, Tier, Topic};
+use protocol::{Active, ClosedBy, Envelope, Kind, MessageId, PresenceMessage, SCHEMA_VERSION, SessionId, Tier, Topic};
 use reqwest::StatusCode;
 use server::Change;
 use server::demo::ids;
@@ -14,7 +14,11 @@ use crate::harness::{Browser, World};
 
 /// A fact as a bridge sends it.
 async fn present(world: &World, seq: u64, n: u32, tier: Tier, from: DateTime<Utc>, length: TimeDelta, hands: u32) {
-    let body = PresenceMessage::Interval {
+    told(world, seq, interval(n, tier, from, length, hands)).await;
+}
+
+fn interval(n: u32, tier: Tier, from: DateTime<Utc>, length: TimeDelta, hands: u32) -> PresenceMessage {
+    PresenceMessage::Interval {
         session: SessionId(Uuid::from_u128(0x5e55)),
         placement: ids::ADA_PLACEMENT,
         robot: ids::ROBIN,
@@ -26,7 +30,10 @@ async fn present(world: &World, seq: u64, n: u32, tier: Tier, from: DateTime<Utc
         clock_offset_ms: None,
         active: Active { hands, ..Active::default() },
         closed_by: None,
-    };
+    }
+}
+
+async fn told(world: &World, seq: u64, body: PresenceMessage) {
     let envelope = Envelope {
         v: SCHEMA_VERSION,
         id: MessageId::new(),
@@ -326,7 +333,7 @@ async fn the_coordinator_sees_sums_of_schools_that_follow_the_facts() {
     };
     // The job computes within seconds; this waits for the sum of the day, not for a time.
     for _ in 0..600 {
-        if world.state.store.count_dirty_days().await.unwrap() == 0 {
+        if world.state.store.count_dirty_days(lesson.start.date_naive()).await.unwrap() == 0 {
             break;
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
@@ -342,5 +349,38 @@ async fn the_coordinator_sees_sums_of_schools_that_follow_the_facts() {
     let row = sum().await;
     assert!(row.contains(&format!("<b>{}</b>", server::web::view::number(i64::try_from(all / 60_000).unwrap()))), "{row}");
     assert!(browser.page("/schools?q=nobody").await.contains("No school of that name"));
+    world.stop().await;
+}
+
+/// A bridge that was killed says that it was, wherever the minutes go: on the record's page, in the weeks as a file, in a document.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_killed_bridge_may_have_lost_is_said_beside_the_minutes_everywhere() {
+    let world = World::start().await;
+    server::demo::seed_record(&world.state.store, world.now()).await.unwrap();
+    let lesson = into_a_lesson(&world).await;
+    world.later(TimeDelta::minutes(30));
+    let browser = world.browser("key worker").await;
+    let sentence = "The bridge was stopped in the middle of a visit and found it again. Up to 5 seconds of it may be missing.";
+    let everywhere = async || {
+        let mut places = Vec::new();
+        for page in [String::new(), "/export/weeks.csv".to_owned(), "/documents/review-pack.json".to_owned()] {
+            places.push((browser.page(&format!("{}{page}", record())).await, page));
+        }
+        places
+    };
+    for (text, page) in everywhere().await {
+        assert!(!text.contains(sentence), "{page}: {text}");
+    }
+    let mut recovered = interval(1, Tier::Video, lesson.start, TimeDelta::seconds(760), 0);
+    let PresenceMessage::Interval { closed_by, .. } = &mut recovered else { unreachable!("it is an interval") };
+    *closed_by = Some(ClosedBy::Recovery);
+    told(&world, 1, recovered).await;
+    for (text, page) in everywhere().await {
+        assert!(text.contains(sentence), "{page}: {text}");
+    }
+    let weeks = browser.page(&format!("{}/export/weeks.csv", record())).await;
+    let this_week = weeks.lines().find(|line| line.contains(sentence)).unwrap();
+    assert!(this_week.contains(&format!("{}: {sentence}", lesson.start.date_naive())), "{this_week}");
+    assert!(weeks.lines().nth(1).unwrap().contains("What looks wrong about these minutes"), "{weeks}");
     world.stop().await;
 }

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Days, NaiveDate, TimeDelta, Utc};
 use protocol::{BridgeId, PlacementId, RobotId};
 use server_core::school::OrganisationKind;
-use store::lessons::{Since, SlotRow};
+use store::lessons::SlotRow;
 use store::organisations::{OrganisationRow, RoomRow};
 use store::placements::{NewPlacement, NewPupil};
 use store::{DeviceKind, Store};
@@ -76,8 +76,7 @@ pub async fn fill(store: &Store, bridges: usize, seats: &[Seat], now: DateTime<U
             until_day: now.date_naive() + Days::new(60),
         };
         store.add_placement(&placement, &[]).await.unwrap();
-        let since = Since { first: now.date_naive(), today: now.date_naive() };
-        store.add_slots(seat.placement.0, &slots, since).await.unwrap();
+        store.add_slots(seat.placement.0, &slots).await.unwrap();
     }
 }
 

@@ -88,6 +88,13 @@ impl Doors {
         said_by(command).await
     }
 
+    /// Connects with `mosquitto_sub` under this client id, for a second, and returns what it prints.
+    pub async fn connects_as(&self, who: Credentials<'_>, client_id: &str) -> String {
+        let mut command = self.client("mosquitto_sub", who);
+        command.args(["-d", "-i", client_id, "-t", "ws/v1/+/down/+", "-W", "1"]);
+        said_by(command).await
+    }
+
     fn client(&self, program: &str, who: Credentials<'_>) -> Command {
         let door = if matches!(who, Credentials::Password(..)) { self.by_password } else { self.by_certificate };
         let mut command = Command::new(program);

@@ -11,7 +11,7 @@ use super::case::Case;
 use super::parts::capital;
 use crate::api::ApiError;
 use crate::web::glide::{self, PlanWeeks};
-use crate::web::view;
+use crate::web::{export, view};
 
 type Ink = [u8; 3];
 
@@ -39,15 +39,23 @@ pub async fn weeks(case: &Case<'_>) -> Result<Result<PlanWeeks, String>, ApiErro
     glide::weeks_of(case.state, case.scope, &case.placement, case.now).await
 }
 
-/// Picture, table, question.
-pub fn blocks(case: &Case<'_>, path: &PlanWeeks) -> Vec<Block> {
+/// Picture, table, what looks wrong about its minutes, question.
+///
+/// # Errors
+/// The database does not answer.
+pub async fn blocks(case: &Case<'_>, path: &PlanWeeks) -> Result<Vec<Block>, ApiError> {
     let PlanWeeks { clock, site, weeks, .. } = path;
     if !case.shows(Section::WeekPattern) || weeks.is_empty() {
-        return Vec::new();
+        return Ok(Vec::new());
     }
     let is_told = case.shows(Section::Engagement);
     let mut blocks = vec![Block::Picture(picture(weeks, is_told, site)), Block::Table(table(clock, weeks, is_told))];
     if is_told {
+        let odd = export::odd_days(case.state, case.scope, &case.placement, weeks, case.now).await?;
+        if !odd.is_empty() {
+            blocks.push(Block::text("What looks wrong about these minutes:"));
+            blocks.push(Block::List(odd.iter().map(|(day, words)| format!("{}: {words}", view::full_date(*day))).collect()));
+        }
         let question = ReviewQuestion::of(weeks);
         blocks.push(Block::small(
             "“Not known”: nobody has said where the pupil was. It is no fault and no absence. A half-day by robot is an absence in the \
@@ -56,7 +64,7 @@ pub fn blocks(case: &Case<'_>, path: &PlanWeeks) -> Vec<Block> {
         blocks.push(Block::text(question.because()));
         blocks.push(Block::Question(format!("For the review: {}", question.ask())));
     }
-    blocks
+    Ok(blocks)
 }
 
 fn count(of: u16) -> f32 {

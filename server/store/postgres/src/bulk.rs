@@ -11,7 +11,7 @@ use uuid::Uuid;
 use crate::Db;
 use crate::queries::inbox::rows::{
     Cursor, Day, Event, Interval, Mark, Minute, NewVisit, Numbered, Place, Placed, RobotBody, RobotHeld, RobotHello, RobotLink,
-    RobotUsed, json,
+    RobotUsed, Visited, json,
 };
 
 /// Which of these devices exist and are not revoked, and whether they are bridges.
@@ -224,8 +224,7 @@ pub(crate) async fn write_used(tx: &mut Transaction<'static, Db>, rows: &[RobotU
 pub(crate) async fn placements(tx: &mut Transaction<'static, Db>, ids: &[Uuid]) -> Result<Vec<Placed>, StoreError> {
     Ok(sqlx::query_as!(
         Placed,
-        r#"SELECT p.placement_id AS "placement_id!: Uuid", p.pupil_id AS "pupil_id!: Uuid", p.robot_id AS "robot_id!: Uuid",
-                  o.time_zone AS "time_zone!"
+        r#"SELECT p.placement_id AS "placement_id!: Uuid", p.pupil_id AS "pupil_id!: Uuid", o.time_zone AS "time_zone!"
            FROM placement p JOIN pupil u ON u.pupil_id = p.pupil_id JOIN organisation o ON o.organisation_id = u.organisation_id
            WHERE p.placement_id = ANY($1)"#,
         ids
@@ -234,17 +233,17 @@ pub(crate) async fn placements(tx: &mut Transaction<'static, Db>, ids: &[Uuid]) 
     .await?)
 }
 
-/// The placements of these visits, as far as they are known, and whether they are over: (session, placement, over).
-pub(crate) async fn visits(tx: &mut Transaction<'static, Db>, ids: &[Uuid]) -> Result<Vec<(Uuid, Uuid, bool)>, StoreError> {
-    let rows = sqlx::query!(
-        r#"SELECT session_id AS "session_id!: Uuid", placement_id AS "placement_id!: Uuid",
+/// What is known of these visits.
+pub(crate) async fn visits(tx: &mut Transaction<'static, Db>, ids: &[Uuid]) -> Result<Vec<Visited>, StoreError> {
+    Ok(sqlx::query_as!(
+        Visited,
+        r#"SELECT session_id AS "session_id!: Uuid", placement_id AS "placement_id!: Uuid", robot_id AS "robot_id!: Uuid",
                   (reported_intervals IS NOT NULL) AS "is_over!: bool" FROM visit
            WHERE session_id = ANY($1)"#,
         ids
     )
     .fetch_all(&mut **tx)
-    .await?;
-    Ok(rows.into_iter().map(|row| (row.session_id, row.placement_id, row.is_over)).collect())
+    .await?)
 }
 
 /// Where these intervals (session, number) lie, as far as they are held.

@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
+use sqlx::error::DatabaseError;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{PgPool, Postgres, Transaction};
 use store::{Database, Store, StoreError};
@@ -168,6 +169,13 @@ impl Database for Engine {
 fn is_refused_value(error: &sqlx::Error) -> bool {
     // Classes of data exceptions and of broken constraints.
     sqlstate(error).is_some_and(|code| code.starts_with("22") || code.starts_with("23"))
+}
+
+/// Whether an error is of the server and of no message: the class of its code says connection, state of the transaction, who may,
+/// no such database, rolled back, no such table or no right to it, no room, locked, stopped, disk. A later try may help.
+fn does_not_answer(error: &dyn DatabaseError) -> bool {
+    const AWAY: [&str; 11] = ["08", "25", "28", "3D", "40", "42", "53", "55", "57", "58", "F0"];
+    error.code().as_deref().and_then(|code| code.get(..2)).is_none_or(|class| AWAY.contains(&class))
 }
 
 /// Whether the same statements may succeed right away: they met others' in a circle of locks, or were chosen to give way.

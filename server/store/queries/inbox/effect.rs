@@ -15,7 +15,8 @@ use uuid::Uuid;
 
 use super::numbers::Noted;
 use super::rows::{
-    Event, Interval, Minute, NewVisit, Place, Placed, RobotBody, RobotHeld, RobotHello, RobotLink, RobotUsed, without_nul,
+    Event, Interval, Minute, NewVisit, Place, Placed, RobotBody, RobotHeld, RobotHello, RobotLink, RobotUsed, Visited,
+    without_nul,
 };
 use super::{Outcome, hello};
 use crate::queries::minutes::{self, Marks};
@@ -24,6 +25,7 @@ use crate::queries::words::{body_word, event_word, status_word, tier_word};
 use crate::{Db, bulk};
 
 const UNKNOWN_ROBOT: &str = "the robot is not known";
+const OUT_OF_RANGE: &str = "a time in it is out of range";
 
 /// The text of a reason, as both engines take it.
 pub(super) fn reason(text: &str) -> String {
@@ -43,8 +45,8 @@ pub(super) struct Effects<'a> {
     used: HashMap<Uuid, RobotUsed>,
     /// By id, each with the calendar of its pupil's days.
     placements: HashMap<Uuid, (Placed, Option<Calendar>)>,
-    /// Session → placement, and whether the visit is over.
-    visits: HashMap<Uuid, (Uuid, bool)>,
+    /// By session.
+    visits: HashMap<Uuid, Visited>,
     /// Where the intervals that are told lay before.
     places: HashMap<(Uuid, i64), Place>,
     new_visits: Vec<NewVisit>,
@@ -125,7 +127,7 @@ impl<'a> Effects<'a> {
                 .collect();
             let sessions = list(sessions);
             let rows = bulk::visits(tx, &sessions).await?;
-            effects.visits = rows.into_iter().map(|(session, placement, is_over)| (session, (placement, is_over))).collect();
+            effects.visits = rows.into_iter().map(|row| (row.session_id, row)).collect();
             if !effects.visits.is_empty() {
                 let rows = bulk::places(tx, &told.into_iter().collect::<Vec<_>>()).await?;
                 effects.places = rows.into_iter().map(|place| ((place.session_id, place.n), place)).collect();
@@ -149,20 +151,26 @@ impl<'a> Effects<'a> {
         }
     }
 
+    /// A visit is through the robot that its first message names, whichever the placement has by the time that it arrives: the bridge
+    /// let it begin by a permission in which this server had signed placement and robot together, and the facts of a morning may come
+    /// after the robot was exchanged.
     fn presence(&mut self, index: usize, fact: &PresenceMessage, offset_ms: Option<i64>) -> Result<(), &'static str> {
         let (PresenceMessage::Interval { session, placement, robot, .. }
         | PresenceMessage::Ended { session, placement, robot, .. }) = fact;
         let (placed, _) = self.placements.get(&placement.0).ok_or("the placement does not exist")?;
         let pupil_id = placed.pupil_id;
-        if placed.robot_id != robot.0 {
-            return Err("the placement is for another robot");
+        if !self.robots.contains_key(&robot.0) {
+            return Err(UNKNOWN_ROBOT);
         }
-        let (known, _) = *self.visits.entry(session.0).or_insert_with(|| {
+        let known = *self.visits.entry(session.0).or_insert_with(|| {
             self.new_visits.push(NewVisit { session_id: session.0, placement_id: placement.0, robot_id: robot.0 });
-            (placement.0, false)
+            Visited { session_id: session.0, placement_id: placement.0, robot_id: robot.0, is_over: false }
         });
-        if known != placement.0 {
+        if known.placement_id != placement.0 {
             return Err("the session belongs to another placement");
+        }
+        if known.robot_id != robot.0 {
+            return Err("the session goes through another robot");
         }
         match presence::told(fact, pupil_id, offset_ms) {
             presence::Told::Ended(ended) => {
@@ -170,7 +178,9 @@ impl<'a> Effects<'a> {
                 self.ended.push(ended);
             }
             presence::Told::Interval(interval) => {
-                in_range(&[interval.from_at, interval.until_at])?;
+                // A clock may be said to be off by anything.
+                let placed = DateTime::from_timestamp_millis(interval.placed_ms).ok_or(OUT_OF_RANGE)?;
+                in_range(&[interval.from_at, interval.until_at, placed])?;
                 let told = self.intervals.entry((interval.session_id, interval.n)).or_default();
                 match told.iter_mut().find(|told| presence::is_same(&told.interval, &interval)) {
                     Some(told) => {
@@ -395,7 +405,7 @@ impl<'a> Effects<'a> {
                 if let Some(before) = self.places.insert((place.session_id, place.n), *place) {
                     self.mark(place.session_id, before.placed_ms, before.end_ms(), marks);
                 }
-                if self.visits.get(&place.session_id).is_some_and(|(_, is_over)| *is_over) {
+                if self.visits.get(&place.session_id).is_some_and(|visit| visit.is_over) {
                     late.insert(place.session_id);
                 }
                 let end = DateTime::from_timestamp_millis(place.end_ms()).unwrap_or(told.interval.until_at);
@@ -431,7 +441,7 @@ impl<'a> Effects<'a> {
 
     /// Marks the days of a visit's pupil from one instant to another; no interval is longer than a day.
     fn mark(&self, session: Uuid, from_ms: i64, until_ms: i64, marks: &mut Marks) {
-        let Some((placed, calendar)) = self.visits.get(&session).and_then(|(placement, _)| self.placements.get(placement))
+        let Some((placed, calendar)) = self.visits.get(&session).and_then(|visit| self.placements.get(&visit.placement_id))
         else {
             return;
         };
@@ -447,7 +457,7 @@ impl<'a> Effects<'a> {
 
 /// What a column of time can hold in either engine, and a person can read.
 fn in_range(times: &[DateTime<Utc>]) -> Result<(), &'static str> {
-    if times.iter().all(|at| (1970..=9999).contains(&at.year())) { Ok(()) } else { Err("a time in it is out of range") }
+    if times.iter().all(|at| (1970..=9999).contains(&at.year())) { Ok(()) } else { Err(OUT_OF_RANGE) }
 }
 
 /// A measurement as a whole number; what is not a number is 0.

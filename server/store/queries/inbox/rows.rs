@@ -135,13 +135,22 @@ pub(crate) struct Interval {
     pub(crate) placed_ms: i64,
 }
 
-/// What is known of a placement: whose it is, through which robot, and in which zone that pupil's days begin.
+/// What is known of a placement: whose it is, and in which zone that pupil's days begin. Which robot it has now says nothing of a
+/// visit of before.
 #[derive(Clone, Debug)]
 pub(crate) struct Placed {
     pub(crate) placement_id: Uuid,
     pub(crate) pupil_id: Uuid,
-    pub(crate) robot_id: Uuid,
     pub(crate) time_zone: String,
+}
+
+/// What is known of a visit.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Visited {
+    pub(crate) session_id: Uuid,
+    pub(crate) placement_id: Uuid,
+    pub(crate) robot_id: Uuid,
+    pub(crate) is_over: bool,
 }
 
 /// Where an interval lies by our clock, in milliseconds since 1970.

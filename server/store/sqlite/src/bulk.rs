@@ -15,7 +15,7 @@ use uuid::Uuid;
 use crate::Db;
 use crate::queries::inbox::rows::{
     Cursor, Day, Event, Interval, Mark, Minute, NewVisit, Numbered, Place, Placed, RobotBody, RobotHeld, RobotHello, RobotLink,
-    RobotUsed, json,
+    RobotUsed, Visited, json,
 };
 
 /// Which of these devices exist and are not revoked, and whether they are bridges.
@@ -231,30 +231,33 @@ pub(crate) async fn write_used(tx: &mut Transaction<'static, Db>, rows: &[RobotU
 pub(crate) async fn placements(tx: &mut Transaction<'static, Db>, ids: &[Uuid]) -> Result<Vec<Placed>, StoreError> {
     let ids = json_ids(ids);
     let rows = sqlx::query_scalar!(
-        r#"SELECT json_group_array(json_array(hex(p.placement_id), hex(p.pupil_id), hex(p.robot_id), o.time_zone)) AS "rows!: String"
+        r#"SELECT json_group_array(json_array(hex(p.placement_id), hex(p.pupil_id), o.time_zone)) AS "rows!: String"
            FROM placement p JOIN pupil u ON u.pupil_id = p.pupil_id JOIN organisation o ON o.organisation_id = u.organisation_id
            WHERE p.placement_id IN (SELECT unhex(value) FROM json_each($1))"#,
         ids
     )
     .fetch_one(&mut **tx)
     .await?;
-    let rows: Vec<(Uuid, Uuid, Uuid, String)> = values(&rows)?;
-    let placed = |(placement_id, pupil_id, robot_id, time_zone)| Placed { placement_id, pupil_id, robot_id, time_zone };
+    let rows: Vec<(Uuid, Uuid, String)> = values(&rows)?;
+    let placed = |(placement_id, pupil_id, time_zone)| Placed { placement_id, pupil_id, time_zone };
     Ok(rows.into_iter().map(placed).collect())
 }
 
-/// The placements of these visits, as far as they are known, and whether they are over: (session, placement, over).
-pub(crate) async fn visits(tx: &mut Transaction<'static, Db>, ids: &[Uuid]) -> Result<Vec<(Uuid, Uuid, bool)>, StoreError> {
+/// What is known of these visits.
+pub(crate) async fn visits(tx: &mut Transaction<'static, Db>, ids: &[Uuid]) -> Result<Vec<Visited>, StoreError> {
     let ids = json_ids(ids);
     let rows = sqlx::query_scalar!(
-        r#"SELECT json_group_array(json_array(hex(session_id), hex(placement_id), reported_intervals IS NOT NULL)) AS "rows!: String"
+        r#"SELECT json_group_array(json_array(hex(session_id), hex(placement_id), hex(robot_id), reported_intervals IS NOT NULL))
+                  AS "rows!: String"
            FROM visit WHERE session_id IN (SELECT unhex(value) FROM json_each($1))"#,
         ids
     )
     .fetch_one(&mut **tx)
     .await?;
-    let rows: Vec<(Uuid, Uuid, i64)> = values(&rows)?;
-    Ok(rows.into_iter().map(|(session, placement, is_over)| (session, placement, is_over != 0)).collect())
+    let rows: Vec<(Uuid, Uuid, Uuid, i64)> = values(&rows)?;
+    let visited =
+        |(session_id, placement_id, robot_id, is_over)| Visited { session_id, placement_id, robot_id, is_over: is_over != 0 };
+    Ok(rows.into_iter().map(visited).collect())
 }
 
 /// Where these intervals (session, number) lie, as far as they are held.

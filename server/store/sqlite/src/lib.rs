@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
+use sqlx::error::DatabaseError;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{Sqlite, SqlitePool, Transaction};
 use store::{Database, Store, StoreError};
@@ -150,6 +151,14 @@ fn is_refused_value(error: &sqlx::Error) -> bool {
     // Too large, a broken constraint, another type than the column's; the low byte is the primary code.
     const REFUSED: [i64; 3] = [18, 19, 20];
     code(error).is_some_and(|code| REFUSED.contains(&(code & 0xff)))
+}
+
+/// Whether an error is of the file or the disk, and of no message: busy, locked, no memory, read-only, interrupted, no input or output,
+/// full, not to be opened, of other rights, no database; or a table that is not there. A later try may help.
+fn does_not_answer(error: &dyn DatabaseError) -> bool {
+    const AWAY: [i64; 12] = [5, 6, 7, 8, 9, 10, 13, 14, 15, 22, 23, 26];
+    let code = error.code().and_then(|code| code.parse::<i64>().ok());
+    code.is_none_or(|code| AWAY.contains(&(code & 0xff))) || error.message().starts_with("no such ")
 }
 
 /// Whether the same statement may succeed right away: the file was busy with another program.

@@ -124,9 +124,9 @@ async fn everything_that_a_case_is_worked_out_from_marks_it_and_newer_rows_are_n
         store.save_sheet(&sheet, audit(), now()).await.unwrap();
         changed(kind.as_str()).await;
     }
-    store.set_closure(SCHOOL, day("2026-11-19"), Some("INSET"), day("2026-11-17")).await.unwrap();
+    store.set_closure(SCHOOL, day("2026-11-19"), Some("INSET")).await.unwrap();
     changed("a closed day").await;
-    store.set_closure(SCHOOL, day("2026-11-19"), None, day("2026-11-17")).await.unwrap();
+    store.set_closure(SCHOOL, day("2026-11-19"), None).await.unwrap();
     changed("a day that opens again").await;
     let authority = OrganisationRow {
         organisation_id: AUTHORITY,

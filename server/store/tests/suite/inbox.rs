@@ -1,7 +1,7 @@
 //! Batches, copies, gaps, and what goes to quarantine.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use engines::{Fresh, on_each_engine};
+use engines::{Engine, Fresh, on_each_engine};
 use protocol::{
     AckMessage, Bitrate, BodyState, BridgeLoad, EventKind, EventMessage, HelloMessage, LegQuality, LinkMessage, OutboxState,
     Percent, PresenceMessage, RobotId, RobotMessage, Role, SessionId, Status, Tier,
@@ -29,6 +29,7 @@ on_each_engine!(
     a_message_in_quarantine_is_replayed_once_and_has_its_effect,
     one_that_sends_thousands_of_unreadable_messages_pushes_nobody_else_out,
     a_value_that_the_database_refuses_holds_nothing_up,
+    a_stored_row_that_cannot_be_read_sets_its_own_messages_aside_and_holds_nothing_up,
     copies_within_a_batch_are_merged_and_other_tellings_refused,
     a_bridge_says_what_it_carries_and_what_waits,
     a_bridge_that_the_robot_left_changes_nothing_any_more,
@@ -388,9 +389,14 @@ async fn a_value_that_the_database_refuses_holds_nothing_up(store: Fresh) {
     nowhere.bridge = Some(protocol::BridgeId(Uuid::from_u128(404)));
     let nowhere = received(ROBOT, None, Fact::Hello(nowhere));
     let good = received(BRIDGE, Some(3), interval(1, 5));
+    let mut mad = interval(9, 6);
+    let Fact::Presence(PresenceMessage::Interval { clock_offset_ms, .. }) = &mut mad else { unreachable!("it is an interval") };
+    *clock_offset_ms = Some(i64::MIN);
+    let mad = [8, 9].map(|seq| received(BRIDGE, Some(seq), mad.clone()));
+    assert_eq!(store.ingest(&mad, now()).await.unwrap().quarantined, ["a time in it is out of range"; 2]);
     let ingested = store.ingest(&[nul, late, nowhere, good], now()).await.unwrap();
     assert_eq!(ingested.quarantined, ["unknown variant `a\u{fffd}b`", "a time in it is out of range"]);
-    assert_eq!((ingested.acks[0].1.through, ingested.acks[0].1.gaps.len()), (3, 0));
+    assert_eq!((ingested.acks[0].1.through, ingested.acks[0].1.gaps.as_slice()), (9, [(4, 7)].as_slice()));
     assert_eq!(store.robot(ROBOT).await.unwrap().unwrap().status, "here");
 
     // Whatever else the database may refuse: that message alone goes to quarantine.
@@ -401,8 +407,55 @@ async fn a_value_that_the_database_refuses_holds_nothing_up(store: Fresh) {
     let ingested = store.ingest(&batch, now()).await.unwrap();
     assert_eq!(ingested.quarantined, ["the database does not take a value of it"]);
     assert_eq!(store.quarantined(1, None).await.unwrap()[0].seq, Some(5));
-    assert_eq!(store.acknowledged_through(BRIDGE, EPOCH).await.unwrap(), 7);
+    assert_eq!(store.acknowledged_through(BRIDGE, EPOCH).await.unwrap(), 9);
     assert_eq!(store.presence_of_pupil(PUPIL, now(), now() + TimeDelta::hours(2)).await.unwrap().len(), 4);
+}
+
+/// What a program beside this one wrote, or a column that means something else since: once enough to fail every batch for ever.
+async fn a_stored_row_that_cannot_be_read_sets_its_own_messages_aside_and_holds_nothing_up(store: Fresh) {
+    fill(&store).await;
+    let wren = Uuid::from_u128(33);
+    store.set_device(wren, store::DeviceKind::Robot, &[3; 32]).await.unwrap();
+    store.add_robot(wren, crate::world::SCHOOL, "Wren", None).await.unwrap();
+    let (spoil, mend) = match store.engine {
+        Engine::Sqlite => ("UPDATE robot SET status_at = 'today'", "UPDATE robot SET status_at = NULL"),
+        Engine::Postgres => (
+            "ALTER TABLE robot ALTER COLUMN status DROP NOT NULL; UPDATE robot SET status = NULL",
+            "UPDATE robot SET status = 'here'",
+        ),
+    };
+    store.run(&format!("{spoil} WHERE name = 'Wren'")).await.unwrap();
+    let event = EventMessage { what: EventKind::Started, robot: RobotId(wren), session: None, at: now() };
+    let batch = [
+        received(BRIDGE, Some(1), interval(1, 5)),
+        received(BRIDGE, Some(2), Fact::Event(event)),
+        received(BRIDGE, Some(3), interval(2, 6)),
+    ];
+    let ingested = store.ingest(&batch, now()).await.unwrap();
+    assert_eq!(ingested.quarantined.len(), 1);
+    assert!(ingested.quarantined[0].starts_with("what is stored about it cannot be read: "), "{:?}", ingested.quarantined);
+    assert_eq!(store.acknowledged_through(BRIDGE, EPOCH).await.unwrap(), 3);
+    assert_eq!(store.presence_of_pupil(PUPIL, now(), now() + TimeDelta::hours(2)).await.unwrap().len(), 2);
+    // It waits with what it is about.
+    let entry = store.quarantined(1, None).await.unwrap().remove(0);
+    let again = async || store.replay(entry.quarantine_id, &batch[1], now()).await.unwrap();
+    assert!(matches!(again().await, Replayed::Refused(reason) if reason == entry.reason));
+    store.run(&format!("{mend} WHERE name = 'Wren'")).await.unwrap();
+    assert!(matches!(again().await, Replayed::Applied(_)));
+    assert_eq!(store.robot_events(wren, 10).await.unwrap().len(), 1);
+}
+
+/// `store-sqlite` has the same test, with a full disk.
+#[tokio::test]
+async fn a_database_that_does_not_answer_sets_nothing_aside() {
+    let store = Fresh::on(Engine::Postgres).await;
+    fill(&store).await;
+    let batch = [received(BRIDGE, Some(1), interval(1, 5)), received(BRIDGE, Some(2), interval(2, 6))];
+    store.run("ALTER TABLE presence_interval RENAME TO away").await.unwrap();
+    assert!(store.ingest(&batch, now()).await.is_err());
+    store.run("ALTER TABLE away RENAME TO presence_interval").await.unwrap();
+    assert_eq!(store.quarantined(10, None).await.unwrap(), []);
+    assert_eq!(store.ingest(&batch, now()).await.unwrap().acks[0].1.through, 2);
 }
 
 async fn copies_within_a_batch_are_merged_and_other_tellings_refused(store: Fresh) {

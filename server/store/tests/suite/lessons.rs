@@ -1,16 +1,12 @@
 //! Which slots concern a placement.
 
-use chrono::NaiveDate;
 use engines::{Fresh, on_each_engine};
-use store::lessons::{Since, SlotRow};
+use store::lessons::SlotRow;
 use uuid::Uuid;
 
 use crate::world::{PLACEMENT, ROOM, SCHOOL, fill};
 
 on_each_engine!(all_lessons_of_the_pupils_own_groups_are_there_and_no_others);
-
-const DAY: NaiveDate = NaiveDate::from_ymd_opt(2026, 11, 23).unwrap();
-const SINCE: Since = Since { first: DAY, today: DAY };
 
 fn slot(class_group: u128, start_min: i64, expected: bool) -> SlotRow {
     SlotRow {
@@ -39,10 +35,10 @@ async fn all_lessons_of_the_pupils_own_groups_are_there_and_no_others(store: Fre
         store.add_class_group(Uuid::from_u128(group), SCHOOL, &format!("9{group}")).await.unwrap();
     }
     let own = [slot(1, 500, true), slot(1, 600, false), slot(1, 700, false)];
-    store.add_slots(PLACEMENT, &own, SINCE).await.unwrap();
-    store.add_slots(PLACEMENT, &[slot(2, 500, false)], SINCE).await.unwrap();
+    store.add_slots(PLACEMENT, &own).await.unwrap();
+    store.add_slots(PLACEMENT, &[slot(2, 500, false)]).await.unwrap();
     assert_eq!(store.slots_of_placement(PLACEMENT).await.unwrap(), own);
-    store.add_slots(PLACEMENT, &[slot(1, 600, true)], SINCE).await.unwrap();
+    store.add_slots(PLACEMENT, &[slot(1, 600, true)]).await.unwrap();
     assert!(store.slots_of_placement(PLACEMENT).await.unwrap()[1].expected, "the plan grows; the slot stays");
     assert_eq!(store.slots_of_placement(Uuid::from_u128(404)).await.unwrap(), []);
 }

@@ -1,11 +1,11 @@
 //! Marks, rows that are computed whole, corrections, and what a change of the timetable marks.
 
 use chrono::{DateTime, NaiveDate, Utc};
-use engines::{Fresh, on_each_engine};
+use engines::{Engine, Fresh, on_each_engine};
 use protocol::{PlacementId, PresenceMessage, RobotId, SessionId, Tier};
 use store::audit::{Actor, NewAudit, Subject};
 use store::inbox::{Fact, Received};
-use store::lessons::{Since, SlotRow};
+use store::lessons::SlotRow;
 use store::minutes::{Computed, DayRow, DirtyRow, NewCorrection, SchoolPage};
 use store::staff::NewStaff;
 use uuid::Uuid;
@@ -19,6 +19,7 @@ on_each_engine!(
     a_program_killed_before_it_writes_leaves_the_mark,
     a_correction_marks_its_day_and_is_neither_changed_nor_removed,
     a_changed_timetable_keeps_the_slot_of_the_past_and_marks_the_days_since,
+    whoever_writes_the_tables_gets_the_days_added_up_again,
     sums_of_schools_are_those_of_their_days
 );
 
@@ -63,6 +64,14 @@ async fn marked(store: &Fresh) -> Vec<String> {
     let mut days: Vec<String> =
         store.dirty_days(Uuid::nil(), 1_000).await.unwrap().iter().map(|mark| mark.day.to_string()).collect();
     days.sort();
+    days
+}
+
+/// Which days a change concerns, up to the 27th; afterwards they are settled.
+async fn changed(store: &Fresh) -> Vec<String> {
+    while store.mark_changed(day("2026-11-27")).await.unwrap() > 0 {}
+    let days = marked(store).await;
+    settle(store).await;
     days
 }
 
@@ -127,11 +136,11 @@ async fn a_row_is_written_only_for_the_mark_that_it_was_computed_for(store: Fres
     assert_eq!(store.write_days(&[row(old, 30_000)]).await.unwrap(), 0, "the slower server drops what it computed");
     let rows = store.attendance_days(PUPIL, monday, monday).await.unwrap();
     assert_eq!(rows.iter().map(|row| (row.counted_ms, row.version)).collect::<Vec<_>>(), [(60_000, new.version)]);
-    assert_eq!(store.count_dirty_days().await.unwrap(), 0);
+    assert_eq!(store.dirty_days(Uuid::nil(), 10).await.unwrap(), []);
     // A mark made anew is never taken for the old one.
     store.mark_days(PUPIL, monday, monday).await.unwrap();
     assert_eq!(store.write_days(&[row(new, 1)]).await.unwrap(), 0);
-    assert_eq!(store.count_dirty_days().await.unwrap(), 1);
+    assert_eq!(store.dirty_days(Uuid::nil(), 10).await.unwrap().len(), 1);
 }
 
 async fn a_program_killed_before_it_writes_leaves_the_mark(store: Fresh) {
@@ -140,7 +149,7 @@ async fn a_program_killed_before_it_writes_leaves_the_mark(store: Fresh) {
     let read = store.dirty_days(Uuid::nil(), 10).await.unwrap();
     drop(read);
     let again = store.open_again().await;
-    assert_eq!(again.count_dirty_days().await.unwrap(), 1);
+    assert_eq!(again.dirty_days(Uuid::nil(), 10).await.unwrap().len(), 1);
     assert_eq!(again.mark_running(day("2026-11-23")).await.unwrap(), 0, "it is marked already");
     settle(&store).await;
     assert_eq!(again.mark_running(day("2026-11-23")).await.unwrap(), 1, "the placement runs and its day has no row");
@@ -200,25 +209,92 @@ async fn a_changed_timetable_keeps_the_slot_of_the_past_and_marks_the_days_since
         expected_from: None,
         expected_until: None,
     };
-    store.add_slots(PLACEMENT, &[slot(1, 530)], Since { first: monday, today: monday }).await.unwrap();
-    assert_eq!(marked(&store).await, ["2026-11-23"], "the placement runs on that day alone");
-    settle(&store).await;
+    store.add_slots(PLACEMENT, &[slot(1, 530)]).await.unwrap();
+    assert_eq!(changed(&store).await, ["2026-11-23"], "the placement runs on that day alone");
     let tuesday = monday.succ_opt().unwrap();
-    assert!(store.change_slot(Uuid::from_u128(1), &slot(2, 600), Since { first: tuesday, today: tuesday }).await.unwrap());
-    assert_eq!(marked(&store).await, Vec::<String>::new(), "the past stays");
+    assert!(store.change_slot(Uuid::from_u128(1), &slot(2, 600), tuesday).await.unwrap());
+    assert_eq!(changed(&store).await, Vec::<String>::new(), "the past stays");
     let slots = store.slots_of_placement(PLACEMENT).await.unwrap();
     let of = |id| slots.iter().find(|slot| slot.timetable_slot_id == Uuid::from_u128(id)).unwrap();
     assert_eq!((of(1).valid_until, of(2).valid_from, of(2).expected), (Some(monday), Some(tuesday), true));
-    assert!(store.correct_slot(&slot(1, 540), Since { first: monday, today: tuesday }).await.unwrap());
-    assert_eq!(marked(&store).await, ["2026-11-23"], "a correction of the past computes it again");
-    assert!(!store.correct_slot(&slot(404, 540), Since { first: monday, today: tuesday }).await.unwrap());
-    settle(&store).await;
-    store.set_closure(SCHOOL, monday, Some("Snow"), tuesday).await.unwrap();
-    assert_eq!(marked(&store).await, ["2026-11-23"]);
-    settle(&store).await;
-    store.begin_weeks(SCHOOL, Since { first: monday, today: tuesday }).await.unwrap();
-    assert_eq!(marked(&store).await, ["2026-11-23"]);
-    assert_eq!(store.calendar(SCHOOL).await.unwrap().unwrap().week_ones, [monday]);
+    assert!(store.correct_slot(&slot(1, 540)).await.unwrap());
+    assert_eq!(changed(&store).await, ["2026-11-23"], "a correction of the past computes it again");
+    assert!(!store.correct_slot(&slot(404, 540)).await.unwrap());
+    store.set_closure(SCHOOL, monday, Some("Snow")).await.unwrap();
+    assert_eq!(changed(&store).await, ["2026-11-23"]);
+    let earlier = day("2026-11-16");
+    store.begin_weeks(SCHOOL, earlier).await.unwrap();
+    assert_eq!(changed(&store).await, ["2026-11-23"]);
+    store.begin_weeks(SCHOOL, earlier).await.unwrap();
+    assert_eq!(changed(&store).await, Vec::<String>::new(), "nothing changed");
+    assert_eq!(store.calendar(SCHOOL).await.unwrap().unwrap().week_ones, [earlier, monday]);
+}
+
+/// A program that writes the tables, as an operator's import does: each statement, and the days it concerns up to the 27th.
+async fn whoever_writes_the_tables_gets_the_days_added_up_again(store: Fresh) {
+    fill(&store).await;
+    let id = |n: u128| match store.engine {
+        Engine::Sqlite => format!("X'{}'", Uuid::from_u128(n).simple()),
+        Engine::Postgres => format!("'{}'", Uuid::from_u128(n)),
+    };
+    let (school, pupil, placement, room) = (id(1), id(5), id(6), id(2));
+    let (group, slot, other, later) = (id(70), id(71), id(72), id(60));
+    let insert = |slot: &str, weekday: u8, valid: &str| {
+        format!(
+            "INSERT INTO timetable_slot (timetable_slot_id, class_group_id, room_id, week, weekday, start_min, end_min, subject,
+                                         valid_from, valid_until)
+             VALUES ({slot}, {group}, {room}, 1, {weekday}, 540, 600, 'Maths', {valid})"
+        )
+    };
+    let expect =
+        |slot: &str| format!("INSERT INTO expected_slot (placement_id, timetable_slot_id) VALUES ({placement}, {slot})");
+    assert_eq!(changed(&store).await, ["2026-11-23"], "the placement itself");
+    let all = ["2026-11-18", "2026-11-19", "2026-11-20", "2026-11-21", "2026-11-22", "2026-11-23", "2026-11-24"];
+    let steps: Vec<(String, &[&str])> = vec![
+        ("UPDATE placement SET from_day = '2026-11-18'".to_owned(), &all[..5]),
+        ("UPDATE placement SET until_day = '2026-11-24'".to_owned(), &all[6..]),
+        ("UPDATE placement SET robot_id = NULL".to_owned(), &[]),
+        (format!("INSERT INTO class_group (class_group_id, organisation_id, name) VALUES ({group}, {school}, '9A')"), &[]),
+        (insert(&slot, 3, "NULL, NULL"), &[]),
+        (expect(&slot), &all),
+        (insert(&other, 4, "'2026-11-19', '2026-11-20'"), &all[1..3]),
+        (expect(&other), &all[1..3]),
+        (format!("UPDATE timetable_slot SET valid_until = '2026-11-22' WHERE timetable_slot_id = {other}"), &all[3..5]),
+        (format!("UPDATE timetable_slot SET valid_from = '2026-11-22' WHERE timetable_slot_id = {slot}"), &all[..4]),
+        (format!("UPDATE timetable_slot SET end_min = 610 WHERE timetable_slot_id = {slot}"), &all[4..]),
+        (format!("UPDATE timetable_slot SET subject = 'Art', teacher = 'Ms A.' WHERE timetable_slot_id = {slot}"), &[]),
+        (format!("UPDATE expected_slot SET valid_until = '2026-11-23' WHERE timetable_slot_id = {slot}"), &all),
+        (format!("DELETE FROM expected_slot WHERE timetable_slot_id = {other}"), &all),
+        (format!("DELETE FROM timetable_slot WHERE timetable_slot_id = {other}"), &all[1..5]),
+        (format!("INSERT INTO closure_day (organisation_id, day, reason) VALUES ({school}, '2026-11-20', 'Snow')"), &all[2..3]),
+        ("UPDATE closure_day SET reason = 'Ice'".to_owned(), &[]),
+        ("UPDATE closure_day SET day = '2026-11-19'".to_owned(), &all[1..3]),
+        ("DELETE FROM closure_day".to_owned(), &all[1..2]),
+        (format!("INSERT INTO week_one (organisation_id, monday) VALUES ({school}, '2026-11-30')"), &all[6..]),
+        (format!("INSERT INTO week_one (organisation_id, monday) VALUES ({school}, '2026-11-09')"), &all),
+        ("UPDATE week_one SET monday = '2026-11-02' WHERE monday = '2026-11-09'".to_owned(), &all),
+        ("DELETE FROM week_one WHERE monday = '2026-11-23'".to_owned(), &all),
+        (
+            format!(
+                "INSERT INTO placement (placement_id, pupil_id, school_id, from_day, until_day)
+                 VALUES ({later}, {pupil}, {school}, '2026-11-24', '2026-12-18')"
+            ),
+            &["2026-11-24", "2026-11-25", "2026-11-26", "2026-11-27"],
+        ),
+    ];
+    for (sql, days) in steps {
+        store.run(&sql).await.unwrap();
+        assert_eq!(changed(&store).await, days, "{sql}");
+    }
+    // What comes later is added up when it comes, and a stretch of many years in steps.
+    assert_eq!(store.count_dirty_days(day("2026-11-27")).await.unwrap(), 0);
+    assert_eq!(store.count_dirty_days(day("2026-11-28")).await.unwrap(), 1);
+    assert_eq!(store.mark_changed(day("2026-11-29")).await.unwrap(), 2);
+    assert_eq!(marked(&store).await, ["2026-11-28", "2026-11-29"]);
+    store.run("UPDATE placement SET from_day = '2023-11-24' WHERE from_day = '2026-11-18'").await.unwrap();
+    assert_eq!(store.mark_changed(day("2026-11-29")).await.unwrap(), 800);
+    assert_eq!(store.mark_changed(day("2026-11-29")).await.unwrap(), 290);
+    assert_eq!(store.mark_changed(day("2026-11-29")).await.unwrap(), 0);
 }
 
 async fn sums_of_schools_are_those_of_their_days(store: Fresh) {

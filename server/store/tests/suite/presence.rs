@@ -3,18 +3,21 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use engines::{Engine, Fresh, on_each_engine};
 use protocol::{Active, ClosedBy, EndReason, PlacementId, PresenceMessage, RobotId, SessionId, Tier};
+use store::audit::{Actor, NewAudit, Subject};
 use store::inbox::{Fact, Received, Touched};
 use store::presence::{EndedVisitRow, PresenceRow};
+use store::robots::DeviceKind;
 use uuid::Uuid;
 
-use crate::world::{BRIDGE, PLACEMENT, PUPIL, ROBOT, fill};
+use crate::world::{BRIDGE, PLACEMENT, PUPIL, ROBOT, ROOM, SCHOOL, fill};
 
 on_each_engine!(
     every_order_of_the_same_facts_gives_the_same_rows,
     a_visit_that_lacks_an_interval_is_found_by_the_bridges_own_count,
     an_interval_told_with_another_beginning_is_refused_and_the_first_one_stays,
     presence_says_when_the_robot_was_last_used,
-    a_placement_of_another_robot_is_refused
+    what_waits_while_the_robot_is_exchanged_or_taken_away_counts,
+    a_session_goes_through_one_robot_that_is_known
 );
 
 fn at(second: i64) -> DateTime<Utc> {
@@ -142,12 +145,58 @@ async fn presence_says_when_the_robot_was_last_used(store: Fresh) {
     );
 }
 
-async fn a_placement_of_another_robot_is_refused(fresh: Fresh) {
-    let fact = match ended(1, 0, 0) {
-        PresenceMessage::Ended { session, placement, at, reason, intervals, total_ms, .. } => {
-            PresenceMessage::Ended { session, placement, robot: RobotId(Uuid::from_u128(9)), at, reason, intervals, total_ms }
+/// The network was down all morning, and at noon the robot was exchanged, or taken away: what its bridge kept counts. Once the one was
+/// refused, and acknowledged as if it had been taken; the other stopped all ingest.
+async fn what_waits_while_the_robot_is_exchanged_or_taken_away_counts(fresh: Fresh) {
+    for (now, through_new) in [(Some(OTHER_ROBOT), true), (None, false)] {
+        let store = Fresh::on(fresh.engine).await;
+        fill(&store).await;
+        add_other_robot(&store).await;
+        let (actor, subject) = (Actor::Staff(Uuid::from_u128(9)), Subject::Pupil(PUPIL));
+        let audit = NewAudit { actor, action: "give robot", subject, detail: None };
+        store.give_robot(PLACEMENT, now, audit, at(100)).await.unwrap();
+        let mut facts = vec![interval(1, Tier::Video, 0, 60, Some(ClosedBy::End)), ended(60, 1, 60_000)];
+        if through_new {
+            facts.push(through(OTHER_ROBOT, 51, interval(1, Tier::Video, 200, 30, None)));
         }
-        other => other,
-    };
-    assert_eq!(stored(fresh.engine, &[fact]).await.2, ["the placement is for another robot"]);
+        let batch: Vec<Received> = facts.into_iter().zip(1..).map(|(fact, seq)| message(fact, seq)).collect();
+        let ingested = store.ingest(&batch, at(10_000)).await.unwrap();
+        assert_eq!(ingested.quarantined, [""; 0]);
+        assert_eq!((ingested.acks[0].1.through, ingested.acks[0].1.gaps.len()), (batch.len() as u64, 0));
+        let rows = store.presence_of_pupil(PUPIL, at(-100_000), at(100_000)).await.unwrap();
+        let held: Vec<_> = rows.iter().map(|row| (row.robot_id, row.span_ms)).collect();
+        assert_eq!(held, [(ROBOT, 60_000), (OTHER_ROBOT, 30_000)][..rows.len()], "each through its own robot");
+        assert_eq!(rows.len(), if through_new { 2 } else { 1 });
+        let ended = store.ended_visits(PUPIL, at(-100_000), at(100_000)).await.unwrap();
+        assert_eq!(ended.iter().map(|visit| (visit.held_ms, visit.reported_ms)).collect::<Vec<_>>(), [(60_000, 60_000)]);
+    }
+}
+
+async fn a_session_goes_through_one_robot_that_is_known(store: Fresh) {
+    fill(&store).await;
+    add_other_robot(&store).await;
+    let batch = [
+        message(interval(1, Tier::Video, 0, 60, None), 1),
+        message(through(OTHER_ROBOT, 50, interval(2, Tier::Video, 60, 60, None)), 2),
+        message(through(Uuid::from_u128(404), 51, interval(1, Tier::Video, 60, 60, None)), 3),
+    ];
+    let reasons = ["the session goes through another robot", "the robot is not known"];
+    assert_eq!(store.ingest(&batch, at(10_000)).await.unwrap().quarantined, reasons);
+    let late = message(through(OTHER_ROBOT, 50, ended(200, 3, 180_000)), 4);
+    assert_eq!(store.ingest(&[late], at(10_000)).await.unwrap().quarantined, [reasons[0]], "also if it is stored already");
+    assert_eq!(store.presence_of_pupil(PUPIL, at(-100_000), at(100_000)).await.unwrap().len(), 1);
+}
+
+const OTHER_ROBOT: Uuid = Uuid::from_u128(33);
+
+async fn add_other_robot(store: &Fresh) {
+    store.set_device(OTHER_ROBOT, DeviceKind::Robot, &[3; 32]).await.unwrap();
+    store.add_robot(OTHER_ROBOT, SCHOOL, "Wren", Some(ROOM)).await.unwrap();
+}
+
+/// The same fact of another session, through another robot.
+fn through(by: Uuid, of: u128, mut fact: PresenceMessage) -> PresenceMessage {
+    let (PresenceMessage::Interval { session, robot, .. } | PresenceMessage::Ended { session, robot, .. }) = &mut fact;
+    (*session, *robot) = (SessionId(Uuid::from_u128(of)), RobotId(by));
+    fact
 }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use engines::{Engine, database};
 use protocol::Tier;
 use serde_json::Value;
@@ -15,10 +15,10 @@ use store::sheets::{Owner, SheetKind};
 use uuid::Uuid;
 
 /// The newest migration that was released before this version. Of these, every prefix was in use somewhere.
-const RELEASED: i64 = 8;
+const RELEASED: i64 = 12;
 
 /// Rows as the released versions wrote them; `{id:N}` is an id, `{bytes:XX}` a blob in the engine's own spelling.
-const DATA: [(i64, &str); 6] = [
+const DATA: [(i64, &str); 9] = [
     (
         1,
         "INSERT INTO organisation (organisation_id, kind, name, time_zone) VALUES ({id:1}, 'school', 'Alder Road', 'Europe/London');
@@ -71,6 +71,12 @@ const DATA: [(i64, &str); 6] = [
              VALUES ({id:33}, {id:6}, 'start-after-panel', 'does_not_apply', 'She never left', {id:20}, '2026-11-17');
          INSERT INTO contact (contact_id, placement_id, day, kind, parties, written_by, written_at)
              VALUES ({id:34}, {id:6}, '2026-11-18', 'call', 'parent,key-worker', {id:20}, '2026-11-18T10:00:00+00:00');"),
+    (10, "UPDATE case_count SET counted = changed, holds_until = '2026-11-23';"),
+    (11, "UPDATE pupil SET born_day = '2013-03-14';
+          INSERT INTO pupil (pupil_id, organisation_id, name, year_group) VALUES ({id:15}, {id:1}, 'Ben M.', 8);
+          INSERT INTO placement (placement_id, pupil_id, school_id, from_day, until_day)
+              VALUES ({id:16}, {id:15}, {id:1}, '2026-11-16', '2026-12-18');"),
+    (12, "UPDATE bridge SET busy_pct = 40;"),
 ];
 
 /// A plan and its sheets as the last released version kept them: the demo's.
@@ -202,7 +208,11 @@ async fn check(store: &Store, version: i64) {
     );
     if version < 5 {
         // The day of the interval, and one on each side: the school's zone decides which it is.
-        assert_eq!(store.count_dirty_days().await.unwrap(), 3, "version {version}: what was held is computed anew");
+        assert_eq!(
+            store.dirty_days(Uuid::nil(), 10).await.unwrap().len(),
+            3,
+            "version {version}: what was held is computed anew"
+        );
     }
     let placement = store.placement(id(6)).await.unwrap().unwrap();
     assert_eq!((placement.robot_id, placement.robot_name.as_deref()), (Some(id(3)), Some("Robin")), "it keeps its robot");
@@ -231,12 +241,24 @@ async fn check(store: &Store, version: i64) {
     assert_eq!(rests.len(), usize::from(version >= 3));
     let minutes = store.telemetry(id(3), time("2026-11-20T09:00:00Z"), time("2026-11-20T10:00:00Z")).await.unwrap();
     assert_eq!((minutes.len(), store.lost(10).await.unwrap().len()), (usize::from(version >= 4), usize::from(version >= 4)));
-    let friday = "2026-11-20".parse().unwrap();
+    let friday = day("2026-11-20");
     let corrections = store.corrections(id(5), friday, friday).await.unwrap();
     assert_eq!(corrections.iter().map(|row| row.to_s).collect::<Vec<_>>(), vec![Some(1_800); usize::from(version >= 5)]);
     if version >= 6 {
         check_record(store).await;
     }
+    if version >= 11 {
+        assert_eq!(store.placement(id(16)).await.unwrap().unwrap().robot_id, None, "it has no robot yet");
+    }
+    // What a program had changed of the past, which those versions did not notice: all is added up again, once.
+    while store.mark_changed(friday).await.unwrap() > 0 {}
+    let mut marked: Vec<_> = store.dirty_days(id(0), 100).await.unwrap();
+    marked.retain(|mark| mark.pupil_id == id(5) && (day("2026-11-16")..=friday).contains(&mark.day));
+    assert_eq!(marked.len(), 5, "version {version}");
+}
+
+fn day(text: &str) -> NaiveDate {
+    text.parse().unwrap()
 }
 
 /// What people wrote is read, all of it.
@@ -245,7 +267,6 @@ async fn check_record(store: &Store) {
     let case = store.case_rows(id(6)).await.unwrap();
     assert_eq!((case.events.len(), case.overrides.len()), (1, 1));
     assert_eq!(store.parties(id(6)).await.unwrap().len(), 1);
-    let day = |text: &str| text.parse().unwrap();
     assert_eq!(store.contacts(id(6), day("2026-11-16"), day("2026-11-20")).await.unwrap().len(), 1);
     let [plan] = store.plans_of(id(6)).await.unwrap().try_into().unwrap();
     assert_eq!((plan.plan.revision().0, plan.plan.meetings().len(), plan.plan.barriers().len()), (41, 2, 2));
