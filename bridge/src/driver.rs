@@ -325,7 +325,7 @@ impl Driver {
 
     fn request(&mut self, request: Request) {
         let now = self.clock.now();
-        self.roster.overload(self.status.is_overloaded());
+        self.roster.look(self.status.look());
         match request {
             Request::MayPublish { robot, reply } => drop(reply.send(self.roster.may_publish(robot))),
             Request::Published { permit, leg, holder, reply } => {

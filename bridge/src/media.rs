@@ -22,6 +22,7 @@ use tcp::door::Door;
 use worker::{Command, WorkerHandle};
 
 mod address;
+mod arrival;
 mod batch;
 mod channel;
 mod checks;
@@ -242,8 +243,10 @@ pub struct Held {
     pub legs: usize,
     /// Addresses that lead to a leg.
     pub addresses: usize,
-    /// How much of a core the busiest of them used lately; 0 where the system does not tell.
+    /// How much of a core the busiest of them used lately, or waited for because others had it; 0 where the system does not tell.
     pub busy_pct: usize,
+    /// Legs of that one.
+    pub busy_legs: usize,
 }
 
 /// One second of one robot.
@@ -417,10 +420,9 @@ impl Engine {
             }
         });
         let answers = futures_util::future::join_all(pings).await;
-        let held = answers.iter().flatten().fold(Held::default(), |sum, held| Held {
-            legs: sum.legs + held.legs,
-            addresses: sum.addresses + held.addresses,
-            busy_pct: sum.busy_pct.max(held.busy_pct),
+        let held = answers.iter().flatten().fold(Held::default(), |sum, held| {
+            let (busy_pct, busy_legs) = (sum.busy_pct, sum.busy_legs).max((held.busy_pct, held.busy_legs));
+            Held { legs: sum.legs + held.legs, addresses: sum.addresses + held.addresses, busy_pct, busy_legs }
         });
         (answers.iter().filter(|answer| answer.is_none()).count(), held)
     }

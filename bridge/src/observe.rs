@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bridge_core::freezes::Freezes;
+use bridge_core::load::Look;
 use bridge_core::roster::Glance;
 use chrono::{DateTime, TimeDelta, Utc};
 use protocol::measure::Estimate;
@@ -32,7 +33,9 @@ pub struct Status {
     legs: AtomicUsize,
     addresses: AtomicUsize,
     busy_pct: AtomicUsize,
+    busy_legs: AtomicUsize,
     max_busy_pct: AtomicUsize,
+    looks: AtomicU64,
     visits: Mutex<Visits>,
 }
 
@@ -197,6 +200,8 @@ impl Status {
         self.legs.store(held.legs, Ordering::Relaxed);
         self.addresses.store(held.addresses, Ordering::Relaxed);
         self.busy_pct.store(held.busy_pct, Ordering::Relaxed);
+        self.busy_legs.store(held.busy_legs, Ordering::Relaxed);
+        self.looks.fetch_add(1, Ordering::Release);
     }
 
     /// What the media threads held when they were last asked.
@@ -206,6 +211,7 @@ impl Status {
             legs: self.legs.load(Ordering::Relaxed),
             addresses: self.addresses.load(Ordering::Relaxed),
             busy_pct: self.busy_pct.load(Ordering::Relaxed),
+            busy_legs: self.busy_legs.load(Ordering::Relaxed),
         }
     }
 
@@ -216,10 +222,12 @@ impl Status {
         (self.busy_pct.load(Ordering::Relaxed) * 100).checked_div(most)
     }
 
-    /// Whether a media thread had so much to do lately that one more visit would cost the others.
+    /// What the media threads had to do when they were last asked.
     #[must_use]
-    pub fn is_overloaded(&self) -> bool {
-        self.load_pct().is_some_and(|pct| pct >= 100)
+    pub fn look(&self) -> Look {
+        let number = self.looks.load(Ordering::Acquire);
+        let Held { busy_pct, busy_legs, .. } = self.held();
+        Look { number, busy_pct, legs: busy_legs, most_pct: self.max_busy_pct.load(Ordering::Relaxed) }
     }
 
     /// How many media threads did not answer when they were last asked.

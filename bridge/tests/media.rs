@@ -22,6 +22,8 @@ mod network;
 mod next;
 #[path = "media/peer.rs"]
 mod peer;
+#[path = "media/restart.rs"]
+mod restart;
 #[path = "media/seats.rs"]
 mod seats;
 #[path = "media/tcp.rs"]

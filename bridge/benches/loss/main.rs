@@ -66,7 +66,7 @@ fn main() {
     }
     println!("{seconds} s, then the tablet's network is gone for a second; loss and round trip of each leg; seed {seed}\n");
     println!(
-        "{:<26} {:>9} {:>8} {:>9} {:>9} {:>11} {:>10} {:>9} {:>8} {:>8}",
+        "{:<26} {:>9} {:>8} {:>9} {:>9} {:>11} {:>10} {:>9} {:>9} {:>8} {:>8}",
         "loss, round trip",
         "plays +ms",
         "freezes",
@@ -74,6 +74,7 @@ fn main() {
         "lost pics",
         "sound gap ms",
         "longest ms",
+        "voice ms",
         "back ms",
         "RTX %",
         "kbit/s"
@@ -99,18 +100,19 @@ fn main() {
         for ((name, loss, round_trip, ..), (plan, seen)) in group.iter().zip(&seen) {
             let back = seen.recovery.map_or("never".to_owned(), |recovery| recovery.as_millis().to_string());
             println!(
-                "{name:<26} {:>9} {:>8} {:>9} {:>9} {:>11} {:>10} {back:>9} {:>8.1} {:>8}",
+                "{name:<26} {:>9} {:>8} {:>9} {:>9} {:>11} {:>10} {:>9} {back:>9} {:>8.1} {:>8}",
                 plan.held_back().as_millis(),
                 seen.freezes,
                 seen.frozen.as_millis(),
                 seen.pictures_lost,
-                seen.silent.as_millis(),
-                seen.longest_gap.as_millis(),
+                seen.sound.silent.as_millis(),
+                seen.sound.longest_gap.as_millis(),
+                seen.voice.longest_gap.as_millis(),
                 seen.repairs * 100.0,
                 seen.bits_per_second / 1000,
             );
             let is_promised = *loss <= 10 && *round_trip <= 100 && plan.tablet.rate.is_none();
-            let is_kept = seen.longest_hole <= Duration::from_millis(60)
+            let is_kept = seen.sound.longest_hole.max(seen.voice.longest_hole) <= Duration::from_millis(60)
                 && seen.pictures_lost == 0
                 && seen.recovery.is_some_and(|recovery| recovery <= BACK_WITHIN);
             if is_promised && !is_kept {
@@ -122,7 +124,7 @@ fn main() {
         "\nplays: how much later than at best the player plays; frozen: of the picture, by webrtc-stats; lost: pictures never whole;"
     );
     println!(
-        "sound gap: not there when it was to be played, in all and the longest; back: from the network's return to the next picture."
+        "sound gap: not there when it was to be played, in all and the longest; voice: the longest of the pupil's, at the robot; back: from the network's return to the next picture."
     );
     if !broken.is_empty() {
         eprintln!("what is promised was not kept: {}", broken.join("; "));

@@ -14,6 +14,7 @@
 //! | [`session::Session`] | admitted → live ⇄ interrupted → ended | leaving, grace, grant's end, shutdown |
 //! | [`presence::Ledger`] | nothing → interval n → nothing → interval n + 1 … | the session's end |
 //! | [`protocol::measure::Measure`] | nothing → server time as a function of our monotonic clock | never; a better exchange replaces it |
+//! | [`load::Load`] | room → counts who was let in → full → room | a look that has seen them |
 //! | [`trouble::Judge`] | fine → a side is the cause → fine | three seconds in a row that say otherwise |
 //! | [`backlog::Backlog`] | empty → holds what the disk does not take → empty | the disk takes it |
 //! | [`outbox::Queue`] | waiting → sent → acknowledged (and back to waiting) | the server's acknowledgement |
@@ -27,6 +28,7 @@
 pub mod backlog;
 pub mod freezes;
 pub mod grant;
+pub mod load;
 pub mod offer;
 pub mod outbox;
 pub mod presence;

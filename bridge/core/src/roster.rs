@@ -23,6 +23,7 @@ use protocol::{
 use crate::Leg;
 use crate::freezes::{Freezes, Told};
 use crate::grant::{PublishPermit, ViewPermit, Withdrawn};
+use crate::load::{Load, Look};
 use crate::presence::Sample;
 use crate::session::{Deed, Effect, Event, Parting, Record, Session};
 use crate::trouble::{self, Judge, View};
@@ -125,8 +126,8 @@ pub struct Roster {
     clock: Option<Estimate>,
     /// Nobody new is taken, for the bridge will stop.
     draining: bool,
-    /// Nobody new is taken, so that those who are here do not suffer.
-    overloaded: bool,
+    /// When it is full nobody new is taken, so that those who are here do not suffer.
+    load: Load,
 }
 
 #[derive(Debug, Default)]
@@ -156,7 +157,7 @@ impl Roster {
             withdrawn: Withdrawn::default(),
             clock: None,
             draining: false,
-            overloaded: false,
+            load: Load::default(),
         }
     }
 
@@ -165,39 +166,38 @@ impl Roster {
         self.draining = draining;
     }
 
-    /// Whether the machine has as much to do as it can do well: then nobody new is taken either.
-    pub fn overload(&mut self, overloaded: bool) {
-        self.overloaded = overloaded;
+    /// How much the media threads have to do: with as much as they can do well, nobody new is taken either.
+    pub fn look(&mut self, look: Look) {
+        self.load.seen(look);
     }
 
-    /// Whether somebody new is taken.
-    fn door(&self) -> Result<(), Refusal> {
-        match (self.draining, self.overloaded) {
-            (true, _) => Err(Refusal::Draining),
-            (false, true) => Err(Refusal::Overloaded),
-            (false, false) => Ok(()),
-        }
-    }
-
-    /// Whether a publisher of `robot` finds a place.
+    /// Whether a publisher of `robot` finds a place. A new one is counted as if it had come.
     ///
     /// # Errors
     /// [`Refusal::Full`], [`Refusal::Draining`] or [`Refusal::Overloaded`].
-    pub fn may_publish(&self, robot: RobotId) -> Result<(), Refusal> {
+    pub fn may_publish(&mut self, robot: RobotId) -> Result<(), Refusal> {
         if self.seats.contains_key(&robot) {
             return Ok(());
         }
-        self.door()?;
-        if self.seats.len() < self.limits.robots { Ok(()) } else { Err(Refusal::Full) }
+        self.load.door(self.draining).and(self.place())?;
+        self.load.admit();
+        Ok(())
+    }
+
+    fn place(&self) -> Result<(), Refusal> {
+        let has_room = self.seats.len() < self.limits.robots;
+        if self.draining { Err(Refusal::Draining) } else { has_room.then_some(()).ok_or(Refusal::Full) }
     }
 
     /// A publisher's offer was answered with `leg`: the robot restarted, or its network changed. It replaces the one before when it is
     /// connected, or at once if that is not heard.
     ///
     /// # Errors
-    /// As [`Roster::may_publish`] or, by a newer leg, [`Refusal::Over`]: others were faster. Close the leg.
+    /// [`Refusal::Full`], [`Refusal::Draining`] or, by a newer leg, [`Refusal::Over`]: others were faster. Close the leg.
     pub fn published(&mut self, now: Now, permit: PublishPermit, leg: Leg) -> Result<Vec<Command>, Refusal> {
-        self.may_publish(permit.robot)?;
+        if !self.seats.contains_key(&permit.robot) {
+            self.place()?;
+        }
         let seat = self.seats.entry(permit.robot).or_default();
         if seat.robot.knows_newer_than(leg) {
             return Err(Refusal::Over);
@@ -220,7 +220,7 @@ impl Roster {
             return Err((Refusal::Withdrawn, Vec::new()));
         }
         let Limits { grace, pace, .. } = self.limits;
-        let door = self.door();
+        let door = self.load.door(self.draining);
         let Some(seat) = self.seats.get_mut(&permit.robot) else { return Err((Refusal::RobotAway, Vec::new())) };
         if let Some(session) = &seat.session {
             let visit = session.visit();
@@ -241,6 +241,7 @@ impl Roster {
         if !seat.robot.is_here() {
             return Err((Refusal::RobotAway, Vec::new()));
         }
+        self.load.admit();
         let session = SessionId::new();
         let mut visit = Session::admit(now, session, permit, grace, pace);
         if let Some(clock) = self.clock {
@@ -283,6 +284,7 @@ impl Roster {
         let unused = |session: &Session| session.visit().session == admission.session && !session.was_joined();
         if seat.pupil.is_none() && seat.session.as_ref().is_some_and(unused) {
             seat.session = None;
+            self.load.left();
             self.tidy(admission.permit.robot);
         }
     }
@@ -555,6 +557,7 @@ impl Roster {
                 Effect::Record(record) => commands.push(Command::Record(record)),
                 Effect::Report(what) => commands.push(report(now, what, robot, Some(id))),
                 Effect::End(reason) => {
+                    self.load.left();
                     commands.extend(seat.pupil.take().map(Command::Close));
                     seat.pupil_quality = None;
                     commands.push(Command::Ended(id, reason));
@@ -571,6 +574,7 @@ impl Roster {
     fn tidy(&mut self, robot: RobotId) {
         if self.seats.get(&robot).is_some_and(|seat| seat.robot.present.is_none() && seat.session.is_none()) {
             self.seats.remove(&robot);
+            self.load.left();
         }
     }
 }
@@ -580,10 +584,9 @@ fn report(now: Now, what: EventKind, robot: RobotId, session: Option<SessionId>)
 }
 
 fn is_due(last: &mut Option<Duration>, now: Now) -> bool {
-    let due = last.is_none_or(|last| now.monotonic.saturating_sub(last) >= REFUSAL_EVERY);
-    if due {
-        *last = Some(now.monotonic);
-    }
+    last.take_if(|last| now.monotonic.saturating_sub(*last) >= REFUSAL_EVERY);
+    let due = last.is_none();
+    last.get_or_insert(now.monotonic);
     due
 }
 

@@ -29,7 +29,11 @@ pub(super) async fn metrics(State(shared): State<Arc<Shared>>) -> impl IntoRespo
         ("robots", "Robots that are connected.", robots as u64),
         ("sessions", "Visits that are open.", sessions as u64),
         ("connections", "Media connections, made or being made.", held.legs as u64),
-        ("media_busy_percent", "Share of a core that the busiest media thread used lately.", held.busy_pct as u64),
+        (
+            "media_busy_percent",
+            "Share of a core that the busiest media thread used or waited for lately.",
+            held.busy_pct as u64,
+        ),
         ("addresses", "Addresses that media is taken from.", held.addresses as u64),
         ("resources", "Connections that robots and tablets can still name by HTTP.", shared.status.resources() as u64),
         ("outbox_waiting", "Facts that the server has not committed.", outbox.waiting),

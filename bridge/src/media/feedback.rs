@@ -25,7 +25,8 @@ pub(super) struct Arrivals {
 }
 
 impl Arrivals {
-    /// Notes that the packet with this transport-wide number arrived at `at_us`, on any clock that does not step.
+    /// Notes that the packet with this transport-wide number arrived at `at_us`, see `arrival.rs`: on a clock
+    /// that does not step, and the same one whatever the packet came by.
     pub(super) fn note(&mut self, sequence: u16, at_us: u64) {
         // The first number starts one round up, so that earlier ones that come late are not below zero.
         let highest = self.highest.unwrap_or(65_536 + u64::from(sequence));

@@ -63,7 +63,7 @@ pub(super) struct Hub {
     feedback: VecDeque<(Instant, usize, LegId)>,
     second_at: Instant,
     second_began: Instant,
-    /// The thread's time on a processor when that was last asked, and when.
+    /// The thread's busy time when that was last asked, and when.
     used: (Duration, Instant),
 }
 
@@ -94,7 +94,7 @@ impl Hub {
             feedback: VecDeque::new(),
             second_at: now + SECOND,
             second_began: now,
-            used: (cpu_time(), now),
+            used: (busy_time(), now),
         }
     }
 
@@ -233,11 +233,12 @@ impl Hub {
 
     /// What the tables hold, and how busy the thread was since it was last asked.
     pub(super) fn held(&mut self, now: Instant) -> Held {
-        let (used, (used_before, asked_before)) = (cpu_time(), self.used);
+        let (used, (used_before, asked_before)) = (busy_time(), self.used);
         self.used = (used, now);
         let (used, passed) = (used.saturating_sub(used_before), now.saturating_duration_since(asked_before));
         let busy_pct = usize::try_from(used.as_micros() * 100 / passed.as_micros().max(1)).unwrap_or(100);
-        Held { legs: self.by_id.len(), addresses: self.by_address.len(), busy_pct }
+        let legs = self.by_id.len();
+        Held { legs, addresses: self.by_address.len(), busy_pct, busy_legs: legs }
     }
 
     // Time.
@@ -532,10 +533,16 @@ impl Hub {
     }
 }
 
-/// How long this thread has been on a processor, where the system tells it (Linux).
-fn cpu_time() -> Duration {
-    let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
-    Duration::from_nanos(text.split(' ').next().and_then(|word| word.parse().ok()).unwrap_or(0))
+/// How long this thread had something to do, where the system tells it (Linux).
+fn busy_time() -> Duration {
+    busy_of(&std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default())
+}
+
+/// The time on a processor, and the time that it waited for one: a thread that others keep from its work has not less of it.
+/// Source: Linux, Documentation/scheduler/sched-stats, `/proc/<pid>/schedstat`: nanoseconds of both, then a count.
+fn busy_of(schedstat: &str) -> Duration {
+    let words = schedstat.split_whitespace().take(2).filter_map(|word| word.parse().ok());
+    Duration::from_nanos(words.fold(0, u64::saturating_add))
 }
 
 /// Which thread made this user name fragment.

@@ -19,6 +19,9 @@ pub(super) const SLOTS: usize = 3;
 /// Most streams kept per slot; more than one only after the sender started anew with another SSRC.
 const MAX_STREAMS: usize = 4;
 
+/// A larger change of lateness, in seconds, is a pause or timestamps that began anew, and no unsteadiness.
+const PAUSE_S: u64 = 2;
+
 /// What a stream carries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Slot {
@@ -132,21 +135,7 @@ impl Incoming {
         }
         let index = u64::from(header.sequence);
         let end = cipher.open(packet, header.length, header.ssrc, index).ok_or(Refusal::Forged)?;
-        let mut window = Window::new();
-        window.accept(index);
-        let counted = (index.saturating_sub(1), 0);
-        streams.push(Stream {
-            ssrc: header.ssrc,
-            window,
-            first: index,
-            received: 1,
-            counted,
-            told: (0, 0),
-            transit: None,
-            jitter: 0,
-            heard: None,
-            gaps: Gaps::default(),
-        });
+        streams.push(Stream::starting(header.ssrc, index));
         Ok(Opened { slot, index, end, is_current: true })
     }
 
@@ -198,6 +187,12 @@ impl Incoming {
         self.streams.iter().filter_map(|streams| streams.last())
     }
 
+    /// A stream began.
+    #[cfg(test)]
+    pub(super) fn begin(&mut self, slot: Slot, ssrc: u32) {
+        self.streams[slot as usize].push(Stream::starting(ssrc, 1));
+    }
+
     /// Notes when a packet of the forwarded stream came.
     pub(super) fn timed(&mut self, slot: Slot, timestamp: u32, arrived_us: u64) {
         let Some(stream) = self.streams[slot as usize].last_mut() else { return };
@@ -207,6 +202,9 @@ impl Incoming {
         if let Some(before) = stream.transit.replace(transit) {
             let change = transit.wrapping_sub(before);
             let change = change.min(change.wrapping_neg());
+            if u64::from(change) > slot.clock_hz() * PAUSE_S {
+                return;
+            }
             stream.jitter = stream.jitter.saturating_add(change).saturating_sub((stream.jitter + 8) >> 4);
         }
     }
@@ -237,6 +235,24 @@ impl Incoming {
 }
 
 impl Stream {
+    /// Its first packet came.
+    fn starting(ssrc: u32, index: u64) -> Self {
+        let mut window = Window::new();
+        window.accept(index);
+        Self {
+            ssrc,
+            window,
+            first: index,
+            received: 1,
+            counted: (index.saturating_sub(1), 0),
+            told: (0, 0),
+            transit: None,
+            jitter: 0,
+            heard: None,
+            gaps: Gaps::default(),
+        }
+    }
+
     fn reception(&mut self, now: Instant) -> Option<Block> {
         let highest = self.window.highest()?;
         let expected = highest.saturating_sub(self.first) + 1;
@@ -278,6 +294,8 @@ pub(super) struct Source {
 pub(super) struct Outgoing {
     pub(super) ssrc: u32,
     source: Option<Source>,
+    /// Something of the source was left out on purpose.
+    skipped: bool,
     /// Added to the source's packet index. Its low 16 bits are added to sequence numbers.
     offset: i64,
     /// Added to the source's timestamps.
@@ -291,13 +309,25 @@ pub(super) struct Outgoing {
 
 impl Outgoing {
     pub(super) fn new(ssrc: u32) -> Self {
-        Self { ssrc, source: None, offset: 0, timestamp_offset: 0, floor: 0, highest: None, last_timestamp: 0, last_at: None }
+        Self {
+            ssrc,
+            source: None,
+            skipped: false,
+            offset: 0,
+            timestamp_offset: 0,
+            floor: 0,
+            highest: None,
+            last_timestamp: 0,
+            last_at: None,
+        }
     }
 
     /// Index and timestamp a packet gets on this leg. `None` if it belongs before this source's start.
     pub(super) fn place(&mut self, slot: Slot, source: Source, index: u64, timestamp: u32, now: Instant) -> Option<(u64, u32)> {
         if self.source != Some(source) {
             self.follow(slot, source, index, timestamp, now)?;
+        } else if self.skipped {
+            self.go_on(index)?;
         }
         let out = index.checked_add_signed(self.offset).filter(|out| *out >= self.floor)?;
         let timestamp = timestamp.wrapping_add(self.timestamp_offset);
@@ -309,18 +339,28 @@ impl Outgoing {
         Some((out, timestamp))
     }
 
-    /// What the source sent since the last packet was left out on purpose: the next one follows without a gap.
+    /// What the source sent since the last packet was left out on purpose: the next one follows without a gap. Its timestamps mean what
+    /// they did, so sound and picture stay together.
     pub(super) fn skip(&mut self) {
-        self.source = None;
+        self.skipped = true;
     }
 
+    /// The packet with this index is the next one.
+    ///
     /// A receiver starts each SSRC at roll-over counter 0, whatever the source's is by now; and goes on counting when the
     /// source changes. The first number is below 2^15, so that a receiver which misses the first packets sees no wrap in
     /// what it missed (RFC 3711, 3.3.1).
-    fn follow(&mut self, slot: Slot, source: Source, index: u64, timestamp: u32, now: Instant) -> Option<()> {
+    fn go_on(&mut self, index: u64) -> Option<()> {
         let start = self.highest.map_or(index & 0x7FFF, |highest| highest + 1);
         self.offset = i64::try_from(start).ok()?.checked_sub(i64::try_from(index).ok()?)?;
         self.floor = if self.highest.is_some() { start } else { 0 };
+        self.skipped = false;
+        Some(())
+    }
+
+    /// Another source than before: its timestamps go on with the time that passed.
+    fn follow(&mut self, slot: Slot, source: Source, index: u64, timestamp: u32, now: Instant) -> Option<()> {
+        self.go_on(index)?;
         self.timestamp_offset = match self.last_at {
             None => 0,
             Some(at) => {
@@ -350,103 +390,4 @@ impl Outgoing {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use std::time::Duration;
-
-    const FIRST: Source = Source { leg: LegId(1), ssrc: 10 };
-    const SECOND: Source = Source { leg: LegId(2), ssrc: 20 };
-
-    #[expect(clippy::disallowed_methods, reason = "an origin for durations")]
-    fn start() -> Instant {
-        Instant::now()
-    }
-
-    #[test]
-    fn a_viewer_who_joins_late_sees_roll_over_counter_zero() {
-        let mut sent = Outgoing::new(1);
-        let now = start();
-        assert_eq!(sent.place(Slot::Video, FIRST, 3 * 65_536 + 65_535, 7, now), Some((32_767, 7)));
-        assert_eq!(sent.place(Slot::Video, FIRST, 4 * 65_536, 8, now), Some((32_768, 8)));
-        assert_eq!(
-            sent.place(Slot::Video, FIRST, 3 * 65_536 + 65_534, 6, now),
-            Some((32_766, 6)),
-            "reordered around the start"
-        );
-        assert_eq!(sent.place(Slot::Video, FIRST, 3 * 65_536 - 1, 6, now), None, "before anything this viewer can count");
-    }
-
-    #[test]
-    fn the_sender_is_told_what_came_of_its_packets() {
-        let now = start();
-        let at = |millis: u64| now + Duration::from_millis(millis);
-        let mut window = Window::new();
-        window.accept(65_530);
-        let mut stream = Stream {
-            ssrc: 7,
-            window,
-            first: 65_530,
-            received: 1,
-            counted: (0, 0),
-            told: (0, 0),
-            transit: None,
-            jitter: 0,
-            heard: None,
-            gaps: Gaps::default(),
-        };
-        for index in [65_531, 65_533, 65_536, 65_537] {
-            stream.accept(Slot::Video, index, false, now);
-            stream.received += 1;
-        }
-        stream.heard = Some((0x1234_5678, at(100)));
-        let block = stream.reception(at(350)).unwrap();
-        // Five of eight came; a quarter of a second is 16384/65536.
-        let expected =
-            Block { ssrc: 7, fraction_lost: 96, lost: 3, highest: 65_537, jitter: 0, last_report: 0x1234_5678, delay: 16_384 };
-        assert_eq!(block, expected);
-        assert_eq!(stream.reception(at(350)).unwrap(), Block { fraction_lost: 0, ..block }, "since then nothing was lost");
-    }
-
-    #[test]
-    fn unevenness_is_that_of_the_standard() {
-        let mut incoming = Incoming::new([Some(111), None, None], [None; SLOTS], [false; SLOTS]);
-        let mut window = Window::new();
-        window.accept(1);
-        incoming.streams[0].push(Stream {
-            ssrc: 7,
-            window,
-            first: 1,
-            received: 1,
-            counted: (0, 0),
-            told: (0, 0),
-            transit: None,
-            jitter: 0,
-            heard: None,
-            gaps: Gaps::default(),
-        });
-        // Every packet is 4 ms early or late in turn: 8 ms from one to the next.
-        for number in 0..400_u32 {
-            let late = if number % 2 == 0 { 0 } else { 8_000 };
-            incoming.timed(Slot::Audio, number * 960, u64::from(number) * 20_000 + late);
-        }
-        let jitter = incoming.receptions(start())[0].jitter;
-        assert!((370..=390).contains(&jitter), "8 ms are 384 ticks: {jitter}");
-    }
-
-    #[test]
-    fn indices_never_repeat_when_the_source_changes_and_time_goes_on() {
-        let mut sent = Outgoing::new(1);
-        let now = start();
-        assert_eq!(sent.place(Slot::Video, FIRST, 100, 1000, now), Some((100, 1000)));
-        assert_eq!(sent.place(Slot::Video, FIRST, 102, 2000, now), Some((102, 2000)));
-        let later = now + Duration::from_millis(500);
-        assert_eq!(sent.place(Slot::Video, SECOND, 50, 9, later), Some((103, 2000 + 45_000)));
-        assert_eq!(sent.place(Slot::Video, SECOND, 51, 10, later), Some((104, 2000 + 45_001)));
-        assert_eq!(sent.place(Slot::Video, SECOND, 49, 8, later), None, "would repeat an index of the first source");
-        assert_eq!(
-            sent.place(Slot::Video, FIRST, 103, 2001, later).map(|placed| placed.0),
-            Some(105),
-            "back again: still going on"
-        );
-    }
-}
+mod tests;

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use mio::{Interest, Registry, Token};
 
+use super::arrival::Moment;
 use super::hub::Hub;
 use super::path::{Path, Remote, StreamId};
 use framing::Frames;
@@ -85,7 +86,7 @@ impl Streams {
     }
 
     /// Takes over a connection, unless there are too many.
-    pub(super) fn take(&mut self, mut arrival: Arrival, hub: &mut Hub, since_start: Duration, now: Instant) {
+    pub(super) fn take(&mut self, mut arrival: Arrival, hub: &mut Hub, origin: Instant, now: Instant) {
         if self.open.len() >= self.limit {
             tracing::warn!(connections = self.open.len(), "a TCP connection was refused: there are as many as there may be");
             return;
@@ -117,7 +118,7 @@ impl Streams {
             heard_at: now,
         };
         self.open.insert(id, stream);
-        self.feed(id, &mut arrival.first, hub, since_start, now);
+        self.feed(id, &mut arrival.first, hub, origin, now);
         self.sweep_at.get_or_insert(now + SWEEP_EVERY);
     }
 
@@ -134,7 +135,7 @@ impl Streams {
     }
 
     /// Reads what is there. Returns whether there may be more: readiness is told only once.
-    pub(super) fn receive(&mut self, hub: &mut Hub, buffer: &mut [u8], since_start: Duration, now: Instant) -> bool {
+    pub(super) fn receive(&mut self, hub: &mut Hub, buffer: &mut [u8], origin: Instant, now: Instant) -> bool {
         for id in std::mem::take(&mut self.readable) {
             let mut reads = 0;
             while let Some(stream) = self.open.get_mut(&id) {
@@ -147,7 +148,7 @@ impl Streams {
                     Ok(0) => self.close(id, "the other end closed it"),
                     Ok(count) => {
                         if let Some(bytes) = buffer.get_mut(..count) {
-                            self.feed(id, bytes, hub, since_start, now);
+                            self.feed(id, bytes, hub, origin, now);
                         }
                     }
                     Err(error) if error.kind() == ErrorKind::WouldBlock => break,
@@ -159,10 +160,10 @@ impl Streams {
         !self.readable.is_empty()
     }
 
-    fn feed(&mut self, id: StreamId, bytes: &mut [u8], hub: &mut Hub, since_start: Duration, now: Instant) {
+    fn feed(&mut self, id: StreamId, bytes: &mut [u8], hub: &mut Hub, origin: Instant, now: Instant) {
         let Some(stream) = self.open.get_mut(&id) else { return };
         let path = Path { remote: Remote::Tcp(id, stream.from), local: None };
-        let arrived_us = u64::try_from(since_start.as_micros()).unwrap_or(0);
+        let arrived_us = Moment::new(origin).arrived_us(None);
         let heard_at = &mut stream.heard_at;
         let fed = stream.frames.feed(bytes, |frame| {
             *heard_at = now;

@@ -1,8 +1,9 @@
 //! One media thread: a UDP socket, its TCP connections, a timer heap, and the legs of the robots that belong to it.
 //!
-//! It reads the clock once per wake and waits for nothing but its sockets and its commands. No panic is reachable from the
-//! network; if one happens all the same, the thread ends, every command is answered [`MediaError::Stopped`], and the process's
-//! health check says so.
+//! It reads the clock once per wake, and with each batch of datagrams once more for when they arrived; it waits for nothing but its
+//! sockets and its commands. None of our own parsers panics on what the network brings. `rtc-sctp` may, on a connected end's forged
+//! parameters: that is caught and ends the one leg, see [`Hub`]. Should the thread end all the same, every command is answered
+//! [`MediaError::Stopped`], and the process's health check says so.
 
 use std::io::{ErrorKind, IoSliceMut};
 use std::net::SocketAddr;
@@ -17,6 +18,7 @@ use quinn_udp::{RecvMeta, UdpSocketState};
 use tokio::sync::{mpsc, oneshot};
 
 use super::address::{Reach, reachable};
+use super::arrival::Moment;
 use super::dtls::Identity;
 use super::hub::Hub;
 use super::path::{Path, Remote};
@@ -212,7 +214,7 @@ impl Worker {
                 }
             }
             more = self.receive(&mut buffers, now, origin);
-            more |= self.streams.receive(&mut self.hub, &mut buffers[0], now.saturating_duration_since(origin), now);
+            more |= self.streams.receive(&mut self.hub, &mut buffers[0], origin, now);
             self.hub.timers(now);
             self.flush(now);
         }
@@ -225,7 +227,6 @@ impl Worker {
 
     /// Reads until the socket is empty. Returns whether it may not be: its readiness is told only once.
     fn receive(&mut self, buffers: &mut [Vec<u8>; BUFFERS], now: Instant, origin: Instant) -> bool {
-        let since_start = now.saturating_duration_since(origin);
         for _ in 0..MAX_ROUNDS {
             let mut metas = [RecvMeta::default(); BUFFERS];
             let mut slices = buffers.each_mut().map(|buffer| IoSliceMut::new(buffer));
@@ -239,9 +240,10 @@ impl Worker {
                     continue;
                 }
             };
+            let moment = Moment::new(origin);
             for (buffer, meta) in buffers.iter_mut().zip(&metas).take(count) {
                 let path = Path { remote: Remote::Udp(meta.addr), local: meta.dst_ip };
-                let arrived_us = u64::try_from(meta.timestamp.unwrap_or(since_start).as_micros()).unwrap_or(0);
+                let arrived_us = moment.arrived_us(meta.timestamp);
                 let Some(filled) = buffer.get_mut(..meta.len) else { continue };
                 for datagram in filled.chunks_mut(meta.stride.max(1)) {
                     self.hub.datagram(path, datagram, arrived_us, now);
@@ -275,9 +277,7 @@ impl Worker {
                 Ok(Command::Text { leg, text }) => self.hub.send_text(leg, text, now),
                 Ok(Command::KeyFrame { robot }) => self.hub.want_key_frame(robot, now),
                 Ok(Command::Ping { reply }) => drop(reply.send(self.hub.held(now))),
-                Ok(Command::Stream(arrival)) => {
-                    self.streams.take(arrival, &mut self.hub, now.saturating_duration_since(origin), now);
-                }
+                Ok(Command::Stream(arrival)) => self.streams.take(arrival, &mut self.hub, origin, now),
                 Ok(Command::Stop { reply }) => return Going::Stop(Some(reply)),
                 Err(TryRecvError::Empty) => break,
                 Err(TryRecvError::Disconnected) => return Going::Stop(None),

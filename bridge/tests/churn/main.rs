@@ -7,8 +7,8 @@
 //! ```
 //!
 //! The bridge is a process of its own, on a clock that is [`SPEED`] times as fast, so that its memory is its own and a day is half a
-//! minute. Every visit is real: HTTP, ICE, DTLS, media both ways through the relay, facts to a server that acknowledges them. After a
-//! warm-up and at the end everybody but the robots has left; then tables, threads, open files and resident memory are compared.
+//! minute. Every visit is real: HTTP, ICE, DTLS, media both ways through the relay, facts to a server that acknowledges them; some come by
+//! TCP, through a network that loses packets, open the control channel, or move with a restart of ICE. After a warm-up and at the end everybody but the robots has left; then tables, threads, open files and resident memory are compared.
 //!
 //! What is promised: tables as they were; threads and files within a few; memory within [`MEMORY_KIB`] however many visits there were.
 //!
@@ -18,6 +18,9 @@ mod bridge_process;
 #[expect(dead_code, reason = "the broker and the server are needed, the rest is for tests of the program")]
 #[path = "../program/harness.rs"]
 mod harness;
+#[expect(dead_code, reason = "nothing is asked of it but to lose")]
+#[path = "../media/network.rs"]
+mod network;
 #[expect(dead_code, reason = "only the honest half of a peer is needed")]
 #[path = "../media/peer.rs"]
 mod peer;
@@ -30,6 +33,7 @@ use std::time::Duration;
 
 use bridge_process::{BridgeProcess, Footprint};
 use harness::{Broker, Server};
+use peer::now;
 use protocol::{Clock, FastClock};
 use seat::{Seat, Ways};
 
@@ -148,8 +152,8 @@ fn run(seats: &mut [Seat], wanted: u64, is_enough: impl Fn() -> bool + Sync) {
                 }
                 // A robot that says nothing while others have visitors would be taken for lost.
                 ready.fetch_add(1, Ordering::Relaxed);
-                let since = peer::now();
-                while ready.load(Ordering::Relaxed) < SEATS && peer::now() - since < Duration::from_secs(60) {
+                let since = now();
+                while ready.load(Ordering::Relaxed) < SEATS && now() - since < Duration::from_secs(60) {
                     seat.idle();
                 }
             });
@@ -169,7 +173,7 @@ fn settled(bridge: &BridgeProcess, ways: &Ways, seats: &mut [Seat]) -> Footprint
     ];
     // On a busy machine one or another robot was taken for lost.
     seats.iter_mut().for_each(Seat::restart);
-    let start = peer::now();
+    let start = now();
     loop {
         seats.iter_mut().for_each(Seat::idle);
         let text = ways.metrics();
@@ -181,6 +185,6 @@ fn settled(bridge: &BridgeProcess, ways: &Ways, seats: &mut [Seat]) -> Footprint
         if values == wanted && !text.contains("seat=") {
             return bridge.footprint();
         }
-        assert!(peer::now() - start < Duration::from_secs(40), "tables are not as at the start: {values:?}");
+        assert!(now() - start < Duration::from_secs(40), "tables are not as at the start: {values:?}");
     }
 }

@@ -1,6 +1,7 @@
 //! A robot and those who visit it, one after the other, each with a fate drawn from the seed.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -10,9 +11,23 @@ use reqwest::StatusCode;
 use tokio::runtime::Handle;
 
 use super::bridge_process::BridgeProcess;
+use super::network::{Conditions, Network};
 use super::peer::{AUDIO_SSRC, OPUS, Peer, Profile, VIDEO_SSRC, VP8, now};
 
 const PATIENCE: Duration = Duration::from_secs(40);
+
+/// A network that becomes bad.
+const BAD: Conditions =
+    Conditions { loss: 0.1, delay: Duration::from_millis(10), jitter: Duration::from_millis(3), rate: None };
+
+/// How a tablet reaches the bridge.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Way {
+    Udp,
+    Tcp,
+    /// Over UDP, through a network of ours.
+    Bad,
+}
 
 /// How everybody reaches the bridge, and what became of them.
 pub struct Ways {
@@ -64,6 +79,21 @@ impl Ways {
         })
     }
 
+    /// Restarts ICE; returns the fragment that answers.
+    fn patch(&self, grant: &Grant, location: &str, fragment: String) -> (StatusCode, String) {
+        let request = self
+            .client
+            .patch(format!("{}{location}", self.base))
+            .bearer_auth(self.signer.sign(grant).unwrap())
+            .header("content-type", "application/trickle-ice-sdpfrag")
+            .header("if-match", "*")
+            .body(fragment);
+        self.runtime.block_on(async {
+            let response = request.send().await.unwrap();
+            (response.status(), response.text().await.unwrap())
+        })
+    }
+
     fn delete(&self, grant: &Grant, location: &str) -> StatusCode {
         let request = self.client.delete(format!("{}{location}", self.base)).bearer_auth(self.signer.sign(grant).unwrap());
         self.runtime.block_on(async { request.send().await.unwrap().status() })
@@ -89,6 +119,8 @@ struct Visitor {
     peer: Peer,
     grant: Grant,
     location: String,
+    /// Between it and the bridge.
+    network: Option<Network>,
 }
 
 /// See the module.
@@ -162,17 +194,27 @@ impl Seat {
 
     /// Somebody joins by `grant` and is connected; repeats while the bridge says to.
     fn join(&mut self, grant: Grant) -> Visitor {
+        self.join_by(Way::Udp, grant)
+    }
+
+    fn join_by(&mut self, way: Way, grant: Grant) -> Visitor {
         let start = now();
         let mut away_since = start;
         loop {
             let mut peer = Peer::new(Profile::Srtp_Aead_Aes_128_Gcm);
+            peer.by_tcp = way == Way::Tcp;
             let (status, location, answer) = self.ways.post(&grant, peer.offer("sendrecv", "recvonly"));
             if status == StatusCode::CREATED {
+                let network = (way == Way::Bad).then(|| {
+                    let network = Network::new(udp_of(&answer), self.draw(u64::MAX));
+                    peer.via = Some(network.front());
+                    network
+                });
                 peer.accept(&answer);
                 self.until("picture and sound", Some(&mut peer), |_, pupil| {
                     pupil.is_some_and(|pupil| pupil.packets.len() >= 4)
                 });
-                return Visitor { peer, grant, location };
+                return Visitor { peer, grant, location, network };
             }
             // Handshakes of thousands keep a media thread busy; it says so before it suffers.
             let is_for_now = match status {
@@ -248,6 +290,43 @@ impl Seat {
                 ways.count("died without a word");
                 drop(self.join(grant));
             }
+            46..=55 => {
+                ways.count("came by TCP");
+                let visitor = self.join_by(Way::Tcp, grant);
+                self.leave(&visitor);
+            }
+            56..=61 => {
+                ways.count("lost a tenth of all packets");
+                let mut visitor = self.join_by(Way::Bad, grant);
+                visitor.network.as_ref().expect("it is there").set(BAD);
+                visitor.peer.packets.clear();
+                self.until("a few of many", Some(&mut visitor.peer), |_, pupil| {
+                    pupil.is_some_and(|pupil| pupil.packets.len() >= 40)
+                });
+                self.leave(&visitor);
+            }
+            62..=71 => {
+                ways.count("opened the channel and said something");
+                let way = if self.draw(2) == 0 { Way::Udp } else { Way::Tcp };
+                let mut visitor = self.join_by(way, grant);
+                visitor.peer.dial();
+                self.until("the channel", Some(&mut visitor.peer), |_, pupil| pupil.is_some_and(|pupil| pupil.is_open));
+                visitor.peer.send_text("look left");
+                self.leave(&visitor);
+            }
+            72..=81 => {
+                ways.count("moved with a restart of ICE");
+                let mut visitor = self.join(grant);
+                let (credentials, fragment) = visitor.peer.new_credentials();
+                let (status, answer) = ways.patch(&visitor.grant, &visitor.location, fragment);
+                assert_eq!(status, StatusCode::OK, "{answer}");
+                drop(visitor.peer.restarts(credentials, &answer));
+                visitor.peer.packets.clear();
+                self.until("media on the new path", Some(&mut visitor.peer), |_, pupil| {
+                    pupil.is_some_and(|pupil| pupil.packets.len() >= 4)
+                });
+                self.leave(&visitor);
+            }
             _ => {
                 ways.count("joined and left");
                 let visitor = self.join(grant);
@@ -257,4 +336,11 @@ impl Seat {
         self.visits += 1;
         1
     }
+}
+
+/// Where an answer says that media goes by UDP.
+fn udp_of(answer: &str) -> SocketAddr {
+    let candidate = answer.lines().find(|line| line.starts_with("a=candidate:")).expect("one candidate at least");
+    let words: Vec<&str> = candidate.split(' ').collect();
+    SocketAddr::new(words[4].parse().unwrap(), words[5].parse().unwrap())
 }

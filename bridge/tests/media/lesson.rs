@@ -1,5 +1,5 @@
-//! A lesson over two bad networks as its viewer has it: a robot with a camera that answers requests, a viewer that asks as a browser
-//! does and plays a little later, and what it saw and heard.
+//! A lesson over two bad networks as both ends have it: a robot with a camera that answers requests, a viewer that asks as a browser
+//! does and plays a little later, what it saw and heard; and the pupil's voice, which goes the other way and is asked for alike.
 //!
 //! What is a freeze is the definition of webrtc-stats (`freezeCount`): the time between two pictures is three times the usual or 150 ms
 //! more than it, whichever is longer. The viewer plays [`Plan::held_back`] later than it could at best, as a jitter buffer does.
@@ -53,17 +53,26 @@ pub struct Seen {
     pub pictures_lost: usize,
     pub freezes: usize,
     pub frozen: Duration,
-    /// Sound that was not there when it should have been played, and the longest run of it.
-    pub silent: Duration,
-    pub longest_gap: Duration,
-    /// The longest run of sound that never came before the break.
-    pub longest_hole: Duration,
+    /// The classroom's sound, at the tablet.
+    pub sound: Heard,
+    /// The pupil's voice, at the robot.
+    pub voice: Heard,
     /// From the return of the network to the next picture.
     pub recovery: Option<Duration>,
     /// Packets that came by RTX, as a share of all.
     pub repairs: f64,
     /// What the camera sent in the second half before the break.
     pub bits_per_second: u64,
+}
+
+/// What was heard of one direction before the break.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Heard {
+    /// What was not there when it should have been played, and the longest run of it.
+    pub silent: Duration,
+    pub longest_gap: Duration,
+    /// The longest run of what never came.
+    pub longest_hole: Duration,
 }
 
 /// Plays the lesson. It takes about four seconds longer than [`Plan::span`].
@@ -95,19 +104,22 @@ pub fn play(plan: &Plan) -> Seen {
         assert!(now() - start < PATIENCE, "the two connect");
     }
 
-    let (mut camera, mut viewer) = (Camera::new(), Viewer::new(plan));
+    let (mut camera, mut viewer) = (Camera::new(), Viewer::new(&plan.tablet));
+    let (mut microphone, mut listener) = (Camera::new(), Viewer::new(&plan.robot));
     // What comes first comes for certain: without it no end knows where the streams begin.
-    while viewer.came.len() < 2 {
+    while viewer.came.len() < 2 || listener.came.is_empty() {
         camera.picture(&mut robot);
         camera.sound(&mut robot);
+        microphone.sound(&mut tablet);
         robot.pump();
         tablet.pump();
         viewer.take(&mut tablet);
-        assert!(now() - start < PATIENCE, "picture and sound arrive");
+        listener.take(&mut robot);
+        assert!(now() - start < PATIENCE, "picture, sound and voice arrive");
     }
     networks[0].set(plan.robot);
     networks[1].set(plan.tablet);
-    let (began, first_picture, first_sound) = (now(), camera.pictures, camera.sounds);
+    let (began, first_picture, first_sound, first_voice) = (now(), camera.pictures, camera.sounds, microphone.sounds);
     let breaks = plan.span;
     let (returns, ends) = (breaks + Duration::from_secs(1), breaks + Duration::from_secs(4));
     let (mut is_broken, mut is_back) = (false, false);
@@ -137,18 +149,25 @@ pub fn play(plan: &Plan) -> Seen {
         while passed > SOUND_EVERY * (camera.sounds - first_sound) {
             camera.sound(&mut robot);
         }
+        while passed > SOUND_EVERY * (microphone.sounds - first_voice) {
+            microphone.sound(&mut tablet);
+        }
         robot.pump();
         camera.answer(&mut robot);
+        listener.take(&mut robot);
+        listener.ask(&mut robot);
         tablet.pump();
+        microphone.answer(&mut tablet);
         viewer.take(&mut tablet);
         viewer.ask(&mut tablet);
         while heard.try_recv().is_ok() {}
     }
     runtime.block_on(engine.stop());
-    viewer.sum_up(plan, began, (first_picture, first_sound), [breaks, returns])
+    let voice = listener.heard(plan, began, first_voice, breaks);
+    Seen { voice, ..viewer.sum_up(plan, began, (first_picture, first_sound), [breaks, returns]) }
 }
 
-/// The robot's camera and microphone.
+/// The robot's camera and microphone; of a tablet only the latter.
 struct Camera {
     pictures: u32,
     sounds: u32,
@@ -248,7 +267,7 @@ struct Part {
     parts: u8,
 }
 
-/// The tablet's player.
+/// The tablet's player; of a robot only its loudspeaker.
 struct Viewer {
     /// What came of each stream, by unwrapped number.
     came: HashMap<u8, BTreeMap<u64, Instant>>,
@@ -273,14 +292,15 @@ struct Viewer {
 }
 
 impl Viewer {
-    fn new(plan: &Plan) -> Self {
+    /// `network`: what it is reached by.
+    fn new(network: &Conditions) -> Self {
         let now = now();
         Self {
             came: HashMap::new(),
             parts: Vec::new(),
             sounds: HashMap::new(),
             missing_since: HashMap::new(),
-            round_trip: plan.tablet.delay * 2 + Duration::from_millis(20),
+            round_trip: network.delay * 2 + Duration::from_millis(20),
             shown_at: now,
             next: None,
             asked_key_at: None,
@@ -373,7 +393,11 @@ impl Viewer {
                 peer.send_report(&request);
             }
         }
-        if at - self.shown_at > GIVE_UP && self.asked_key_at.is_none_or(|asked| at - asked > Duration::from_millis(500)) {
+        let is_shown = self.came.contains_key(&VP8);
+        if is_shown
+            && at - self.shown_at > GIVE_UP
+            && self.asked_key_at.is_none_or(|asked| at - asked > Duration::from_millis(500))
+        {
             self.asked_key_at = Some(at);
             let mut request = vec![0x81, 206, 0, 2, 0, 0, 0, 9];
             request.extend(peer.answered[1].to_be_bytes());
@@ -428,27 +452,31 @@ impl Viewer {
         peer.send_report(&report);
     }
 
-    /// Plays back what came, `held_back` after the quickest packet's pace.
-    fn sum_up(&self, plan: &Plan, began: Instant, firsts: (u32, u32), [breaks, returns]: [Duration; 2]) -> Seen {
-        let span = |every: Duration| u32::try_from(breaks.as_nanos() / every.as_nanos()).unwrap();
-        let (pictures, sounds) = (span(PICTURE_EVERY), span(SOUND_EVERY));
-        let held_back = plan.held_back();
-        let mut seen = Seen::default();
-
-        // Sound: what has not come when it is to be played is a gap, what never comes a hole.
-        let ideal = |number: u32| began + SOUND_EVERY * (number - firsts.1);
-        let quickest = self.sounds.iter().filter(|(number, _)| **number >= firsts.1);
+    /// What was heard from the first sound on until the break, played `held_back` after the quickest packet's pace: what has not come when it
+    /// is to be played is a gap, what never comes a hole.
+    fn heard(&self, plan: &Plan, began: Instant, first: u32, breaks: Duration) -> Heard {
+        let sounds = u32::try_from(breaks.as_nanos() / SOUND_EVERY.as_nanos()).unwrap();
+        let ideal = |number: u32| began + SOUND_EVERY * (number - first);
+        let quickest = self.sounds.iter().filter(|(number, _)| **number >= first);
         let latency = quickest.map(|(number, at)| at.saturating_duration_since(ideal(*number))).min().unwrap_or_default();
-        let (mut gap, mut hole) = (Duration::ZERO, Duration::ZERO);
-        for number in firsts.1..firsts.1 + sounds.saturating_sub(15) {
+        let (mut heard, mut gap, mut hole) = (Heard::default(), Duration::ZERO, Duration::ZERO);
+        for number in first..first + sounds.saturating_sub(15) {
             let at = self.sounds.get(&number);
-            let is_late = at.is_none_or(|at| *at > ideal(number) + latency + held_back);
+            let is_late = at.is_none_or(|at| *at > ideal(number) + latency + plan.held_back());
             gap = if is_late { gap + SOUND_EVERY } else { Duration::ZERO };
             hole = if at.is_none() { hole + SOUND_EVERY } else { Duration::ZERO };
-            seen.silent += if is_late { SOUND_EVERY } else { Duration::ZERO };
-            seen.longest_gap = seen.longest_gap.max(gap);
-            seen.longest_hole = seen.longest_hole.max(hole);
+            heard.silent += if is_late { SOUND_EVERY } else { Duration::ZERO };
+            heard.longest_gap = heard.longest_gap.max(gap);
+            heard.longest_hole = heard.longest_hole.max(hole);
         }
+        heard
+    }
+
+    /// Plays back what came, `held_back` after the quickest packet's pace.
+    fn sum_up(&self, plan: &Plan, began: Instant, firsts: (u32, u32), [breaks, returns]: [Duration; 2]) -> Seen {
+        let pictures = u32::try_from(breaks.as_nanos() / PICTURE_EVERY.as_nanos()).unwrap();
+        let held_back = plan.held_back();
+        let mut seen = Seen { sound: self.heard(plan, began, firsts.1, breaks), ..Seen::default() };
 
         // Pictures: each when it is whole, after the one before it or as a key picture.
         let mut whole: BTreeMap<u32, (bool, HashMap<u8, Instant>, u8)> = BTreeMap::new();

@@ -1,7 +1,8 @@
 //! A WebRTC client small enough to misbehave on purpose: it can start anywhere in the sequence space, send a packet twice,
 //! alter it, or show another certificate. Its SRTP is `rtc-srtp`'s, not the engine's.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -32,8 +33,11 @@ use sansio::Protocol;
 
 #[path = "framed.rs"]
 pub mod framed;
+#[path = "pieces.rs"]
+pub mod pieces;
 
 use framed::Framed;
+use pieces::Pieces;
 
 /// Payload types and SSRCs of every peer here.
 pub const OPUS: u8 = 111;
@@ -84,6 +88,7 @@ pub struct Peer {
     pub transport_id: u8,
     /// The bridge is the DTLS client.
     is_passive: bool,
+    ours: (String, String),
     theirs: (String, String),
     checked_at: Option<Instant>,
     dtls: Option<Endpoint>,
@@ -103,6 +108,10 @@ pub struct Peer {
     pub was_reset: bool,
     /// RTP packets that did not authenticate or came twice.
     pub refused: usize,
+    /// Those of them that are no repetition of what was taken, byte for byte: altered, or two sealed with one number.
+    pub wrong: usize,
+    /// Digests of what was taken, as it was sent.
+    taken: HashSet<u64>,
     /// Nothing is sent by itself while set, not even ICE checks.
     pub is_mute: bool,
     /// Nothing of the data channel is read or acknowledged while set.
@@ -111,6 +120,8 @@ pub struct Peer {
     pub last_check: Vec<u8>,
     /// Offers RTX.
     pub offers_rtx: bool,
+    /// Sends its ClientHello in pieces.
+    pub pieces: Option<Pieces>,
     /// Where it sends instead of the answer's candidate.
     pub via: Option<SocketAddr>,
     /// SSRCs of the answer: audio, video.
@@ -139,6 +150,7 @@ impl Peer {
             profiles: vec![profile],
             transport_id: 3,
             is_passive: false,
+            ours: ("peer".into(), PASSWORD.into()),
             theirs: Default::default(),
             checked_at: None,
             dtls: None,
@@ -152,12 +164,15 @@ impl Peer {
             is_open: false,
             was_reset: false,
             refused: 0,
+            wrong: 0,
+            taken: HashSet::new(),
             is_mute: false,
             questions: 0,
             is_deaf: false,
             forges: false,
             last_check: Vec::new(),
             offers_rtx: true,
+            pieces: None,
             via: None,
             answered: Vec::new(),
         }
@@ -238,6 +253,24 @@ impl Peer {
         self.keys.is_some()
     }
 
+    /// What it would ask the bridge for an ICE restart with.
+    pub fn new_credentials(&self) -> ((String, String), String) {
+        let (name, password) = (format!("{}+", self.ours.0), format!("{}+", self.ours.1));
+        let fragment = format!("a=ice-ufrag:{name}\r\na=ice-pwd:{password}\r\n");
+        ((name, password), fragment)
+    }
+
+    /// Goes on from another socket, with credentials of its own and the bridge's answer to them. Returns the socket it leaves.
+    pub fn restarts(&mut self, ours: (String, String), answer: &str) -> UdpSocket {
+        let value = |prefix: &str| answer.lines().find_map(|line| line.strip_prefix(prefix)).unwrap().to_owned();
+        (self.ours, self.theirs) = (ours, (value("a=ice-ufrag:"), value("a=ice-pwd:")));
+        let next = UdpSocket::bind((self.socket.local_addr().unwrap().ip(), 0)).unwrap();
+        next.set_read_timeout(Some(Duration::from_millis(2))).unwrap();
+        let left = std::mem::replace(&mut self.socket, next);
+        self.check();
+        left
+    }
+
     /// Sends one nominating ICE check.
     pub fn check(&mut self) {
         self.checked_at = Some(now());
@@ -247,7 +280,7 @@ impl Peer {
 
     /// A nominating ICE check.
     pub fn new_check(&self) -> Vec<u8> {
-        let user = TextAttribute::new(ATTR_USERNAME, format!("{}:peer", self.theirs.0));
+        let user = TextAttribute::new(ATTR_USERNAME, format!("{}:{}", self.theirs.0, self.ours.0));
         let integrity = MessageIntegrity::new_short_term_integrity_with_provider(self.theirs.1.clone(), self.provider.crypto());
         let mut message = Message::new();
         let raw = |typ, value: &[u8]| rtc_stun::attributes::RawAttribute {
@@ -274,13 +307,13 @@ impl Peer {
     fn answer(&mut self, check: &[u8]) {
         let mut request = Message { raw: check.to_vec(), ..Message::default() };
         if request.decode().is_err()
-            || MessageIntegrity::check(&mut request, PASSWORD.as_bytes(), self.provider.crypto()).is_err()
+            || MessageIntegrity::check(&mut request, self.ours.1.as_bytes(), self.provider.crypto()).is_err()
         {
             return;
         }
         self.questions += 1;
         let from = self.bridge.unwrap();
-        let password = if self.forges { "a password of somebody else" } else { PASSWORD };
+        let password = if self.forges { "a password of somebody else" } else { &self.ours.1 };
         let integrity = MessageIntegrity::new_short_term_integrity_with_provider(password.to_owned(), self.provider.crypto());
         let mut message = Message::new();
         message
@@ -379,8 +412,14 @@ impl Peer {
                     }
                 }
                 128..=191 => match self.keys.as_mut().map(|keys| keys.receive.decrypt_rtp(packet)) {
-                    Some(Ok(plain)) => self.packets.push_back(plain.to_vec()),
-                    _ => self.refused += 1,
+                    Some(Ok(plain)) => {
+                        self.packets.push_back(plain.to_vec());
+                        self.taken.insert(digest(packet));
+                    }
+                    _ => {
+                        self.refused += 1;
+                        self.wrong += usize::from(!self.taken.contains(&digest(packet)));
+                    }
                 },
                 _ => {}
             }
@@ -504,13 +543,24 @@ impl Peer {
                 }
             }
         }
-        while let Some(transmit) = dtls.poll_transmit() {
+        let mut datagrams: Vec<Vec<u8>> =
+            std::iter::from_fn(|| dtls.poll_transmit()).map(|transmit| transmit.message.to_vec()).collect();
+        if let Some(pieces) = self.pieces.as_mut().filter(|_| self.keys.is_none()) {
+            datagrams = pieces.send(datagrams, now);
+        }
+        for datagram in datagrams {
             match &self.tcp {
-                Some(tcp) => tcp.send(&transmit.message),
-                None => drop(self.socket.send_to(&transmit.message, self.bridge.unwrap()).unwrap()),
+                Some(tcp) => tcp.send(&datagram),
+                None => drop(self.socket.send_to(&datagram, self.bridge.unwrap()).unwrap()),
             }
         }
     }
+}
+
+fn digest(packet: &[u8]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    packet.hash(&mut hasher);
+    hasher.finish()
 }
 
 fn place() -> SocketAddr {

@@ -7,8 +7,8 @@ use protocol::{Act, Grant, RobotId};
 use super::harness::{World, eventually, problem};
 use super::peer::{Peer, robot_offer, tablet_offer};
 
-/// What counts as enough here. Peers of a test cost many times what the bridge does, so it is little.
-const BUSY_PCT: u8 = 4;
+/// What counts as enough here. Peers of a test cost many times what the bridge does, and it waits for them, so it is little.
+const BUSY_PCT: u8 = 25;
 /// Robots that send this many packets a second are added until the bridge has enough.
 const BUSY_PER_SECOND: u32 = 2_000;
 const MOST_BUSY: usize = 20;
@@ -42,7 +42,12 @@ async fn a_bridge_with_enough_to_do_refuses_who_is_new_with_a_reason_and_nobody_
     let offer = robot_offer().await;
     let refused = loop {
         assert!(busy.len() < MOST_BUSY, "{MOST_BUSY} busy robots are not enough: {}", world.ready().await);
-        busy.push(robot(&world, RobotId::new(), BUSY_PER_SECOND).await);
+        let (url, token) = whip(&world, RobotId::new());
+        // Refused when the one who asked before, and does not come, took the last place.
+        if let Ok(robot) = Peer::robot_at(&world.client, &url, &token, BUSY_PER_SECOND).await {
+            robot.connected().await;
+            busy.push(robot);
+        }
         tokio::time::sleep(LOOKED).await;
         let (url, token) = whip(&world, RobotId::new());
         let answer = world.offer(&url, &token, offer.clone()).await;
@@ -84,4 +89,38 @@ async fn a_bridge_with_enough_to_do_refuses_who_is_new_with_a_reason_and_nobody_
         (world.offer(&url, &token, offer.clone()).await.status() == 201).then_some(())
     })
     .await;
+}
+
+/// Between two looks at the media threads everybody was let in, however many: when the bell rang, all of them.
+#[tokio::test(flavor = "multi_thread")]
+async fn of_a_crowd_that_comes_at_once_as_many_are_taken_as_there_is_room_for() {
+    const CROWD: usize = 150;
+    let world = World::start_with(|config| {
+        config.media.max_busy_pct = BUSY_PCT;
+        config.limits.offers_at_once = 200;
+    })
+    .await;
+    let first = robot(&world, world.robot, 50).await;
+    let offer = robot_offer().await;
+    let crowd = (0..CROWD).map(|_| {
+        let (url, token) = whip(&world, RobotId::new());
+        let (world, offer) = (&world, offer.clone());
+        async move { world.offer(&url, &token, offer).await }
+    });
+    let answers = futures_util::future::join_all(crowd).await;
+    let mut taken = 0;
+    for answer in answers {
+        if answer.status() == 201 {
+            taken += 1;
+        } else {
+            assert!(answer.headers().contains_key("retry-after"));
+            let (status, name, _) = problem(answer).await;
+            assert_eq!((status, name.as_str()), (503, "overloaded"));
+        }
+    }
+    println!("{taken} of {CROWD} were taken");
+    assert!((1..CROWD).contains(&taken), "{taken} of {CROWD} were taken");
+    // Who was here before them is served.
+    let before = first.sent().0;
+    eventually("the first robot to go on", async || (first.sent().0 > before + 50).then_some(())).await;
 }

@@ -417,13 +417,38 @@ fn an_overloaded_bridge_takes_nobody_new_and_keeps_who_is_there() {
     world.robot_here();
     let permit = world.pupil();
     let (pupil_leg, session) = world.join(permit);
-    world.roster.overload(true);
+    let look = Look { number: 1, busy_pct: 90, legs: 2, most_pct: 85 };
+    world.roster.look(look);
     assert_eq!(world.roster.may_publish(RobotId::new()), Err(Refusal::Overloaded));
     world.roster.leg(world.now, world.robot, pupil_leg, LegEvent::Closed(Parting::Vanished));
     assert_eq!(world.join(permit).1, session, "a visit that goes on goes on");
     world.robot_here();
     world.roster.left(world.now, world.robot, session);
     assert_eq!(world.roster.admit(world.now, permit).map_err(|refused| refused.0), Err(Refusal::Overloaded));
-    world.roster.overload(false);
+    world.roster.look(Look { number: 2, busy_pct: 5, ..look });
     world.join(permit);
+}
+
+#[test]
+fn who_was_let_in_since_the_last_look_takes_room_and_one_who_is_here_may_come_again() {
+    let mut world = World::new();
+    // Room for two: each is counted with a tenth of a core.
+    world.roster.look(Look { number: 1, busy_pct: 60, legs: 6, most_pct: 80 });
+    assert_eq!(world.roster.may_publish(world.robot), Ok(()));
+    world.robot_here();
+    let permit = world.pupil();
+    world.join(permit);
+    assert_eq!(world.roster.may_publish(RobotId::new()), Err(Refusal::Overloaded));
+    // Who is here comes again, and takes no more room.
+    world.join(permit);
+    assert_eq!(world.roster.may_publish(world.robot), Ok(()));
+    world.robot_here();
+    // A robot that asked before the last place was taken has one.
+    let [first, second] = [RobotId::new(), RobotId::new()];
+    world.roster.look(Look { number: 3, busy_pct: 60, legs: 6, most_pct: 70 });
+    world.roster.look(Look { number: 4, busy_pct: 60, legs: 6, most_pct: 70 });
+    assert_eq!(world.roster.may_publish(first), Ok(()));
+    assert_eq!(world.roster.may_publish(second), Err(Refusal::Overloaded));
+    let permit = PublishPermit { robot: first, until: world.now.monotonic + Duration::from_secs(600) };
+    world.roster.published(world.now, permit, Leg(1000)).unwrap();
 }

@@ -254,3 +254,11 @@ fn a_flood_of_forged_checks_costs_little_and_keeps_nobody_out_who_is_in() {
     assert_eq!(world.deliver(2, &world.check(&[NOMINATE])), 1);
     assert_eq!(world.sent_to(), Some(2), "and after it a new address is taken");
 }
+
+#[test]
+fn a_thread_that_waits_for_a_processor_is_as_busy_as_one_that_has_it() {
+    assert_eq!(busy_of("1500000000 500000000 77\n"), Duration::from_secs(2));
+    assert_eq!(busy_of("18446744073709551615 1 77\n"), Duration::from_nanos(u64::MAX));
+    assert_eq!(busy_of(""), Duration::ZERO);
+    assert_eq!(busy_of("nothing is told"), Duration::ZERO);
+}
