@@ -130,7 +130,7 @@ fn weeks_csv(path: &PlanWeeks, sections: &[Section]) -> String {
         head.extend(parts.iter().map(|part| format!("Half-days {part}, {of}")));
     }
     if with_engagement {
-        head.extend(texts(["Minutes live in lessons by robot", "Half-days the school told of"]));
+        head.extend(texts(["Minutes live in lessons by robot", "Half-days the school told of", "Half-days people told of"]));
     }
     head.extend(school_clock.clone());
     row(&mut out, &head);
@@ -146,9 +146,10 @@ fn weeks_csv(path: &PlanWeeks, sections: &[Section]) -> String {
             _ if !with_engagement => {}
             Some(actual) => {
                 cells.extend(counts(actual));
-                cells.extend([week.by_robot.get().to_string(), week.stated.to_string()]);
+                let by_school = week.stated - week.said;
+                cells.extend([week.by_robot.get().to_string(), by_school.to_string(), week.said.to_string()]);
             }
-            None => cells.extend(std::iter::repeat_n(String::new(), parts.len() + 2)),
+            None => cells.extend(std::iter::repeat_n(String::new(), parts.len() + 3)),
         }
         cells.extend(school_clock.is_some().then(|| number(week.at_school)));
         row(&mut out, &cells);
