@@ -148,7 +148,7 @@ async fn sheets<T>(
     Ok(all.ok_or_else(|| anyhow::anyhow!("a sheet of a case is not readable"))?)
 }
 
-/// The calendars of the places of a case: the home school, where the pupil is now, and where the pupil will be.
+/// The calendars of the places of a case: the home school, which keeps the pupil's register, where the pupil is now, and where the pupil will be.
 pub struct Schools {
     home: SchoolDays,
     provider: SchoolDays,
@@ -163,8 +163,8 @@ impl Schools {
     /// # Errors
     /// The database does not answer, or the school has no calendar.
     pub async fn of(store: &Store, placement: &PlacementRow, plan: Option<&ReintegrationPlan>) -> Result<Self, ApiError> {
-        let school = &placement.school_name;
-        let home = school_days(store, placement.school_id).await?.ok_or(ApiError::NotFound)?;
+        let school = &placement.home_name;
+        let home = school_days(store, placement.home_id).await?.ok_or(ApiError::NotFound)?;
         let mut assumes = Vec::new();
         let mut taken = |why: String| {
             assumes.push(format!("{}: its days are taken to be those of {school}.", capital(&why)));
@@ -178,8 +178,8 @@ impl Schools {
             },
             _ => home.0.clone().labelled(format!(" (at home: counted in the days of {school})")),
         };
-        let receiving = match plan.map_or(Setting::Known(OrganisationId(placement.school_id)), ReintegrationPlan::receiving) {
-            Setting::Known(id) if id.0 == placement.school_id => home.0.clone().labelled(format!(" ({school})")),
+        let receiving = match plan.map_or(Setting::Known(OrganisationId(placement.home_id)), ReintegrationPlan::receiving) {
+            Setting::Known(id) if id.0 == placement.home_id => home.0.clone().labelled(format!(" ({school})")),
             Setting::Known(id) => match store.organisation(id.0).await? {
                 Some(row) => match own(store, id.0, &row.name).await? {
                     Some(days) => days,
@@ -309,10 +309,7 @@ fn plan_events(pack: &Pack, plan: &ReintegrationPlan) -> impl Iterator<Item = (E
     };
     let counts = plan.meetings().iter().filter(|meeting| meeting.missing(&pack.meeting).is_empty());
     let meeting = counts.map(|meeting| (Event::PlanningMeeting, meeting.on)).max_by_key(|(_, on)| *on);
-    let back = match plan.state() {
-        PlanState::Returning { since } => Some((Event::SchoolStart, *since)),
-        PlanState::Draft | PlanState::Open | PlanState::Closed(_) | PlanState::Discarded { .. } => None,
-    };
+    let back = plan.school_start().map(|since| (Event::SchoolStart, since));
     let signed: Option<Vec<NaiveDate>> = (pack.closure.sign_off.iter())
         .map(|party| plan.sign_offs().iter().find(|one| one.party == *party).map(|one| one.on))
         .collect();

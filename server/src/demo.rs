@@ -15,9 +15,11 @@ use chrono::{DateTime, Datelike, Days, NaiveDate, TimeDelta, Utc};
 use protocol::{PlacementId, RobotId};
 use server_core::calendar::{Calendar, monday_of};
 use server_core::pupil::Upn;
+use server_core::register::{self, Source, System};
 use server_core::school::OrganisationKind;
+use store::audit::{Actor, NewAudit, Subject};
 use store::organisations::{OrganisationRow, RoomRow};
-use store::placements::{NewPlacement, NewPupil, PlacementRow, PlanStageRow, RegisterMarkRow};
+use store::placements::{NewPlacement, NewPupil, PlacementRow, PlanStageRow};
 use store::robots::DeviceKind;
 use store::{Store, StoreError};
 use uuid::Uuid;
@@ -95,6 +97,7 @@ pub async fn seed_store(store: &Store, devices: &Path, now: DateTime<Utc>) -> an
     holidays(store, calendar().day(now)).await?;
     machines(store, devices).await?;
     people(store, calendar().day(now)).await?;
+    register(store, now).await?;
     for (placement_id, robot, class) in
         [(ids::ADA_PLACEMENT, ids::ROBIN, timetable::alder()), (ids::BEN_PLACEMENT, ids::FINCH, timetable::marsh())]
     {
@@ -199,22 +202,28 @@ async fn people(store: &Store, today: NaiveDate) -> anyhow::Result<()> {
         };
         store.add_placement(&placement, &plan(from_day)).await?;
     }
-    let marks: Vec<RegisterMarkRow> = from_day
-        .iter_days()
-        .take_while(|day| *day < today)
-        .filter(|day| chrono::Datelike::weekday(day).number_from_monday() <= 5)
-        .flat_map(|day| ["am", "pm"].map(|half_day| (day, half_day)))
-        .map(|(day, half_day)| RegisterMarkRow {
-            day,
-            half_day: half_day.to_owned(),
+    Ok(())
+}
+
+/// The file that each school brings in: it has what is not here yet.
+async fn register(store: &Store, now: DateTime<Utc>) -> anyhow::Result<()> {
+    let today = calendar().day(now);
+    let from = monday_of(today) - Days::new(28);
+    let weekday = |day: &NaiveDate| day.weekday().number_from_monday() <= 5;
+    for (pupil_id, school, _, upn, _) in PUPILS.into_iter().filter(|(id, ..)| [ids::ADA, ids::BEN].contains(id)) {
+        let known = store.imported_marks(pupil_id, from, today).await?;
+        let is_new = |day: &NaiveDate| !known.iter().any(|mark| mark.day() == *day);
+        let mut file = "UPN,Date,AM,PM\n".to_owned();
+        for day in from.iter_days().take_while(|day| *day < today).filter(weekday).filter(is_new) {
             // Dual registered: expected at the hospital school. The school's own mark, copied; nothing here chooses it.
-            code: "D".to_owned(),
-            imported_at: (day + Days::new(1)).and_hms_opt(9, 42, 0).unwrap_or_default().and_utc(),
-            source: "School export".to_owned(),
-        })
-        .collect();
-    for pupil_id in [ids::ADA, ids::BEN] {
-        store.import_register(pupil_id, &marks).await?;
+            file.push_str(&format!("{upn},{day},D,D\n"));
+        }
+        let read = register::import(&file, Source { system: System::Sims, imported_at: now })?;
+        if !read.marks.is_empty() {
+            let (actor, detail) = (Actor::Program, Some(System::Sims.code()));
+            let audit = NewAudit { actor, action: "import register", subject: Subject::None, detail };
+            store.keep_marks(school, &read.marks, audit, now).await?;
+        }
     }
     Ok(())
 }

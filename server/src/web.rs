@@ -117,6 +117,7 @@ pub fn routes() -> Vec<Route> {
         Route::get("/pupils/{pupil}/plan/history", READS_RECORDS, plan::history::show),
         Route::post("/pupils/{pupil}/plan/{part}", READS_RECORDS, plan::save),
         Route::get("/pupils/{pupil}/glide", READS_RECORDS, glide::show),
+        Route::post("/pupils/{pupil}/glide", READS_RECORDS, glide::said::say),
         Route::get("/pupils/{pupil}/growth", LOOKS_AT_GROWTH, growth::show),
         Route::get("/pupils/{pupil}/growth/look", LOOKS_AT_GROWTH, growth::look::show),
         Route::post("/pupils/{pupil}/growth/look", LOOKS_AT_GROWTH, growth::look::add),

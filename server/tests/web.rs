@@ -2,6 +2,8 @@
 
 #[path = "web/access.rs"]
 mod access;
+#[path = "web/attendance.rs"]
+mod attendance;
 #[path = "web/beginning.rs"]
 mod beginning;
 #[path = "web/costs.rs"]
@@ -36,5 +38,7 @@ mod returning;
 mod sessions;
 #[path = "web/system.rs"]
 mod system;
+#[path = "web/voices.rs"]
+mod voices;
 #[path = "web/weeks.rs"]
 mod weeks;

@@ -1,6 +1,6 @@
 //! The glide path: week by week from away to on site, planned and as it was; and a question for the review.
 //!
-//! Three things stand side by side and are never added: half-days on site (from the school, typed or imported), half-days by robot
+//! Three things stand side by side and are never added: half-days on site (from the school's file, or said by a person where it tells nothing), half-days by robot
 //! and minutes by robot (from the engagement ledger), and rest. A half-day is in exactly one place, so the places of a week together
 //! are its school half-days; that is a sum of half-days, not of attendance (`DOMAIN.md` N2).
 //!
@@ -52,7 +52,15 @@ pub enum OnSiteSource {
     },
 }
 
-/// Whether a pupil was on site for a half-day, as the school says it.
+impl OnSiteSource {
+    /// Whether it is a person's word, and no file of the school's.
+    #[must_use]
+    pub fn is_typed(&self) -> bool {
+        matches!(self, Self::Typed { .. })
+    }
+}
+
+/// Whether a pupil was on site for a half-day, as the school's file or a person says it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OnSite {
     /// Which half-day.
@@ -61,6 +69,14 @@ pub struct OnSite {
     pub was_there: bool,
     /// Who says so.
     pub source: OnSiteSource,
+}
+
+/// What people say of half-days of which the school's file says otherwise: a question, and never a mark.
+pub fn differing(on_site: &[OnSite]) -> impl Iterator<Item = &OnSite> {
+    let imported: BTreeMap<Half, bool> =
+        on_site.iter().filter(|fact| !fact.source.is_typed()).map(|fact| (fact.half, fact.was_there)).collect();
+    let is_other = move |fact: &&OnSite| imported.get(&fact.half).is_some_and(|was_there| *was_there != fact.was_there);
+    on_site.iter().filter(|fact| fact.source.is_typed()).filter(is_other)
 }
 
 /// How long a pupil was live in lessons of a half-day.
@@ -147,8 +163,10 @@ pub struct GlideWeek {
     pub actual: Option<HalfDays>,
     /// Live in lessons by robot, up to today, also on half-days on site. Beside the half-days, never of them.
     pub by_robot: Minutes,
-    /// Half-days on which the school says something about being on site.
+    /// Half-days on which somebody says something about being on site: the school's file, or a person.
     pub stated: u16,
+    /// Of these, the ones of which only a person tells.
+    pub said: u16,
 }
 
 impl GlideWeek {
@@ -195,7 +213,7 @@ impl Running<'_> {
 /// What is known of a pupil's weeks.
 #[derive(Clone, Copy, Debug)]
 pub struct GlideFacts<'a> {
-    /// What the school says; of two about one half-day, the last one holds.
+    /// What is said of being on site. The school's file stands before a person's word; of two alike, the last one holds.
     pub on_site: &'a [OnSite],
     /// The engagement ledger.
     pub by_robot: &'a [RobotHalf],
@@ -216,7 +234,8 @@ pub fn glide<'p>(
     facts: GlideFacts<'_>,
     today: NaiveDate,
 ) -> Vec<GlideWeek> {
-    let there: BTreeMap<Half, bool> = facts.on_site.iter().map(|fact| (fact.half, fact.was_there)).collect();
+    let told = |is_typed| facts.on_site.iter().filter(move |fact| fact.source.is_typed() == is_typed);
+    let there: BTreeMap<Half, &OnSite> = told(true).chain(told(false)).map(|fact| (fact.half, fact)).collect();
     let mut live: BTreeMap<Half, Vec<Length>> = BTreeMap::new();
     for fact in facts.by_robot {
         live.entry(fact.half).or_default().push(fact.live);
@@ -255,15 +274,19 @@ pub fn glide<'p>(
             actual: (state != WeekState::Planned).then(HalfDays::default),
             by_robot: Minutes::floor_of_seconds(0),
             stated: 0,
+            said: 0,
         };
         let mut lengths = Vec::new();
         for half in school_days.into_iter().flat_map(|day| [(day, HalfDay::Am), (day, HalfDay::Pm)]) {
             let planned = plan.and_then(|plan| plan.on(half.0, half.1));
             week.planned.add(planned);
             let Some(actual) = week.actual.as_mut().filter(|_| half.0 <= today) else { continue };
-            week.stated += u16::from(there.contains_key(&half));
+            let told = there.get(&half);
+            week.stated += u16::from(told.is_some());
+            week.said += u16::from(told.is_some_and(|fact| fact.source.is_typed()));
             lengths.extend(live.get(&half));
-            actual.add(place(half, planned, &there, &live, facts.rested));
+            let was_there = told.map(|fact| fact.was_there);
+            actual.add(place(half, planned, was_there, &live, facts.rested));
         }
         week.by_robot = Length::of_disjoint(lengths).minutes();
         all.push(week);
@@ -275,11 +298,11 @@ pub fn glide<'p>(
 fn place(
     half: Half,
     planned: Option<Place>,
-    there: &BTreeMap<Half, bool>,
+    was_there: Option<bool>,
     live: &BTreeMap<Half, Length>,
     rested: &BTreeSet<Half>,
 ) -> Option<Place> {
-    if there.get(&half) == Some(&true) {
+    if was_there == Some(true) {
         Some(Place::OnSite)
     } else if live.get(&half).is_some_and(|length| length.minutes().get() > 0) {
         Some(Place::ByRobot)

@@ -248,6 +248,11 @@ impl Goal {
         parties.iter().filter(|party| !has(party)).copied().collect()
     }
 
+    /// Who stands by the words as they are now.
+    pub fn standing(&self) -> impl Iterator<Item = Party> {
+        self.acknowledged.keys().copied().filter(|party| self.stands_by(*party))
+    }
+
     /// Nobody has looked at it although its day has passed.
     #[must_use]
     pub fn is_review_late(&self, today: NaiveDate) -> bool {
@@ -291,6 +296,7 @@ mod tests {
         goal.acknowledge(Party::Pupil, said(1)).unwrap();
         goal.acknowledge(Party::Parent, said(1)).unwrap();
         assert_eq!(goal.waits_for(&parties), [Party::HomeSchool]);
+        assert_eq!(goal.standing().collect::<Vec<_>>(), [Party::Pupil, Party::Parent]);
     }
 
     #[test]

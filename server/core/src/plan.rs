@@ -81,6 +81,7 @@ impl ReintegrationPlan {
             pack: pack.key.clone(),
             basis,
             state: PlanState::Draft,
+            school_start: None,
             revision: Revision::default(),
             consents: Vec::new(),
             answers: BTreeMap::new(),
@@ -245,7 +246,10 @@ impl ReintegrationPlan {
                 if stage > 4 {
                     return Err(Refusal::UnknownCode("stage"));
                 }
-                self.parts.pupil_says.insert(stage, words);
+                match words {
+                    Some(words) => self.parts.pupil_says.insert(stage, words),
+                    None => self.parts.pupil_says.remove(&stage),
+                };
             }
             Change::Setback(setback) => {
                 if !pack.has_code("setback", &setback.code) {
@@ -284,15 +288,21 @@ impl ReintegrationPlan {
                 if !pack.breakdown.may_end_without_meeting && !self.parts.meetings.iter().any(|held| held.on >= breakdown.on) {
                     return Err(Refusal::MeetFirst);
                 }
-                self.parts.state = PlanState::Closed(closure);
+                self.end(closure);
             }
             Change::Close(closure) => {
                 self.running()?;
                 closure.check(pack, self)?;
-                self.parts.state = PlanState::Closed(closure);
+                self.end(closure);
             }
         }
         Ok(())
+    }
+
+    /// What was counted from the first day at school stays countable.
+    fn end(&mut self, closure: Closure) {
+        self.parts.school_start = self.school_start();
+        self.parts.state = PlanState::Closed(closure);
     }
 
     fn begin_return(&mut self, pack: &Pack, on: NaiveDate, despite: Vec<(Gate, Reason)>) -> Result<(), Refusal> {
@@ -416,6 +426,15 @@ impl ReintegrationPlan {
     #[must_use]
     pub fn state(&self) -> &PlanState {
         &self.parts.state
+    }
+
+    /// First day at school, also of a plan that has ended: the school's clock starts (H-25).
+    #[must_use]
+    pub fn school_start(&self) -> Option<NaiveDate> {
+        match self.parts.state {
+            PlanState::Returning { since } => Some(since),
+            _ => self.parts.school_start,
+        }
     }
 
     /// What a change has to be based on.

@@ -166,6 +166,47 @@ mod tests {
         }
     }
 
+    /// Report: a function of the store took a mark as a text and wrote it, whatever its time. This reads the source of server and store:
+    /// a mark is made by the import of a file alone, is written and read back in one place, and no other query names its table.
+    #[test]
+    fn nothing_in_server_and_store_makes_a_mark_but_the_import_of_a_file() {
+        let server = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        let mut read = 0;
+        let mut folders: Vec<_> = ["src", "store/src", "store/queries", "store/sqlite/src", "store/postgres/src"]
+            .map(|name| server.join(name))
+            .into();
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display())) {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    folders.push(path);
+                    continue;
+                }
+                read += 1;
+                let text = std::fs::read_to_string(&path).unwrap();
+                let is_its_query = path.ends_with("queries/marks.rs");
+                let brings_in =
+                    ["src/web/register.rs", "src/demo.rs", "src/marks.rs"].iter().any(|known| path.ends_with(known));
+                // A code is made nowhere, a mark is read back from its own row, and its table is named by its own queries.
+                for (word, is_allowed) in [
+                    ("from_import", false),
+                    ("RegisterCode", false),
+                    ("RegisterMark", false),
+                    ("ImportedMark::kept", is_its_query),
+                    ("register_mark", is_its_query),
+                    ("keep_marks", is_its_query || brings_in),
+                ] {
+                    assert!(is_allowed || !text.contains(word), "{} has {word}", path.display());
+                }
+                if is_its_query {
+                    assert_eq!(text.matches("INTO register_mark").count(), 1, "one place writes");
+                    assert!(!text.contains("UPDATE register_mark") && !text.contains("DELETE FROM register_mark"));
+                }
+            }
+        }
+        assert!(read > 100, "the source was read: {read} files");
+    }
+
     /// Report: a field that names the register must never be fed by the engagement ledger. This reads the crate's own source:
     /// no file but this one names a register code, so no function of another file can make one from minutes.
     #[test]

@@ -183,7 +183,7 @@ impl Case<'_> {
             all.push(Change::Answer(code(id)?, Some(answer)));
         }
         all.push(Change::Barriers(barriers.into_iter().map(barrier).collect::<Result<_, _>>()?));
-        all.push(Change::PupilSays(1, words("I want to see everyone. I don't want to be asked why I was away.")?));
+        all.push(Change::PupilSays(1, Some(words("I want to see everyone. I don't want to be asked why I was away.")?)));
         Ok(all)
     }
 
@@ -201,7 +201,7 @@ impl Case<'_> {
         for (week, pattern) in weeks {
             all.push(Change::Week(code("provider")?, week, pattern.parse().context("the pattern has ten half-days")?));
         }
-        all.push(Change::PupilSays(2, words("Fridays are long. Can I rest in the afternoon?")?));
+        all.push(Change::PupilSays(2, Some(words("Fridays are long. Can I rest in the afternoon?")?)));
         Ok(all)
     }
 

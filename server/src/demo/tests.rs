@@ -76,7 +76,7 @@ async fn the_authority_has_schools_robots_pupils_and_a_plan() {
     assert_eq!(robots.iter().map(|robot| robot.room_name.as_deref().unwrap()).collect::<Vec<_>>(), ["Room 12", "Lab 3"]);
     assert_eq!(store.device_kind(ids::BRIDGE.0).await.unwrap(), Some(DeviceKind::Bridge));
     assert_eq!(store.plan_stages(ids::ADA_PLACEMENT.0).await.unwrap().len(), 4);
-    let marks = store.register_marks(ids::ADA, now.date_naive() - Days::new(7), now.date_naive()).await.unwrap();
+    let marks = store.imported_marks(ids::ADA, now.date_naive() - Days::new(7), now.date_naive()).await.unwrap();
     assert_eq!(marks.len(), 10, "five school days of two half-days");
 }
 

@@ -120,6 +120,7 @@ pub async fn page(
     let now = state.clock.now().utc;
     let said = match query.said.as_str() {
         "kept" => "Your words are in the plan now. Everybody who works with the plan can read them.",
+        "back" => "Your words are no longer in the plan. What you said before stays in its history.",
         "mine" => "Now everybody knows that you stand by this goal.",
         "other" => "The words of this goal have just changed. Read them first.",
         "long" => "That was too long for one box. Write a bit less.",
@@ -159,7 +160,7 @@ pub async fn page(
     Ok(Html(page.render()?))
 }
 
-/// `POST /my-plan`: a comment on a stage.
+/// `POST /my-plan`: a comment on a stage, or none any more.
 pub async fn comment(
     State(state): State<AppState>,
     Opened(tablet): Opened,
@@ -167,8 +168,8 @@ pub async fn comment(
 ) -> Result<Redirect, ApiError> {
     let placement = state.store.placement(tablet.placement_id).await?.ok_or(ApiError::NotFound)?;
     let words = match Words::new(&sent.words) {
-        Ok(words) => words,
-        Err(WordsError::Empty) => return Ok(Redirect::to("/my-plan")),
+        Ok(words) => Some(words),
+        Err(WordsError::Empty) => None,
         Err(_) => return Ok(Redirect::to("/my-plan?said=long")),
     };
     if !(1..=4).contains(&sent.stage) {
@@ -176,6 +177,9 @@ pub async fn comment(
     }
     for _ in 0..TRIES {
         let row = plan_of(&state, tablet.placement_id).await?.ok_or(ApiError::NotFound)?;
+        if row.plan.pupil_says(sent.stage) == words.as_ref() {
+            return Ok(Redirect::to(if words.is_some() { "/my-plan?said=kept" } else { "/my-plan" }));
+        }
         let audit = NewAudit {
             actor: Actor::Tablet(tablet.tablet_id),
             action: "comment plan",
@@ -185,7 +189,9 @@ pub async fn comment(
         let changes = vec![Change::PupilSays(sent.stage, words.clone())];
         let (pack, now) = (cases::pack_of(&row.plan)?, state.clock.now().utc);
         match state.store.change_plan(row.plan_id, row.plan.revision(), pack, changes, audit, now).await? {
-            Changed::Made(_) => return Ok(Redirect::to("/my-plan?said=kept")),
+            Changed::Made(_) => {
+                return Ok(Redirect::to(if words.is_some() { "/my-plan?said=kept" } else { "/my-plan?said=back" }));
+            }
             // The pupil's own comment is nobody else's: it is put on top of what they saved.
             Changed::Meanwhile { .. } => {}
             Changed::Refused(_) => return Err(ApiError::Conflict("The plan has ended. Ask your key worker.")),

@@ -155,7 +155,7 @@ fn weeks_csv(path: &PlanWeeks, odd: &[(NaiveDate, String)], sections: &[Section]
     }
     if with_engagement {
         let about = "What looks wrong about these minutes";
-        head.extend(texts(["Minutes live in lessons by robot", "Half-days the school told of", about]));
+        head.extend(texts(["Minutes live in lessons by robot", "Half-days the school told of", "Half-days people told of", about]));
     }
     head.extend(school_clock.clone());
     row(&mut out, &head);
@@ -171,11 +171,12 @@ fn weeks_csv(path: &PlanWeeks, odd: &[(NaiveDate, String)], sections: &[Section]
             _ if !with_engagement => {}
             Some(actual) => {
                 cells.extend(counts(actual));
+                let by_school = week.stated - week.said;
                 let of_week = odd.iter().filter(|(day, _)| monday_of(*day) == week.monday);
                 let about: Vec<String> = of_week.map(|(day, words)| format!("{day}: {words}")).collect();
-                cells.extend([week.by_robot.get().to_string(), week.stated.to_string(), about.join(" ")]);
+                cells.extend([week.by_robot.get().to_string(), by_school.to_string(), week.said.to_string(), about.join(" ")]);
             }
-            None => cells.extend(std::iter::repeat_n(String::new(), parts.len() + 3)),
+            None => cells.extend(std::iter::repeat_n(String::new(), parts.len() + 4)),
         }
         cells.extend(school_clock.is_some().then(|| number(week.at_school)));
         row(&mut out, &cells);

@@ -1,7 +1,7 @@
 //! The glide path: week by week from away to on site, as planned and as it was; the same as a table; and a question for the review.
 //!
-//! Half-days on site are what the school's imported marks say; half-days and minutes by robot are the engagement ledger's; rest is what
-//! the pupil said. They stand side by side, and the page ends in a question by type, never in a verdict
+//! Half-days on site are what the school's imported marks say, and what people say where no mark does ([`said`]); half-days and minutes
+//! by robot are the engagement ledger's; rest is what the pupil said. They stand side by side, and the page ends in a question by type, never in a verdict
 //! (see `server_core::glide`).
 
 use std::collections::BTreeSet;
@@ -18,11 +18,14 @@ use server_core::register::{HalfDay, on_site};
 use store::placements::PlacementRow;
 use uuid::Uuid;
 
+use super::plan::Sent;
 use super::{Frame, page, plan, view};
 use crate::api::ApiError;
 use crate::api::auth::Caller;
 use crate::api::scope::{self, Scope};
 use crate::{AppState, cases, lessons};
+
+pub mod said;
 
 /// Where the axis lies, and how far up ten half-days reach.
 const FLOOR: f64 = 234.0;
@@ -45,6 +48,8 @@ struct GlidePage {
     pupil_name: String,
     glide: Option<GlideView>,
     waits: String,
+    wrong: String,
+    said: said::SaidView,
     /// Meetings with each teacher, lately.
     met: Vec<MetView>,
 }
@@ -63,6 +68,8 @@ pub struct PlanWeeks {
     pub school_clock: Option<String>,
     /// What half-days on site are at.
     pub site: String,
+    /// The school whose marks say which they were.
+    pub marks_of: String,
     pub weeks: Vec<GlideWeek>,
 }
 
@@ -74,6 +81,8 @@ pub struct GlideView {
     pub(super) columns: Vec<Column>,
     pub(super) rows: Vec<Row>,
     pub(super) site: String,
+    /// Whose marks and words half-days on site are from.
+    pub(super) told_by: String,
     /// What the second row of numbers counts; empty: there is none.
     pub(super) school_clock: String,
     /// The facts behind the question.
@@ -115,20 +124,33 @@ pub(super) struct Row {
 /// `GET /pupils/{pupil}/glide`
 pub async fn show(State(state): State<AppState>, caller: Caller, Path(pupil): Path<Uuid>) -> Result<Html<String>, ApiError> {
     let (placement, scope) = scope::pupil(&state, &caller, pupil, Action::ReadPlan).await?;
+    state.store.append_audit(plan::audit(&caller, pupil, "read plan"), state.clock.now().utc).await?;
+    draw_page(&state, &caller, &scope, &placement, &Sent::new(), String::new()).await
+}
+
+async fn draw_page(
+    state: &AppState,
+    caller: &Caller,
+    scope: &Scope,
+    placement: &PlacementRow,
+    sent: &Sent,
+    wrong: String,
+) -> Result<Html<String>, ApiError> {
     let now = state.clock.now().utc;
-    state.store.append_audit(plan::audit(&caller, pupil, "read plan"), now).await?;
-    let drawn = of(&state, &scope, &placement, now).await?;
+    let drawn = of(state, scope, placement, now).await?;
     let (glide, waits) = match drawn {
         Ok(glide) => (Some(glide), String::new()),
         Err(waits) => (None, waits),
     };
     page(&GlidePage {
-        frame: Frame::of(&caller, &scope, format!("Glide path of {}", placement.pupil_name), "/pupils", now),
-        pupil_id: pupil,
+        frame: Frame::of(caller, scope, format!("Glide path of {}", placement.pupil_name), "/pupils", now),
+        pupil_id: placement.pupil_id,
         pupil_name: placement.pupil_name.clone(),
         glide,
         waits,
-        met: met(&state, &placement, now).await?,
+        wrong,
+        said: said::view(state, caller, scope, placement, sent).await?,
+        met: met(state, placement, now).await?,
     })
 }
 
@@ -204,7 +226,8 @@ pub async fn weeks_of(
             (local.date(), if local.hour() < NOON { HalfDay::Am } else { HalfDay::Pm })
         })
         .collect();
-    let on_site = on_site(&marks, table);
+    let mut on_site = on_site(&marks, table);
+    on_site.extend(said::on_site(&state.store.stated_half_days(placement.placement_id, start, today).await?, days.calendar()));
     let facts = GlideFacts { on_site: &on_site, by_robot: &by_robot, rested: &rested };
     let pattern = |number, at_school| row.plan.pattern_in(pack, &[number, at_school]);
     let weeks = glide::glide(first, school, pattern, facts, today);
@@ -217,11 +240,12 @@ pub async fn weeks_of(
         Setting::NotNamed => "the receiving school".to_owned(),
     };
     let school_clock = pack.clocks.get(1).filter(|_| school.is_some()).map(|clock| clock.title.clone());
-    Ok(Ok(PlanWeeks { clock: clock.title.clone(), school_clock, site, weeks }))
+    let marks_of = placement.home_name.clone();
+    Ok(Ok(PlanWeeks { clock: clock.title.clone(), school_clock, site, marks_of, weeks }))
 }
 
 fn draw(path: &PlanWeeks) -> GlideView {
-    let PlanWeeks { clock, school_clock, site, weeks } = path;
+    let PlanWeeks { clock, school_clock, site, marks_of, weeks } = path;
     let count = u32::try_from(weeks.len().max(1)).unwrap_or(1);
     let pitch = (RIGHT - LEFT) / f64::from(count);
     let question = ReviewQuestion::of(weeks);
@@ -251,9 +275,23 @@ fn draw(path: &PlanWeeks) -> GlideView {
         columns: weeks.iter().enumerate().map(column).collect(),
         rows: weeks.iter().map(row).collect(),
         site: format!("On site at {site}"),
+        told_by: told_by(marks_of),
         school_clock: school_clock.clone().unwrap_or_default(),
         because: question.because().to_owned(),
         ask: question.ask().to_owned(),
+    }
+}
+
+/// Whose marks and words half-days on site are from.
+pub(super) fn told_by(marks_of: &str) -> String {
+    format!("On site, as it was: by the marks of {marks_of}, and by what people say where no mark tells")
+}
+
+/// `4`, or `4, 1 of them by people`
+pub(super) fn told(week: &GlideWeek) -> String {
+    match week.said {
+        0 => week.stated.to_string(),
+        said => format!("{}, {said} of them by people", week.stated),
     }
 }
 
@@ -313,7 +351,7 @@ fn row(week: &GlideWeek) -> Row {
         planned: words(&week.planned),
         actual: week.actual.as_ref().map_or_else(|| "–".to_owned(), words),
         minutes: if is_begun { week.by_robot.get().to_string() } else { "–".to_owned() },
-        stated: if is_begun { week.stated.to_string() } else { "–".to_owned() },
+        stated: if is_begun { told(week) } else { "–".to_owned() },
     }
 }
 
@@ -375,6 +413,7 @@ mod tests {
             actual: actual.map(half_days),
             by_robot: Minutes::floor_of_seconds(7_260),
             stated: 2,
+            said: u16::from(number == 1),
         }
     }
 
@@ -386,6 +425,7 @@ mod tests {
             clock: "Provider week".to_owned(),
             school_clock: Some("School week".to_owned()),
             site: "Alder Road School".to_owned(),
+            marks_of: "Marsh Lane Academy".to_owned(),
             weeks: weeks.to_vec(),
         };
         let view = draw(&path);
@@ -401,6 +441,8 @@ mod tests {
         assert!((heights - 10.0 * UNIT).abs() < 0.2, "ten half-days fill the plot: {heights}");
         assert_eq!(view.rows[0].actual, "On site 2, by robot 3, elsewhere 2, not known 3");
         assert_eq!((view.rows[0].minutes.as_str(), view.rows[1].actual.as_str()), ("121", "–"));
+        assert_eq!((view.rows[0].stated.as_str(), view.rows[1].stated.as_str()), ("2, 1 of them by people", "–"));
+        assert!(view.told_by.contains("the marks of Marsh Lane Academy"));
         assert!(view.ask.ends_with('?'));
     }
 }

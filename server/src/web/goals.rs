@@ -35,8 +35,8 @@ pub(super) const FAMILIES: [(Family, &str); 5] = [
 /// What became of a goal, with its words.
 pub(super) const ENDS: [(Became, &str); 3] =
     [(Became::Reached, "Reached"), (Became::Partly, "Partly, and good for now"), (Became::LetGo, "Let go")];
-/// Who writes goals, and who is asked to stand by them.
-pub(super) const PARTIES: [Party; 5] = [Party::Pupil, Party::Parent, Party::KeyWorker, Party::HomeSchool, Party::ProviderLead];
+/// Who is always asked; and with them whoever has a part in the case ([`asked`]).
+const ALWAYS: [Party; 5] = [Party::Pupil, Party::Parent, Party::KeyWorker, Party::HomeSchool, Party::ProviderLead];
 
 #[derive(Template)]
 #[template(path = "staff/goals.html")]
@@ -92,7 +92,8 @@ pub async fn change(
     let today = scope.today(placement.school_id, now);
     let id: Option<Uuid> = sent.get("goal").and_then(|id| id.parse().ok());
     let known = goals(&state, &placement).await?.into_iter().find(|(known, ..)| Some(*known) == id);
-    let made = made(&sent, known, today);
+    let names = plan::Names::of(&state, &scope, &placement).await?;
+    let made = made(&sent, known, &names, today);
     let refused = async |status, wrong: String| -> Result<Response, ApiError> {
         Ok((status, draw(&state, &caller, &scope, &placement, &sent, wrong).await?).into_response())
     };
@@ -133,14 +134,24 @@ pub(super) async fn goals(state: &AppState, placement: &PlacementRow) -> Result<
     Ok(all.ok_or_else(|| anyhow::anyhow!("a goal is not readable"))?)
 }
 
+/// Who writes goals, and who is asked to stand by them: everybody with a part in the case today, and the five without whom there is
+/// no goal.
+fn asked(names: &plan::Names, today: NaiveDate) -> Vec<Party> {
+    let is_asked = |party: &&Party| ALWAYS.contains(party) || !names.with(&[**party], today).is_empty();
+    Party::ALL.iter().filter(is_asked).copied().collect()
+}
+
 /// The sheet to save: which one, on which revision it is based, and the goal as it is then.
-fn made(sent: &Sent, known: Option<Known>, today: NaiveDate) -> Result<Known, String> {
+fn made(sent: &Sent, known: Option<Known>, names: &plan::Names, today: NaiveDate) -> Result<Known, String> {
     let refusal = |error: server_core::goal::GoalRefusal| view::sentence(&error.to_string());
     let wording = || -> Result<Wording, String> {
         Ok(Wording {
             words: words(sent, "words", "The goal")?,
             pupil_words: optional_words(sent, "pupil-words", "In the pupil’s own words")?,
-            authors: PARTIES.into_iter().filter(|party| sent.contains_key(&format!("author-{}", party.code()))).collect(),
+            authors: asked(names, today)
+                .into_iter()
+                .filter(|party| sent.contains_key(&format!("author-{}", party.code())))
+                .collect(),
             on: today,
         })
     };
@@ -162,6 +173,9 @@ fn made(sent: &Sent, known: Option<Known>, today: NaiveDate) -> Result<Known, St
         "stand" => {
             let party = sent.get("party").and_then(|code| Party::from_code(code)).ok_or("Choose who stands by it.")?;
             let who = sent.get("who").and_then(|who| who.parse().ok()).map(PersonId).ok_or("Choose who says so.")?;
+            if !names.with(&[party], today).iter().any(|(known, _)| *known == who) {
+                return Err(format!("Choose somebody who is named as {}.", party.words()));
+            }
             let wording = sent.get("wording").and_then(|number| number.parse().ok()).unwrap_or(0);
             goal.acknowledge(party, Acknowledgement { who, on: today, wording }).map_err(refusal)?;
         }
@@ -202,12 +216,12 @@ async fn draw(
         may_edit: scope.may_pupil(Action::EditPlan, placement),
         goals: all.iter().map(|known| goal_view(known, &names, today)).collect(),
         families: FAMILIES.map(|(family, words)| (family.code(), words, typed("family") == family.code())).to_vec(),
-        parties: PARTIES
+        parties: (asked(&names, today).into_iter())
             .map(|party| {
                 let chosen = is_new && sent.contains_key(&format!("author-{}", party.code()));
                 (party.code(), capital(party), chosen)
             })
-            .to_vec(),
+            .collect(),
         ends: ENDS.map(|(became, words)| (became.code(), words)).to_vec(),
         words: typed("words"),
         pupil_words: typed("pupil-words"),
@@ -222,7 +236,10 @@ fn capital(party: Party) -> String {
 fn goal_view((id, revision, goal): &Known, names: &plan::Names, today: NaiveDate) -> GoalView {
     let now = goal.wording();
     let authors: Vec<Party> = now.authors.iter().copied().collect();
-    let waits = goal.waits_for(&PARTIES);
+    let mut parties = asked(names, today);
+    // Whoever stands by it stays to be read, also when their part has ended.
+    parties.extend(goal.standing().filter(|party| !asked(names, today).contains(party)));
+    let waits = goal.waits_for(&parties);
     let ended = goal.became().map(|(became, how, on)| {
         let words = ENDS.iter().find(|(known, _)| known == became).map_or("", |(_, words)| words);
         format!("{words} on {}: {}", view::full_date(*on), how.expose())
@@ -243,12 +260,12 @@ fn goal_view((id, revision, goal): &Known, names: &plan::Names, today: NaiveDate
             (None, Some(day)) => Some(Chip::new("line", "cal", format!("Look at it on {}", view::short_date(day)))),
             (None, None) => None,
         },
-        stands: PARTIES
+        stands: (parties.into_iter())
             .map(|party| {
                 let who = names.with(&[party], today).into_iter().map(|(who, name)| (who.0.to_string(), name)).collect();
                 (party.code(), capital(party), !waits.contains(&party), who)
             })
-            .to_vec(),
+            .collect(),
         older: goal.wordings().iter().rev().skip(1).map(|one| one.words.expose().to_owned()).collect(),
         became: ended.unwrap_or_default(),
     }

@@ -31,6 +31,8 @@ use crate::api::scope::{self, Scope};
 
 /// Days of looking at it that the form offers.
 const REVIEWS: usize = 4;
+/// Sets the keys of arrangements apart from those of other sheets that are named after their placement.
+const ARRANGEMENTS: u128 = 0x7a27_0000_0000_0000_0000_0000_0000_0000;
 /// Reasons, with their words.
 const REASONS: [(PartTimeReason, &str); 4] = [
     (PartTimeReason::Health, "Health"),
@@ -51,6 +53,8 @@ struct PartTimePage {
     /// The form: which arrangement it changes, if one; and what it holds.
     sheet: String,
     revision: i64,
+    /// How many there are.
+    known: usize,
     from: String,
     until: String,
     reasons: Vec<(&'static str, &'static str, bool)>,
@@ -90,8 +94,9 @@ pub async fn save(
     let changes: Option<Uuid> = sent.get("sheet").and_then(|id| id.parse().ok());
     let seen = sent.get("revision").and_then(|revision| revision.parse().ok()).unwrap_or(-1);
     let body = kept::written_part_time(&made);
+    let known: u32 = sent.get("known").and_then(|count| count.parse().ok()).unwrap_or(0);
     let sheet = NewSheet {
-        sheet_id: changes.unwrap_or_else(Uuid::now_v7),
+        sheet_id: changes.unwrap_or_else(|| next_id(placement.placement_id, known)),
         based_on: if changes.is_some() { seen } else { 0 },
         kind: SheetKind::PartTime,
         owner: Owner::Placement(placement.placement_id),
@@ -102,8 +107,10 @@ pub async fn save(
         Saved::As(_) => {}
         Saved::Meanwhile(row) => {
             let who = row.actor_name.clone().unwrap_or_else(|| "Somebody else".to_owned());
+            let did = if changes.is_some() { "changed this" } else { "made an" };
             let wrong = format!(
-                "{who} changed this arrangement while you wrote. It is listed as they left it; what you typed is still here."
+                "{who} {did} arrangement while you wrote. It is listed as they left it; what you typed is still here. Save it in place of \
+                 theirs, or leave theirs as it is."
             );
             return again(StatusCode::CONFLICT, wrong).await;
         }
@@ -115,6 +122,12 @@ pub async fn save(
         state.store.say_event(placement.placement_id, event, Some(day), audit, now).await?;
     }
     Ok(Redirect::to(&format!("/pupils/{pupil}/part-time")).into_response())
+}
+
+/// The key of the arrangement that comes after so many: the same for everybody who saw these. So of two who save the next one at once,
+/// the second is told.
+fn next_id(placement: Uuid, known: u32) -> Uuid {
+    Uuid::from_u128(placement.as_u128() ^ ARRANGEMENTS ^ u128::from(known))
 }
 
 fn read(sent: &Sent) -> Result<PartTime, String> {
@@ -175,6 +188,7 @@ async fn draw(
         may_edit: scope.may_pupil(Action::EditPlan, placement),
         sheet: current.map_or_else(String::new, |(row, _)| row.sheet_id.to_string()),
         revision: current.map_or(0, |(row, _)| row.revision),
+        known: all.len(),
         from: typed("from", kept(|one| one.from.to_string())),
         until: typed("until", kept(|one| one.until.to_string())),
         reasons: REASONS.map(|(reason, words)| (reason.code(), words, has(reason))).to_vec(),

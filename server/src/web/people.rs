@@ -58,6 +58,10 @@ struct PartView {
     party: String,
     days: String,
     reach: String,
+    /// Whose way to be reached can be corrected here: somebody without an account.
+    person: Option<Uuid>,
+    /// It was just typed, and not saved.
+    typed: Option<String>,
 }
 
 /// `GET /pupils/{pupil}/people`
@@ -67,7 +71,7 @@ pub async fn show(State(state): State<AppState>, caller: Caller, Path(pupil): Pa
     draw(&state, &caller, &scope, &placement, &Sent::new(), "").await
 }
 
-/// `POST /pupils/{pupil}/people`: somebody is named, takes a part, or their part ends.
+/// `POST /pupils/{pupil}/people`: somebody is named, takes a part, is reached in another way, or their part ends.
 pub async fn change(
     State(state): State<AppState>,
     caller: Caller,
@@ -81,6 +85,7 @@ pub async fn change(
         Some("name") => name(&state, &caller, &placement, &sent, today).await?,
         Some("take") => take(&state, &caller, &placement, &sent, today).await?,
         Some("give") => give(&state, &caller, &scope, &placement, &sent, today).await?,
+        Some("reach") => correct_reach(&state, &caller, &placement, &sent).await?,
         Some("end") => end(&state, &caller, &placement, &sent, today).await?,
         _ => Err("Choose what to do."),
     };
@@ -119,7 +124,6 @@ async fn name(
 ) -> Result<Result<(), &'static str>, ApiError> {
     let text = |name: &str| sent.get(name).map(|text| text.trim().to_owned()).unwrap_or_default();
     let (name, reach) = (text("name"), text("reach"));
-    let is_plain = |text: &str, most: usize| text.chars().count() <= most && !text.chars().any(char::is_control);
     if name.is_empty() || !is_plain(&name, MAX_NAME) || !is_plain(&reach, MAX_REACH) {
         return Ok(Err("Write a name, and how to reach them in one short line."));
     }
@@ -135,6 +139,28 @@ async fn name(
     let row = part(placement, party, PersonId(person.person_id), today);
     state.store.set_party(&row, plan::audit(caller, placement.pupil_id, "name person"), now).await?;
     Ok(Ok(()))
+}
+
+/// How to reach somebody is said anew. What it was is gone: it is no history that anybody is owed.
+async fn correct_reach(
+    state: &AppState,
+    caller: &Caller,
+    placement: &PlacementRow,
+    sent: &Sent,
+) -> Result<Result<(), &'static str>, ApiError> {
+    let reach = sent.get("reach").map_or("", |text| text.trim());
+    if !is_plain(reach, MAX_REACH) {
+        return Ok(Err("Write how to reach them in one short line."));
+    }
+    let Some(person) = sent.get("person").and_then(|id| id.parse().ok()) else { return Ok(Err("Choose whom to reach.")) };
+    let (reach, audit) =
+        (Some(reach).filter(|reach| !reach.is_empty()), plan::audit(caller, placement.pupil_id, "correct person"));
+    let is_there = state.store.correct_reach(placement.pupil_id, person, reach, audit, state.clock.now().utc).await?;
+    Ok(if is_there { Ok(()) } else { Err("Nobody is named here with that line.") })
+}
+
+fn is_plain(text: &str, most: usize) -> bool {
+    text.chars().count() <= most && !text.chars().any(char::is_control)
 }
 
 async fn take(
@@ -247,7 +273,8 @@ async fn draw(
     let persons = state.store.persons_of(placement.pupil_id).await?;
     let capital = |party: Party| view::sentence(party.words()).trim_end_matches('.').to_owned();
     let view = |row: PartyRow| {
-        let reach = persons.iter().find(|person| person.person_id == row.person.0).and_then(|person| person.reach.clone());
+        let person = persons.iter().find(|person| person.person_id == row.person.0);
+        let typed = sent.get("reach").filter(|_| sent.get("person").is_some_and(|id| *id == row.person.0.to_string()));
         let from = row.from_day.map_or_else(|| "Always".to_owned(), |day| format!("Since {}", view::full_date(day)));
         let until = row.until_day.map_or_else(String::new, |day| format!(", until {}", view::full_date(day)));
         PartView {
@@ -255,7 +282,9 @@ async fn draw(
             name: row.name.unwrap_or_else(|| "Somebody whose account is gone".to_owned()),
             party: capital(row.party),
             days: format!("{from}{until}"),
-            reach: reach.unwrap_or_default(),
+            reach: person.and_then(|person| person.reach.clone()).unwrap_or_default(),
+            person: person.map(|person| person.person_id),
+            typed: typed.cloned(),
         }
     };
     let rows = state.store.parties(placement.placement_id).await?;
@@ -285,7 +314,7 @@ async fn draw(
             .map(|party| (party.code(), capital(*party)))
             .collect(),
         name: typed("name"),
-        reach: typed("reach"),
+        reach: if sent.contains_key("person") { String::new() } else { typed("reach") },
         party: typed("party"),
     })
 }

@@ -343,8 +343,7 @@ async fn correct(
         Err(wrong) => return Ok(Err(wrong)),
     };
     let pupil_id = placement.pupil_id;
-    let row =
-        NewPupil { pupil_id, organisation_id: placement.school_id, name: &name, upn: upn.as_ref(), year_group: year, born };
+    let row = NewPupil { pupil_id, organisation_id: placement.home_id, name: &name, upn: upn.as_ref(), year_group: year, born };
     Ok(match state.store.correct_pupil(&row, plan::audit(caller, pupil_id, "correct details"), now).await? {
         Entered::Written => Ok(()),
         Entered::UpnTaken => Err(UPN_TAKEN.to_owned()),
@@ -484,7 +483,6 @@ async fn draw(
             robots.push((row.robot_id.to_string(), format!("{}{shared}", row.name), Some(row.robot_id) == placement.robot_id));
         }
     }
-    let home = scope.organisation_names().find(|(id, _)| *id == pupil.organisation_id).map(|(_, name)| name);
     page(&PlacementPage {
         frame: Frame::of(caller, scope, format!("Placement of {}", placement.pupil_name), "/pupils", now),
         pupil_id: placement.pupil_id,
@@ -492,7 +490,7 @@ async fn draw(
         wrong,
         typed,
         facts: vec![
-            ("Home school", home.unwrap_or_default()),
+            ("Home school", placement.home_name.clone()),
             ("Follows lessons at", placement.school_name.clone()),
             ("Looked after by", placement.provider_name.clone().unwrap_or_else(|| "Nobody beside the school".to_owned())),
             ("First day", view::full_date(placement.from_day)),

@@ -3,6 +3,8 @@
 //! Works without scripts. Two people may have it open: who saves second is shown what the first wrote and chooses, field by field;
 //! nothing is saved until then, and nothing of either is lost (see `fields.rs`). Every read is put in the audit log first.
 
+use std::collections::BTreeMap;
+
 use askama::Template;
 use axum::extract::{Form, Path, Query, State};
 use axum::http::StatusCode;
@@ -381,8 +383,18 @@ async fn draw(
         let born = state.store.pupil(placement.pupil_id).await?.and_then(|row| row.born);
         let born = born.map(|day| ("Date of birth", view::full_date(day)));
         let signers = names.signers(state, pack, kept, today).await?;
-        let panel_told = cases::panel_was_told(pack, &facts);
-        let of = Shown { pack, plan: kept, names: &names, today, due: &due, signers: &signers, changes: &changes, panel_told };
+        let of = Shown {
+            pack,
+            plan: kept,
+            names: &names,
+            today,
+            me: PersonId(caller.staff_id()),
+            due: &due,
+            signers: &signers,
+            written: &ending::written_down(state, row).await?,
+            changes: &changes,
+            panel_told: cases::panel_was_told(pack, &facts),
+        };
         let people = names.with(Party::ALL, today).into_iter().filter(|(person, _)| person.0 != placement.pupil_id).collect();
         let offers = fields::Offers { names: &names, people, places: places(scope) };
         let asked = week::asked_for(&of, (&facts, &calendars), typed("week"), (&drawn.clock, drawn.week));
@@ -404,7 +416,7 @@ async fn draw(
             ending: ending::view(&of, typed),
             // That something began empty is no news.
             history: lines(&history.into_iter().filter(told::is_news).collect::<Vec<_>>()),
-            facts: overview(pack, kept, placement, &names, panel_told).into_iter().chain(born).collect(),
+            facts: overview(pack, kept, placement, &names, of.panel_told).into_iter().chain(born).collect(),
         });
     }
     let is_closed = row.as_ref().is_some_and(|row| matches!(row.plan.state(), PlanState::Closed(_)));
@@ -433,9 +445,13 @@ pub(super) struct Shown<'a> {
     plan: &'a ReintegrationPlan,
     names: &'a told::Names,
     today: NaiveDate,
+    /// Who reads the page.
+    me: PersonId,
     due: &'a Schedule,
     /// Who may say for whom that the return succeeded.
     signers: &'a told::Signers,
+    /// Who wrote down what somebody else signed.
+    written: &'a BTreeMap<Party, String>,
     /// What changed since the form that somebody sent was opened.
     changes: &'a [PlanChangeRow],
     panel_told: Option<NaiveDate>,

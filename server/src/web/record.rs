@@ -12,9 +12,10 @@ use chrono_tz::Tz;
 use serde::Serialize;
 use server_core::access::Action;
 use server_core::attendance::{Anomaly, AttendanceMinutes, Length};
+use server_core::register::{HalfDay, ImportedMark};
 use server_core::timetable::Lesson;
 use store::audit::{Actor, NewAudit, Subject};
-use store::placements::{PlacementRow, PlanStageRow, RegisterMarkRow};
+use store::placements::{PlacementRow, PlanStageRow};
 use uuid::Uuid;
 
 use super::account::{self, School};
@@ -154,7 +155,7 @@ pub async fn show(State(state): State<AppState>, caller: Caller, Path(pupil): Pa
         }
     };
     let from = today.checked_sub_days(Days::new(REGISTER_DAYS)).unwrap_or(today);
-    let marks = state.store.register_marks(pupil, from, today).await?;
+    let marks = state.store.imported_marks(pupil, from, today).await?;
     page(&RecordPage {
         frame: Frame::of(&caller, &scope, placement.pupil_name.clone(), "/pupils", now),
         pupil_id: pupil,
@@ -443,24 +444,28 @@ fn school_days(school: &School, from: NaiveDate, until: NaiveDate) -> usize {
     from.iter_days().skip(1).take(366).take_while(|day| *day <= until).filter(is_school_day).count()
 }
 
-fn register(placement: &PlacementRow, marks: &[RegisterMarkRow], now: DateTime<Utc>, zone: Tz) -> Register {
-    let imported = marks.iter().map(|mark| mark.imported_at).max();
+fn register(placement: &PlacementRow, marks: &[ImportedMark], now: DateTime<Utc>, zone: Tz) -> Register {
+    let imported = marks.iter().map(|mark| mark.source().imported_at).max();
     let today = now.with_timezone(&zone).date_naive();
-    let mut days: Vec<NaiveDate> = marks.iter().map(|mark| mark.day).collect();
+    let mut days: Vec<NaiveDate> = marks.iter().map(ImportedMark::day).collect();
     days.dedup();
-    let code = |day: NaiveDate, half: &str| {
-        let mark = marks.iter().find(|mark| mark.day == day && mark.half_day == half);
-        mark.map_or_else(|| if day == today { "not yet taken" } else { "–" }.to_owned(), |mark| mark.code.clone())
+    let code = |day: NaiveDate, half: HalfDay| {
+        let mark = marks.iter().find(|mark| mark.day() == day && mark.half_day() == half);
+        mark.map_or(if day == today { "not yet taken" } else { "–" }, |mark| mark.code().as_str()).to_owned()
     };
     Register {
-        school: placement.school_name.clone(),
+        school: placement.home_name.clone(),
         imported: imported.map_or_else(
             || "Nothing has been imported yet.".to_owned(),
             |at| format!("Imported: {}.", view::moment(at, now, zone)),
         ),
         days: days
             .into_iter()
-            .map(|day| RegisterDay { day: day.format("%a %-d").to_string(), am: code(day, "am"), pm: code(day, "pm") })
+            .map(|day| RegisterDay {
+                day: day.format("%a %-d").to_string(),
+                am: code(day, HalfDay::Am),
+                pm: code(day, HalfDay::Pm),
+            })
             .collect(),
     }
 }

@@ -226,7 +226,7 @@ async fn draw(
         frame: Frame::of(caller, scope, format!("Register of {}", placement.pupil_name), "/pupils", now),
         pupil_id: placement.pupil_id,
         pupil_name: placement.pupil_name.clone(),
-        school: placement.school_name.clone(),
+        school: placement.home_name.clone(),
         wrong,
         may_say: scope.may_pupil(Action::EditPlan, placement),
         hints: found.into_iter().map(|hint| (hint.because, hint.ask)).collect(),

@@ -3,6 +3,7 @@
 use crate::queries::audit;
 use crate::queries::minutes::pattern;
 use crate::queries::pages::padded;
+use crate::queries::placements::insert_pupil;
 use crate::queries::plans::insert_plan;
 use crate::queries::sight::spliced;
 use crate::{Db, Engine};
@@ -290,21 +291,8 @@ impl Beginnings for Engine {
     }
 
     async fn enter_pupil(&self, pupil: &NewPupil<'_>, audit: NewAudit<'_>, now: DateTime<Utc>) -> Result<Entered, StoreError> {
-        let upn = pupil.upn.map(Upn::expose);
         let mut tx = self.begin().await?;
-        let done = query!(
-            "INSERT INTO pupil (pupil_id, organisation_id, name, upn, year_group, born_day) VALUES ($1, $2, $3, $4, $5, $6)
-             ON CONFLICT (upn) DO NOTHING",
-            pupil.pupil_id,
-            pupil.organisation_id,
-            pupil.name,
-            upn,
-            pupil.year_group,
-            pupil.born
-        )
-        .execute(&mut *tx)
-        .await?;
-        if done.rows_affected() == 0 {
+        if !insert_pupil(&mut tx, pupil).await? {
             return Ok(Entered::UpnTaken);
         }
         audit::append(&mut tx, audit, now).await?;

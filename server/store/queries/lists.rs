@@ -14,18 +14,19 @@ use store::robots::RobotRow;
 use uuid::Uuid;
 
 macro_rules! placements {
-    ($tail:literal $(+ $more:literal)*, $($argument:expr),*) => {
+    ($tail:literal $(+ $more:literal)* $(, $argument:expr)* $(,)?) => {
         sqlx::query_as!(
             PlacementRow,
             r#"SELECT p.placement_id AS "placement_id!: Uuid", p.pupil_id AS "pupil_id!: Uuid", u.name AS "pupil_name!",
-                      u.year_group AS "year_group!: i64", p.robot_id AS "robot_id?: Uuid", r.name AS "robot_name?",
+                      u.year_group AS "year_group!: i64", u.organisation_id AS "home_id!: Uuid", h.name AS "home_name!",
+                      p.robot_id AS "robot_id?: Uuid", r.name AS "robot_name?",
                       p.school_id AS "school_id!: Uuid", s.name AS "school_name!", p.provider_id AS "provider_id?: Uuid",
                       v.name AS "provider_name?", p.key_worker_id AS "key_worker_id?: Uuid",
                       p.from_day AS "from_day!: NaiveDate", p.until_day AS "until_day!: NaiveDate"
                FROM placement p JOIN pupil u ON u.pupil_id = p.pupil_id LEFT JOIN robot r ON r.robot_id = p.robot_id
-                    JOIN organisation s ON s.organisation_id = p.school_id
-                    LEFT JOIN organisation v ON v.organisation_id = p.provider_id "# + $tail $(+ $more)*,
-            $($argument),*
+                    JOIN organisation h ON h.organisation_id = u.organisation_id JOIN organisation s ON s.organisation_id = p.school_id
+                    LEFT JOIN organisation v ON v.organisation_id = p.provider_id "# + $tail $(+ $more)*
+            $(, $argument)*
         )
     };
 }

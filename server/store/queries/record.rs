@@ -33,6 +33,27 @@ impl Record for Engine {
         Ok(tx.commit().await?)
     }
 
+    async fn correct_reach(
+        &self,
+        pupil_id: Uuid,
+        person_id: Uuid,
+        reach: Option<&str>,
+        audit: NewAudit<'_>,
+        now: DateTime<Utc>,
+    ) -> Result<bool, StoreError> {
+        let mut tx = self.begin().await?;
+        let done =
+            sqlx::query!("UPDATE person SET reach = $3 WHERE person_id = $1 AND pupil_id = $2", person_id, pupil_id, reach)
+                .execute(&mut *tx)
+                .await?;
+        if done.rows_affected() == 0 {
+            return Ok(false);
+        }
+        audit::append(&mut tx, audit, now).await?;
+        tx.commit().await?;
+        Ok(true)
+    }
+
     async fn persons_of(&self, pupil_id: Uuid) -> Result<Vec<PersonRow>, StoreError> {
         Ok(sqlx::query_as!(
             PersonRow,

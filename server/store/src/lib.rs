@@ -30,6 +30,7 @@ pub mod returns;
 pub mod robots;
 pub mod sheets;
 pub mod staff;
+pub mod stated;
 pub mod tablets;
 pub mod telemetry;
 
@@ -62,6 +63,7 @@ pub trait Database:
     + robots::Robots
     + sheets::Sheets
     + staff::Staff
+    + stated::Stated
     + tablets::Tablets
     + telemetry::Telemetry
     + std::fmt::Debug

@@ -1,10 +1,10 @@
-//! Pupils, their placements, the plan in its thin form, and the imported register.
+//! Pupils, their placements, and the plan in its thin form.
 //!
-//! Names and UPNs are read here for pages and go nowhere else. Register marks are read only: nothing computes one.
+//! Names and UPNs are read here for pages and go nowhere else.
 
 use crate::StoreError;
 use async_trait::async_trait;
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::NaiveDate;
 use uuid::Uuid;
 
 /// A placement with its pupil and, if it has one, its robot. `Debug` does not print the pupil's name.
@@ -18,11 +18,15 @@ pub struct PlacementRow {
     pub pupil_name: String,
     /// School year.
     pub year_group: i64,
+    /// The home school: it keeps the pupil's register.
+    pub home_id: Uuid,
+    /// Its name.
+    pub home_name: String,
     /// Through which robot; none yet, or none any more.
     pub robot_id: Option<Uuid>,
     /// That robot's name.
     pub robot_name: Option<String>,
-    /// The school whose lessons they are.
+    /// The school whose lessons the pupil follows; mostly the home school.
     pub school_id: Uuid,
     /// Its name.
     pub school_name: String,
@@ -68,21 +72,6 @@ pub struct PlanStageRow {
     pub done_day: Option<NaiveDate>,
 }
 
-/// A mark of the statutory register, as imported.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RegisterMarkRow {
-    /// Which day.
-    pub day: NaiveDate,
-    /// `am` or `pm`.
-    pub half_day: String,
-    /// The code as the school entered it.
-    pub code: String,
-    /// When it was imported.
-    pub imported_at: DateTime<Utc>,
-    /// From which file or system.
-    pub source: String,
-}
-
 /// A pupil to add. No `Debug`: it holds a name and a UPN.
 pub struct NewPupil<'a> {
     /// Key.
@@ -120,7 +109,7 @@ pub struct NewPlacement {
     pub until_day: NaiveDate,
 }
 
-/// Pupils, their placements, the plan in its thin form, and the imported register.
+/// Pupils, their placements, and the plan in its thin form.
 #[async_trait]
 pub trait Placements: Send + Sync {
     /// All placements, by school and pupil.
@@ -153,17 +142,6 @@ pub trait Placements: Send + Sync {
     /// The database does not answer.
     async fn plan_stages(&self, placement_id: Uuid) -> Result<Vec<PlanStageRow>, StoreError>;
 
-    /// The imported register of a pupil from `from` to `until`, both included.
-    ///
-    /// # Errors
-    /// The database does not answer.
-    async fn register_marks(
-        &self,
-        pupil_id: Uuid,
-        from: NaiveDate,
-        until: NaiveDate,
-    ) -> Result<Vec<RegisterMarkRow>, StoreError>;
-
     /// Adds a pupil or keeps the one that is there.
     ///
     /// # Errors
@@ -175,10 +153,4 @@ pub trait Placements: Send + Sync {
     /// # Errors
     /// The database does not answer, or a rule of its tables is broken.
     async fn add_placement(&self, placement: &NewPlacement, plan: &[PlanStageRow]) -> Result<(), StoreError>;
-
-    /// Stores imported register marks; a mark that the school changed replaces the older one.
-    ///
-    /// # Errors
-    /// The database does not answer.
-    async fn import_register(&self, pupil_id: Uuid, marks: &[RegisterMarkRow]) -> Result<(), StoreError>;
 }

@@ -127,6 +127,19 @@ pub trait Record: Send + Sync {
     /// The database does not answer, or a rule of its tables is broken.
     async fn add_person(&self, person: &PersonRow, audit: NewAudit<'_>, now: DateTime<Utc>) -> Result<(), StoreError>;
 
+    /// Says anew how to reach somebody who is named in a pupil's life; `false` if nobody is with that id.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    async fn correct_reach(
+        &self,
+        pupil_id: Uuid,
+        person_id: Uuid,
+        reach: Option<&str>,
+        audit: NewAudit<'_>,
+        now: DateTime<Utc>,
+    ) -> Result<bool, StoreError>;
+
     /// Everybody without an account in a pupil's life, by name.
     ///
     /// # Errors

@@ -64,9 +64,10 @@ fn expected(method: &Method, path: &str) -> [u16; 8] {
         }
         ("GET", "/pupils/{pupil}/plan" | "/pupils/{pupil}/due" | "/pupils/{pupil}/glide") => ada,
         ("GET", "/pupils/{pupil}/goals" | "/pupils/{pupil}/breakdown") => ada,
-        ("POST", "/pupils/{pupil}/goals" | "/pupils/{pupil}/breakdown" | "/pupils/{pupil}/due/word") => {
-            ada.map(|yes| if yes == OK { INCOMPLETE } else { yes })
-        }
+        (
+            "POST",
+            "/pupils/{pupil}/goals" | "/pupils/{pupil}/breakdown" | "/pupils/{pupil}/due/word" | "/pupils/{pupil}/glide",
+        ) => ada.map(|yes| if yes == OK { INCOMPLETE } else { yes }),
         ("GET", "/pupils/{pupil}/people" | "/pupils/{pupil}/contacts" | "/pupils/{pupil}/register") => ada,
         ("GET", "/pupils/{pupil}/part-time") => ada,
         ("POST", "/pupils/{pupil}/documents" | "/pupils/{pupil}/part-time" | "/pupils/{pupil}/contacts/instead") => {

@@ -16,7 +16,7 @@ fn code(text: &str) -> Code {
 }
 
 /// The pattern of a week of a clock, as its form sends it.
-fn pattern<'a>(clock: &'a str, week: &'a str, letters: &'a [&'a str; 10]) -> Vec<(&'a str, &'a str)> {
+pub fn pattern<'a>(clock: &'a str, week: &'a str, letters: &'a [&'a str; 10]) -> Vec<(&'a str, &'a str)> {
     const NAMES: [&str; 10] = [
         "at-mon-am",
         "at-mon-pm",
@@ -34,11 +34,11 @@ fn pattern<'a>(clock: &'a str, week: &'a str, letters: &'a [&'a str; 10]) -> Vec
     all
 }
 
-const ON_SITE: [&str; 10] = ["s", "s", "s", "s", "s", "s", "s", "s", "s", "s"];
+pub const ON_SITE: [&str; 10] = ["s", "s", "s", "s", "s", "s", "s", "s", "s", "s"];
 const HALF: [&str; 10] = ["s", "s", "r", "r", "-", "-", "o", "o", "s", "s"];
 
 /// The first day at school is said, and every gate has its reason.
-async fn begin_return(world: &World, browser: &Browser, on: &str) {
+pub async fn begin_return(world: &World, browser: &Browser, on: &str) {
     let kept = plan(world).await;
     let names: Vec<String> = (0..kept.gates(&pack_of(&kept)).len()).map(|n| format!("reason-{n}")).collect();
     let mut begin = vec![("on", on)];

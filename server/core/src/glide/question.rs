@@ -39,7 +39,7 @@ impl ReviewQuestion {
         };
         let span = format!("in weeks {} to {}", first.short_name(), last.short_name());
         if recent.iter().all(|week| week.stated == 0 && week.planned.on_site > 0) {
-            let because = format!("The school has said nothing about half-days on site {span}.");
+            let because = format!("Nobody has said anything about half-days on site {span}.");
             return new(because, "Was the pupil at school, and who can say so?");
         }
         let actual = |week: &GlideWeek| week.actual.unwrap_or_default();

@@ -77,6 +77,26 @@ fn of_two_words_about_one_half_day_the_last_holds_and_tomorrow_is_not_counted() 
 }
 
 #[test]
+fn what_a_person_says_fills_what_no_file_tells_and_an_imported_mark_stands_before_it() {
+    let imported = |at: &str, half, was_there| OnSite {
+        source: OnSiteSource::Imported { system: "SIMS".to_owned(), at: "2026-11-17T09:42:00Z".parse().unwrap() },
+        ..on_site(at, half, was_there)
+    };
+    let facts = [
+        imported("2026-11-09", HalfDay::Am, true),
+        imported("2026-11-09", HalfDay::Pm, true),
+        on_site("2026-11-09", HalfDay::Am, false),
+        on_site("2026-11-09", HalfDay::Pm, true),
+        on_site("2026-11-10", HalfDay::Am, true),
+    ];
+    let week = &run("ss ss ss ss ss", &facts, &[], &[], "2026-11-17")[2];
+    assert_eq!(week.actual.map(|actual| (actual.on_site, actual.not_known)), Some((3, 7)), "whatever came last");
+    assert_eq!((week.stated, week.said), (3, 1));
+    let other: Vec<_> = differing(&facts).map(|fact| fact.half).collect();
+    assert_eq!(other, [(day("2026-11-09"), HalfDay::Am)]);
+}
+
+#[test]
 fn lessons_belong_to_the_half_day_in_which_they_begin_where_the_school_is() {
     let lesson = |start: &str, minutes: u64| AttendanceMinutes {
         slot: Uuid::nil(),
@@ -127,6 +147,7 @@ fn question(actual: &[(u16, u16)], planned_on_site: &[u16]) -> ReviewQuestion {
                 actual: fact,
                 by_robot: Minutes::floor_of_seconds(0),
                 stated: fact.map_or(0, |fact| fact.on_site),
+                said: 0,
             }
         })
         .collect();
@@ -169,7 +190,7 @@ fn x_7_the_review_gets_a_question_with_its_facts() {
         &[(0, 3), (0, 3)],
         &[2, 4],
         "Was the pupil at school, and who can say so?",
-        "The school has said nothing about half-days on site in weeks 1 to 2.",
+        "Nobody has said anything about half-days on site in weeks 1 to 2.",
     );
 }
 

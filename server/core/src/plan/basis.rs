@@ -108,6 +108,8 @@ pub struct Parts {
     pub basis: Basis,
     /// Where it stands.
     pub state: PlanState,
+    /// First day at school, of a plan that has ended; as long as the pupil is returning, the state has it.
+    pub school_start: Option<NaiveDate>,
     /// How many changes it has seen.
     pub revision: Revision,
     /// Who agreed, and who no longer does.

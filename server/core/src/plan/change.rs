@@ -73,7 +73,7 @@ pub enum Change {
     /// A review was held (H-5, H-15).
     Review(Review),
     /// The pupil's own comment on a stage.
-    PupilSays(u16, Words),
+    PupilSays(u16, Option<Words>),
     /// A hiccup.
     Setback(Setback),
     /// The plan takes longer (H-16).

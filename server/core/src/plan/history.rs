@@ -69,6 +69,7 @@ impl Layout {
             pack,
             basis,
             state,
+            school_start,
             revision: _,
             consents,
             answers,
@@ -110,6 +111,7 @@ impl Layout {
                 all.put("state.why", reason.expose());
             }
         }
+        all.maybe("school-start", school_start.as_ref());
         for (n, consent) in (1..).zip(consents) {
             let at = format!("consent.{n}");
             all.put(format!("{at}.who"), format!("{} {}", consent.party.code(), consent.who.0));

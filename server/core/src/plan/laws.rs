@@ -45,7 +45,7 @@ fn script() -> impl Strategy<Value = Change> {
             what_helps: None
         })),
         any::<bool>().prop_map(|next| Change::Review(Review { next_on: next.then(|| day("2027-01-15")), ..review() })),
-        "[a-z]{4,8}".prop_map(|text| Change::PupilSays(2, words(&text))),
+        proptest::option::of("[a-z]{4,8}").prop_map(|text| Change::PupilSays(2, text.map(|text| words(&text)))),
         any::<bool>().prop_map(|is_done| Change::Tick { list: code("induction-pack"), item: code("rules"), is_done }),
         any::<bool>()
             .prop_map(|is_settled| Change::Action(code("forms"), ActionEntry { is_settled, ..ActionEntry::default() })),

@@ -382,6 +382,7 @@ fn a_16_support_may_go_on_after_the_end_and_not_stop_before_it() {
     change(&mut plan, &pack, Change::Close(closure("long-term-place"))).unwrap();
     let PlanState::Closed(end) = plan.state() else { panic!("it is closed") };
     assert_eq!(end.went_well.expose(), "The buddy was there every morning.");
+    assert_eq!(plan.school_start(), Some(day("2026-12-14")), "the school's weeks still count from there");
 }
 
 #[test]
@@ -398,6 +399,7 @@ fn h_19_a_serious_breakdown_may_end_a_plan_and_owes_three_words() {
     assert_eq!(change(&mut plan, &pack, end(&[], "breakdown")), Err(Refusal::NoCategory));
     assert_eq!(change(&mut plan, &pack, end(&["cheek"], "breakdown")), Err(Refusal::UnknownCode("kind of breakdown")));
     assert_eq!(change(&mut plan, &pack, end(&["weapon"], "back-to-provider")), Ok(()));
+    assert_eq!(plan.school_start(), Some(day("2026-12-14")), "what was counted from there stays countable");
     let words_owed: Vec<_> = owed(&pack, &event(&["weapon"])).iter().map(|owed| (owed.to, owed.told)).collect();
     let expected = [(Party::HomeSchool, None), (Party::Parent, Some(day("2027-01-12"))), (Party::Panel, None)];
     assert_eq!(words_owed, expected, "a word before the event is not a word about it");
@@ -502,7 +504,7 @@ fn two_people_do_not_overwrite_each_other() {
 fn h_1_a_plan_keeps_the_rules_it_was_begun_with() {
     let (mut pack, mut plan) = open();
     pack.key.version = "2027".to_owned();
-    assert_eq!(change(&mut plan, &pack, Change::PupilSays(1, words("Fine"))), Err(Refusal::OtherPack));
+    assert_eq!(change(&mut plan, &pack, Change::PupilSays(1, Some(words("Fine")))), Err(Refusal::OtherPack));
 }
 
 #[test]

@@ -44,7 +44,7 @@ pub async fn weeks(case: &Case<'_>) -> Result<Result<PlanWeeks, String>, ApiErro
 /// # Errors
 /// The database does not answer.
 pub async fn blocks(case: &Case<'_>, path: &PlanWeeks) -> Result<Vec<Block>, ApiError> {
-    let PlanWeeks { clock, site, weeks, .. } = path;
+    let PlanWeeks { clock, site, marks_of, weeks, .. } = path;
     if !case.shows(Section::WeekPattern) || weeks.is_empty() {
         return Ok(Vec::new());
     }
@@ -61,6 +61,7 @@ pub async fn blocks(case: &Case<'_>, path: &PlanWeeks) -> Result<Vec<Block>, Api
             "“Not known”: nobody has said where the pupil was. It is no fault and no absence. A half-day by robot is an absence in the \
              register.",
         ));
+        blocks.push(Block::small(format!("{}.", glide::told_by(marks_of))));
         blocks.push(Block::text(question.because()));
         blocks.push(Block::Question(format!("For the review: {}", question.ask())));
     }
@@ -170,7 +171,7 @@ fn table(clock: &str, weeks: &[GlideWeek], is_told: bool) -> Table {
     if is_told {
         columns.push(Column::words("As it was", 3.0));
         columns.push(Column::number("Live in lessons, min", 1.4));
-        columns.push(Column::number("Half-days the school told of", 1.5));
+        columns.push(Column::number("Half-days told of", 1.5));
     }
     let row = |week: &GlideWeek| {
         let mut cells =
@@ -178,7 +179,7 @@ fn table(clock: &str, weeks: &[GlideWeek], is_told: bool) -> Table {
         if is_told {
             match &week.actual {
                 Some(actual) => {
-                    cells.extend([capital(&said(actual)), week.by_robot.get().to_string(), week.stated.to_string()]);
+                    cells.extend([capital(&said(actual)), week.by_robot.get().to_string(), glide::told(week)]);
                 }
                 None => cells.extend(["To come".to_owned(), String::new(), String::new()]),
             }

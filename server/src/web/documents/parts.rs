@@ -9,7 +9,7 @@ use server_core::sharing::Section;
 
 use super::case::{Case, Planned, Told};
 use crate::api::ApiError;
-use crate::web::goals::{self, ENDS, FAMILIES, PARTIES};
+use crate::web::goals::{self, ENDS, FAMILIES};
 use crate::web::{plan, view};
 
 const DAYS: [&str; 5] = ["Mon", "Tue", "Wed", "Thu", "Fri"];
@@ -48,8 +48,7 @@ pub async fn goals(case: &Case<'_>) -> Result<Vec<Block>, ApiError> {
     for (_, _, goal) in goals::goals(case.state, &case.placement).await? {
         let now = goal.wording();
         let own = now.pupil_words.as_ref().map_or_else(String::new, |words| format!("\n“{}”", words.expose()));
-        let waits = goal.waits_for(&PARTIES);
-        let stands: Vec<Party> = PARTIES.into_iter().filter(|party| !waits.contains(party)).collect();
+        let stands: Vec<Party> = goal.standing().collect();
         let next = match (goal.became(), goal.review_on) {
             (Some((became, how, on)), _) => {
                 let words = ENDS.iter().find(|(known, _)| known == became).map_or("", |(_, words)| words);

@@ -11,6 +11,7 @@ use server_core::contact::Contact;
 use server_core::deadline::{Due, schedule};
 use server_core::framework::Area;
 use server_core::party::listed;
+use server_core::register::{HalfDay, ImportedMark};
 use server_core::sharing::Section;
 
 use super::case::{Case, Planned};
@@ -104,18 +105,18 @@ pub async fn register(case: &Case<'_>) -> Result<Vec<Block>, ApiError> {
         return Ok(Vec::new());
     }
     let from = monday_of(case.today - Days::new(LOOK_BACK_DAYS));
-    let marks = case.state.store.register_marks(case.placement.pupil_id, from, case.today).await?;
-    let title = Block::heading(format!("Register of {}", case.placement.school_name));
-    let Some(latest) = marks.iter().max_by_key(|mark| mark.imported_at) else {
+    let marks = case.state.store.imported_marks(case.placement.pupil_id, from, case.today).await?;
+    let title = Block::heading(format!("Register of {}", case.placement.home_name));
+    let Some(latest) = marks.iter().map(ImportedMark::source).max_by_key(|source| source.imported_at) else {
         return Ok(vec![Block::Apart(vec![title, Block::text("Nothing has been imported for these weeks.")])]);
     };
     // A week's days with their two halves.
     let mut weeks: BTreeMap<NaiveDate, [[&str; 2]; 5]> = BTreeMap::new();
     for mark in &marks {
-        let week = weeks.entry(monday_of(mark.day)).or_default();
-        let day = usize::try_from(mark.day.weekday().num_days_from_monday()).ok();
+        let week = weeks.entry(monday_of(mark.day())).or_default();
+        let day = usize::try_from(mark.day().weekday().num_days_from_monday()).ok();
         if let Some(halves) = day.and_then(|day| week.get_mut(day)) {
-            halves[usize::from(mark.half_day == "pm")] = &mark.code;
+            halves[usize::from(mark.half_day() == HalfDay::Pm)] = mark.code().as_str();
         }
     }
     let cell = |[am, pm]: [&str; 2]| {
@@ -132,7 +133,7 @@ pub async fn register(case: &Case<'_>) -> Result<Vec<Block>, ApiError> {
     let table = Table { caption, columns, rows: weeks.into_iter().map(row).collect() };
     let source = format!(
         "Read only. From {}, imported {}. Windowseat makes no mark and changes none.",
-        latest.source,
+        latest.system.words(),
         view::moment(latest.imported_at, case.now, case.zone)
     );
     Ok(vec![Block::Apart(vec![title, Block::Table(table), Block::small(source)])])

@@ -40,9 +40,11 @@ pub async fn change(
     let based_on = sent.get("revision").and_then(|revision| revision.parse().ok());
     let based_on: i64 = based_on.ok_or(ApiError::BadRequest("Open the page again: the form has lost what it was based on."))?;
     let (_, mut profile) = read_profile(&state, &placement).await?.unwrap_or_default();
-    let done = if sent.contains_key("end") { end(&mut profile, &sent, today) } else { begin(&mut profile, &sent, today) };
+    let is_end = sent.contains_key("end");
+    let done = if is_end { end(&mut profile, &sent, today) } else { begin(&mut profile, &sent, today) };
+    let typed = Some(&sent).filter(|_| !is_end);
     if let Err(wrong) = done {
-        let drawn = Drawn { revision: based_on, profile: &profile, wrong, meanwhile: None };
+        let drawn = Drawn { wrong, begin: typed, ..Drawn::of(based_on, &profile) };
         return Ok(
             (axum::http::StatusCode::UNPROCESSABLE_ENTITY, draw(&state, &caller, &scope, &placement, drawn)?).into_response()
         );
@@ -60,7 +62,7 @@ pub async fn change(
         Saved::As(_) => Ok(Redirect::to(&format!("/pupils/{pupil}/growth/profile#doing")).into_response()),
         Saved::Meanwhile(row) => {
             let theirs = kept::read_profile(&row.body).unwrap_or_default();
-            let drawn = Drawn { revision: row.revision, profile: &theirs, wrong: String::new(), meanwhile: Some(&row) };
+            let drawn = Drawn { meanwhile: Some(&row), begin: typed, ..Drawn::of(row.revision, &theirs) };
             Ok((axum::http::StatusCode::CONFLICT, draw(&state, &caller, &scope, &placement, drawn)?).into_response())
         }
         Saved::NoSheet => Err(ApiError::NotFound),

@@ -11,6 +11,7 @@ use axum::response::{Html, IntoResponse, Redirect, Response};
 use chrono::NaiveDate;
 use server_core::access::Action;
 use server_core::framework::{Area, Note, Profile, Trait};
+use server_core::party::Party;
 use server_core::words::{Words, WordsError};
 use store::kept;
 use store::placements::PlacementRow;
@@ -23,7 +24,7 @@ use crate::AppState;
 use crate::api::ApiError;
 use crate::api::auth::Caller;
 use crate::api::scope::{self, Scope};
-use crate::web::plan::{self, Sent};
+use crate::web::plan::{self, Choice, Sent};
 use crate::web::{Frame, page, view};
 
 /// Lines of one kind that a profile holds: one page, not a file.
@@ -40,9 +41,17 @@ struct ProfilePage {
     meanwhile: Option<(String, Vec<Lines>)>,
     groups: Vec<Group>,
     doing: Vec<(usize, String, String)>,
-    areas: Vec<(&'static str, &'static str)>,
-    owners: Vec<(&'static str, String)>,
-    today: NaiveDate,
+    begin: BeginForm,
+}
+
+/// Something to begin, as it was typed.
+struct BeginForm {
+    is_open: bool,
+    what: String,
+    areas: Vec<Choice>,
+    owners: Vec<Choice>,
+    from: String,
+    until: String,
 }
 
 struct Group {
@@ -73,7 +82,7 @@ pub async fn edit(State(state): State<AppState>, caller: Caller, Path(pupil): Pa
     let (placement, scope) = scope::pupil(&state, &caller, pupil, Action::EditFramework).await?;
     state.store.append_audit(plan::audit(&caller, pupil, "read framework"), state.clock.now().utc).await?;
     let (revision, profile) = read_profile(&state, &placement).await?.unwrap_or_default();
-    draw(&state, &caller, &scope, &placement, Drawn { revision, profile: &profile, wrong: String::new(), meanwhile: None })
+    draw(&state, &caller, &scope, &placement, Drawn::of(revision, &profile))
 }
 
 /// `POST /pupils/{pupil}/growth/profile`
@@ -92,7 +101,7 @@ pub async fn save(
     let typed = match read(&sent, &before, today) {
         Ok(profile) => profile,
         Err(wrong) => {
-            let drawn = Drawn { revision: based_on, profile: &before, wrong, meanwhile: None };
+            let drawn = Drawn { wrong, lines: Some(&sent), ..Drawn::of(based_on, &before) };
             return Ok((StatusCode::UNPROCESSABLE_ENTITY, draw(&state, &caller, &scope, &placement, drawn)?).into_response());
         }
     };
@@ -108,7 +117,7 @@ pub async fn save(
     match state.store.save_sheet(&sheet, plan::audit(&caller, pupil, "change profile"), now).await? {
         Saved::As(_) => Ok(Redirect::to(&format!("/pupils/{pupil}/growth")).into_response()),
         Saved::Meanwhile(row) => {
-            let drawn = Drawn { revision: row.revision, profile: &typed, wrong: String::new(), meanwhile: Some(&row) };
+            let drawn = Drawn { meanwhile: Some(&row), ..Drawn::of(row.revision, &typed) };
             Ok((StatusCode::CONFLICT, draw(&state, &caller, &scope, &placement, drawn)?).into_response())
         }
         Saved::NoSheet => Err(ApiError::NotFound),
@@ -139,6 +148,17 @@ pub(super) struct Drawn<'a> {
     pub(super) profile: &'a Profile,
     pub(super) wrong: String,
     pub(super) meanwhile: Option<&'a SheetRow>,
+    /// The lines as they were typed, if they were refused.
+    pub(super) lines: Option<&'a Sent>,
+    /// What was to begin, as it was typed, if it was not saved.
+    pub(super) begin: Option<&'a Sent>,
+}
+
+impl<'a> Drawn<'a> {
+    /// A profile as it is kept.
+    pub(super) fn of(revision: i64, profile: &'a Profile) -> Self {
+        Self { revision, profile, wrong: String::new(), meanwhile: None, lines: None, begin: None }
+    }
 }
 
 pub(super) fn draw(
@@ -151,10 +171,12 @@ pub(super) fn draw(
     let today = scope.today(placement.school_id, state.clock.now().utc);
     let group = |(about, id, title): &(Trait, &'static str, &'static str)| {
         let notes = drawn.profile.notes.iter().filter(|note| note.about == *about);
-        let mut lines: Vec<Line> = (0..)
-            .zip(notes)
-            .map(|(n, note)| Line { n, words: note.words.expose().to_owned(), is_shared: note.shared_on.is_some() })
-            .collect();
+        let kept =
+            |(n, note): (usize, &Note)| Line { n, words: note.words.expose().to_owned(), is_shared: note.shared_on.is_some() };
+        let mut lines: Vec<Line> = match drawn.lines {
+            None => (0..).zip(notes).map(kept).collect(),
+            Some(sent) => typed_lines(sent, id),
+        };
         // One empty line to write into.
         if lines.len() < MOST_LINES {
             lines.push(Line { n: lines.len(), words: String::new(), is_shared: false });
@@ -180,13 +202,34 @@ pub(super) fn draw(
                 (n, intervention_words(one), format!("{} Since {}{until}.", who, view::full_date(one.from)))
             })
             .collect(),
-        areas: Area::ALL.iter().map(|area| (area.code(), area.words())).collect(),
-        owners: OWNERS
-            .iter()
-            .map(|party| (party.code(), view::sentence(party.words()).trim_end_matches('.').to_owned()))
-            .collect(),
-        today,
+        begin: begin_form(drawn.begin, today),
     })
+}
+
+/// The lines of a kind as somebody typed them, without the empty ones.
+fn typed_lines(sent: &Sent, id: &str) -> Vec<Line> {
+    let typed = (0..MOST_LINES).filter_map(|n| {
+        let words = sent.get(&format!("{id}-{n}")).filter(|words| !words.trim().is_empty())?;
+        Some((words.clone(), sent.contains_key(&format!("share-{id}-{n}"))))
+    });
+    typed.enumerate().map(|(n, (words, is_shared))| Line { n, words, is_shared }).collect()
+}
+
+fn begin_form(sent: Option<&Sent>, today: NaiveDate) -> BeginForm {
+    let typed = |name: &str| sent.and_then(|sent| sent.get(name)).cloned();
+    let has = |name: &str| sent.is_some_and(|sent| sent.contains_key(name));
+    let owner = typed("owner").unwrap_or_default();
+    let words = |party: &Party| view::sentence(party.words()).trim_end_matches('.').to_owned();
+    BeginForm {
+        is_open: sent.is_some(),
+        what: typed("what").unwrap_or_default(),
+        areas: (Area::ALL.iter())
+            .map(|area| (area.code().to_owned(), area.words().to_owned(), has(&format!("area-{}", area.code()))))
+            .collect(),
+        owners: OWNERS.iter().map(|party| (party.code().to_owned(), words(party), party.code() == owner)).collect(),
+        from: typed("from").unwrap_or_else(|| today.to_string()),
+        until: typed("until").unwrap_or_default(),
+    }
 }
 
 /// The lines of the form. A line that is shared and was shared before with the same words keeps its day.

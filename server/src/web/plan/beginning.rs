@@ -80,7 +80,7 @@ pub async fn begin(
     let (placement, scope) = scope::pupil(&state, &caller, pupil, Action::EditPlan).await?;
     let now = state.clock.now().utc;
     let today = scope.today(placement.school_id, now);
-    let of = (placement.school_id, placement.school_id, placement.provider_id);
+    let of = (placement.home_id, placement.school_id, placement.provider_id);
     let plan = match drafted(&sent, of, today) {
         Ok(plan) => plan,
         Err(wrong) => {

@@ -10,9 +10,12 @@ use server_core::party::{Party, PersonId, listed};
 use server_core::plan::{Change, Closure, PlanState, Review, ReviewOutcome, RollGuard, Setback, Setting, SignOff};
 use server_core::policy::{Code, Event};
 use server_core::words::Reason;
+use store::plans::PlanRow;
 
 use super::lookback::WENT;
 use super::{Case, Choice, Sent, Shown, Typed, choices, code, meeting, optional_day, optional_words, past_day, words};
+use crate::AppState;
+use crate::api::ApiError;
 use crate::web::view::{self, Chip};
 
 /// Families of targets that a review speaks of (H-3).
@@ -79,6 +82,11 @@ pub struct AgreementView {
     pub party: &'static str,
     pub words: String,
     pub said: String,
+    /// Whoever reads the page, if it is theirs to say.
+    pub me: String,
+    /// Others who sign in: it is theirs to say.
+    pub asked: Vec<String>,
+    /// For whom it can be written down.
     pub who: Vec<Choice>,
 }
 
@@ -216,13 +224,35 @@ fn review_form(of: &Shown<'_>, typed: Typed<'_>) -> ReviewForm {
 }
 
 fn agreement(of: &Shown<'_>, party: Party) -> AgreementView {
-    let said = of.plan.sign_offs().iter().find(|one| one.party == party);
+    let said = |one: &SignOff| {
+        let by = of.written.get(&party).map_or_else(String::new, |by| format!(", written down by {by}"));
+        format!("{}, on {}{by}", of.names.name(one.who), view::full_date(one.on))
+    };
+    let (me, others): (Vec<_>, Vec<_>) = of.signers.of(party).iter().partition(|one| one.person == of.me);
     AgreementView {
         party: party.code(),
         words: words_of(of, party),
-        said: said.map_or_else(String::new, |one| format!("{}, on {}", of.names.name(one.who), view::full_date(one.on))),
-        who: of.signers.of(party).iter().map(|(who, name)| (who.0.to_string(), name.clone(), false)).collect(),
+        said: of.plan.sign_offs().iter().find(|one| one.party == party).map_or_else(String::new, said),
+        me: me.first().map_or_else(String::new, |one| one.person.0.to_string()),
+        asked: others.iter().filter(|one| one.has_account).map(|one| one.name.clone()).collect(),
+        who: others.iter().map(|one| (one.person.0.to_string(), one.name.clone(), false)).collect(),
     }
+}
+
+/// Who wrote a signature down that is somebody else's, by party.
+///
+/// # Errors
+/// The database does not answer.
+pub async fn written_down(state: &AppState, row: &PlanRow) -> Result<BTreeMap<Party, String>, ApiError> {
+    let mut all = BTreeMap::new();
+    for SignOff { party, who, .. } in row.plan.sign_offs() {
+        let field = format!("sign-off.{}", party.code());
+        let told = state.store.plan_history(row.plan_id, Some(&field), None, 1).await?;
+        if let Some(change) = told.into_iter().next().filter(|change| change.actor_id.is_some_and(|actor| actor != who.0)) {
+            all.insert(*party, change.actor_name.unwrap_or_else(|| "somebody whose account is gone".to_owned()));
+        }
+    }
+    Ok(all)
 }
 
 /// `The receiving school, Marsh Lane Academy`
@@ -329,7 +359,7 @@ pub fn longer(_: &Case<'_>, sent: &Sent) -> Result<Vec<Change>, String> {
 pub fn agree(case: &Case<'_>, sent: &Sent) -> Result<Vec<Change>, String> {
     let party = sent.get("party").and_then(|code| Party::from_code(code)).ok_or("Choose who agrees.")?;
     let who = sent.get("who").and_then(|who| who.parse().ok()).map(PersonId).ok_or("Choose who says so.")?;
-    if !case.signers.of(party).iter().any(|(known, _)| *known == who) {
+    if !case.signers.of(party).iter().any(|known| known.person == who) {
         return Err(format!("Choose somebody who is named for {} and works there.", party.words()));
     }
     Ok(vec![Change::SignOff(SignOff { party, who, on: case.today })])

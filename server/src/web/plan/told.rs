@@ -31,12 +31,20 @@ pub struct Names {
 
 /// Who may say for whom that the return succeeded.
 #[derive(Default)]
-pub struct Signers(BTreeMap<Party, Vec<(PersonId, String)>>);
+pub struct Signers(BTreeMap<Party, Vec<Signer>>);
+
+/// One of them.
+pub struct Signer {
+    pub person: PersonId,
+    pub name: String,
+    /// They sign in, and can say it themselves.
+    pub has_account: bool,
+}
 
 impl Signers {
     /// For this party.
     #[must_use]
-    pub fn of(&self, party: Party) -> &[(PersonId, String)] {
+    pub fn of(&self, party: Party) -> &[Signer] {
         self.0.get(&party).map_or(&[], Vec::as_slice)
     }
 }
@@ -119,21 +127,23 @@ impl Names {
         let mut all = Signers::default();
         for party in &pack.closure.sign_off {
             let of = match party {
-                Party::HomeSchool => Setting::Known(plan.basis().home_school),
-                Party::ReceivingSchool => plan.receiving(),
-                _ => {
-                    all.0.insert(*party, self.with(&[*party], today));
-                    continue;
-                }
+                Party::HomeSchool => Some(Setting::Known(plan.basis().home_school)),
+                Party::ReceivingSchool => Some(plan.receiving()),
+                _ => None,
             };
             let mut who = Vec::new();
             for (person, name) in self.with(&[*party], today) {
                 let roles = state.store.staff_roles(person.0).await?;
                 let is_of = |id: OrganisationId| roles.iter().any(|role| role.organisation_id == id.0);
-                match of {
-                    Setting::Known(id) if is_of(id) => who.push((person, name)),
-                    Setting::Known(_) | Setting::Called(_) if roles.is_empty() => who.push((person, name)),
-                    _ => {}
+                let has_account = !roles.is_empty();
+                let may_say = match of {
+                    None => true,
+                    Some(Setting::Known(id)) => is_of(id) || !has_account,
+                    Some(Setting::Called(_)) => !has_account,
+                    Some(Setting::NotNamed) => false,
+                };
+                if may_say {
+                    who.push(Signer { person, name, has_account });
                 }
             }
             all.0.insert(*party, who);
@@ -272,6 +282,7 @@ pub fn title(pack: &Pack, path: &str) -> String {
         ("evaluation", [clock, week, rest @ ..]) => Some(evaluation_title(pack, clock, week, rest)),
         ("pupil-says", [stage]) => Some(format!("What the pupil says about stage {stage}")),
         ("state", _) => Some("The plan".to_owned()),
+        ("school-start", _) => Some("First day at school".to_owned()),
         ("closure", [field]) => Some(format!("At the end, {}", field.replace('-', " "))),
         _ => None,
     };

@@ -43,6 +43,7 @@ mod queries {
     mod sheets;
     mod sight;
     mod staff;
+    mod stated;
     mod tablets;
     mod telemetry;
     pub(crate) mod words;

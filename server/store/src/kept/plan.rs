@@ -40,6 +40,7 @@ kept!(Parts {
     pack,
     basis,
     state,
+    school_start,
     revision,
     consents,
     answers,

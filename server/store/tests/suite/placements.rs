@@ -2,16 +2,11 @@
 
 use chrono::NaiveDate;
 use engines::{Engine, Fresh, on_each_engine};
-use store::placements::RegisterMarkRow;
 use uuid::Uuid;
 
-use crate::world::{PLACEMENT, PUPIL, ROBOT, fill};
+use crate::world::{PLACEMENT, PUPIL, ROBOT, SCHOOL, fill};
 
-on_each_engine!(
-    a_placement_is_found_by_its_pupil_and_by_its_robot_on_its_days,
-    a_later_import_replaces_the_mark_that_the_school_changed,
-    no_table_joins_minutes_and_the_register
-);
+on_each_engine!(a_placement_is_found_by_its_pupil_and_by_its_robot_on_its_days, no_table_joins_minutes_and_the_register);
 
 fn day(text: &str) -> NaiveDate {
     text.parse().unwrap()
@@ -21,27 +16,13 @@ async fn a_placement_is_found_by_its_pupil_and_by_its_robot_on_its_days(store: F
     fill(&store).await;
     let row = store.placement(PLACEMENT).await.unwrap().unwrap();
     assert_eq!((row.pupil_name.as_str(), row.robot(), row.school_name.as_str()), ("Ada Q.", "Robin", "Alder Road"));
+    assert_eq!((row.home_id, row.home_name.as_str()), (SCHOOL, "Alder Road"), "whose register the pupil is on");
     assert!(!format!("{row:?}").contains("Ada"), "a name is not printed");
     assert_eq!(store.placements_of(PUPIL).await.unwrap(), std::slice::from_ref(&row));
     assert_eq!(store.placements_of_robot(ROBOT, day("2026-11-23")).await.unwrap(), [row]);
     assert_eq!(store.placements_of_robot(ROBOT, day("2026-11-24")).await.unwrap(), []);
     assert_eq!(store.plan_stages(PLACEMENT).await.unwrap().len(), 1);
     assert!(store.placement(Uuid::from_u128(404)).await.unwrap().is_none());
-}
-
-async fn a_later_import_replaces_the_mark_that_the_school_changed(store: Fresh) {
-    fill(&store).await;
-    let mark = |code: &str, hour: u32| RegisterMarkRow {
-        day: day("2026-11-23"),
-        half_day: "am".into(),
-        code: code.into(),
-        imported_at: day("2026-11-24").and_hms_opt(hour, 0, 0).unwrap().and_utc(),
-        source: "export".into(),
-    };
-    store.import_register(PUPIL, &[mark("I", 9)]).await.unwrap();
-    store.import_register(PUPIL, &[mark("D", 10)]).await.unwrap();
-    assert_eq!(store.register_marks(PUPIL, day("2026-11-23"), day("2026-11-23")).await.unwrap(), [mark("D", 10)]);
-    assert_eq!(store.register_marks(PUPIL, day("2026-11-24"), day("2026-11-25")).await.unwrap(), []);
 }
 
 /// The two ledgers are apart in the database as well: no table of the engagement ledger has a column of the register, no table

@@ -199,7 +199,7 @@ async fn a_plan_with_all_its_parts_comes_back_as_it_was(store: Fresh) {
         Change::Action(pack.actions[0].id.clone(), entry),
         Change::Setback(Setback { on: day("2026-11-19"), code: code("health"), what: None, what_helps: Some(words("Rest")) }),
         Change::Longer { weeks: 4, reason: Reason::new("A second operation in January.").unwrap() },
-        Change::PupilSays(2, words("Fine")),
+        Change::PupilSays(2, Some(words("Fine"))),
     ]);
     let open = both(changes).await;
     let reason = Reason::new("Decided together at the meeting.").unwrap();
@@ -278,7 +278,7 @@ async fn of_two_people_who_save_one_page_the_second_is_told_what_the_first_did(s
     let seen = plan(&store).await.revision();
     let first = store.change_plan(PLAN, seen, &pack, vec![aims("Science")], by(JO), now()).await.unwrap();
     assert_eq!(first, Changed::Made(Revision(seen.0 + 1)));
-    let pupil_says = || vec![Change::PupilSays(1, words("Fine"))];
+    let pupil_says = || vec![Change::PupilSays(1, Some(words("Fine")))];
     let second = store.change_plan(PLAN, seen, &pack, pupil_says(), by(SAM), now()).await.unwrap();
     let Changed::Meanwhile { now: revision, changes } = second else { panic!("{second:?}") };
     assert_eq!(changes.len(), 1);

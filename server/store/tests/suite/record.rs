@@ -21,6 +21,7 @@ use store::organisations::OrganisationRow;
 use store::record::{DeadlineWord, PartyRow, PersonRow};
 use store::sheets::{NewSheet, Owner, Saved, SheetKind};
 use store::staff::NewStaff;
+use store::stated::StatedWord;
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
@@ -33,7 +34,9 @@ on_each_engine!(
     a_feed_is_found_by_its_latest_token_until_it_is_taken_away_or_the_account_is,
     every_kind_of_sheet_comes_back_as_it_was,
     of_many_who_save_one_sheet_at_once_one_gets_through_each_time_and_all_revisions_stay,
-    a_file_of_marks_reaches_the_pupils_of_its_school_alone_and_an_older_file_changes_nothing
+    a_file_of_marks_reaches_the_pupils_of_its_school_alone_and_an_older_file_changes_nothing,
+    what_somebody_says_of_a_half_day_is_kept_and_the_latest_word_counts,
+    how_to_reach_somebody_is_said_anew
 );
 
 const STAFF: Uuid = Uuid::from_u128(71);
@@ -346,6 +349,38 @@ async fn of_many_who_save_one_sheet_at_once_one_gets_through_each_time_and_all_r
         assert!(store.run(sql).await.unwrap_err().contains("revisions of a sheet are never"));
     }
     assert_eq!(audited(&store).await, 2, "what was not written is not audited as written");
+}
+
+async fn what_somebody_says_of_a_half_day_is_kept_and_the_latest_word_counts(store: Fresh) {
+    begun(&store).await;
+    let says = |on: &str, half_day, was_there| StatedWord { day: day(on), half_day, was_there, by: PersonId(PUPIL) };
+    let say = async |words: &[StatedWord], at| store.state_half_days(PLACEMENT, words, STAFF, audit(), at).await.unwrap();
+    let first = [says("2026-11-23", HalfDay::Am, Some(true)), says("2026-11-23", HalfDay::Pm, Some(false))];
+    say(&first, now()).await;
+    let later = now() + TimeDelta::hours(1);
+    let second = [says("2026-11-23", HalfDay::Pm, None), says("2026-11-24", HalfDay::Am, Some(true))];
+    say(&second, later).await;
+    let rows = store.stated_half_days(PLACEMENT, day("2026-11-23"), day("2026-11-23")).await.unwrap();
+    assert_eq!(rows.iter().map(|row| (row.word, row.at)).collect::<Vec<_>>(), [(first[0], now()), (second[0], later)]);
+    assert_eq!((rows[0].staff_id, rows[0].staff_name.is_empty()), (STAFF, false));
+    for sql in ["UPDATE stated_half_day SET was_there = NULL", "DELETE FROM stated_half_day"] {
+        assert!(store.run(sql).await.unwrap_err().contains("what somebody said is never"));
+    }
+    assert_eq!(audited(&store).await, 2);
+}
+
+async fn how_to_reach_somebody_is_said_anew(store: Fresh) {
+    begun(&store).await;
+    let (person_id, name) = (Uuid::from_u128(31), "Mr Q.".to_owned());
+    let person = PersonRow { person_id, pupil_id: PUPIL, name, reach: Some("After four".into()) };
+    store.add_person(&person, audit(), now()).await.unwrap();
+    let anew = async |pupil, reach| store.correct_reach(pupil, person_id, reach, audit(), now()).await.unwrap();
+    assert!(anew(PUPIL, Some("By text")).await);
+    assert!(!anew(PLACEMENT, Some("No")).await, "in another pupil's life");
+    assert_eq!(store.persons_of(PUPIL).await.unwrap()[0].reach.as_deref(), Some("By text"));
+    assert!(anew(PUPIL, None).await);
+    assert_eq!(store.persons_of(PUPIL).await.unwrap()[0].reach, None);
+    assert_eq!(audited(&store).await, 3);
 }
 
 async fn a_file_of_marks_reaches_the_pupils_of_its_school_alone_and_an_older_file_changes_nothing(store: Fresh) {

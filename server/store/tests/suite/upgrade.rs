@@ -108,6 +108,33 @@ async fn postgresql_databases_of_every_released_version_are_brought_up_to_date()
     }
 }
 
+/// Report: a plan that was closed had lost the day from which the school's weeks count. Its history has it.
+#[tokio::test]
+async fn plans_that_ended_before_get_back_their_first_day_at_school() {
+    const BEFORE: i64 = 12;
+    let history = "INSERT INTO plan_change (plan_id, revision, field, from_text, to_text, actor_kind, at)
+                   SELECT plan_id, 900, 'state', 'returning since 2026-11-16', 'closed on 2026-11-20', 'program',
+                          '2026-11-20T10:00:00+00:00' FROM plan";
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("old.db").display().to_string();
+    database::run(Engine::Sqlite, &path, "").await.unwrap();
+    let mut connection = SqliteConnection::connect(&path).await.unwrap();
+    migrate_to(&mut connection, "sqlite/migrations", BEFORE).await;
+    connection.close().await.unwrap();
+    let address = database::empty_postgres(None).await;
+    let mut connection = PgConnection::connect(&address).await.unwrap();
+    migrate_to(&mut connection, "postgres/migrations", BEFORE).await;
+    connection.close().await.unwrap();
+    for (engine, at) in [(Engine::Sqlite, &path), (Engine::Postgres, &address)] {
+        fill(engine, at, BEFORE).await;
+        database::run(engine, at, history).await.unwrap();
+    }
+    for store in [store_sqlite::open(path.as_ref()).await.unwrap(), store_postgres::open(&address, None).await.unwrap()] {
+        let [row] = store.plans_of(Uuid::from_u128(6)).await.unwrap().try_into().unwrap();
+        assert_eq!(row.plan.parts().school_start, Some("2026-11-16".parse().unwrap()));
+    }
+}
+
 /// As the program of that version did.
 async fn migrate_to(connection: &mut impl sqlx::migrate::Migrate, folder: &str, version: i64) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
