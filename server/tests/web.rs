@@ -4,6 +4,8 @@
 mod access;
 #[path = "web/beginning.rs"]
 mod beginning;
+#[path = "web/changes.rs"]
+mod changes;
 #[path = "web/costs.rs"]
 mod costs;
 #[path = "web/documents.rs"]
@@ -26,6 +28,8 @@ mod parts;
 mod plan;
 #[path = "web/plans.rs"]
 mod plans;
+#[path = "web/policies.rs"]
+mod policies;
 #[path = "web/receiving.rs"]
 mod receiving;
 #[path = "web/register.rs"]

@@ -32,7 +32,7 @@ use crate::api::scope::{self, Scope};
 /// Days of looking at it that the form offers.
 const REVIEWS: usize = 4;
 /// Reasons, with their words.
-const REASONS: [(PartTimeReason, &str); 4] = [
+pub(super) const REASONS: [(PartTimeReason, &str); 4] = [
     (PartTimeReason::Health, "Health"),
     (PartTimeReason::Return, "A step of the return"),
     (PartTimeReason::Need, "A need that the school cannot yet meet all day"),
