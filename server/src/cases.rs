@@ -3,7 +3,7 @@
 //!
 //! Nothing is decided here: `server_core::deadline` and `server_core::contact` count. A day that somebody said stands before one that follows from the plan.
 
-use std::sync::LazyLock;
+use std::sync::{LazyLock, PoisonError, RwLock};
 
 use chrono::{DateTime, Datelike as _, NaiveDate, Utc};
 use server_core::calendar::Calendar;
@@ -27,21 +27,49 @@ use crate::api::ApiError;
 /// August: a school year begins with the first term after July (Education Act 1996, section 579).
 const SCHOOL_YEAR_BEGINS: u32 = 8;
 
-/// The packs in the binary, read once.
-static PACKS: LazyLock<Result<Vec<Pack>, PolicyError>> = LazyLock::new(Pack::built_in);
+/// The packs in the binary, read once, and those of the folder that the configuration names. One is never taken away.
+static PACKS: LazyLock<Result<RwLock<&'static [Pack]>, PolicyError>> = LazyLock::new(|| {
+    let built_in: &'static [Pack] = Vec::leak(Pack::built_in()?);
+    Ok(RwLock::new(built_in))
+});
 
 /// What a register's codes mean, read once.
 static CODES: LazyLock<Result<CodeTable, PolicyError>> = LazyLock::new(CodeTable::england);
 
-/// The packs in the binary.
+fn all_packs() -> anyhow::Result<&'static RwLock<&'static [Pack]>> {
+    PACKS.as_ref().map_err(|error| anyhow::anyhow!("{error}"))
+}
+
+/// The packs in the binary, and an authority's own.
 ///
 /// # Errors
-/// One of them is not readable; a test makes sure that they are.
+/// One of the binary's is not readable; a test makes sure that they are.
 pub fn packs() -> Result<&'static [Pack], ApiError> {
-    match &*PACKS {
-        Ok(packs) => Ok(packs),
-        Err(error) => Err(anyhow::anyhow!("{error}").into()),
+    Ok(*all_packs()?.read().unwrap_or_else(PoisonError::into_inner))
+}
+
+/// Offers more packs from now on, also to other servers of this process. The same once more changes nothing.
+///
+/// # Errors
+/// A version that is known already says something else.
+pub fn add_packs(more: Vec<Pack>) -> anyhow::Result<()> {
+    let mut held = all_packs()?.write().unwrap_or_else(PoisonError::into_inner);
+    let mut all = held.to_vec();
+    for pack in more {
+        match all.iter().find(|known| known.key == pack.key) {
+            Some(known) if *known == pack => {}
+            Some(known) => anyhow::bail!(
+                "there is another policy `{}` version {}: give this one a version or an id of its own",
+                known.key.id,
+                known.key.version
+            ),
+            None => all.push(pack),
+        }
     }
+    if all.len() > held.len() {
+        *held = Vec::leak(all);
+    }
+    Ok(())
 }
 
 /// What a register's codes mean.
@@ -58,7 +86,9 @@ pub fn codes() -> Result<&'static CodeTable, ApiError> {
 /// This program does not have it.
 pub fn pack_of(plan: &ReintegrationPlan) -> Result<&'static Pack, ApiError> {
     let known = packs()?.iter().find(|pack| pack.key == plan.parts().pack);
-    Ok(known.ok_or_else(|| anyhow::anyhow!("a plan was begun with a policy that this program does not have"))?)
+    known.ok_or(ApiError::Unavailable(
+        "This plan was begun with a policy that the server no longer has. Whoever runs it puts the file back into the folder of policies.",
+    ))
 }
 
 /// Everything that is due in a case, and what it was worked out from.

@@ -21,6 +21,8 @@ pub struct Config {
     pub database_password_file: Option<PathBuf>,
     /// Ed25519 private key (PKCS #8 PEM) that signs grants; bridges hold its public half.
     pub grant_key_file: PathBuf,
+    /// Folder with an authority's own policies, a TOML file each, offered beside the program's own.
+    pub policies: Option<PathBuf>,
     /// Where browsers reach the pages. With `https` cookies are marked secure.
     pub public_url: String,
     /// The broker.
@@ -108,6 +110,7 @@ impl Default for Config {
             database: "data/windowseat.db".into(),
             database_password_file: None,
             grant_key_file: "data/keys/grant-private.pem".into(),
+            policies: None,
             public_url: "https://localhost:8443".to_owned(),
             mqtt: MqttConfig { username: "server".to_owned(), ..MqttConfig::default() },
             grants: GrantConfig::default(),

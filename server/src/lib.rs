@@ -24,6 +24,7 @@ pub mod lifecycle;
 pub mod minutes;
 mod mqtt;
 mod placing;
+mod policies;
 pub mod pupil;
 mod turn;
 pub mod web;

@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::dispatch::Dispatch;
-use crate::{AppState, CHANGES_KEPT, Config, Turn, api, clock, database, due, ingest, jobs, minutes, mqtt, placing};
+use crate::{AppState, CHANGES_KEPT, Config, Turn, api, clock, database, due, ingest, jobs, minutes, mqtt, placing, policies};
 
 /// Tasks that have not ended by then, after shutdown, are left behind.
 const DRAIN_WITHIN: Duration = Duration::from_secs(3);
@@ -46,6 +46,10 @@ pub fn start(
 async fn starting(config: Config, machine: Arc<dyn Clock>, shutdown: CancellationToken) -> anyhow::Result<Running> {
     config.validate().map_err(anyhow::Error::msg)?;
     tracing::info!(config = ?config, "the server starts");
+    if let Some(folder) = config.policies.clone() {
+        let count = tokio::task::spawn_blocking(move || policies::bring_in(&folder)).await??;
+        tracing::info!(policies.count = count, "an authority's own policies are there");
+    }
     let store = database::reached(&shutdown, async || database::open(&config).await).await?;
     let key = tokio::fs::read(&config.grant_key_file)
         .await

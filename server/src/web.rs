@@ -9,6 +9,7 @@ mod audit;
 mod begin;
 mod breakdown;
 mod camera;
+mod changes;
 mod contacts;
 mod correction;
 mod costs;
@@ -115,6 +116,7 @@ pub fn routes() -> Vec<Route> {
         Route::get("/pupils/{pupil}/plan", READS_RECORDS, plan::show),
         Route::post("/pupils/{pupil}/plan", READS_RECORDS, plan::begin),
         Route::get("/pupils/{pupil}/plan/history", READS_RECORDS, plan::history::show),
+        Route::get("/pupils/{pupil}/changes", READS_RECORDS, changes::show),
         Route::post("/pupils/{pupil}/plan/{part}", READS_RECORDS, plan::save),
         Route::get("/pupils/{pupil}/glide", READS_RECORDS, glide::show),
         Route::post("/pupils/{pupil}/glide", READS_RECORDS, glide::said::say),
@@ -148,6 +150,7 @@ pub fn routes() -> Vec<Route> {
         Route::post("/scales", SETS_DAYS, scales::save),
         Route::get("/costs", Access::SignedIn(&[Role::Coordinator]), costs::show),
         Route::post("/costs", Access::SignedIn(&[Role::Coordinator]), costs::save),
+        Route::get("/costs/changes", Access::SignedIn(&[Role::Coordinator]), costs::changes),
         Route::get("/pupils/{pupil}/documents", READS_RECORDS, documents::show),
         Route::post("/pupils/{pupil}/documents", READS_RECORDS, documents::give),
         Route::get("/pupils/{pupil}/documents/{file}", READS_RECORDS, documents::get),

@@ -6,6 +6,8 @@ mod access;
 mod attendance;
 #[path = "web/beginning.rs"]
 mod beginning;
+#[path = "web/changes.rs"]
+mod changes;
 #[path = "web/costs.rs"]
 mod costs;
 #[path = "web/documents.rs"]
@@ -28,6 +30,8 @@ mod parts;
 mod plan;
 #[path = "web/plans.rs"]
 mod plans;
+#[path = "web/policies.rs"]
+mod policies;
 #[path = "web/receiving.rs"]
 mod receiving;
 #[path = "web/register.rs"]

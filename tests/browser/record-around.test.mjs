@@ -7,6 +7,7 @@ import { readFile } from 'node:fs/promises';
 import { after, before, test } from 'node:test';
 import { launch, pair, person, shot, signIn } from './lib/browser.mjs';
 import { start } from './lib/product.mjs';
+import { item, save, send, unfold } from './lib/sitting.mjs';
 
 /** @typedef {import('playwright-core').Page} Page */
 /** @type {import('./lib/product.mjs').Product} */
@@ -49,27 +50,6 @@ async function open(page, part) {
 }
 /** The form of stage 1. @param {Page} page */
 const stage = (page) => page.locator('form[action$="/plan/aims"]');
-/** The item of a list that has this title. @param {Page} page @param {string} title */
-const item = (page, title) => page.locator('main li', { has: page.getByText(title, { exact: true }) }).first();
-/** @param {import('playwright-core').Locator} within @param {string} summary */
-async function unfold(within, summary) {
-  const fold = within.locator('details', { has: within.page().locator('summary', { hasText: new RegExp(`^\\s*${summary}`) }) }).last();
-  if (!(await fold.evaluate((element) => element.hasAttribute('open')))) await fold.locator('summary').first().click();
-}
-/** Presses a button and waits for the page that comes. @param {Page} page @param {import('playwright-core').Locator} pressed */
-async function send(page, pressed) {
-  const loaded = page.waitForEvent('load');
-  // Whatever keeps the button from being pressed is the message, not the page that does not come.
-  loaded.catch(() => {});
-  await pressed.click({ timeout: 10_000 });
-  await loaded;
-}
-/** Presses a button, and the page that comes does not refuse it. @param {Page} page @param {import('playwright-core').Locator} button */
-async function save(page, button) {
-  await send(page, button);
-  const refused = page.getByText(/^Not (saved|made)\.$/);
-  assert.equal(await refused.count(), 0, await page.locator('main').innerText());
-}
 
 test('H-12 H-14 L-11: a limit shows its arithmetic in school days, and a day that the school closes moves it', async () => {
   await open(jo, '/due');
@@ -149,6 +129,18 @@ test('L-5 A-23 A-9: a connection alone is no contact, a call is, and a check say
     return jo.locator('section', { has: jo.locator('#lg') }).locator('ol > li').first().innerText();
   };
   assert.match(await write('Tried, and nobody answered', ['A parent or carer'], 'It was no check', 'Engaged twice'), /Does not count\. Nobody answered/i);
+  // A visit to class by robot is a connection; only that somebody who is named spoke with the pupil makes it a contact.
+  const visit = async (/** @type {string} */ spoke) => {
+    const form = jo.locator('form', { has: jo.getByRole('button', { name: 'Write it down' }) });
+    await unfold(form, 'If it was by robot');
+    await form.getByLabel('Which visit').selectOption({ index: 1 });
+    await form.getByLabel('Who spoke with the pupil').selectOption({ label: spoke });
+    return write('A visit to class by robot', ['The pupil', 'The home school'], 'It was no check', 'Science, first lesson');
+  };
+  const alone = await visit('Nobody');
+  assert.match(alone, /A connection alone is not contact: name the person who spoke with the pupil\./);
+  assert.ok(!alone.includes('Counts:'), alone);
+  assert.match(await visit('Mr A.'), /Counts: Home school and pupil speak/);
   assert.match(await write('By telephone or video call', ['The pupil', 'The home school'], 'It was no check', 'Mr A. told of the trip'), /Counts: Home school and pupil speak/);
   assert.match(await write('By telephone or video call', ['The home school'], 'Used less than planned', 'Robin has been in a cupboard since Friday'), /Counts: Is the robot still used\?/);
   await shot(jo, 'story-contacts');
@@ -173,6 +165,16 @@ test('A-11 A-13: a goal has authors, the pupil’s own words, everybody’s word
   const anew = jo.locator('section.card', { has: jo.getByRole('heading', { name: 'Two lunches a week with the old table' }) });
   assert.equal(await anew.getByText('Stands by it', { exact: true }).count(), 0, 'other words ask everybody again');
   await shot(jo, 'story-goals');
+  // The day is on the list of what is due, with the words; once it was looked at, the next one is.
+  await open(jo, '/due');
+  const due = () => jo.locator('main li').filter({ hasText: 'Look at a goal again' }).filter({ hasText: 'Two lunches a week' });
+  assert.match(await due().innerText(), /By Friday 11 December 2026[\s\S]+“Two lunches a week with the old table”: this day was chosen with the goal\./);
+  await open(jo, '/goals');
+  await unfold(anew, 'It was looked at');
+  await anew.getByLabel('It goes on; the next look is on').fill('2026-12-18');
+  await save(jo, anew.getByRole('button', { name: 'Save the next look' }));
+  await open(jo, '/due');
+  assert.match(await due().innerText(), /By Friday 18 December 2026/);
 });
 
 test('F-8 F-1 F-4 F-5: an authority’s own scale in words, looks by several voices over time in eighteen areas, and no total', async () => {
@@ -200,6 +202,18 @@ test('F-8 F-1 F-4 F-5: an authority’s own scale in words, looks by several voi
   await jo.getByLabel('A note on Resilience').fill('Came back by himself after the fire alarm');
   await save(jo, jo.getByRole('button', { name: 'Add this look' }));
   assert.match(await jo.locator('main').innerText(), /Scale: Fennshire steps, version 1\. The framework itself sets no scale\./);
+  // An earlier look, written down later: the change over time is drawn, told, and stands in the table.
+  await jo.getByRole('link', { name: 'Add a look' }).click();
+  await jo.getByRole('radio', { name: 'A parent or carer' }).check();
+  await jo.getByLabel('Day', { exact: true }).fill('2026-11-10');
+  await jo.getByLabel('Scale').selectOption({ label: 'Fennshire steps, version 1' });
+  await jo.getByLabel('Resilience', { exact: true }).selectOption({ label: 'Not yet' });
+  await save(jo, jo.getByRole('button', { name: 'Add this look' }));
+  await open(jo, '/growth?voice=parent');
+  assert.match(await jo.locator('.head').first().innerText(), /2 looks, in the voice of a parent or carer/i);
+  assert.match(await jo.locator('main').innerHTML(), /Resilience: not yet on 10 Nov, most days on 24 Nov\./);
+  const steps = await jo.getByRole('row', { name: /Resilience/ }).getByRole('cell').allInnerTexts();
+  assert.deepEqual(steps.map((step) => step.split('\n')[0]?.trim()), ['Not yet', 'Most days']);
   await shot(jo, 'story-growth');
 });
 
@@ -277,6 +291,39 @@ test('A-6 H-10: who reads a document decides what is in it, and what was given i
   assert.match(given, /The plan for the receiving school\s+Made by Ms J\./);
 });
 
+test('A-6 R-4: somebody of the receiving school reads the case once they have a part in it, and not before', async () => {
+  const page = coordinator;
+  await page.goto(`${product.url}/staff`);
+  await page.getByLabel('Name', { exact: true }).fill('Mrs B.');
+  await page.getByLabel('Work email').fill('b@marsh.example');
+  await page.getByLabel('Role', { exact: true }).selectOption({ label: 'School lead: answers for a school' });
+  await page.getByLabel('Where', { exact: true }).selectOption({ label: 'Marsh Lane Academy' });
+  await save(page, page.getByRole('button', { name: 'Add them, and make a code' }));
+  const code = await page.locator('#code').innerText();
+  const { page: marsh, context } = await person(browser);
+  await marsh.goto(`${product.url}/welcome`);
+  await marsh.getByLabel('Work email').fill('b@marsh.example');
+  await marsh.getByLabel('Code').fill(code);
+  await marsh.getByLabel('New password').fill('four words are enough');
+  await save(marsh, marsh.getByRole('button', { name: 'Save and sign in' }));
+  assert.equal((await marsh.goto(`${ada}/plan`))?.status(), 404, 'another school’s pupil');
+  await open(jo, '/people');
+  const give = jo.locator('form', { has: jo.getByRole('button', { name: 'Give this part' }) });
+  await give.getByLabel('Or the e-mail of an account at another school').fill('b@marsh.example');
+  await give.getByLabel('Part', { exact: true }).selectOption({ label: 'The receiving school' });
+  await save(jo, jo.getByRole('button', { name: 'Give this part' }));
+  await marsh.goto(`${product.url}/pupils`);
+  await marsh.getByRole('link', { name: 'Ada Q.' }).click();
+  await marsh.getByRole('heading', { name: 'Today’s lessons' }).waitFor();
+  await open(marsh, '/plan');
+  assert.equal(await stage(marsh).getByLabel('Academic target').inputValue(), 'Science topic 3, with the class');
+  await open(marsh, '/growth/shared');
+  await marsh.getByText('A seat near the window, away from the bell').waitFor();
+  await shot(marsh, 'story-receiving-reads');
+  assert.equal((await marsh.goto(`${ada}/tablet`))?.status(), 404, 'the tablet stays with those who have the pupil now');
+  await context.close();
+});
+
 test('A-5 A-9: the plans of all pupils say whether parents take part, and a board sees numbers without a name', async () => {
   await coordinator.goto(`${product.url}/pupils`);
   await coordinator.getByRole('link', { name: 'Their plans' }).click();
@@ -329,11 +376,22 @@ test('L-3 R-4 A-7 A-8: where the pupil is and what comes next, who speaks for th
   await shot(jo, 'story-needs');
 });
 
-test('A-12 A-14: the pupil reads the plan in plain words and comments on each stage, and the key worker reads it', async () => {
+test('A-11 A-12 A-14: the pupil stands by their own goal, reads the plan in plain words and comments on each stage, and the key worker reads it', async () => {
   const { page: tablet, context } = await person(browser, { permissions: ['microphone'] });
   await pair(tablet, `${product.url}${product.pairing}`);
   await tablet.goto(`${product.url}/my-plan`);
   assert.equal(await tablet.getByRole('button', { name: /Put it in the plan/ }).count(), 4, 'a comment on every stage');
+  // Words that a child knows, and none of an office.
+  const plain = await tablet.locator('main').innerText();
+  assert.match(plain, /“Keep up with science\. See my friends\. Go back after Christmas\.”/);
+  assert.match(plain, /The meeting was held\. Your first day at school is planned for/);
+  assert.match(plain, /Once a week somebody asks how it goes\. What you say counts\./);
+  assert.match(plain, /You may rest whenever you need to\./);
+  assert.ok(!/reintegration|placement|provider|stage \d|readiness|barrier|attendance|UPN|IYFAP|SEND/i.test(plain), plain);
+  const own = tablet.getByRole('listitem').filter({ hasText: 'Two lunches a week with the old table' });
+  await send(tablet, own.getByRole('button', { name: /^I stand by this/ }));
+  await tablet.getByText('Now everybody knows that you stand by this goal.').waitFor();
+  await own.getByText('You stand by this.').waitFor();
   await tablet.getByLabel('What I say about it').nth(2).fill('I want Cara at the meeting');
   await send(tablet, tablet.getByRole('button', { name: /Put it in the plan/ }).nth(2));
   await tablet.getByText('Your words are in the plan now.').waitFor();
@@ -341,6 +399,9 @@ test('A-12 A-14: the pupil reads the plan in plain words and comments on each st
   await context.close();
   await open(jo, '/plan');
   await jo.getByText('“I want Cara at the meeting”').first().waitFor();
+  await open(jo, '/goals');
+  const stands = jo.locator('section.card', { has: jo.getByRole('heading', { name: 'Two lunches a week with the old table' }) }).getByRole('listitem').filter({ hasText: /the pupil/i }).first();
+  assert.match(await stands.innerText(), /Stands by it/);
 });
 
 test('A-24 A-19: time with friends is kept apart from lessons, and each teacher’s lessons are counted, not ranked', async () => {

@@ -2,17 +2,31 @@
 const choose = /** @type {HTMLElement | null} */ (document.querySelector("[data-choose]"));
 const input = choose?.querySelector("input");
 const file = /** @type {HTMLTextAreaElement | null} */ (document.querySelector("#r-file"));
-if (choose && input && file) {
+const told = /** @type {HTMLElement | null} */ (document.querySelector("[data-chosen]"));
+
+/** A file's text: Unicode as its first bytes or its own order say it, and what older programs wrote on Windows. @param {Uint8Array} bytes */
+function textOf(bytes) {
+  const begins = (/** @type {number} */ first, /** @type {number} */ second) => bytes[0] === first && bytes[1] === second;
+  const unicode = begins(0xff, 0xfe) ? "utf-16le" : begins(0xfe, 0xff) ? "utf-16be" : "utf-8";
+  try {
+    return new TextDecoder(unicode, { fatal: true }).decode(bytes);
+  } catch {
+    return unicode === "utf-8" ? new TextDecoder("windows-1252").decode(bytes) : null;
+  }
+}
+
+if (choose && input && file && told) {
   choose.hidden = false;
   input.addEventListener("change", async () => {
     const chosen = input.files?.[0];
     if (!chosen) return;
-    const bytes = new Uint8Array(await chosen.arrayBuffer());
-    const wide = bytes[0] === 0xff && bytes[1] === 0xfe;
-    try {
-      file.value = new TextDecoder(wide ? "utf-16le" : "utf-8", { fatal: true }).decode(bytes);
-    } catch {
-      file.value = new TextDecoder("windows-1252").decode(bytes);
-    }
+    const bytes = await chosen.arrayBuffer().then((read) => new Uint8Array(read), () => null);
+    const text = bytes && textOf(bytes);
+    // A page of zeros or of a workbook's bytes is no text.
+    const isText = Boolean(text) && !/\0/.test(text);
+    file.value = isText ? text : "";
+    told.textContent = isText
+      ? `${chosen.name} is in the field below. Look at it, then bring it in.`
+      : `${chosen.name} could not be read as text. Save it as CSV, or open it and paste its contents.`;
   });
 }

@@ -173,6 +173,20 @@ pub async fn robot(state: &AppState, caller: &Caller, robot: Uuid, action: Actio
 /// There is none; or the database does not answer.
 pub async fn pupil(state: &AppState, caller: &Caller, pupil: Uuid, action: Action) -> Result<(PlacementRow, Scope), ApiError> {
     let scope = Scope::of(state, caller).await?;
+    let row = placement_of(state, &scope, pupil, action).await?.ok_or(ApiError::NotFound)?;
+    Ok((row, scope))
+}
+
+/// The same for somebody whose reach is known already; `None`: there is none.
+///
+/// # Errors
+/// The database does not answer.
+pub async fn placement_of(
+    state: &AppState,
+    scope: &Scope,
+    pupil: Uuid,
+    action: Action,
+) -> Result<Option<PlacementRow>, ApiError> {
     let rows = state.store.placements_of(pupil).await?;
     let now = state.clock.now().utc;
     let runs = |row: &PlacementRow| {
@@ -182,6 +196,5 @@ pub async fn pupil(state: &AppState, caller: &Caller, pupil: Uuid, action: Actio
     let latest = rows.iter().map(|row| row.until_day).max();
     let any_runs = rows.iter().any(runs);
     let opens = |row: &PlacementRow| if any_runs { runs(row) } else { Some(row.until_day) == latest };
-    let row = rows.into_iter().find(|row| opens(row) && scope.may_pupil(action, row)).ok_or(ApiError::NotFound)?;
-    Ok((row, scope))
+    Ok(rows.into_iter().find(|row| opens(row) && scope.may_pupil(action, row)))
 }

@@ -4,7 +4,7 @@
 //! ordered by cost. An authority has one table; every revision of it is kept, and of two people who save at once the second chooses.
 
 use askama::Template;
-use axum::extract::{Form, State};
+use axum::extract::{Form, Query, State};
 use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use server_core::access::{Action, Subject as About};
@@ -14,6 +14,7 @@ use store::kept;
 use store::sheets::{NewSheet, Owner, Saved, SheetKind};
 use uuid::Uuid;
 
+use super::changes::{self, ChangesPage, Paged};
 use super::plan::Sent;
 use super::{Frame, page, view};
 use crate::AppState;
@@ -71,6 +72,35 @@ pub async fn show(State(state): State<AppState>, caller: Caller) -> Result<Html<
     let owner = authority(&scope, Action::ReadCosts).ok_or(ApiError::NotFound)?;
     let kept = kept_table(&state, owner).await?;
     draw(&state, &caller, &scope, kept, &Sent::new(), String::new(), String::new())
+}
+
+/// `GET /costs/changes`: who changed the table, when, from what and to what.
+pub async fn changes(
+    State(state): State<AppState>,
+    caller: Caller,
+    Query(asked): Query<changes::Asked>,
+) -> Result<Html<String>, ApiError> {
+    let scope = Scope::of(&state, &caller).await?;
+    let owner = authority(&scope, Action::ReadCosts).ok_or(ApiError::NotFound)?;
+    let (now, zone) = (state.clock.now().utc, scope.own_zone());
+    let paged = Paged::at("/costs/changes".to_owned(), &asked);
+    // Each revision is told from the one before it.
+    let limit = paged.offset().saturating_add(Paged::limit()).saturating_add(1);
+    let sheets = state.store.sheet_history(owner, limit).await?;
+    let mut all: Vec<_> = changes::revisions(SheetKind::Costs.as_str(), sheets);
+    all.drain(..usize::try_from(paged.offset()).unwrap_or(0).min(all.len()));
+    all.truncate(usize::try_from(Paged::limit()).unwrap_or(0));
+    let older = paged.older(&mut all);
+    let rows = all.iter().flat_map(|change| changes::rows(change, changes::told::of_costs(change), zone)).collect();
+    page(&ChangesPage {
+        frame: Frame::of(&caller, &scope, "What was changed in the costs", "/costs", now),
+        pupil: None,
+        about: "Who changed the table, and when. Nobody can change or remove an entry.",
+        rows,
+        is_first: paged.is_first(),
+        newer: paged.newer(),
+        older,
+    })
 }
 
 /// `POST /costs`

@@ -37,7 +37,7 @@ const PITCH: u16 = 46;
 const NAME_CHARS: usize = 19;
 
 /// Voices with their words in addresses.
-const VOICES: [(&str, Voice, &str); 3] =
+pub(super) const VOICES: [(&str, Voice, &str); 3] =
     [("staff", Voice::Staff, "Staff"), ("pupil", Voice::Pupil, "The pupil"), ("parent", Voice::Parent, "A parent or carer")];
 
 /// What notes are about, in the order of the page.
@@ -212,7 +212,7 @@ pub(super) async fn every_look(state: &AppState, scope: &Scope, placement: &Plac
 ///
 /// # Errors
 /// The database does not answer, or holds an unreadable scale.
-async fn scales(state: &AppState, scope: &Scope, placement: &PlacementRow) -> Result<Vec<Scale>, ApiError> {
+pub(super) async fn scales(state: &AppState, scope: &Scope, placement: &PlacementRow) -> Result<Vec<Scale>, ApiError> {
     let mut all = vec![Scale::plain()];
     let owners = [scope.parent_of(placement.school_id), placement.provider_id, Some(placement.school_id)];
     for owner in owners.into_iter().flatten() {

@@ -34,7 +34,7 @@ const REVIEWS: usize = 4;
 /// Sets the keys of arrangements apart from those of other sheets that are named after their placement.
 const ARRANGEMENTS: u128 = 0x7a27_0000_0000_0000_0000_0000_0000_0000;
 /// Reasons, with their words.
-const REASONS: [(PartTimeReason, &str); 4] = [
+pub(super) const REASONS: [(PartTimeReason, &str); 4] = [
     (PartTimeReason::Health, "Health"),
     (PartTimeReason::Return, "A step of the return"),
     (PartTimeReason::Need, "A need that the school cannot yet meet all day"),

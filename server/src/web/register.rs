@@ -1,18 +1,23 @@
 //! A school's own file of its register is brought in, and read back as it stands: with source and time, what each mark means, and a
-//! quiet question where a mark and a stream from home stand together.
+//! quiet question where a mark and a stream from home stand together. Whoever brings a file in is told at once whose marks ask one.
 //!
 //! The only way in is a cell of the school's file (`server_core::register`). Nothing on these pages makes, suggests or changes a mark,
 //! and where the pupil was is what a named adult says, never what a connection shows.
 
 use askama::Template;
-use axum::extract::{Form, Path, State};
+use axum::extract::{Form, Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use chrono::{DateTime, Days, NaiveDate, Utc};
+use serde::Deserialize;
 use server_core::access::{Action, Subject as About};
-use server_core::register::{CodeTable, HomeStream, ImportedMark, PupilPlace, SessionTimes, Source, System, hints, import};
+use server_core::calendar::Calendar;
+use server_core::register::{
+    CodeTable, Hint, HomeStream, ImportedMark, PupilPlace, SessionTimes, Source, System, hints, import,
+};
 use store::audit::{Actor, NewAudit, Subject};
 use store::kept;
+use store::marks::Taken;
 use store::placements::PlacementRow;
 use store::sheets::{NewSheet, Owner, SheetKind};
 use uuid::Uuid;
@@ -28,10 +33,14 @@ use crate::{AppState, cases, lessons};
 pub const MOST_BYTES: usize = 6 * 1024 * 1024;
 /// Problems of a file that the page lists.
 const SHOWN_PROBLEMS: usize = 20;
-/// Days of marks that a pupil's page shows.
+/// Days of marks that a pupil's page shows at a time.
 const SHOWN_DAYS: u64 = 42;
+/// Pupils of a file whose marks are looked at at once; of a larger one the page says so.
+const MOST_LOOKED_AT: usize = 200;
+/// Days of a pupil's marks that are looked at at once: a school year.
+const MOST_DAYS: u64 = 366;
 /// Where a pupil may be, with the words of forms.
-const PLACES: [(PupilPlace, &str); 4] = [
+pub(super) const PLACES: [(PupilPlace, &str); 4] = [
     (PupilPlace::Home, "At home"),
     (PupilPlace::Hospital, "In hospital"),
     (PupilPlace::SchoolSite, "On the school’s site, in another room"),
@@ -52,6 +61,17 @@ struct TookView {
     words: String,
     problems: Vec<String>,
     more: usize,
+    /// Whose marks ask a question: where it is read, of whom, and how many.
+    asked: Vec<(String, String, String)>,
+    /// Pupils whose marks were not looked at: the file has too many.
+    not_looked_at: usize,
+}
+
+/// Until which day a pupil's marks are asked for.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Asked {
+    until: Option<NaiveDate>,
 }
 
 #[derive(Template)]
@@ -69,6 +89,9 @@ struct RegisterPage {
     places: Vec<(&'static str, &'static str)>,
     said: Vec<String>,
     today: NaiveDate,
+    between: String,
+    earlier: Option<NaiveDate>,
+    is_latest: bool,
 }
 
 struct DayView {
@@ -120,8 +143,37 @@ pub async fn bring_in(State(state): State<AppState>, caller: Caller, Form(sent):
             .map(|(line, problem)| format!("Line {line}: {problem}."))
             .collect(),
         more: read.problems.len().saturating_sub(SHOWN_PROBLEMS),
+        asked: questions(&state, &caller, &scope, &taken).await?,
+        not_looked_at: taken.pupils.len().saturating_sub(MOST_LOOKED_AT),
     };
     Ok(draw_import(&state, &caller, &scope, &Sent::new(), String::new(), Some(took))?.into_response())
+}
+
+/// Of the pupils of a file whom this person may read: those whose marks ask a question, by name.
+async fn questions(
+    state: &AppState,
+    caller: &Caller,
+    scope: &Scope,
+    taken: &Taken,
+) -> Result<Vec<(String, String, String)>, ApiError> {
+    let now = state.clock.now().utc;
+    let mut all = Vec::new();
+    for (pupil, (first, last)) in taken.pupils.iter().take(MOST_LOOKED_AT) {
+        let Some(placement) = scope::placement_of(state, scope, *pupil, Action::ReadRecord).await? else { continue };
+        let until = (*last).min(scope.today(placement.school_id, now));
+        let from = (*first).max(until - Days::new(MOST_DAYS));
+        let found = Looked::at(state, &placement, from, until).await?.hints;
+        let (Some(newest), count) = (found.last(), found.len()) else { continue };
+        // A name is read for this page: like any read of the record, it is written down.
+        state.store.append_audit(plan::audit(caller, *pupil, "read register"), now).await?;
+        let words = match count {
+            1 => format!("a question about {}", view::full_date(newest.day)),
+            _ => format!("{count} questions, the latest about {}", view::full_date(newest.day)),
+        };
+        all.push((format!("/pupils/{pupil}/register?until={}", newest.day), placement.pupil_name, words));
+    }
+    all.sort_by(|one, other| one.1.cmp(&other.1));
+    Ok(all)
 }
 
 fn draw_import(
@@ -143,10 +195,15 @@ fn draw_import(
 }
 
 /// `GET /pupils/{pupil}/register`
-pub async fn show(State(state): State<AppState>, caller: Caller, Path(pupil): Path<Uuid>) -> Result<Html<String>, ApiError> {
+pub async fn show(
+    State(state): State<AppState>,
+    caller: Caller,
+    Path(pupil): Path<Uuid>,
+    Query(asked): Query<Asked>,
+) -> Result<Html<String>, ApiError> {
     let (placement, scope) = scope::pupil(&state, &caller, pupil, Action::ReadRecord).await?;
     state.store.append_audit(plan::audit(&caller, pupil, "read register"), state.clock.now().utc).await?;
-    draw(&state, &caller, &scope, &placement, "").await
+    draw(&state, &caller, &scope, &placement, asked.until, "").await
 }
 
 /// `POST /pupils/{pupil}/register`: a named adult says where the pupil is during lessons by robot, from a day on.
@@ -162,7 +219,7 @@ pub async fn say_place(
     let place = sent.get("place").and_then(|code| PupilPlace::from_code(code));
     let from = sent.get("from").and_then(|day| day.trim().parse().ok()).filter(|from: &NaiveDate| *from <= today);
     let (Some(place), Some(from)) = (place, from) else {
-        let html = draw(&state, &caller, &scope, &placement, "Choose where the pupil is, and since when.").await?;
+        let html = draw(&state, &caller, &scope, &placement, None, "Choose where the pupil is, and since when.").await?;
         return Ok((StatusCode::UNPROCESSABLE_ENTITY, html).into_response());
     };
     let body = kept::written_place(place, from);
@@ -195,32 +252,58 @@ fn place_on(said: &[(NaiveDate, PupilPlace, String)], day: NaiveDate) -> PupilPl
     said.iter().rfind(|(from, ..)| *from <= day).map_or(PupilPlace::NotSaid, |(_, place, _)| *place)
 }
 
+/// A pupil's marks of some days beside what else is known of them.
+struct Looked {
+    marks: Vec<ImportedMark>,
+    said: Vec<(NaiveDate, PupilPlace, String)>,
+    hints: Vec<Hint>,
+}
+
+impl Looked {
+    /// From `from` to `until`, both included. The sessions are those of the school's timetable on the last of these days.
+    async fn at(state: &AppState, placement: &PlacementRow, from: NaiveDate, until: NaiveDate) -> Result<Self, ApiError> {
+        let store = &state.store;
+        let from = from.max(placement.from_day);
+        let marks = store.imported_marks(placement.pupil_id, from, until).await?;
+        let said = places(state, placement).await?;
+        // Without a declared home there is no question, whatever the rest is.
+        if marks.is_empty() || !said.iter().any(|(_, place, _)| *place == PupilPlace::Home) {
+            return Ok(Self { marks, said, hints: Vec::new() });
+        }
+        let schools = cases::Schools::of(store, placement, None).await?;
+        let calendar: &Calendar = schools.calendars().home_school.calendar();
+        let (first, last) = (calendar.bounds(from).0, calendar.bounds(until).1);
+        let presence = store.presence_of_pupil(placement.pupil_id, first, last).await?;
+        let streams: Vec<HomeStream> = presence
+            .iter()
+            .map(|row| {
+                let (from, until) = (lessons::presence(row).placed_from(), lessons::placed_until(row));
+                HomeStream { from, until, place: place_on(&said, calendar.day(from)) }
+            })
+            .collect();
+        let minute = |minute: i64| u16::try_from(minute).ok();
+        let times = store.lesson_times(placement.school_id, until).await?;
+        let times: Vec<_> = times.into_iter().filter_map(|(begins, ends)| Some((minute(begins)?, minute(ends)?))).collect();
+        let hints = hints(&marks, cases::codes()?, &streams, calendar, SessionTimes::of_lessons(&times));
+        Ok(Self { marks, said, hints })
+    }
+}
+
 async fn draw(
     state: &AppState,
     caller: &Caller,
     scope: &Scope,
     placement: &PlacementRow,
+    until: Option<NaiveDate>,
     wrong: &'static str,
 ) -> Result<Html<String>, ApiError> {
     let now = state.clock.now().utc;
     let zone = scope.zone(placement.school_id);
     let today = now.with_timezone(&zone).date_naive();
-    let from = (today - Days::new(SHOWN_DAYS)).max(placement.from_day);
-    let marks = state.store.imported_marks(placement.pupil_id, from, today).await?;
+    let until = until.unwrap_or(today).clamp(placement.from_day.min(today), today);
+    let from = (until - Days::new(SHOWN_DAYS)).max(placement.from_day);
+    let Looked { marks, said, hints } = Looked::at(state, placement, from, until).await?;
     let table = cases::codes()?;
-    let schools = cases::Schools::of(&state.store, placement, None).await?;
-    let calendar = schools.calendars().home_school.calendar();
-    let said = places(state, placement).await?;
-    let (first, last) = (calendar.bounds(from).0, calendar.bounds(today).1);
-    let presence = state.store.presence_of_pupil(placement.pupil_id, first, last).await?;
-    let streams: Vec<HomeStream> = presence
-        .iter()
-        .map(|row| {
-            let (from, until) = (lessons::presence(row).placed_from(), lessons::placed_until(row));
-            HomeStream { from, until, place: place_on(&said, calendar.day(from)) }
-        })
-        .collect();
-    let found = hints(&marks, table, &streams, calendar, SessionTimes::default());
     let words = |place: PupilPlace| PLACES.iter().find(|(known, _)| *known == place).map_or("Not said", |(_, words)| words);
     page(&RegisterPage {
         frame: Frame::of(caller, scope, format!("Register of {}", placement.pupil_name), "/pupils", now),
@@ -229,7 +312,7 @@ async fn draw(
         school: placement.home_name.clone(),
         wrong,
         may_say: scope.may_pupil(Action::EditPlan, placement),
-        hints: found.into_iter().map(|hint| (hint.because, hint.ask)).collect(),
+        hints: hints.into_iter().map(|hint| (hint.because, hint.ask)).collect(),
         days: days(&marks, now, zone),
         meanings: meanings(&marks, table),
         places: PLACES.map(|(place, words)| (place.code(), words)).to_vec(),
@@ -238,6 +321,9 @@ async fn draw(
             .map(|(from, place, who)| format!("{}, from {}. Said by {who}.", words(*place), view::full_date(*from)))
             .collect(),
         today,
+        between: format!("{} to {}", view::full_date(from), view::full_date(until)),
+        earlier: Some(from).filter(|from| *from > placement.from_day).map(|from| from - Days::new(1)),
+        is_latest: until == today,
     })
 }
 

@@ -1,6 +1,7 @@
 //! Queries of [`store::beginnings`], in SQL that both engines read; compiled by each driver package against its own.
 
 use crate::queries::audit;
+use crate::queries::changes::{Noted, held_placement, note};
 use crate::queries::minutes::pattern;
 use crate::queries::pages::padded;
 use crate::queries::placements::insert_pupil;
@@ -15,6 +16,7 @@ use sqlx::{Transaction, query, query_as, query_scalar};
 use store::StoreError;
 use store::audit::NewAudit;
 use store::beginnings::{Beginnings, Entered, KeyWorkerRow, MOST_KEY_WORKERS, MemberRow, NewCode, Opened, PupilRow};
+use store::changes::PUPIL_FIELDS;
 use store::organisations::OrganisationRow;
 use store::pages::PAGE;
 use store::placements::{NewPlacement, NewPupil};
@@ -308,6 +310,15 @@ impl Beginnings for Engine {
     ) -> Result<Entered, StoreError> {
         let upn = pupil.upn.map(Upn::expose);
         let mut tx = self.begin().await?;
+        // Two people who correct one pupil come one after the other.
+        query!("UPDATE pupil SET pupil_id = pupil_id WHERE pupil_id = $1", pupil.pupil_id).execute(&mut *tx).await?;
+        let before = query!(
+            r#"SELECT name AS "name!", upn AS "upn?", year_group AS "year_group!: i64", born_day AS "born?: NaiveDate"
+               FROM pupil WHERE pupil_id = $1"#,
+            pupil.pupil_id
+        )
+        .fetch_optional(&mut *tx)
+        .await?;
         let done = query!(
             "UPDATE pupil SET name = $2, upn = $3, year_group = $4, born_day = $5 WHERE pupil_id = $1",
             pupil.pupil_id,
@@ -323,6 +334,15 @@ impl Beginnings for Engine {
             Ok(_) => {}
             Err(error) if error.is_unique_violation() => return Ok(Entered::UpnTaken),
             Err(error) => return Err(error),
+        }
+        if let Some(before) = before {
+            let of = Noted { pupil_id: pupil.pupil_id, placement_id: None, actor: audit.actor, now };
+            let day = |day: NaiveDate| day.to_string();
+            let [name, year, number, born] = PUPIL_FIELDS;
+            note(&mut tx, of, name, Some(before.name), Some(pupil.name.to_owned())).await?;
+            note(&mut tx, of, year, Some(before.year_group.to_string()), Some(pupil.year_group.to_string())).await?;
+            note(&mut tx, of, number, before.upn, upn.map(str::to_owned)).await?;
+            note(&mut tx, of, born, before.born.map(day), pupil.born.map(day)).await?;
         }
         audit::append(&mut tx, audit, now).await?;
         tx.commit().await?;
@@ -351,14 +371,21 @@ impl Beginnings for Engine {
             return Ok(Opened::Later(later));
         }
         let last = placement.from_day.checked_sub_days(Days::new(1)).unwrap_or(placement.from_day);
-        query!(
-            "UPDATE placement SET until_day = $3 WHERE pupil_id = $1 AND from_day < $2 AND until_day >= $2",
+        let running = query!(
+            r#"SELECT placement_id AS "placement_id!: Uuid", until_day AS "until_day!: NaiveDate"
+               FROM placement WHERE pupil_id = $1 AND from_day < $2 AND until_day >= $2"#,
             placement.pupil_id,
-            placement.from_day,
-            last
+            placement.from_day
         )
-        .execute(&mut *tx)
+        .fetch_all(&mut *tx)
         .await?;
+        for row in running {
+            query!("UPDATE placement SET until_day = $2 WHERE placement_id = $1", row.placement_id, last)
+                .execute(&mut *tx)
+                .await?;
+            let of = Noted { pupil_id: placement.pupil_id, placement_id: Some(row.placement_id), actor: audit.actor, now };
+            note(&mut tx, of, "placement.until", Some(row.until_day.to_string()), Some(last.to_string())).await?;
+        }
         query!(
             "INSERT INTO placement (placement_id, pupil_id, robot_id, school_id, provider_id, key_worker_id, from_day, until_day)
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
@@ -388,6 +415,7 @@ impl Beginnings for Engine {
         now: DateTime<Utc>,
     ) -> Result<(), StoreError> {
         let mut tx = self.begin().await?;
+        let before = held_placement(&mut tx, placement_id).await?;
         query!(
             "UPDATE placement SET until_day = $2, key_worker_id = $3 WHERE placement_id = $1",
             placement_id,
@@ -396,6 +424,12 @@ impl Beginnings for Engine {
         )
         .execute(&mut *tx)
         .await?;
+        if let Some(before) = before {
+            let of = Noted { pupil_id: before.pupil_id, placement_id: Some(placement_id), actor: audit.actor, now };
+            let id = |id: Uuid| id.to_string();
+            note(&mut tx, of, "placement.until", Some(before.until_day.to_string()), Some(until_day.to_string())).await?;
+            note(&mut tx, of, "placement.key-worker", before.key_worker_id.map(id), key_worker_id.map(id)).await?;
+        }
         audit::append(&mut tx, audit, now).await?;
         Ok(tx.commit().await?)
     }
@@ -408,7 +442,13 @@ impl Beginnings for Engine {
         now: DateTime<Utc>,
     ) -> Result<(), StoreError> {
         let mut tx = self.begin().await?;
+        let before = held_placement(&mut tx, placement_id).await?;
         query!("UPDATE placement SET robot_id = $2 WHERE placement_id = $1", placement_id, robot_id).execute(&mut *tx).await?;
+        if let Some(before) = before {
+            let of = Noted { pupil_id: before.pupil_id, placement_id: Some(placement_id), actor: audit.actor, now };
+            let id = |id: Uuid| id.to_string();
+            note(&mut tx, of, "placement.robot", before.robot_id.map(id), robot_id.map(id)).await?;
+        }
         audit::append(&mut tx, audit, now).await?;
         Ok(tx.commit().await?)
     }

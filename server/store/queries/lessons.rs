@@ -32,6 +32,21 @@ impl Timetable for Engine {
         .await?)
     }
 
+    async fn lesson_times(&self, organisation_id: Uuid, day: NaiveDate) -> Result<Vec<(i64, i64)>, StoreError> {
+        let rows = sqlx::query!(
+            r#"SELECT DISTINCT t.start_min AS "start_min!: i64", t.end_min AS "end_min!: i64"
+               FROM timetable_slot t JOIN class_group g ON g.class_group_id = t.class_group_id
+               WHERE g.organisation_id = $1 AND (t.valid_from IS NULL OR t.valid_from <= $2)
+                 AND (t.valid_until IS NULL OR t.valid_until >= $2)
+               ORDER BY 1, 2 LIMIT 1000"#,
+            organisation_id,
+            day
+        )
+        .fetch_all(&self.read)
+        .await?;
+        Ok(rows.into_iter().map(|row| (row.start_min, row.end_min)).collect())
+    }
+
     async fn add_class_group(&self, class_group_id: Uuid, organisation_id: Uuid, name: &str) -> Result<(), StoreError> {
         let mut tx = self.begin().await?;
         sqlx::query!(

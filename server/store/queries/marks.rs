@@ -53,6 +53,8 @@ impl Marks for Engine {
                     Some(pupil_id) => {
                         keep_mark(&mut tx, pupil_id, mark).await?;
                         taken.marks += 1;
+                        let days = taken.pupils.entry(pupil_id).or_insert((mark.day(), mark.day()));
+                        *days = (days.0.min(mark.day()), days.1.max(mark.day()));
                     }
                     None => taken.of_others += 1,
                 }

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::Engine;
 use crate::queries::audit;
+use crate::queries::changes::{Noted, held_placement, note};
 use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, Utc};
 use protocol::SessionId;
@@ -68,6 +69,14 @@ impl Record for Engine {
     async fn set_party(&self, row: &PartyRow, audit: NewAudit<'_>, now: DateTime<Utc>) -> Result<(), StoreError> {
         let party = row.party.code();
         let mut tx = self.begin().await?;
+        let held = held_placement(&mut tx, row.placement_id).await?;
+        let before = sqlx::query!(
+            r#"SELECT from_day AS "from_day?: NaiveDate", until_day AS "until_day?: NaiveDate"
+               FROM placement_party WHERE placement_party_id = $1"#,
+            row.placement_party_id
+        )
+        .fetch_optional(&mut *tx)
+        .await?;
         sqlx::query!(
             "INSERT INTO placement_party (placement_party_id, placement_id, party, person_id, from_day, until_day)
              VALUES ($1, $2, $3, $4, $5, $6)
@@ -81,6 +90,12 @@ impl Record for Engine {
         )
         .execute(&mut *tx)
         .await?;
+        if let Some(held) = held {
+            let of = Noted { pupil_id: held.pupil_id, placement_id: Some(row.placement_id), actor: audit.actor, now };
+            let from = before.map(|before| part(row.person, before.from_day, before.until_day));
+            let to = Some(part(row.person, row.from_day, row.until_day));
+            note(&mut tx, of, &format!("part.{party}"), from, to).await?;
+        }
         audit::append(&mut tx, audit, now).await?;
         Ok(tx.commit().await?)
     }
@@ -501,4 +516,10 @@ impl ContactRow {
         let contact = Contact { on: self.day, by, with: with?, written_by: PersonId(self.written_by), outcome, notes };
         Some((self.contact_id, contact))
     }
+}
+
+/// Who has a part, and from when until when, as the history of a case keeps it.
+fn part(person: PersonId, from: Option<NaiveDate>, until: Option<NaiveDate>) -> String {
+    let day = |word: &str, day: Option<NaiveDate>| day.map_or_else(String::new, |day| format!(", {word} {day}"));
+    format!("{}{}{}", person.0, day("from", from), day("until", until))
 }

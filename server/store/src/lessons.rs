@@ -52,6 +52,12 @@ pub trait Timetable: Send + Sync {
     /// The database does not answer.
     async fn slots_of_placement(&self, placement_id: Uuid) -> Result<Vec<SlotRow>, StoreError>;
 
+    /// When lessons of a school begin and end on the days of its timetable that is in force on `day`, in local minutes after midnight.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    async fn lesson_times(&self, organisation_id: Uuid, day: NaiveDate) -> Result<Vec<(i64, i64)>, StoreError>;
+
     /// Adds a teaching group or keeps the one that is there.
     ///
     /// # Errors

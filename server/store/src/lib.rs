@@ -12,6 +12,7 @@ use chrono::{DateTime, Utc};
 
 pub mod audit;
 pub mod beginnings;
+pub mod changes;
 pub mod due;
 pub mod events;
 pub mod inbox;
@@ -46,6 +47,7 @@ pub struct Store(Arc<dyn Database>);
 pub trait Database:
     audit::Audit
     + beginnings::Beginnings
+    + changes::Changes
     + due::Dues
     + events::Events
     + inbox::Inbox

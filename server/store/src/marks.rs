@@ -2,6 +2,8 @@
 //!
 //! The only way in is an [`ImportedMark`], which is made from a cell of a file. Names and numbers of pupils stay in this database.
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, Utc};
 use server_core::register::ImportedMark;
@@ -11,12 +13,14 @@ use crate::StoreError;
 use crate::audit::NewAudit;
 
 /// What became of a school's file.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Taken {
     /// Marks that are there now.
     pub marks: u64,
     /// Marks of pupils whom this school has not entered here, or not with that number.
     pub of_others: u64,
+    /// Whose marks these are, with the first and the last day of them.
+    pub pupils: BTreeMap<Uuid, (NaiveDate, NaiveDate)>,
 }
 
 /// The statutory register, as a school's own files told it.

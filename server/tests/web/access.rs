@@ -54,7 +54,7 @@ fn expected(method: &Method, path: &str) -> [u16; 8] {
         ("GET", "/pupils/{pupil}" | "/pupils/{pupil}/live" | "/api/pupils/{pupil}/attendance") => ada,
         ("GET" | "POST", "/pupils/{pupil}/tablet") => ada,
         ("POST", "/pupils/{pupil}/tablet/off") => ada.map(|yes| if yes == OK { GO_ON } else { yes }),
-        ("GET", "/system" | "/costs") => coordinator(OK),
+        ("GET", "/system" | "/costs" | "/costs/changes") => coordinator(OK),
         ("POST", "/costs") => coordinator(INCOMPLETE),
         ("POST", "/system/messages/retry" | "/system/messages/{message}/retry") => coordinator(GO_ON),
         // A school lead reads the record and does not correct it.
@@ -84,7 +84,7 @@ fn expected(method: &Method, path: &str) -> [u16; 8] {
         }
         ("POST", "/pupils/{pupil}/plan" | "/pupils/{pupil}/due") => ada.map(|yes| if yes == OK { GO_ON } else { yes }),
         // The first who may has begun a plan by the route before this one.
-        ("GET", "/pupils/{pupil}/plan/history") => ada,
+        ("GET", "/pupils/{pupil}/plan/history" | "/pupils/{pupil}/changes") => ada,
         // A form that does not say what it was based on; whose it is, is decided before that.
         ("POST", "/pupils/{pupil}/plan/{part}") => ada.map(|yes| if yes == OK { LOST } else { yes }),
         // Who runs the robots does not see how a child is assessed.

@@ -56,7 +56,12 @@ pub struct World {
 
 impl World {
     pub async fn start() -> Self {
-        let world = Self::empty().await;
+        Self::with(|_| {}).await
+    }
+
+    /// With the demonstration's data, and other settings.
+    pub async fn with(set: impl FnOnce(&mut Config)) -> Self {
+        let world = Self::empty_with(set).await;
         let state = &world.state;
         server::demo::seed_store(&state.store, &world.folder.path().join("none.toml"), world.now()).await.unwrap();
         let hash = server::api::auth::hash_password(PASSWORD.to_owned()).await.unwrap();
@@ -71,10 +76,14 @@ impl World {
 
     /// A server whose database holds nothing.
     pub async fn empty() -> Self {
+        Self::empty_with(|_| {}).await
+    }
+
+    async fn empty_with(set: impl FnOnce(&mut Config)) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let key = folder.path().join("grant.pem");
         std::fs::write(&key, rcgen::KeyPair::generate_for(&rcgen::PKCS_ED25519).unwrap().serialize_pem()).unwrap();
-        let config = Config {
+        let mut config = Config {
             database: folder.path().join("windowseat.db").into(),
             grant_key_file: key,
             public_url: "http://localhost".to_owned(),
@@ -85,6 +94,7 @@ impl World {
             },
             ..Config::default()
         };
+        set(&mut config);
         let clock = Arc::new(SetClock { machine: protocol::SystemClock::new(), utc: Mutex::new(MONDAY.parse().unwrap()) });
         let shutdown = CancellationToken::new();
         let running = server::start(config, clock.clone(), shutdown.clone()).await.unwrap();

@@ -76,7 +76,11 @@ async fn a_mark_that_needs_a_place_beside_a_stream_from_home_is_a_question_once_
     for day in 9..=20 {
         file.push_str(&format!("M801226012001,{day:02}/11/2026,/,\\\n"));
     }
-    assert_eq!(bring_in(&world, "alder lead", &file).await.status(), StatusCode::OK);
+    let answer = bring_in(&world, "alder lead", &file).await.text().await.unwrap();
+    assert!(
+        answer.contains("The file was read") && !answer.contains("A mark and a visit from home"),
+        "nobody said home: {answer}"
+    );
     let browser = world.browser("key worker").await;
     let address = format!("/pupils/{}/register", ids::ADA);
     let page = browser.page(&address).await;
@@ -86,6 +90,20 @@ async fn a_mark_that_needs_a_place_beside_a_stream_from_home_is_a_question_once_
     let page = browser.page(&address).await;
     assert!(page.contains("A question to the school") && page.contains("live by robot from home"), "{page}");
     assert!(page.contains("Is the mark as the school wants it? Windowseat suggests none."), "{page}");
+    // Whoever brings the file in again is told at once, with the way there; what it says of another school's pupils is not.
+    let both = file.replace("Date,AM,PM\n", "Date,AM,PM\nE801226012003,16/11/2026,/,\\\n");
+    let answer = bring_in(&world, "alder lead", &both).await.text().await.unwrap();
+    assert!(answer.contains("A mark and a visit from home stand beside each other"), "{answer}");
+    let link = answer.split_once(&format!("<a href=\"{address}?until=")).unwrap_or_else(|| panic!("{answer}")).1;
+    assert!(link.contains("\">Ada Q.</a>:") && link.contains("questions, the latest about"), "{link}");
+    assert!(!answer.contains("Ben M."), "{answer}");
+    let day = &link[..10];
+    let lead = world.browser("alder lead").await;
+    let page = lead.page(&format!("{address}?until={day}")).await;
+    assert!(page.contains("A question to the school"), "{page}");
+    let none = lead.page(&format!("{address}?until=2026-11-05")).await;
+    assert!(!none.contains("A question to the school") && none.contains("The latest weeks"), "only of the days shown: {none}");
+    assert_eq!(lead.get(&format!("{address}?until=soon")).await.status(), StatusCode::BAD_REQUEST);
     // At school in another room, it is no question.
     assert_eq!(
         browser.post(&address, &[("place", "school-site"), ("from", "2026-11-02")]).await.status(),

@@ -50,6 +50,29 @@ pub struct SessionTimes {
     pub pm: (u16, u16),
 }
 
+impl SessionTimes {
+    /// By a school's own timetable: from its first lesson to its last, parted by the longest break that begins around noon. `lessons`
+    /// are minutes after midnight, of any classes. Without lessons, the default; without such a break, parted as by default.
+    #[must_use]
+    pub fn of_lessons(lessons: &[(u16, u16)]) -> Self {
+        let mut lessons: Vec<(u16, u16)> = lessons.iter().copied().filter(|(begins, ends)| begins < ends).collect();
+        lessons.sort_unstable();
+        let usual = Self::default();
+        let (Some(first), Some(last)) = (lessons.first().map(|one| one.0), lessons.iter().map(|one| one.1).max()) else {
+            return usual;
+        };
+        let (mut until, mut noon): (u16, Option<(u16, u16)>) = (first, None);
+        for (begins, ends) in lessons {
+            if begins > until && AROUND_NOON.contains(&until) && noon.is_none_or(|held| begins - until > held.1 - held.0) {
+                noon = Some((until, begins));
+            }
+            until = until.max(ends);
+        }
+        let (am_ends, pm_begins) = noon.unwrap_or((usual.am.1, usual.pm.0));
+        Self { am: (first.min(am_ends), am_ends), pm: (pm_begins, last.max(pm_begins)) }
+    }
+}
+
 impl Default for SessionTimes {
     /// From 08:30 to 12:00 and from 13:00 to 15:30.
     fn default() -> Self {
@@ -71,6 +94,9 @@ pub struct Hint {
     /// Who is asked.
     pub for_party: Party,
 }
+
+/// When the break between the sessions may begin: from 11:00 to 14:00.
+const AROUND_NOON: std::ops::RangeInclusive<u16> = 11 * 60..=14 * 60;
 
 const ASK: &str = "Is the mark as the school wants it? Windowseat suggests none.";
 

@@ -24,6 +24,7 @@ mod bulk;
 mod queries {
     mod audit;
     mod beginnings;
+    mod changes;
     mod due;
     mod events;
     pub(crate) mod inbox;

@@ -7,6 +7,7 @@ use server_core::plan::{Basis, EndGoal, ReintegrationPlan};
 use server_core::policy::{Code, Pack, Route};
 use store::audit::{Actor, NewAudit, Subject};
 use store::beginnings::{Entered, NewCode, Opened};
+use store::changes::{ChangeOf, Sight};
 use store::organisations::OrganisationRow;
 use store::placements::{NewPlacement, NewPupil};
 use store::staff::{NewStaff, StaffRoleRow};
@@ -19,7 +20,8 @@ on_each_engine!(
     a_code_works_once_in_its_time_and_for_its_own_email,
     a_placement_ends_the_one_before_it_and_none_begins_before_a_later_one,
     a_robot_that_was_taken_away_ends_its_visit,
-    two_pupils_never_share_a_upn
+    two_pupils_never_share_a_upn,
+    what_is_written_in_its_place_leaves_from_and_to
 );
 
 const AUTHORITY: Uuid = Uuid::from_u128(90);
@@ -169,4 +171,59 @@ async fn two_pupils_never_share_a_upn(store: Fresh) {
     assert_eq!(store.correct_pupil(&pupil(&upn), AUDIT, now()).await.unwrap(), Entered::UpnTaken);
     let kept = store.pupil(Uuid::from_u128(61)).await.unwrap().unwrap();
     assert_eq!((kept.upn, kept.born), (Some(other), Some(day("2013-03-02"))));
+}
+
+async fn what_is_written_in_its_place_leaves_from_and_to(store: Fresh) {
+    fill(&store).await;
+    let before = store.pupil(PUPIL).await.unwrap().unwrap();
+    let was = store.placement(PLACEMENT).await.unwrap().unwrap();
+    let pupil = |name| NewPupil {
+        pupil_id: PUPIL,
+        organisation_id: SCHOOL,
+        name,
+        upn: before.upn.as_ref(),
+        year_group: before.year_group,
+        born: Some(day("2013-03-02")),
+    };
+    for name in ["Ada Quill", "Ada Quill"] {
+        assert_eq!(store.correct_pupil(&pupil(name), AUDIT, now()).await.unwrap(), Entered::Written);
+    }
+    for until in ["2027-01-29", "2027-01-29", "2027-02-05"] {
+        store.change_placement(PLACEMENT, day(until), was.key_worker_id, AUDIT, now()).await.unwrap();
+    }
+    store.give_robot(PLACEMENT, None, AUDIT, now()).await.unwrap();
+    let sight = Sight { framework: true, number: true };
+    let all = store.case_changes(PUPIL, PLACEMENT, sight, 100, 0).await.unwrap();
+    let told: Vec<_> = (all.iter().rev())
+        .filter(|row| row.of == ChangeOf::Field && !row.what.starts_with("part."))
+        .map(|row| (row.what.as_str(), row.from_text.as_deref(), row.to_text.as_deref()))
+        .collect();
+    let (until, robot) = (was.until_day.to_string(), ROBOT.to_string());
+    assert_eq!(
+        told,
+        [
+            ("pupil.name", Some(before.name.as_str()), Some("Ada Quill")),
+            ("pupil.born", None, Some("2013-03-02")),
+            ("placement.until", Some(until.as_str()), Some("2027-01-29")),
+            ("placement.until", Some("2027-01-29"), Some("2027-02-05")),
+            ("placement.robot", Some(robot.as_str()), None),
+        ],
+        "the same again is no change"
+    );
+    // A change that is not written leaves nothing: another pupil has that number.
+    let other = "B801226012002".parse().unwrap();
+    let second = NewPupil { pupil_id: Uuid::from_u128(61), upn: Some(&other), ..pupil("Eli W.") };
+    assert_eq!(store.enter_pupil(&second, AUDIT, now()).await.unwrap(), Entered::Written);
+    assert_eq!(
+        store.correct_pupil(&NewPupil { upn: Some(&other), ..pupil("Ada") }, AUDIT, now()).await.unwrap(),
+        Entered::UpnTaken
+    );
+    assert_eq!(store.case_changes(PUPIL, PLACEMENT, sight, 100, 0).await.unwrap().len(), all.len());
+    // Page by page, each once.
+    let first = store.case_changes(PUPIL, PLACEMENT, sight, 2, 0).await.unwrap();
+    let rest = store.case_changes(PUPIL, PLACEMENT, sight, 100, 2).await.unwrap();
+    assert_eq!((first.len(), rest.len()), (2, all.len() - 2));
+    for statement in ["UPDATE case_change SET field = 'x'", "DELETE FROM case_change"] {
+        assert!(store.run(statement).await.is_err(), "{statement}");
+    }
 }

@@ -16,7 +16,6 @@ use server_core::register::{HalfDay, PupilPlace, Source, System, import};
 use server_core::words::{Reason, Words};
 use store::audit::{Actor, NewAudit, Subject};
 use store::kept;
-use store::marks::Taken;
 use store::organisations::OrganisationRow;
 use store::record::{DeadlineWord, PartyRow, PersonRow};
 use store::sheets::{NewSheet, Owner, Saved, SheetKind};
@@ -399,16 +398,20 @@ async fn a_file_of_marks_reaches_the_pupils_of_its_school_alone_and_an_older_fil
         import(&text, Source { system, imported_at: at }).unwrap().marks
     };
     let (old, new) = (file("/", now(), System::Sims), file("I", now() + TimeDelta::hours(1), System::Arbor));
-    let keep = async |school, marks: &[_]| store.keep_marks(school, marks, audit(), now()).await.unwrap();
-    assert_eq!(keep(other, &old).await, Taken { marks: 0, of_others: 2 }, "not this school's pupil");
-    assert_eq!(keep(SCHOOL, &new).await, Taken { marks: 2, of_others: 0 });
-    assert_eq!(keep(SCHOOL, &old).await, Taken { marks: 2, of_others: 0 });
+    let keep = async |school, marks: &[_]| {
+        let taken = store.keep_marks(school, marks, audit(), now()).await.unwrap();
+        (taken.marks, taken.of_others, taken.pupils.into_iter().collect::<Vec<_>>())
+    };
+    let ninth = (PUPIL, (day("2026-11-09"), day("2026-11-09")));
+    assert_eq!(keep(other, &old).await, (0, 2, vec![]), "not this school's pupil");
+    assert_eq!(keep(SCHOOL, &new).await, (2, 0, vec![ninth]), "with the days of the marks");
+    assert_eq!(keep(SCHOOL, &old).await, (2, 0, vec![ninth]));
     let read = async || store.imported_marks(PUPIL, day("2026-11-01"), day("2026-11-30")).await.unwrap();
     assert_eq!(read().await, new, "the later file holds, with its source and time");
     store.set_local_number(PUPIL, Some("A-17"), audit(), now()).await.unwrap();
     let text = "Admission number,Date,Session,Mark\nA-17,10/11/2026,AM,B\nA-18,10/11/2026,AM,B\n";
     let local = import(text, Source { system: System::Bromcom, imported_at: now() }).unwrap().marks;
-    assert_eq!(keep(SCHOOL, &local).await, Taken { marks: 1, of_others: 1 });
+    assert_eq!(keep(SCHOOL, &local).await, (1, 1, vec![(PUPIL, (day("2026-11-10"), day("2026-11-10")))]));
     let marks = read().await;
     let last = marks.last().unwrap();
     assert_eq!((last.day(), last.half_day(), last.code().as_str()), (day("2026-11-10"), HalfDay::Am, "B"));

@@ -69,3 +69,30 @@ fn sessions_are_in_the_schools_time_in_summer_too() {
     assert_eq!(run(&marks("-", "\\", "22/06/2026"), &at("2026-06-22")).len(), 1);
     assert_eq!(run(&marks("-", "\\", "16/11/2026"), &at("2026-11-16")), []);
 }
+
+#[test]
+fn the_sessions_are_those_of_the_schools_own_timetable() {
+    let at = |hour: u16, minute: u16| hour * 60 + minute;
+    let usual = SessionTimes::default();
+    assert_eq!(SessionTimes::of_lessons(&[]), usual);
+    // Lessons to 11:10, a break, one to 12:20; the afternoon from 13:05. Another class has lunch a little later.
+    let day = [
+        (at(8, 50), at(10, 50)),
+        (at(11, 10), at(12, 20)),
+        (at(11, 10), at(12, 30)),
+        (at(13, 5), at(15, 10)),
+        (at(9, 50), at(10, 50)),
+    ];
+    let own = SessionTimes { am: (at(8, 50), at(12, 30)), pm: (at(13, 5), at(15, 10)) };
+    assert_eq!(SessionTimes::of_lessons(&day), own);
+    let mut turned = day;
+    turned.reverse();
+    assert_eq!(SessionTimes::of_lessons(&turned), own, "in any order");
+    // Lunch is taken in turns: there is no break that all have.
+    let turns = [(at(9, 0), at(12, 40)), (at(12, 30), at(15, 0))];
+    assert_eq!(SessionTimes::of_lessons(&turns), SessionTimes { am: (at(9, 0), at(12, 0)), pm: (at(13, 0), at(15, 0)) });
+    // A school with mornings alone.
+    let mornings = SessionTimes::of_lessons(&[(at(9, 0), at(11, 30))]);
+    assert_eq!((mornings.am, mornings.pm), ((at(9, 0), at(12, 0)), (at(13, 0), at(13, 0))));
+    assert_eq!(SessionTimes::of_lessons(&[(at(10, 0), at(10, 0))]), usual, "no lesson at all");
+}
