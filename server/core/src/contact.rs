@@ -224,7 +224,13 @@ fn by_week(
             let next = school.after(count.day, 1).ok()?.day;
             days.iter().find(|day| **day > count.day && **day < next)
         });
-        let how = format!("{}: {} of {}, from {}.", rule.title.trim_end_matches('?'), weeks(rule.every), rule.calendar.words(), day_words(begins));
+        let how = format!(
+            "{}: {} of {}, from {}.",
+            rule.title.trim_end_matches('?'),
+            weeks(rule.every),
+            rule.calendar.words(),
+            day_words(begins)
+        );
         all.push(due(rule, period, done.copied(), Unit::SchoolWeeks, count.clone(), how));
         begins = school.after(count.day, 1)?.day;
         if rule.once || begins > today {

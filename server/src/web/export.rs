@@ -155,7 +155,12 @@ fn weeks_csv(path: &PlanWeeks, odd: &[(NaiveDate, String)], sections: &[Section]
     }
     if with_engagement {
         let about = "What looks wrong about these minutes";
-        head.extend(texts(["Minutes live in lessons by robot", "Half-days the school told of", "Half-days people told of", about]));
+        head.extend(texts([
+            "Minutes live in lessons by robot",
+            "Half-days the school told of",
+            "Half-days people told of",
+            about,
+        ]));
     }
     head.extend(school_clock.clone());
     row(&mut out, &head);
