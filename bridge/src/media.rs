@@ -442,8 +442,9 @@ impl Engine {
 
     async fn add(&self, robot: RobotId, party: Party, talk: Talk, offer: offer::Offer) -> Result<Answer, MediaError> {
         let (reply, answer) = oneshot::channel();
-        self.worker_for(robot).try_send(Command::Add { robot, party, talk, offer: Box::new(offer), reply })?;
-        await_reply(answer).await
+        let worker = self.worker_for(robot);
+        worker.try_send(Command::Add { robot, party, talk, offer: Box::new(offer), reply })?;
+        await_reply(&mut Waiting { worker, answer }.answer).await
     }
 
     /// Both legs of a robot are on one thread, and a leg's id says which.
@@ -459,7 +460,25 @@ impl Engine {
     }
 }
 
-async fn await_reply<T>(answer: oneshot::Receiver<Result<T, MediaError>>) -> Result<T, MediaError> {
+/// Somebody who waits for the answer to an offer. If they are gone first, so is a leg that was made for it in the same moment.
+struct Waiting<'a> {
+    worker: &'a WorkerHandle,
+    answer: oneshot::Receiver<Result<Answer, MediaError>>,
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        // From here on the thread sees that nobody waits; what it had sent before is found.
+        self.answer.close();
+        if let Ok(Ok(answer)) = self.answer.try_recv() {
+            self.worker.send(Command::Close { leg: answer.leg });
+        }
+    }
+}
+
+async fn await_reply<T>(
+    answer: impl Future<Output = Result<Result<T, MediaError>, oneshot::error::RecvError>>,
+) -> Result<T, MediaError> {
     match tokio::time::timeout(COMMAND_DEADLINE, answer).await {
         Ok(Ok(result)) => result,
         Ok(Err(_)) => Err(MediaError::Stopped),
