@@ -33,6 +33,9 @@ const RECEIVE_WINDOW: u32 = 128 * 1024;
 /// Largest message read to find out that it is too long.
 const MAX_MESSAGE: usize = 64 * 1024;
 
+/// Message type of a channel's announcement (RFC 8832 §8.2.1).
+const DATA_CHANNEL_OPEN: u8 = 3;
+
 /// What happened on the channel.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum ChannelEvent {
@@ -181,6 +184,10 @@ impl Channel {
             match chunks.ppi {
                 Ppi::Dcep => {
                     let Ok(body) = chunks.to_payload(MAX_MESSAGE) else { continue };
+                    // The library has types of its own beside those of the wire, and reads past the end of a short one.
+                    if body.first() != Some(&DATA_CHANNEL_OPEN) {
+                        continue;
+                    }
                     let Ok(mut dialled) = DataChannel::accept(DataChannelConfig::default(), handle.0, id, Ppi::Dcep, &body)
                     else {
                         continue;

@@ -116,7 +116,7 @@ async fn r_x7_h29_what_somebody_says_of_a_half_day_is_on_the_path_with_their_nam
     let week = async || {
         let csv = browser.page(&address("/export/weeks.csv")).await;
         assert!(
-            csv.contains("Minutes live in lessons by robot,Half-days the school told of,Half-days people told of\r\n"),
+            csv.contains("Minutes live in lessons by robot,Half-days the school told of,Half-days people told of,What looks"),
             "{csv}"
         );
         let row = csv.lines().find(|line| line.contains(",2026-11-16,")).unwrap_or_else(|| panic!("{csv}"));

@@ -179,6 +179,7 @@ fn messages() -> impl Strategy<Value = (Ppi, Vec<u8>)> {
         (Ppi::Dcep, [&[3, 0, 1, 0, 0, 0, 0, 0, 0, 7, 0, 0][..], CONTROL_LABEL.as_bytes()].concat()),
         (Ppi::Dcep, vec![3, 0x81, 1, 0, 0, 0, 0, 9, 0, 5, 0, 0, b'o', b't', b'h', b'e', b'r']),
         (Ppi::Dcep, vec![2]),
+        (Ppi::Dcep, vec![0]),
         (Ppi::String, br#"{"v":1,"id":8,"type":"look","pan_deg":10,"tilt_deg":0}"#.to_vec()),
         (Ppi::String, br#"{"v":1,"type":"seen","freezes":3,"frozen_ms":900}"#.to_vec()),
         (Ppi::String, vec![b'x'; MAX_CONTROL_BYTES + 1]),
