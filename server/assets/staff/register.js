@@ -20,12 +20,12 @@ if (choose && input && file && told) {
   input.addEventListener("change", async () => {
     const chosen = input.files?.[0];
     if (!chosen) return;
-    const bytes = await chosen.arrayBuffer().then((read) => new Uint8Array(read), () => null);
-    const text = bytes && textOf(bytes);
+    const bytes = await chosen.arrayBuffer().then((buffer) => new Uint8Array(buffer), () => null);
+    const read = (bytes && textOf(bytes)) ?? "";
     // A page of zeros or of a workbook's bytes is no text.
-    const isText = Boolean(text) && !/\0/.test(text);
-    file.value = isText ? text : "";
-    told.textContent = isText
+    const text = read.includes("\0") ? "" : read;
+    file.value = text;
+    told.textContent = text
       ? `${chosen.name} is in the field below. Look at it, then bring it in.`
       : `${chosen.name} could not be read as text. Save it as CSV, or open it and paste its contents.`;
   });
