@@ -584,9 +584,10 @@ fn report(now: Now, what: EventKind, robot: RobotId, session: Option<SessionId>)
 }
 
 fn is_due(last: &mut Option<Duration>, now: Now) -> bool {
-    last.take_if(|last| now.monotonic.saturating_sub(*last) >= REFUSAL_EVERY);
-    let due = last.is_none();
-    last.get_or_insert(now.monotonic);
+    let due = last.is_none_or(|last| now.monotonic.saturating_sub(last) >= REFUSAL_EVERY);
+    if due {
+        *last = Some(now.monotonic);
+    }
     due
 }
 
