@@ -9,14 +9,13 @@ use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
-use chrono::{DateTime, NaiveDate, Utc};
 use protocol::PlacementId;
 use serde_json::json;
 use server_core::access::Action;
 use server_core::calendar::monday_of;
 use server_core::deadline::ical::CaseRef;
 use server_core::framework::Area;
-use server_core::glide::{GlideWeek, HalfDays};
+use server_core::glide::HalfDays;
 use server_core::plan::{ENGAGEMENT_LABEL, ReintegrationPlan, changes};
 use server_core::sharing::{Document, Recipient, Section, contents};
 use store::placements::PlacementRow;
@@ -24,11 +23,10 @@ use store::plans::PlanRow;
 use uuid::Uuid;
 
 use super::glide::{self, PlanWeeks};
-use super::{documents, growth, plan, record};
+use super::{documents, growth, plan};
 use crate::api::ApiError;
 use crate::api::auth::Caller;
 use crate::api::scope::{self, Scope};
-use crate::lessons::{self, SchoolDay};
 use crate::{AppState, cases};
 
 /// Rows of a history file.
@@ -68,10 +66,7 @@ pub(super) async fn made(
     let now = state.clock.now().utc;
     match file {
         "weeks.csv" => match glide::weeks_of(state, scope, placement, now).await? {
-            Ok(path) => {
-                let odd = odd_days(state, scope, placement, &path.weeks, now).await?;
-                Ok((CSV, weeks_csv(&path, &odd, sections)))
-            }
+            Ok(path) => Ok((CSV, weeks_csv(&path, sections))),
             Err(_) => Err(ApiError::Conflict("The weeks are not counted yet: say on which day they begin.")),
         },
         "growth.csv" => Ok((CSV, growth_csv(&growth::every_look(state, scope, placement).await?))),
@@ -125,26 +120,8 @@ fn headed() -> String {
     out
 }
 
-/// Days of these weeks about whose minutes something looks wrong, in the record's own words: they go wherever the minutes go.
-///
-/// # Errors
-/// The database does not answer.
-pub(super) async fn odd_days(
-    state: &AppState,
-    scope: &Scope,
-    placement: &PlacementRow,
-    weeks: &[GlideWeek],
-    now: DateTime<Utc>,
-) -> Result<Vec<(NaiveDate, String)>, ApiError> {
-    let (today, zone) = (scope.today(placement.school_id, now), scope.zone(placement.school_id));
-    let first = weeks.first().map_or(today, |week| week.monday.min(today));
-    let days = lessons::school_days(&state.store, placement, (first, today), now).await?;
-    let words = |day: &SchoolDay| (day.day, record::odd_words(day, placement, zone).join(" "));
-    Ok(days.iter().map(words).filter(|(_, words)| !words.is_empty()).collect())
-}
-
-fn weeks_csv(path: &PlanWeeks, odd: &[(NaiveDate, String)], sections: &[Section]) -> String {
-    let PlanWeeks { clock, school_clock, weeks, .. } = path;
+fn weeks_csv(path: &PlanWeeks, sections: &[Section]) -> String {
+    let PlanWeeks { clock, school_clock, weeks, odd, .. } = path;
     let mut out = headed();
     let parts = ["on site", "by robot", "elsewhere", "rest", "not known"];
     // Half-days by robot come from the same ledger as the minutes: without it, there is only the plan.

@@ -9,8 +9,9 @@ use std::collections::BTreeSet;
 use askama::Template;
 use axum::extract::{Path, State};
 use axum::response::Html;
-use chrono::{DateTime, Days, Timelike, Utc};
+use chrono::{DateTime, Days, NaiveDate, Timelike, Utc};
 use server_core::access::Action;
+use server_core::calendar::monday_of;
 use server_core::continuity::continuity;
 use server_core::glide::{self, GlideFacts, GlideWeek, Half, HalfDays, ReviewQuestion, WeekState, robot_halves};
 use server_core::plan::Setting;
@@ -19,10 +20,11 @@ use store::placements::PlacementRow;
 use uuid::Uuid;
 
 use super::plan::Sent;
-use super::{Frame, page, plan, view};
+use super::{Frame, page, plan, record, view};
 use crate::api::ApiError;
 use crate::api::auth::Caller;
 use crate::api::scope::{self, Scope};
+use crate::lessons::SchoolDay;
 use crate::{AppState, cases, lessons};
 
 pub mod said;
@@ -71,6 +73,8 @@ pub struct PlanWeeks {
     /// The school whose marks say which they were.
     pub marks_of: String,
     pub weeks: Vec<GlideWeek>,
+    /// Days of these weeks about whose minutes something looks wrong, in the record's own words: they go wherever the minutes go.
+    pub odd: Vec<(NaiveDate, String)>,
 }
 
 /// What the picture and its table are drawn from.
@@ -213,8 +217,12 @@ pub async fn weeks_of(
     };
     let (days, start) = (first.days, school.map_or(first.start, |school| school.start.min(first.start)));
     let today = days.calendar().day(now);
-    let account = lessons::school_days(&state.store, placement, (start.min(today), today), state.clock.now().utc).await?;
-    let by_robot: Vec<_> = account.iter().flat_map(|day| robot_halves(&day.account, days.calendar())).collect();
+    let account = lessons::school_days(&state.store, placement, (monday_of(start).min(today), today), now).await?;
+    let zone = scope.zone(placement.school_id);
+    let words = |day: &SchoolDay| (day.day, record::odd_words(day, placement, zone).join(" "));
+    let odd = account.iter().map(words).filter(|(_, words)| !words.is_empty()).collect();
+    let counted = account.iter().filter(|day| day.day >= start);
+    let by_robot: Vec<_> = counted.flat_map(|day| robot_halves(&day.account, days.calendar())).collect();
     let marks = state.store.imported_marks(placement.pupil_id, start, today).await?;
     let table = cases::codes()?;
     let (from, until) = (days.calendar().bounds(start).0, days.calendar().bounds(today).1);
@@ -241,11 +249,11 @@ pub async fn weeks_of(
     };
     let school_clock = pack.clocks.get(1).filter(|_| school.is_some()).map(|clock| clock.title.clone());
     let marks_of = placement.home_name.clone();
-    Ok(Ok(PlanWeeks { clock: clock.title.clone(), school_clock, site, marks_of, weeks }))
+    Ok(Ok(PlanWeeks { clock: clock.title.clone(), school_clock, site, marks_of, weeks, odd }))
 }
 
 fn draw(path: &PlanWeeks) -> GlideView {
-    let PlanWeeks { clock, school_clock, site, marks_of, weeks } = path;
+    let PlanWeeks { clock, school_clock, site, marks_of, weeks, .. } = path;
     let count = u32::try_from(weeks.len().max(1)).unwrap_or(1);
     let pitch = (RIGHT - LEFT) / f64::from(count);
     let question = ReviewQuestion::of(weeks);
@@ -427,6 +435,7 @@ mod tests {
             site: "Alder Road School".to_owned(),
             marks_of: "Marsh Lane Academy".to_owned(),
             weeks: weeks.to_vec(),
+            odd: Vec::new(),
         };
         let view = draw(&path);
         assert_eq!(view.about, "Provider week 1 of 2");

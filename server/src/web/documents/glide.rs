@@ -11,7 +11,7 @@ use super::case::Case;
 use super::parts::capital;
 use crate::api::ApiError;
 use crate::web::glide::{self, PlanWeeks};
-use crate::web::{export, view};
+use crate::web::view;
 
 type Ink = [u8; 3];
 
@@ -40,18 +40,14 @@ pub async fn weeks(case: &Case<'_>) -> Result<Result<PlanWeeks, String>, ApiErro
 }
 
 /// Picture, table, what looks wrong about its minutes, question.
-///
-/// # Errors
-/// The database does not answer.
-pub async fn blocks(case: &Case<'_>, path: &PlanWeeks) -> Result<Vec<Block>, ApiError> {
-    let PlanWeeks { clock, site, marks_of, weeks, .. } = path;
+pub fn blocks(case: &Case<'_>, path: &PlanWeeks) -> Vec<Block> {
+    let PlanWeeks { clock, site, marks_of, weeks, odd, .. } = path;
     if !case.shows(Section::WeekPattern) || weeks.is_empty() {
-        return Ok(Vec::new());
+        return Vec::new();
     }
     let is_told = case.shows(Section::Engagement);
     let mut blocks = vec![Block::Picture(picture(weeks, is_told, site)), Block::Table(table(clock, weeks, is_told))];
     if is_told {
-        let odd = export::odd_days(case.state, case.scope, &case.placement, weeks, case.now).await?;
         if !odd.is_empty() {
             blocks.push(Block::text("What looks wrong about these minutes:"));
             blocks.push(Block::List(odd.iter().map(|(day, words)| format!("{}: {words}", view::full_date(*day))).collect()));
@@ -65,7 +61,7 @@ pub async fn blocks(case: &Case<'_>, path: &PlanWeeks) -> Result<Vec<Block>, Api
         blocks.push(Block::text(question.because()));
         blocks.push(Block::Question(format!("For the review: {}", question.ask())));
     }
-    Ok(blocks)
+    blocks
 }
 
 fn count(of: u16) -> f32 {

@@ -49,7 +49,7 @@ pub async fn pack(case: &Case<'_>) -> Result<Document, ApiError> {
 /// The path, and the pattern of this week and the next.
 async fn weeks(case: &Case<'_>, planned: &Planned, now: Option<u16>) -> Result<Vec<Block>, ApiError> {
     let mut blocks = match glide::weeks(case).await? {
-        Ok(path) => glide::blocks(case, &path).await?,
+        Ok(path) => glide::blocks(case, &path),
         Err(waits) if case.shows(Section::WeekPattern) => vec![Block::text(waits)],
         Err(_) => Vec::new(),
     };
