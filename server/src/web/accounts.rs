@@ -12,7 +12,6 @@ use chrono::TimeDelta;
 use server_core::access::{Action, Role, Subject as About};
 use store::audit::{Actor, NewAudit, Subject};
 use store::beginnings::{MemberRow, NewCode};
-use store::pages::PAGE;
 use store::staff::{NewStaff, StaffRoleRow};
 use uuid::Uuid;
 
@@ -243,10 +242,8 @@ async fn draw(
     code: Option<CodeView>,
 ) -> Result<Html<String>, ApiError> {
     let now = state.clock.now().utc;
-    let limit = i64::try_from(PAGE).unwrap_or(0) + 1;
-    let mut members = state.store.members(caller.staff_id(), pages.search(), limit, pages.offset()).await?;
-    let more = members.len() > PAGE;
-    members.truncate(PAGE);
+    let mut members = state.store.members(caller.staff_id(), pages.search(), Pages::ASK, pages.offset()).await?;
+    let pages = pages.cut(&mut members);
     let ids: Vec<Uuid> = members.iter().map(|row| row.staff_id).collect();
     let held = state.store.roles_of(&ids).await?;
     let names: std::collections::BTreeMap<Uuid, String> = scope.organisation_names().collect();
@@ -284,7 +281,7 @@ async fn draw(
         wrong,
         code,
         rows: members.into_iter().map(row).collect(),
-        pages: pages.with_more(more),
+        pages,
         roles: ROLES.map(|(known, words)| (known.as_str().to_owned(), words.to_owned(), known.as_str() == role)).to_vec(),
         places,
         name: typed("name"),

@@ -14,8 +14,9 @@ use store::kept;
 use store::sheets::{NewSheet, Owner, Saved, SheetKind};
 use uuid::Uuid;
 
-use super::changes::{self, ChangesPage, Paged};
+use super::changes::{self, ChangesPage};
 use super::plan::Sent;
+use super::view::Pages;
 use super::{Frame, page, view};
 use crate::AppState;
 use crate::api::ApiError;
@@ -83,23 +84,20 @@ pub async fn changes(
     let scope = Scope::of(&state, &caller).await?;
     let owner = authority(&scope, Action::ReadCosts).ok_or(ApiError::NotFound)?;
     let (now, zone) = (state.clock.now().utc, scope.own_zone());
-    let paged = Paged::at("/costs/changes".to_owned(), &asked);
+    let pages = Pages::new("/costs/changes", "", "", asked.page);
     // Each revision is told from the one before it.
-    let limit = paged.offset().saturating_add(Paged::limit()).saturating_add(1);
+    let limit = pages.offset() + Pages::ASK + 1;
     let sheets = state.store.sheet_history(owner, limit).await?;
     let mut all: Vec<_> = changes::revisions(SheetKind::Costs.as_str(), sheets);
-    all.drain(..usize::try_from(paged.offset()).unwrap_or(0).min(all.len()));
-    all.truncate(usize::try_from(Paged::limit()).unwrap_or(0));
-    let older = paged.older(&mut all);
+    all.drain(..usize::try_from(pages.offset()).unwrap_or(0).min(all.len()));
+    let pages = pages.cut(&mut all);
     let rows = all.iter().flat_map(|change| changes::rows(change, changes::told::of_costs(change), zone)).collect();
     page(&ChangesPage {
         frame: Frame::of(&caller, &scope, "What was changed in the costs", "/costs", now),
         pupil: None,
         about: "Who changed the table, and when. Nobody can change or remove an entry.",
         rows,
-        is_first: paged.is_first(),
-        newer: paged.newer(),
-        older,
+        pages,
     })
 }
 

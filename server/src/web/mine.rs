@@ -94,7 +94,7 @@ pub(super) async fn draw(
     let me = caller.staff_id();
     due::catch_up_for(state, me).await?;
     let pages = asked.pages("/due");
-    let rows = state.store.due_of(me, now.with_timezone(&zone).date_naive(), pages.offset(), PAGE as i64 + 1).await?;
+    let rows = state.store.due_of(me, now.with_timezone(&zone).date_naive(), pages.offset(), Pages::ASK).await?;
     let mine = list(state, &scope, rows, pages, |_| String::new()).await?;
     for pupil in mine.rows.iter().map(|row| row.pupil_id).collect::<BTreeSet<_>>() {
         state.store.append_audit(plan::audit(caller, pupil, "read plan"), now).await?;
@@ -145,7 +145,7 @@ pub(super) async fn of_person(
 async fn in_cases(state: &AppState, caller: &Caller, scope: &Scope, pages: Pages) -> Result<List, ApiError> {
     let now = state.clock.now().utc;
     let today = now.with_timezone(&scope.own_zone()).date_naive();
-    let rows = state.store.due_in_reach(caller.staff_id(), today, pages.offset(), PAGE as i64 + 1).await?;
+    let rows = state.store.due_in_reach(caller.staff_id(), today, pages.offset(), Pages::ASK).await?;
     let list = list(state, scope, rows, pages, |row| match &row.who {
         Some(who) => format!("With {who}."),
         None if row.due.owners.is_empty() => "Nobody has this yet.".to_owned(),
@@ -173,8 +173,7 @@ async fn list(
     pages: Pages,
     who: fn(&DueRow) -> String,
 ) -> Result<List, ApiError> {
-    let more = rows.len() > PAGE;
-    rows.truncate(PAGE);
+    let pages = pages.cut(&mut rows);
     let now = state.clock.now().utc;
     let known = placements(state, scope, &rows).await?;
     let mut schools: HashMap<Uuid, cases::Schools> = HashMap::new();
@@ -195,7 +194,7 @@ async fn list(
             who: who(row),
         });
     }
-    Ok(List { rows: views, pages: pages.with_more(more) })
+    Ok(List { rows: views, pages })
 }
 
 /// The placements of rows, as far as this person may read them.

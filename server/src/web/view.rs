@@ -1,5 +1,6 @@
 //! Small parts that pages share: icons, chips, and times as people read them.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use askama::Template;
@@ -116,6 +117,18 @@ pub fn full_date(day: NaiveDate) -> String {
     day.format("%-d %B %Y").to_string()
 }
 
+/// `23 November 2026, 09:42`: a moment as histories say it, where the school is.
+#[must_use]
+pub fn full_moment(at: DateTime<Utc>, zone: Tz) -> String {
+    format!("{}, {}", full_date(at.with_timezone(&zone).date_naive()), clock(at, zone))
+}
+
+/// Who did something, where it has no name of a person: the tablet is the pupil's, all else the program.
+#[must_use]
+pub fn actor(kind: &str, name: Option<&str>) -> String {
+    name.unwrap_or(if kind == "tablet" { "The pupil" } else { "Windowseat" }).to_owned()
+}
+
 /// `Today, 10:42`, `Yesterday, 10:42` or `12 Nov, 10:42`.
 #[must_use]
 pub fn moment(at: DateTime<Utc>, now: DateTime<Utc>, zone: Tz) -> String {
@@ -159,7 +172,7 @@ pub fn number(count: i64) -> String {
 
 /// Where a list by pages is: the address of this page, of the one before and of the next.
 pub struct Pages {
-    base: &'static str,
+    base: Cow<'static, str>,
     search: String,
     look: bool,
     page: i64,
@@ -170,17 +183,28 @@ pub struct Pages {
 const LAST_PAGE: i64 = 1_000;
 
 impl Pages {
+    /// How many rows to ask for: what a page shows, and one that tells whether there is a next.
+    pub const ASK: i64 = store::pages::PAGE as i64 + 1;
+
     /// Page `page`, from 1, of a list at `base`.
     #[must_use]
-    pub fn new(base: &'static str, search: &str, look: &str, page: Option<i64>) -> Self {
+    pub fn new(base: impl Into<Cow<'static, str>>, search: &str, look: &str, page: Option<i64>) -> Self {
         let search = search.trim().chars().take(100).collect();
-        Self { base, search, look: !look.is_empty(), page: page.unwrap_or(1).clamp(1, LAST_PAGE), more: false }
+        Self { base: base.into(), search, look: !look.is_empty(), page: page.unwrap_or(1).clamp(1, LAST_PAGE), more: false }
     }
 
     /// Whether there is a next page.
     #[must_use]
     pub fn with_more(self, more: bool) -> Self {
         Self { more, ..self }
+    }
+
+    /// Leaves what a page shows of [`Self::ASK`] rows, and knows whether there is a next.
+    #[must_use]
+    pub fn cut<T>(self, rows: &mut Vec<T>) -> Self {
+        let more = rows.len() > store::pages::PAGE;
+        rows.truncate(store::pages::PAGE);
+        self.with_more(more)
     }
 
     /// Rows before this page.

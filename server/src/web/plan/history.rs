@@ -9,8 +9,8 @@ use server_core::plan::Revision;
 use store::plans::{MOST_CHANGES, PlanChangeRow};
 use uuid::Uuid;
 
+use super::audit;
 use super::told::{self, Sides};
-use super::{audit, view};
 use crate::AppState;
 use crate::api::ApiError;
 use crate::api::auth::Caller;
@@ -81,7 +81,6 @@ pub async fn show(
     let mut changes = state.store.plan_history(kept.plan_id, field, asked.before.map(Revision), MOST_CHANGES).await?;
     let more = cut(&mut changes, SHOWN);
     let names = told::Names::of(&state, &scope, &placement).await?;
-    let zone = scope.zone(placement.school_id);
     let address = |field: &str, before: Option<i64>| {
         let before = before.map_or_else(String::new, |before| format!("&before={before}"));
         let plan = asked.plan.map_or_else(String::new, |plan| format!("&plan={plan}"));
@@ -92,14 +91,7 @@ pub async fn show(
     let rows = changes.iter().filter(|change| told::is_news(change)).map(|change| {
         let Sides { title, from, to, who } = names.sides(change, pack);
         let alone = field.is_none().then(|| address(&change.field, None));
-        Row {
-            when: format!("{}, {}", view::full_date(change.at.with_timezone(&zone).date_naive()), view::clock(change.at, zone)),
-            who,
-            title,
-            alone,
-            from,
-            to,
-        }
+        Row { when: names.moment(change.at), who, title, alone, from, to }
     });
     page(&HistoryPage {
         rows: rows.collect(),

@@ -98,8 +98,7 @@ impl Names {
     /// A moment as pages say it, where the school is: `23 November 2026, 09:42`.
     #[must_use]
     pub fn moment(&self, at: DateTime<Utc>) -> String {
-        let day = at.with_timezone(&self.zone).date_naive();
-        format!("{}, {}", view::full_date(day), view::clock(at, self.zone))
+        view::full_moment(at, self.zone)
     }
 
     /// How pages call a place.
@@ -161,8 +160,7 @@ impl Names {
     pub(super) fn sides(&self, row: &PlanChangeRow, pack: &Pack) -> Sides {
         let [from, to] =
             [&row.from_text, &row.to_text].map(|text| text.as_deref().map(|text| self.value(pack, &row.field, text)));
-        let by_program = || if row.actor_kind == "tablet" { "The pupil" } else { "Windowseat" }.to_owned();
-        Sides { title: title(pack, &row.field), from, to, who: row.actor_name.clone().unwrap_or_else(by_program) }
+        Sides { title: title(pack, &row.field), from, to, who: view::actor(&row.actor_kind, row.actor_name.as_deref()) }
     }
 
     /// One change as a sentence, and who made it.
