@@ -111,7 +111,7 @@ fn main() {
                 seen.repairs * 100.0,
                 seen.bits_per_second / 1000,
             );
-            let is_promised = *loss <= 10 && *round_trip <= 100 && plan.tablet.rate.is_none();
+            let is_promised = *loss <= 10 && *round_trip <= 40 && plan.tablet.rate.is_none();
             let is_kept = seen.sound.longest_hole.max(seen.voice.longest_hole) <= Duration::from_millis(60)
                 && seen.pictures_lost == 0
                 && seen.recovery.is_some_and(|recovery| recovery <= BACK_WITHIN);
