@@ -428,69 +428,84 @@ async fn pages(fresh: &Fresh, size: &Size, now: DateTime<Utc>) {
     let middle = size.robots / 2;
     let (robot, pupil) = (id_of(Of::Robot, 3), id_of(Of::Pupil, 3));
     let deep = middle / 25;
-    let asked: Vec<(&str, String)> = vec![
-        ("coordinator", "/".into()),
-        ("coordinator", "/schools".into()),
-        ("coordinator", format!("/schools?page={}", (middle / A_SCHOOL / 25).max(1))),
-        ("coordinator", "/schools?q=school+7".into()),
-        ("coordinator", "/robots".into()),
-        ("coordinator", format!("/robots?page={deep}")),
-        ("coordinator", format!("/robots?q=robin+{middle}")),
-        ("coordinator", "/robots?look=1".into()),
-        ("coordinator", "/pupils".into()),
-        ("coordinator", format!("/pupils?page={deep}")),
-        ("coordinator", format!("/pupils?q=pupil+{middle}")),
-        ("coordinator", "/plans".into()),
-        ("coordinator", format!("/plans?page={deep}")),
-        ("coordinator", format!("/plans?q=pupil+{middle}")),
-        ("coordinator", "/moves".into()),
-        ("coordinator", format!("/robots/{robot}")),
-        ("coordinator", format!("/pupils/{pupil}")),
-        ("key worker", "/pupils".into()),
-        ("key worker", "/plans".into()),
-        ("key worker", format!("/pupils/{pupil}")),
-        ("key worker", format!("/pupils/{pupil}/correction")),
-        ("key worker", format!("/pupils/{pupil}/tablet")),
-        ("key worker", format!("/api/pupils/{pupil}/attendance")),
-        ("school lead", "/pupils".into()),
-        ("school lead", "/robots".into()),
-        ("class staff", "/moves".into()),
-        ("class staff", "/robots".into()),
-        ("auditor", "/audit".into()),
-        ("auditor", "/plans".into()),
-        ("auditor", format!("/audit?before={}", id_of(Of::Audit, size.robots * 10))),
+    let asked: Vec<(&str, Vec<String>)> = vec![
+        (
+            "coordinator",
+            [
+                "/",
+                "/schools",
+                &format!("/schools?page={}", (middle / A_SCHOOL / 25).max(1)),
+                "/schools?q=school+7",
+                "/robots",
+                &format!("/robots?page={deep}"),
+                &format!("/robots?q=robin+{middle}"),
+                "/robots?look=1",
+                "/pupils",
+                &format!("/pupils?page={deep}"),
+                &format!("/pupils?q=pupil+{middle}"),
+                "/plans",
+                &format!("/plans?page={deep}"),
+                &format!("/plans?q=pupil+{middle}"),
+                "/plans/earlier",
+                "/due",
+                "/due/cases",
+                &format!("/due/cases?page={deep}"),
+                "/moves",
+                "/organisations",
+                "/staff",
+                "/days",
+                "/scales",
+                "/costs",
+                "/costs/changes",
+                "/system",
+                &format!("/robots/{robot}"),
+                &format!("/pupils/{pupil}"),
+                &format!("/pupils/{pupil}/placement"),
+            ]
+            .map(str::to_owned)
+            .to_vec(),
+        ),
+        (
+            "key worker",
+            ["/", "/pupils", "/plans", "/due", "/due/cases"]
+                .map(str::to_owned)
+                .into_iter()
+                .chain(OF_A_PUPIL.map(|rest| format!("/pupils/{pupil}{rest}")))
+                .chain([format!("/api/pupils/{pupil}/attendance")])
+                .collect(),
+        ),
+        ("school lead", ["/pupils", "/robots", "/register", "/due/cases"].map(str::to_owned).to_vec()),
+        ("class staff", ["/moves", "/robots"].map(str::to_owned).to_vec()),
+        (
+            "auditor",
+            ["/audit", "/plans", &format!("/audit?before={}", id_of(Of::Audit, size.robots * 10))].map(str::to_owned).to_vec(),
+        ),
     ];
+    let shown = |path: &str| path.replace(&robot.to_string(), "{robot}").replace(&pupil.to_string(), "{pupil}");
+    let first = sign_in(&url, "coordinator").await;
     println!("  pages, {RUNS} times each, in ms over HTTP on loopback:");
     println!("    {:>7} {:>7} {:>7}", "p50", "p99", "most");
-    let mut slowest = (0.0, String::new());
-    let mut client = None;
-    for (who, path) in asked {
-        if client.as_ref().is_none_or(|(known, _)| *known != who) {
-            client = Some((who, sign_in(&url, who).await));
-        }
-        let (_, browser) = client.as_ref().unwrap();
-        let mut times = Vec::with_capacity(RUNS);
-        for run in 0..RUNS + 3 {
-            let began = Instant::now();
-            let answer = browser.get(format!("{url}{path}")).header("accept", "text/html").send().await.unwrap();
-            let status = answer.status();
-            let body = answer.text().await.unwrap();
-            assert!(status.is_success() && !body.is_empty(), "{who}: {path}: {status}");
-            if run >= 3 {
-                times.push(began.elapsed().as_secs_f64() * 1e3);
+    let [p50, p99, most] = time(&first, &format!("{url}/")).await.unwrap();
+    println!("    {p50:>7.1} {p99:>7.1} {most:>7.1}  coordinator: / (while what is due is counted in every case)");
+    // As a server that was just given all of this: the job that counts what is due is at it, and leaves half of the time to pages.
+    let began = Instant::now();
+    while !fresh.cases_to_count(None, now.date_naive(), 1).await.unwrap().is_empty() {
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+    println!("    what is due was counted {:.0} s later", began.elapsed().as_secs_f64());
+    let (mut slowest, mut refused) = ((0.0, String::new()), Vec::new());
+    for (who, paths) in asked {
+        let browser = sign_in(&url, who).await;
+        for path in paths {
+            match time(&browser, &format!("{url}{path}")).await {
+                Ok([p50, p99, most]) => {
+                    println!("    {p50:>7.1} {p99:>7.1} {most:>7.1}  {who}: {}", shown(&path));
+                    if p99 > slowest.0 {
+                        slowest = (p99, format!("{who}: {}", shown(&path)));
+                    }
+                }
+                Err(status) => refused.push(format!("{who}: {}: {status}", shown(&path))),
             }
-        }
-        times.sort_by(f64::total_cmp);
-        let p99 = times[RUNS * 99 / 100 - 1];
-        let shown = path.replace(&robot.to_string(), "{robot}").replace(&pupil.to_string(), "{pupil}");
-        println!(
-            "    {:>7.1} {p99:>7.1} {:>7.1}  {who}: {}",
-            times[RUNS / 2],
-            times[RUNS - 1],
-            shown.chars().take(60).collect::<String>()
-        );
-        if p99 > slowest.0 {
-            slowest = (p99, format!("{who}: {shown}"));
         }
     }
     println!("  the slowest page: {} with p99 {:.1} ms (aim: 50 ms)", slowest.1, slowest.0);
@@ -498,7 +513,49 @@ async fn pages(fresh: &Fresh, size: &Size, now: DateTime<Utc>) {
     served.close();
     served.wait().await;
     running.wait().await;
+    assert!(refused.is_empty(), "these pages were not drawn: {refused:#?}");
 }
+
+/// Half of all times, 99 of 100, and the longest, in milliseconds; or what was answered instead of a page.
+async fn time(browser: &reqwest::Client, address: &str) -> Result<[f64; 3], reqwest::StatusCode> {
+    let mut times = Vec::with_capacity(RUNS);
+    for run in 0..RUNS + 3 {
+        let began = Instant::now();
+        let answer = browser.get(address).header("accept", "text/html").send().await.unwrap();
+        let status = answer.status();
+        if !status.is_success() || answer.text().await.unwrap().is_empty() {
+            return Err(status);
+        }
+        if run >= 3 {
+            times.push(began.elapsed().as_secs_f64() * 1e3);
+        }
+    }
+    times.sort_by(f64::total_cmp);
+    Ok([times[RUNS / 2], times[RUNS * 99 / 100 - 1], times[RUNS - 1]])
+}
+
+/// The pages of one pupil.
+const OF_A_PUPIL: [&str; 19] = [
+    "",
+    "/correction",
+    "/tablet",
+    "/earlier",
+    "/plan",
+    "/plan/history",
+    "/changes",
+    "/glide",
+    "/growth",
+    "/growth/look",
+    "/growth/profile",
+    "/goals",
+    "/part-time",
+    "/breakdown",
+    "/people",
+    "/contacts",
+    "/register",
+    "/due",
+    "/documents",
+];
 
 fn main() {
     let robots = number("YEAR_ROBOTS", 10_000).max(A_SCHOOL * 2);

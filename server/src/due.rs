@@ -23,14 +23,10 @@ use crate::cases::Whole;
 
 /// How often marks are looked for.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
-/// Cases worked out before marks are looked for again.
-const BATCH: usize = 100;
-/// Cases written in one transaction; whoever writes something else waits for it that long.
-const TOGETHER: usize = 25;
+/// Cases worked out at a time, and written in one transaction: whoever writes something else waits for it that long.
+const BATCH: usize = 25;
 /// A day that never comes.
 const FOR_GOOD: NaiveDate = NaiveDate::from_ymd_opt(9999, 12, 31).expect("it is in the calendar");
-/// Cases that a page works out itself; if there are more, the job has them soon.
-const BY_A_PAGE: usize = 25;
 
 /// Keeps the rows until shutdown.
 pub(crate) async fn run(state: AppState) {
@@ -42,9 +38,14 @@ pub(crate) async fn run(state: AppState) {
             _ = look.tick() => {}
         }
         while !state.shutdown.is_cancelled() {
-            match catch_up(&state, None, BATCH).await {
+            let began = state.clock.now().monotonic;
+            match catch_up(&state, None).await {
                 // If others wrote them all, they are at it.
-                Ok(Progress { found, written }) if found >= BATCH && written > 0 => {}
+                Ok(Progress { found, written }) if found >= BATCH && written > 0 => {
+                    // Each morning every case has its turn: half of the time is left to pages.
+                    let worked = state.clock.now().monotonic.saturating_sub(began);
+                    tokio::time::sleep(worked.min(LOOK_EVERY)).await;
+                }
                 Ok(_) => break,
                 Err(error) => {
                     tracing::warn!(error = &error as &dyn std::error::Error, "what is due was not counted; it is tried again");
@@ -55,12 +56,12 @@ pub(crate) async fn run(state: AppState) {
     }
 }
 
-/// Works out what concerns one person, as far as a page may.
+/// Works out what concerns one person, as far as a page may: if there is more, the job has it soon.
 ///
 /// # Errors
 /// The database does not answer.
 pub async fn catch_up_for(state: &AppState, staff_id: Uuid) -> Result<(), ApiError> {
-    catch_up(state, Some(staff_id), BY_A_PAGE).await.map(|_| ())
+    catch_up(state, Some(staff_id)).await.map(|_| ())
 }
 
 struct Progress {
@@ -68,34 +69,31 @@ struct Progress {
     written: usize,
 }
 
-async fn catch_up(state: &AppState, staff_id: Option<Uuid>, limit: usize) -> Result<Progress, ApiError> {
+async fn catch_up(state: &AppState, staff_id: Option<Uuid>) -> Result<Progress, ApiError> {
     let now = state.clock.now().utc;
-    let marks = state.store.cases_to_count(staff_id, now.date_naive(), i64::try_from(limit).unwrap_or(i64::MAX)).await?;
-    let mut done = Progress { found: marks.len(), written: 0 };
-    if marks.is_empty() {
-        return Ok(done);
+    let marks = state.store.cases_to_count(staff_id, now.date_naive(), i64::try_from(BATCH).unwrap_or(i64::MAX)).await?;
+    let found = marks.len();
+    if found == 0 {
+        return Ok(Progress { found, written: 0 });
     }
     let parents: HashMap<Uuid, Option<Uuid>> =
         state.store.organisations().await?.into_iter().map(|row| (row.organisation_id, row.parent_id)).collect();
-    for some in marks.chunks(TOGETHER) {
-        let mut cases = Vec::with_capacity(some.len());
-        for mark in some {
-            match count(state, *mark, &parents, now).await {
-                Ok(case) => cases.extend(case),
-                Err(error) if is_away(&error) => return Err(error),
-                Err(error) => {
-                    let error = &error as &dyn std::error::Error;
-                    tracing::error!(placement.id = %mark.placement_id, error, "what is due in a case cannot be worked out");
-                    // Tried again, and told again, when it changes and tomorrow.
-                    cases.push(CaseDue { mark: *mark, holds_until: now.date_naive(), open: Vec::new() });
-                }
+    let mut cases = Vec::with_capacity(found);
+    for mark in &marks {
+        match count(state, *mark, &parents, now).await {
+            Ok(case) => cases.extend(case),
+            Err(error) if is_away(&error) => return Err(error),
+            Err(error) => {
+                let error = &error as &dyn std::error::Error;
+                tracing::error!(placement.id = %mark.placement_id, error, "what is due in a case cannot be worked out");
+                // Tried again, and told again, when it changes and tomorrow.
+                cases.push(CaseDue { mark: *mark, holds_until: now.date_naive(), open: Vec::new() });
             }
         }
-        // In one order, so that two servers do not wait for each other.
-        cases.sort_by_key(|case| case.mark.placement_id);
-        done.written += state.store.write_cases(&cases).await?;
     }
-    Ok(done)
+    // In one order, so that two servers do not wait for each other.
+    cases.sort_by_key(|case| case.mark.placement_id);
+    Ok(Progress { found, written: state.store.write_cases(&cases).await? })
 }
 
 /// Whether the database did not answer, rather than answering with what this program cannot read.
