@@ -243,7 +243,7 @@ pub struct Held {
     pub legs: usize,
     /// Addresses that lead to a leg.
     pub addresses: usize,
-    /// How much of a core the busiest of them used lately, or waited for because others had it; 0 where the system does not tell.
+    /// How much of a core the busiest of them used lately, and waited for up to as much again; 0 where the system does not tell.
     pub busy_pct: usize,
     /// Legs of that one.
     pub busy_legs: usize,

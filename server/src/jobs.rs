@@ -54,10 +54,11 @@ async fn look_round(state: &AppState, known: &mut HashMap<Uuid, RobotState>) -> 
 async fn find_silent_robots(state: &AppState, known: &mut HashMap<Uuid, RobotState>) -> Result<(), StoreError> {
     let now = state.clock.now().utc;
     let rows = state.store.robots().await?;
-    known.retain(|robot, _| rows.iter().any(|row| row.robot_id == *robot));
+    let mut before = std::mem::take(known);
     for row in &rows {
         let is = usage::state(&lessons::robot_facts(row), now);
-        let was = known.insert(row.robot_id, is);
+        let was = before.remove(&row.robot_id);
+        known.insert(row.robot_id, is);
         if was.is_some_and(|was| was != is) {
             state.announce(Change::Robot(RobotId(row.robot_id)));
         }
@@ -71,7 +72,8 @@ async fn find_silent_robots(state: &AppState, known: &mut HashMap<Uuid, RobotSta
 async fn forget(state: &AppState) -> Result<(), StoreError> {
     let (now, keep) = (state.clock.now().utc, &state.config.keep);
     let before = |kept_for| now - TimeDelta::from_std(kept_for).unwrap_or(TimeDelta::days(30));
-    let quarantined = state.store.trim_quarantine(before(keep.quarantined_for), i64::from(keep.quarantined)).await?;
+    let quarantined =
+        state.store.trim_quarantine(before(keep.quarantined_for), before(keep.events_for), i64::from(keep.quarantined)).await?;
     let inbox = in_steps(state, Old::Numbers, before(keep.inbox_for)).await?;
     let events = in_steps(state, Old::Events, before(keep.events_for)).await?;
     let telemetry = in_steps(state, Old::Telemetry, before(keep.telemetry_for)).await?;

@@ -10,7 +10,9 @@ use std::time::Duration;
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use protocol::SessionId;
-use server_core::attendance::{AttendanceMinutes, Correction, DayFacts, Length, Presence, Target, VisitEnd, account_of_day};
+use server_core::attendance::{
+    self, AttendanceMinutes, Correction, DayFacts, Length, Presence, Target, VisitEnd, account_of_day,
+};
 use server_core::calendar::Calendar;
 use server_core::timetable::Lesson;
 use store::minutes::{Computed, CorrectionRow, DayRow, DirtyRow, LedgerPlacementRow};
@@ -26,6 +28,8 @@ use crate::lessons::{self, SchoolDay, Timetable};
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 /// How often every running placement gets a row of the day, with what is expected in it.
 const BEGIN_DAYS_EVERY: Duration = Duration::from_secs(1_800);
+/// Nothing is looked for that fell silent longer ago: its day says so since, or the server was away for as long.
+const SILENT_FOR_AT_MOST: TimeDelta = TimeDelta::days(7);
 /// Days computed before they are written: one transaction.
 const BATCH: usize = 400;
 /// Marked days of a pupil that lie no further apart are read together.
@@ -142,7 +146,8 @@ pub(crate) async fn run(state: AppState) {
     }
 }
 
-/// Marks today wherever somebody is now, so that a day without presence has a row that says what was expected.
+/// Marks today wherever somebody is now, so that a day without presence has a row that says what was expected; and the days of visits of
+/// which nothing more was heard: that they never ended shows by time alone.
 async fn begin_days(state: &AppState) -> Result<(), StoreError> {
     let now = state.clock.now().utc;
     for day in [now - TimeDelta::hours(12), now, now + TimeDelta::hours(12)].map(|at| at.date_naive()) {
@@ -150,13 +155,13 @@ async fn begin_days(state: &AppState) -> Result<(), StoreError> {
             state.store.mark_running(day).await?;
         }
     }
+    state.store.mark_silent(now - SILENT_FOR_AT_MOST, now - attendance::SILENT_AFTER).await?;
     Ok(())
 }
 
 /// Works until no mark is left, or one round wrote nothing: then others are at it.
 async fn catch_up(state: &AppState) -> Result<(), StoreError> {
     while !state.shutdown.is_cancelled() && state.store.mark_changed(state.clock.now().utc.date_naive()).await? > 0 {}
-    let mut calendars = Calendars::new();
     while !state.shutdown.is_cancelled() {
         let marks = state.store.dirty_days(Uuid::new_v4(), i64::try_from(BATCH).unwrap_or(i64::MAX)).await?;
         if marks.is_empty() {
@@ -164,7 +169,8 @@ async fn catch_up(state: &AppState) -> Result<(), StoreError> {
         }
         // Days of visits that go on are marked again at once: they wait for the next look, and only a backlog is worked off without a pause.
         let is_backlog = marks.len() >= BATCH;
-        let computed = compute(&state.store, &marks, &mut calendars, state.clock.now().utc).await?;
+        // Calendars are read after the marks: whoever closed a day meanwhile has marked it by then.
+        let computed = compute(&state.store, &marks, &mut Calendars::new(), state.clock.now().utc).await?;
         if state.store.write_days(&computed).await? == 0 || !is_backlog {
             break;
         }

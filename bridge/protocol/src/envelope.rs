@@ -8,8 +8,12 @@ use uuid::Uuid;
 use crate::clock::Now;
 use crate::ids::MessageId;
 
-/// The version that this crate writes. Readers accept it and nothing else; the major version is also in the topic.
+/// The version that this crate writes; the major version is also in the topic.
 pub const SCHEMA_VERSION: u32 = 1;
+
+/// The oldest version that this crate reads: a bridge may be older than its server by years. The golden messages of each version
+/// since then (`fixtures/v…`) stay readable for good.
+pub const OLDEST_READ: u32 = 1;
 
 /// A larger payload is not read but quarantined.
 pub const MAX_MESSAGE_BYTES: usize = 64 * 1024;
@@ -48,7 +52,7 @@ pub enum EnvelopeError {
     #[error("the message is not a readable envelope: {0}")]
     Malformed(#[source] serde_json::Error),
     /// Another major version.
-    #[error("the message has schema version {0}; this program reads version {SCHEMA_VERSION}")]
+    #[error("the message has schema version {0}; this program reads versions {OLDEST_READ} to {SCHEMA_VERSION}")]
     Version(u32),
 }
 
@@ -66,6 +70,10 @@ impl<T> Envelope<T> {
             body,
         }
     }
+}
+
+fn is_read(version: u32) -> bool {
+    (OLDEST_READ..=SCHEMA_VERSION).contains(&version)
 }
 
 impl<T: Serialize> Envelope<T> {
@@ -92,11 +100,11 @@ impl<'de, T: Deserialize<'de>> Envelope<T> {
             v: u32,
         }
         match serde_json::from_slice::<Self>(payload) {
-            Ok(envelope) if envelope.v == SCHEMA_VERSION => Ok(envelope),
+            Ok(envelope) if is_read(envelope.v) => Ok(envelope),
             Ok(envelope) => Err(EnvelopeError::Version(envelope.v)),
             // Another version may have another shape: that is told first. Only what cannot be used is read twice.
             Err(error) => match serde_json::from_slice(payload) {
-                Ok(Version { v }) if v != SCHEMA_VERSION => Err(EnvelopeError::Version(v)),
+                Ok(Version { v }) if !is_read(v) => Err(EnvelopeError::Version(v)),
                 _ => Err(EnvelopeError::Malformed(error)),
             },
         }

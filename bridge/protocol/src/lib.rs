@@ -52,7 +52,7 @@ pub mod units;
 
 pub use clock::{Clock, FastClock, Now, SystemClock};
 pub use control::{CONTROL_LABEL, Trouble};
-pub use envelope::{Envelope, EnvelopeError, MAX_MESSAGE_BYTES, SCHEMA_VERSION};
+pub use envelope::{Envelope, EnvelopeError, MAX_MESSAGE_BYTES, OLDEST_READ, SCHEMA_VERSION};
 pub use grant::{Act, Grant, GrantError, GrantSigner, GrantVerifier};
 pub use hello::{BridgeLoad, HelloMessage, OutboxState, Role, Status};
 pub use ids::{BridgeId, ClientId, DeviceId, MessageId, PlacementId, RobotId, RoomId, SessionId};

@@ -38,6 +38,8 @@ const SECOND: Duration = Duration::from_secs(1);
 
 /// Longest wait; the thread looks after itself at least this often.
 const LONGEST_WAIT: Duration = Duration::from_secs(1);
+/// A second that took longer was none: the thread was not let run.
+const STOOD_STILL: Duration = Duration::from_secs(3);
 
 /// ICE characters (RFC 8839 §5.4).
 const ICE_CHARACTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
@@ -63,8 +65,10 @@ pub(super) struct Hub {
     feedback: VecDeque<(Instant, usize, LegId)>,
     second_at: Instant,
     second_began: Instant,
-    /// The thread's busy time when that was last asked, and when.
-    used: (Duration, Instant),
+    /// In the last second the thread stood still.
+    stood_still: bool,
+    /// What the thread had used of its core when that was last asked, and when.
+    used: (Used, Instant),
 }
 
 impl Hub {
@@ -94,7 +98,8 @@ impl Hub {
             feedback: VecDeque::new(),
             second_at: now + SECOND,
             second_began: now,
-            used: (busy_time(), now),
+            stood_still: false,
+            used: (Used::now(), now),
         }
     }
 
@@ -233,10 +238,10 @@ impl Hub {
 
     /// What the tables hold, and how busy the thread was since it was last asked.
     pub(super) fn held(&mut self, now: Instant) -> Held {
-        let (used, (used_before, asked_before)) = (busy_time(), self.used);
+        let (used, (used_before, asked_before)) = (Used::now(), self.used);
         self.used = (used, now);
-        let (used, passed) = (used.saturating_sub(used_before), now.saturating_duration_since(asked_before));
-        let busy_pct = usize::try_from(used.as_micros() * 100 / passed.as_micros().max(1)).unwrap_or(100);
+        let (busy, passed) = (used.busy_since(used_before), now.saturating_duration_since(asked_before));
+        let busy_pct = usize::try_from(busy.as_micros() * 100 / passed.as_micros().max(1)).unwrap_or(100);
         let legs = self.by_id.len();
         Held { legs, addresses: self.by_address.len(), busy_pct, busy_legs: legs }
     }
@@ -284,6 +289,11 @@ impl Hub {
     fn second(&mut self, now: Instant) {
         let took = now.saturating_duration_since(self.second_began);
         self.second_began = now;
+        // What is read after the process or its machine stood still lay in the sockets meanwhile, media and reports alike: it does not
+        // tell who is here now. So neither that second counts nor the next, in which all of it is read.
+        let stood_still = took > STOOD_STILL;
+        let stood_before = std::mem::replace(&mut self.stood_still, stood_still);
+        let is_told = !stood_still && !stood_before;
         // A late wake does not make seconds shorter than they are.
         self.second_at = (self.second_at + SECOND).max(now + SECOND / 2);
         for slot in 0..self.legs.len() {
@@ -304,7 +314,9 @@ impl Hub {
         let robots: Vec<(RobotId, [Option<usize>; 2])> = self.robots.iter().map(|(robot, seats)| (*robot, *seats)).collect();
         for (robot, seats) in robots {
             let [publisher, subscriber] = seats.map(|seat| self.close_second(seat?, took, now));
-            self.events.send(MediaEvent::Second(Box::new(Second { robot, publisher, subscriber })));
+            if is_told {
+                self.events.send(MediaEvent::Second(Box::new(Second { robot, publisher, subscriber })));
+            }
         }
     }
 
@@ -533,16 +545,30 @@ impl Hub {
     }
 }
 
-/// How long this thread had something to do, where the system tells it (Linux).
-fn busy_time() -> Duration {
-    busy_of(&std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default())
+/// How long this thread was on a processor, and how long it waited for one, where the system tells it (Linux).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Used {
+    ran: Duration,
+    waited: Duration,
 }
 
-/// The time on a processor, and the time that it waited for one: a thread that others keep from its work has not less of it.
-/// Source: Linux, Documentation/scheduler/sched-stats, `/proc/<pid>/schedstat`: nanoseconds of both, then a count.
-fn busy_of(schedstat: &str) -> Duration {
-    let words = schedstat.split_whitespace().take(2).filter_map(|word| word.parse().ok());
-    Duration::from_nanos(words.fold(0, u64::saturating_add))
+impl Used {
+    fn now() -> Self {
+        Self::of(&std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default())
+    }
+
+    /// Source: Linux, Documentation/scheduler/sched-stats, `/proc/<pid>/schedstat`: nanoseconds of both, then a count.
+    fn of(schedstat: &str) -> Self {
+        let mut words = schedstat.split_whitespace().map(|word| word.parse().map(Duration::from_nanos).unwrap_or_default());
+        Self { ran: words.next().unwrap_or_default(), waited: words.next().unwrap_or_default() }
+    }
+
+    /// A thread that others keep from its work has not less of it: what it waited counts too, up to as much as it ran. One that has
+    /// little to do is not full because the machine is.
+    fn busy_since(self, before: Self) -> Duration {
+        let (ran, waited) = (self.ran.saturating_sub(before.ran), self.waited.saturating_sub(before.waited));
+        ran + waited.min(ran)
+    }
 }
 
 /// Which thread made this user name fragment.

@@ -107,7 +107,9 @@ pub fn choose(robot: &Robot, bridges: &[Bridge]) -> Option<Choice> {
     if let Some(now) = known(robot.on).filter(|bridge| bridge.is_here) {
         let is_clear = |other: &&Bridge| {
             let gain = now.load().saturating_sub(other.load());
-            gain > u64::from(MOVE_OVER_PCT) * 10 && now.robots.saturating_sub(other.robots) > MOVE_OVER_ROBOTS
+            // One that refuses new sessions is left however few it carries: a pupil who comes would be turned away.
+            let carries_more = now.robots.saturating_sub(other.robots) > MOVE_OVER_ROBOTS;
+            gain > u64::from(MOVE_OVER_PCT) * 10 && (carries_more || now.is_overloaded())
         };
         let better =
             if now.draining { least.or_else(unreached) } else { least.filter(|other| robot.is_idle && is_clear(other)) };
@@ -166,9 +168,11 @@ mod tests {
         let busy = |pct| [bridge(1, 30), Bridge { busy_pct: pct, ..bridge(2, 10) }, bridge(3, 20)];
         check(&robot(None), &busy(9), Some((2, false)));
         check(&robot(None), &busy(11), Some((3, false)));
-        check(&robot(Some(2)), &busy(100), Some((2, false)));
+        check(&robot(Some(2)), &busy(100), Some((3, true)));
+        check(&Robot { is_idle: false, ..robot(Some(2)) }, &busy(100), Some((2, false)));
         let refuses_all = busy(100).map(|bridge| Bridge { busy_pct: 100, ..bridge });
         check(&robot(None), &refuses_all, Some((2, false)));
+        check(&robot(Some(1)), &refuses_all, Some((1, false)));
         check(&Robot { granted: Some(id(2)), ..robot(None) }, &busy(100), Some((3, false)));
         let all = vec![id(1), id(2), id(3)];
         check(&Robot { cannot_reach: all, ..robot(None) }, &bridges, Some((2, false)));

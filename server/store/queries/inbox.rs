@@ -88,9 +88,9 @@ impl Inbox for Engine {
         numbers::trim(self, before, limit).await
     }
 
-    async fn trim_quarantine(&self, before: DateTime<Utc>, keep: i64) -> Result<u64, StoreError> {
+    async fn trim_quarantine(&self, before: DateTime<Utc>, facts_before: DateTime<Utc>, keep: i64) -> Result<u64, StoreError> {
         let mut tx = self.begin_ingest().await?;
-        let removed = quarantine::trim(&mut tx, before, keep).await?;
+        let removed = quarantine::trim(&mut tx, before, facts_before, keep).await?;
         tx.commit().await?;
         Ok(removed)
     }

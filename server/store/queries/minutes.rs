@@ -9,7 +9,7 @@ use crate::queries::audit;
 use crate::queries::inbox::rows::{Day, Mark};
 use crate::{Db, Engine, bulk};
 use async_trait::async_trait;
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, Days, NaiveDate, TimeDelta, Utc};
 use sqlx::Transaction;
 use store::StoreError;
 use store::audit::NewAudit;
@@ -96,6 +96,34 @@ impl Minutes for Engine {
         .fetch_all(&mut *tx)
         .await?;
         let marks: Marks = pupils.into_iter().map(|pupil_id| (pupil_id, day)).collect();
+        mark(&mut tx, &marks).await?;
+        tx.commit().await?;
+        Ok(u64::try_from(marks.len()).unwrap_or(u64::MAX))
+    }
+
+    async fn mark_silent(&self, after: DateTime<Utc>, before: DateTime<Utc>) -> Result<u64, StoreError> {
+        let mut tx = self.begin().await?;
+        // By the pupil's own intervals, a day of them each: no interval is longer.
+        let silent = sqlx::query!(
+            r#"SELECT DISTINCT i.pupil_id AS "pupil_id!: Uuid", (i.placed_ms + i.span_ms) AS "end_ms!: i64"
+               FROM placement p JOIN presence_interval i ON i.pupil_id = p.pupil_id
+               WHERE p.from_day <= $1 AND p.until_day >= $2 AND i.placed_ms >= $3 AND i.placed_ms < $5
+                 AND i.placed_ms + i.span_ms >= $4 AND i.placed_ms + i.span_ms < $5 AND i.closed_by IS NULL"#,
+            before.date_naive() + Days::new(1),
+            after.date_naive() - Days::new(1),
+            (after - TimeDelta::days(1)).timestamp_millis(),
+            after.timestamp_millis(),
+            before.timestamp_millis()
+        )
+        .fetch_all(&mut *tx)
+        .await?;
+        // Where the pupil is, it may be the day before or after.
+        let days = |end: DateTime<Utc>| [-12, 12].map(|hours| (end + TimeDelta::hours(hours)).date_naive());
+        let marks: Marks = silent
+            .iter()
+            .filter_map(|row| Some((row.pupil_id, DateTime::from_timestamp_millis(row.end_ms)?)))
+            .flat_map(|(pupil_id, end)| days(end).map(|day| (pupil_id, day)))
+            .collect();
         mark(&mut tx, &marks).await?;
         tx.commit().await?;
         Ok(u64::try_from(marks.len()).unwrap_or(u64::MAX))

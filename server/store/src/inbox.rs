@@ -220,10 +220,10 @@ pub trait Inbox: Send + Sync {
     /// The database does not answer.
     async fn trim_inbox(&self, before: DateTime<Utc>, limit: i64) -> Result<u64, StoreError>;
 
-    /// Forgets quarantined messages from before `before`, and all but `keep`: the latest of each sender, as many of one as of the
-    /// other where there are so many.
+    /// Forgets quarantined messages from before `before`, those with a number, which their senders no longer have, from before
+    /// `facts_before`; and all but `keep`: the latest of each sender, as many of one as of the other where there are so many.
     ///
     /// # Errors
     /// The database does not answer.
-    async fn trim_quarantine(&self, before: DateTime<Utc>, keep: i64) -> Result<u64, StoreError>;
+    async fn trim_quarantine(&self, before: DateTime<Utc>, facts_before: DateTime<Utc>, keep: i64) -> Result<u64, StoreError>;
 }

@@ -105,8 +105,8 @@ pub enum StoreError {
         /// What went wrong.
         source: sqlx::migrate::MigrateError,
     },
-    /// Bringing its tables up to date did not end in time: another program may be at it.
-    #[error("the database {database} was not brought up to date within {} s", within.as_secs())]
+    /// Another program brings its tables up to date, or holds one of them.
+    #[error("the database {database} is being brought up to date by another program for more than {} s; start again when it is done", within.as_secs())]
     MigrateTooSlow {
         /// Which one; never with a password.
         database: String,

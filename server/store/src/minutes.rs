@@ -193,6 +193,13 @@ pub trait Minutes: Send + Sync {
     /// The database does not answer.
     async fn mark_running(&self, day: NaiveDate) -> Result<u64, StoreError>;
 
+    /// Marks the days on which an interval was last heard of from `after` on and before `before`, by our clock, and never ended; returns
+    /// how many. Of pupils with a placement in force then.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    async fn mark_silent(&self, after: DateTime<Utc>, before: DateTime<Utc>) -> Result<u64, StoreError>;
+
     /// Marks days of a pupil, both ends included, as if their facts had changed.
     ///
     /// # Errors

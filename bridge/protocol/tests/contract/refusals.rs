@@ -42,7 +42,7 @@ fn another_version_is_refused_before_its_body_is_looked_at() {
     });
     let error = refusal::<HelloMessage>(&payload);
     assert!(matches!(error, EnvelopeError::Version(2)), "{error}");
-    assert_eq!(error.to_string(), "the message has schema version 2; this program reads version 1");
+    assert_eq!(error.to_string(), "the message has schema version 2; this program reads versions 1 to 1");
 }
 
 #[test]

@@ -21,13 +21,13 @@ struct World {
     leg: LegId,
     local: (String, String),
     now: Instant,
-    _events: mpsc::Receiver<MediaEvent>,
+    events: mpsc::Receiver<MediaEvent>,
 }
 
 impl World {
     #[expect(clippy::disallowed_methods, reason = "an origin for durations")]
     fn new() -> Self {
-        let (sender, _events) = mpsc::channel(64);
+        let (sender, events) = mpsc::channel(64);
         let now = Instant::now();
         let config = MediaConfig { connect_within: Duration::from_secs(3600), ..MediaConfig::default() };
         let mut hub =
@@ -35,7 +35,7 @@ impl World {
         let offer = screen(OFFER, Role::Publisher).unwrap();
         let answer = hub.add(RobotId::new(), Party::Publisher, Talk::Forward, offer, now).unwrap();
         let local = credentials(&answer.sdp);
-        Self { hub, leg: answer.leg, local, now, _events }
+        Self { hub, leg: answer.leg, local, now, events }
     }
 
     /// Delivers a datagram and returns how many were sent for it.
@@ -256,9 +256,29 @@ fn a_flood_of_forged_checks_costs_little_and_keeps_nobody_out_who_is_in() {
 }
 
 #[test]
-fn a_thread_that_waits_for_a_processor_is_as_busy_as_one_that_has_it() {
-    assert_eq!(busy_of("1500000000 500000000 77\n"), Duration::from_secs(2));
-    assert_eq!(busy_of("18446744073709551615 1 77\n"), Duration::from_nanos(u64::MAX));
-    assert_eq!(busy_of(""), Duration::ZERO);
-    assert_eq!(busy_of("nothing is told"), Duration::ZERO);
+fn a_thread_that_waits_for_a_processor_is_busier_by_no_more_than_it_has_to_do() {
+    let used = |ran, waited| Used { ran: Duration::from_millis(ran), waited: Duration::from_millis(waited) };
+    assert_eq!(Used::of("1500000000 500000000 77\n"), used(1500, 500));
+    assert_eq!(used(1500, 500).busy_since(used(500, 0)), Duration::from_millis(1500));
+    assert_eq!(used(100, 1900).busy_since(used(0, 0)), Duration::from_millis(200), "the machine is full, and not of this");
+    assert_eq!(used(0, 0).busy_since(used(1, 1)), Duration::ZERO);
+    assert_eq!(Used::of(""), Used::default());
+    assert_eq!(Used::of("nothing is told"), Used::default());
+}
+
+#[test]
+fn what_is_read_after_the_process_stood_still_is_no_second_of_anybody() {
+    let mut world = World::new();
+    let told = |world: &mut World, seconds: u64| {
+        world.pass(Duration::from_secs(seconds));
+        let mut count = 0;
+        while let Ok(event) = world.events.try_recv() {
+            count += usize::from(matches!(event, MediaEvent::Second(_)));
+        }
+        count
+    };
+    let robot = world.leg().robot;
+    world.hub.robots.insert(robot, [None, None]);
+    let seconds: Vec<usize> = [1, 1, 25, 1, 1, 1].into_iter().map(|passed| told(&mut world, passed)).collect();
+    assert_eq!(seconds, [1, 1, 0, 0, 1, 1]);
 }

@@ -13,6 +13,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use sqlx::error::DatabaseError;
+use sqlx::migrate::MigrateError;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{PgPool, Postgres, Transaction};
 use store::{Database, Store, StoreError};
@@ -66,8 +67,12 @@ const IDLE_IN_TRANSACTION_TIMEOUT: &str = "30s";
 /// A database that answers before the disk has it would let an acknowledged minute be lost; a stricter setting stays as it is.
 const DURABLE: &str =
     "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'";
-/// How long a server waits at its start until the tables are up to date, by itself or by another that started with it.
-const MIGRATE_WITHIN: Duration = Duration::from_secs(120);
+/// How long a server waits at its start until another one that started with it has brought the tables up to date.
+const WAIT_TO_MIGRATE: Duration = Duration::from_secs(120);
+/// How long bringing them up to date may take. A large table takes minutes; a network that swallows everything is not waited for.
+const MIGRATE_WITHIN: Duration = Duration::from_secs(6 * 3_600);
+/// What PostgreSQL answers where a lock was not to be had in time (`lock_not_available`).
+const NO_LOCK: &str = "55P03";
 /// Names the lock that serialises people's writes. Any number will do; the migrations of sqlx use another.
 const PEOPLES_WRITES: i64 = 0x5769_6e64_6f77;
 
@@ -109,22 +114,28 @@ pub async fn open(url: &str, password: Option<&str>) -> Result<Store, StoreError
     Ok(Store::new(Engine { read }))
 }
 
-/// On a connection of its own: the wait for another server's migration may be longer than a statement's.
+/// On a connection of its own: one statement of it may take long, and so may the wait for another server's.
 async fn migrate(options: &PgConnectOptions, database: &str) -> Result<(), StoreError> {
+    let too_slow = |within| StoreError::MigrateTooSlow { database: database.to_owned(), within };
     let work = async {
         let failed = |source| StoreError::Open { database: database.to_owned(), source };
-        let patient = options.clone().options([("statement_timeout", "0"), ("lock_timeout", "0")]);
+        let wait = format!("{}s", WAIT_TO_MIGRATE.as_secs());
+        let patient = options.clone().options([("statement_timeout", "0"), ("lock_timeout", wait.as_str())]);
         let one = PgPoolOptions::new().max_connections(1).connect_with(patient).await.map_err(failed)?;
-        sqlx::migrate!("./migrations")
-            .run(&one)
-            .await
-            .map_err(|source| StoreError::Migrate { database: database.to_owned(), source })?;
+        sqlx::migrate!("./migrations").run(&one).await.map_err(|source| match source {
+            MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) if is_locked(&error) => {
+                too_slow(WAIT_TO_MIGRATE)
+            }
+            source => StoreError::Migrate { database: database.to_owned(), source },
+        })?;
         one.close().await;
         Ok(())
     };
-    tokio::time::timeout(MIGRATE_WITHIN, work)
-        .await
-        .map_err(|_| StoreError::MigrateTooSlow { database: database.to_owned(), within: MIGRATE_WITHIN })?
+    tokio::time::timeout(MIGRATE_WITHIN, work).await.map_err(|_| too_slow(MIGRATE_WITHIN))?
+}
+
+fn is_locked(error: &sqlx::Error) -> bool {
+    error.as_database_error().and_then(|error| error.code()).is_some_and(|code| code == NO_LOCK)
 }
 
 /// What errors and logs call the database: without user and password.

@@ -88,16 +88,22 @@ pub(super) async fn reasons(pool: &Pool<Db>) -> Result<Vec<QuarantineReasonRow>,
 }
 
 /// All but `keep`, and whom it hits: the place of a message is counted among those of its sender, so that one that sends thousands
-/// loses its own before anybody else loses one.
-pub(super) async fn trim(tx: &mut Transaction<'static, Db>, before: DateTime<Utc>, keep: i64) -> Result<u64, StoreError> {
+/// loses its own before anybody else loses one. A fact with a number is kept longer: its sender was told that it is here.
+pub(super) async fn trim(
+    tx: &mut Transaction<'static, Db>,
+    before: DateTime<Utc>,
+    facts_before: DateTime<Utc>,
+    keep: i64,
+) -> Result<u64, StoreError> {
     let done = sqlx::query!(
-        "DELETE FROM quarantine WHERE received_at < $1 OR quarantine_id IN
+        "DELETE FROM quarantine WHERE received_at < $1 AND (seq IS NULL OR received_at < $3) OR quarantine_id IN
          (SELECT placed.quarantine_id FROM
             (SELECT q.quarantine_id, row_number() OVER (PARTITION BY q.device_id ORDER BY q.quarantine_id DESC) AS place
              FROM quarantine q) placed
           ORDER BY placed.place, placed.quarantine_id DESC LIMIT 1000000 OFFSET $2)",
         before,
-        keep
+        keep,
+        facts_before
     )
     .execute(&mut **tx)
     .await?;

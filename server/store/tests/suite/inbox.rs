@@ -148,8 +148,10 @@ async fn what_breaks_a_rule_is_kept_with_the_reason_and_blocks_nothing(store: Fr
     assert_eq!(kept.len(), 3);
     assert!(kept.iter().all(|row| row.payload == [7; 5000] && row.cut_from_bytes.is_none()), "the whole payload is kept");
     assert_eq!((kept[1].device_id, kept[1].epoch, kept[1].seq), (Some(BRIDGE), Some(EPOCH), Some(2)));
-    assert_eq!(store.trim_quarantine(now() - TimeDelta::days(1), 1).await.unwrap(), 2);
-    assert_eq!(store.trim_quarantine(now() + TimeDelta::days(1), 10).await.unwrap(), 1);
+    assert_eq!(store.trim_quarantine(now() - TimeDelta::days(1), now() - TimeDelta::days(1), 1).await.unwrap(), 2);
+    // What is left has a number: its sender was told that it is here.
+    assert_eq!(store.trim_quarantine(now() + TimeDelta::days(1), now() - TimeDelta::days(1), 10).await.unwrap(), 0);
+    assert_eq!(store.trim_quarantine(now() + TimeDelta::days(1), now() + TimeDelta::days(1), 10).await.unwrap(), 1);
 }
 
 fn hello(status: Status, connected_s: i64) -> Fact {
@@ -367,7 +369,7 @@ async fn one_that_sends_thousands_of_unreadable_messages_pushes_nobody_else_out(
     store.ingest(&[of(BRIDGE, "not readable"), of(BRIDGE, "not readable")], now()).await.unwrap();
     let mad: Vec<_> = (0..40).map(|n| of(ROBOT, &format!("mad {n}"))).collect();
     store.ingest(&mad, now()).await.unwrap();
-    assert_eq!(store.trim_quarantine(now(), 10).await.unwrap(), 32);
+    assert_eq!(store.trim_quarantine(now(), now(), 10).await.unwrap(), 32);
     let kept = store.quarantined(100, None).await.unwrap();
     let reasons: Vec<&str> = kept.iter().map(|row| row.reason.as_str()).collect();
     let newest: Vec<String> = (32..40).rev().map(|n| format!("mad {n}")).collect();
@@ -376,7 +378,7 @@ async fn one_that_sends_thousands_of_unreadable_messages_pushes_nobody_else_out(
     let first = store.quarantined_for("not readable", 1, None).await.unwrap();
     let next = store.quarantined_for("not readable", 5, Some(first[0].quarantine_id)).await.unwrap();
     assert_eq!((first.len(), next.len(), next[0].device_id), (1, 1, Some(BRIDGE)));
-    assert_eq!(store.trim_quarantine(now() + TimeDelta::seconds(1), 10).await.unwrap(), 10);
+    assert_eq!(store.trim_quarantine(now() + TimeDelta::seconds(1), now() + TimeDelta::seconds(1), 10).await.unwrap(), 10);
 }
 
 /// A text with a NUL, a year that a column cannot hold, an id that nothing has: each was once enough to fail every batch for ever.

@@ -15,6 +15,7 @@ use crate::world::{BRIDGE, PLACEMENT, PUPIL, ROBOT, ROOM, SCHOOL, fill};
 on_each_engine!(
     presence_over_midnight_marks_both_days_of_the_school,
     a_clock_known_better_marks_the_day_that_the_interval_leaves_and_the_one_it_enters,
+    a_visit_of_which_nothing_more_is_heard_has_its_day_marked,
     a_row_is_written_only_for_the_mark_that_it_was_computed_for,
     a_program_killed_before_it_writes_leaves_the_mark,
     a_correction_marks_its_day_and_is_neither_changed_nor_removed,
@@ -122,6 +123,24 @@ async fn a_clock_known_better_marks_the_day_that_the_interval_leaves_and_the_one
     assert_eq!(marked(&store).await, ["2026-11-23", "2026-11-24"]);
     let found = store.presence_of_pupil(PUPIL, at("2026-11-23T08:00:00Z"), at("2026-11-23T10:00:00Z")).await.unwrap();
     assert_eq!(found.len(), 1, "found where it really was");
+}
+
+async fn a_visit_of_which_nothing_more_is_heard_has_its_day_marked(store: Fresh) {
+    fill(&store).await;
+    let (heard, week) = (at("2026-11-23T09:00:30Z"), chrono::TimeDelta::days(7));
+    store.ingest(&[interval(1, "2026-11-23T09:00:00Z", 30_000, None)], heard).await.unwrap();
+    settle(&store).await;
+    assert_eq!(store.mark_silent(heard - week, heard).await.unwrap(), 0, "it may still speak");
+    assert_eq!(store.mark_silent(heard, heard + week).await.unwrap(), 1);
+    assert_eq!(marked(&store).await, ["2026-11-23"]);
+    settle(&store).await;
+    let said = at("2026-11-23T09:30:00Z");
+    let mut ended = interval(2, "2026-11-23T09:00:00Z", 30_000, None);
+    if let Fact::Presence(PresenceMessage::Interval { closed_by, .. }) = &mut ended.fact {
+        *closed_by = Some(protocol::ClosedBy::End);
+    }
+    store.ingest(&[ended], said).await.unwrap();
+    assert_eq!(store.mark_silent(heard, heard + week).await.unwrap(), 0, "it said how it ended");
 }
 
 async fn a_row_is_written_only_for_the_mark_that_it_was_computed_for(store: Fresh) {
