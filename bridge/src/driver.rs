@@ -461,8 +461,8 @@ impl Driver {
                     self.roster.saw(*robot, Leg(leg.0), freezes);
                     Vec::new()
                 }
-                (Some(robot), Some(Said::Narrow(is_narrow))) => {
-                    self.roster.narrow(*robot, Leg(leg.0), is_narrow);
+                (Some(robot), Some(Said::Narrow { own, pupil })) => {
+                    self.roster.narrow(*robot, Leg(leg.0), own, pupil);
                     Vec::new()
                 }
                 _ => Vec::new(),

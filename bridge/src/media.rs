@@ -32,6 +32,7 @@ mod feedback;
 #[cfg(test)]
 mod fuzz;
 mod gaps;
+mod gate;
 mod header;
 mod hello;
 mod hub;

@@ -12,8 +12,13 @@ pub enum Said {
     Did(Deed),
     /// The picture ran like this on the tablet.
     Saw(Freezes),
-    /// The robot's own network holds its picture down, or does not.
-    Narrow(bool),
+    /// Whether the robot's own network holds its picture down, and whether the pupil's does.
+    Narrow {
+        /// The robot's.
+        own: bool,
+        /// The pupil's.
+        pupil: bool,
+    },
 }
 
 /// What `text` says, if it is something that is counted. An unreadable text counts as nothing: a newer page may
@@ -36,7 +41,7 @@ pub fn said(text: &str) -> Option<Said> {
         Control::Seen { freezes, frozen_ms } => {
             return Some(Said::Saw(Freezes { count: u64::from(freezes), millis: frozen_ms }));
         }
-        Control::State(state) => return Some(Said::Narrow(state.is_narrow)),
+        Control::State(state) => return Some(Said::Narrow { own: state.is_narrow, pupil: state.pupil_is_narrow }),
         _ => return None,
     };
     Some(Said::Did(deed))
@@ -65,8 +70,13 @@ mod tests {
                 r#"{{"v":1,"type":"state","camera_on":true,"paused":false,"carried":false,"resting":false,"pan_deg":0,"tilt_deg":0,"hand_up":false,"feeling":"none","level":"normal","battery_pct":80{is_narrow}}}"#
             )
         };
-        assert_eq!(said(&state(r#","is_narrow":true"#)), Some(Said::Narrow(true)));
-        assert_eq!(said(&state("")), Some(Said::Narrow(false)), "as robots before it was said");
+        for (text, own, pupil) in [
+            (r#","is_narrow":true"#, true, false),
+            (r#","pupil_is_narrow":true"#, false, true),
+            ("", false, false), // As robots before it was said.
+        ] {
+            assert_eq!(said(&state(text)), Some(Said::Narrow { own, pupil }), "{text}");
+        }
         let seen = Some(Said::Saw(Freezes { count: 3, millis: 1740 }));
         assert_eq!(said(r#"{"v":1,"type":"seen","freezes":3,"frozen_ms":1740}"#), seen);
     }

@@ -181,7 +181,7 @@ impl Driver {
                 self.happen(Event::Told(message.control));
             }
             Heard::Voice(dbfs) => self.happen(Event::Heard(dbfs)),
-            Heard::Narrow(is_narrow) => self.happen(Event::Narrow(is_narrow)),
+            Heard::Narrow(narrow) => self.happen(Event::Narrow(narrow)),
         }
     }
 
@@ -207,10 +207,10 @@ impl Driver {
         let effects = self.body.handle(now, event);
         // First what may flow: a wish to stop is obeyed before anything is said.
         let state = self.body.state();
-        let has_pupil = self.body.has_pupil();
         let outlook = Outlook {
             wants: self.body.wants(),
-            has_pupil,
+            has_pupil: self.body.has_pupil(),
+            visit: self.body.visit(),
             pan_deg: state.pan_deg,
             tilt_deg: state.tilt_deg,
             level: self.body.level(),

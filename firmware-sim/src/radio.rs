@@ -18,14 +18,14 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use protocol::control::{ControlMessage, VoiceLevel};
-use protocol::{BridgeId, Clock, Command, Kind, Status};
+use protocol::{BridgeId, Clock, Command, Kind, SessionId, Status};
 use tokio::sync::{Notify, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 use crate::config::Config;
-use crate::robot::Flow;
+use crate::robot::{Flow, Narrow};
 
 pub(crate) use media::Sources;
 
@@ -56,8 +56,8 @@ pub(crate) enum Heard {
     Control(ControlMessage),
     /// How loud the pupil's voice was.
     Voice(Option<f32>),
-    /// Whether the robot's own network holds the picture down.
-    Narrow(bool),
+    /// The network that holds the picture down, if one does.
+    Narrow(Option<Narrow>),
 }
 
 /// What the body tells camera, microphone and speaker.
@@ -67,6 +67,8 @@ pub(crate) struct Outlook {
     pub wants: Flow,
     /// A pupil is here: not the time to change the bridge.
     pub has_pupil: bool,
+    /// The visit it was woken for last.
+    pub visit: Option<SessionId>,
     /// Where the head points.
     pub pan_deg: f32,
     /// Where the head points.

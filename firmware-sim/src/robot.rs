@@ -41,12 +41,21 @@ pub enum Event {
     MediaFlowed(Flow),
     /// How loud the pupil's voice was over the last half second, as the speaker plays it. `None`: silence.
     Heard(Option<f32>),
-    /// Its own network takes less than its pictures, or takes them again.
-    Narrow(bool),
+    /// This network takes less than its pictures; none: they are whole.
+    Narrow(Option<Narrow>),
     /// It restarted.
     Restarted,
     /// Time passed.
     Ticked,
+}
+
+/// Whose network the picture is made smaller or rarer for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Narrow {
+    /// The robot's own.
+    Own,
+    /// The pupil's, as the bridge said.
+    Pupil,
 }
 
 /// What the pause button says.
@@ -112,7 +121,7 @@ pub struct Body {
     head: Head,
     flow: Flow,
     hears_dbfs: Option<f32>,
-    is_narrow: bool,
+    narrow: Option<Narrow>,
     started: Duration,
     ticked: Duration,
     told_pupil: (Duration, Option<RobotState>),
@@ -144,7 +153,7 @@ impl Body {
             head: Head::lowered(),
             flow: Flow::default(),
             hears_dbfs: None,
-            is_narrow: false,
+            narrow: None,
             started: now.monotonic,
             ticked: now.monotonic,
             told_pupil: (now.monotonic, None),
@@ -171,7 +180,7 @@ impl Body {
             Event::MediaFlowed(flow) => self.flow = flow,
             // While the microphone must be off, the speaker is silent too.
             Event::Heard(dbfs) => self.hears_dbfs = dbfs.filter(|_| self.wants().microphone),
-            Event::Narrow(is_narrow) => self.is_narrow = is_narrow,
+            Event::Narrow(narrow) => self.narrow = narrow,
             Event::Restarted => {
                 let (room, charge_pct, charging) = (self.room, self.charge_pct, self.charging);
                 *self = Self { room, charge_pct, charging, ..Self::new(now, self.battery.clone(), self.chance.next()) };
@@ -205,7 +214,8 @@ impl Body {
             level: self.level,
             battery_pct: self.battery_pct(),
             hears_dbfs: self.hears_dbfs,
-            is_narrow: self.is_narrow,
+            is_narrow: self.narrow == Some(Narrow::Own),
+            pupil_is_narrow: self.narrow == Some(Narrow::Pupil),
         }
     }
 
@@ -245,6 +255,12 @@ impl Body {
     #[must_use]
     pub fn session(&self) -> Option<SessionId> {
         self.session.filter(|_| self.here)
+    }
+
+    /// The session that woke it last.
+    #[must_use]
+    pub fn visit(&self) -> Option<SessionId> {
+        self.session
     }
 
     /// Whether a pupil is here.
@@ -328,7 +344,7 @@ impl Body {
     fn leave(&mut self) {
         self.here = false;
         self.hears_dbfs = None;
-        self.is_narrow = false;
+        self.narrow = None;
         self.pose_head();
     }
 

@@ -7,6 +7,7 @@ mod hearing;
 
 use std::f32::consts::TAU;
 
+use bytes::Bytes;
 use ropus::{Application, Bitrate, Channels, FrameDuration, Signal};
 
 use crate::robot::Chance;
@@ -20,6 +21,12 @@ pub const FRAME: usize = 960;
 /// Frames that make the half second over which a level is measured.
 pub const FRAMES_OF_LEVEL: usize = 25;
 const OPUS_BPS: u32 = 24_000;
+/// A voice begins anew after so many frames at the earliest: ten seconds.
+const LEAST_LOOP: usize = 500;
+/// What is below cannot be heard.
+const SILENT: u16 = 32;
+/// Samples after which loudness is worked out anew: half a millisecond.
+const SWELL_EVERY: usize = 24;
 /// No Opus frame is longer (RFC 6716 §3.4), and a frame of ours is one Opus frame.
 const MAX_PACKET: usize = 1_275;
 
@@ -71,11 +78,16 @@ impl Speaker {
 
     /// The next 20 ms.
     pub fn speak(&mut self, frame: &mut [i16; FRAME]) {
-        for sample in frame {
+        let mut swell = 0.0;
+        for (n, sample) in frame.iter_mut().enumerate() {
             if self.left == 0 {
                 self.next_sound();
             }
             self.left -= 1;
+            if n % SWELL_EVERY == 0 {
+                let age = 1.0 - self.left as f32 / self.length as f32;
+                swell = (age * TAU / 2.0).sin().max(0.0);
+            }
             self.phase += self.pitch_hz / RATE as f32;
             let pulse = if self.phase >= 1.0 {
                 self.phase -= 1.0;
@@ -84,8 +96,6 @@ impl Speaker {
                 0.0
             };
             let breath = (self.chance.unit() as f32 - 0.5) * 0.01;
-            let age = 1.0 - self.left as f32 / self.length as f32;
-            let swell = (age * TAU / 2.0).sin().max(0.0);
             let source = (pulse + breath) * self.loud * swell;
             let weights = [1.0, 0.5, 0.25];
             let sum: f32 =
@@ -163,7 +173,8 @@ impl Encoder {
     pub fn new() -> Result<Self, EncodeError> {
         let encoder = ropus::Encoder::builder(RATE, Channels::Mono, Application::Voip)
             .bitrate(Bitrate::Bits(OPUS_BPS))
-            .complexity(3)
+            // Nobody listens to it for pleasure, and dozens of these robots share a machine.
+            .complexity(0)
             .signal(Signal::Voice)
             .frame_duration(FrameDuration::Ms20)
             .build()
@@ -180,6 +191,45 @@ impl Encoder {
         let length = self.0.encode(frame, &mut packet).map_err(|error| EncodeError(error.to_string()))?;
         packet.truncate(length);
         Ok(packet)
+    }
+}
+
+/// What a microphone hears of someone speaking, as packets of 20 ms. From a pause after ten seconds or so it begins anew with the packets
+/// that it has: dozens of robots share a machine, and encoding is most of what a voice costs.
+pub struct Voice {
+    speaker: Speaker,
+    encoder: Encoder,
+    packets: Vec<Bytes>,
+    next: usize,
+    is_whole: bool,
+}
+
+impl Voice {
+    /// A voice whose words follow from `seed`.
+    ///
+    /// # Errors
+    /// The library refuses the configuration.
+    pub fn new(seed: u64) -> Result<Self, EncodeError> {
+        let (speaker, encoder) = (Speaker::new(seed), Encoder::new()?);
+        Ok(Self { speaker, encoder, packets: Vec::new(), next: 0, is_whole: false })
+    }
+
+    /// The next packet; empty if it could not be encoded.
+    pub fn packet(&mut self) -> Bytes {
+        if !self.is_whole {
+            let mut frame = [0; FRAME];
+            self.speaker.speak(&mut frame);
+            self.packets.push(self.encoder.encode(&frame).map(Bytes::from).unwrap_or_default());
+            // Both ends of the loop are silent, so that nothing clicks where they meet.
+            let is_pause = frame.iter().all(|sample| sample.unsigned_abs() < SILENT);
+            self.is_whole = self.packets.len() >= LEAST_LOOP && is_pause;
+        }
+        let packet = self.packets[self.next].clone();
+        self.next += 1;
+        if self.is_whole && self.next == self.packets.len() {
+            self.next = 0;
+        }
+        packet
     }
 }
 

@@ -3,6 +3,7 @@
 //!
 //! Nothing is decided here: `server_core::deadline` and `server_core::contact` count. A day that somebody said stands before one that follows from the plan.
 
+use std::collections::BTreeMap;
 use std::sync::{LazyLock, PoisonError, RwLock};
 
 use chrono::{DateTime, Datelike as _, NaiveDate, Utc};
@@ -12,7 +13,7 @@ use server_core::deadline::asked::{Asked, asked};
 use server_core::deadline::{Calendars, Due, Facts, Schedule, schedule};
 use server_core::glide::Running;
 use server_core::party::OrganisationId;
-use server_core::plan::{Answer, PlanState, ReintegrationPlan, Setting};
+use server_core::plan::{Answer, Change, PartTime, PlanState, ReintegrationPlan, Setting};
 use server_core::policy::{Clock, Code, DeadlineRule, Event, Pack, PolicyError, Series, Tally, When};
 use server_core::register::{CodeTable, sickness};
 use server_core::school_days::{DayOff, Entered, SchoolDays};
@@ -24,6 +25,8 @@ use uuid::Uuid;
 
 use crate::api::ApiError;
 
+/// The field of the form with the first day at the provider.
+const PROVIDER_START: &str = "provider-start";
 /// August: a school year begins with the first term after July (Education Act 1996, section 579).
 const SCHOOL_YEAR_BEGINS: u32 = 8;
 
@@ -91,6 +94,15 @@ pub fn pack_of(plan: &ReintegrationPlan) -> Result<&'static Pack, ApiError> {
     ))
 }
 
+/// The pack of a placement's newest plan, if it has one.
+///
+/// # Errors
+/// The database does not answer, or this program does not have the pack.
+pub async fn newest_pack(store: &Store, placement_id: Uuid) -> Result<Option<&'static Pack>, ApiError> {
+    let newest = store.plans_of(placement_id).await?.into_iter().next();
+    newest.map(|row| pack_of(&row.plan)).transpose()
+}
+
 /// Everything that is due in a case, and what it was worked out from.
 pub struct Whole {
     /// The calendars that its limits are counted in.
@@ -99,6 +111,8 @@ pub struct Whole {
     pub plan: Option<(PlanRow, &'static Pack)>,
     /// What its limits are counted from.
     pub facts: Facts,
+    /// Those of its days that follow from the plan; somebody may have said another one.
+    pub from_plan: BTreeMap<Event, NaiveDate>,
     /// What is due: by the policy, and besides.
     pub schedule: Schedule,
 }
@@ -115,7 +129,10 @@ impl Whole {
         now: DateTime<Utc>,
     ) -> Result<Self, ApiError> {
         let id = placement.placement_id;
-        let held = store.plans_of(id).await?.into_iter().next();
+        let mut plans = store.plans_of(id).await?.into_iter();
+        let held = plans.next();
+        // What the one before still owes: somebody to be told, a day to ask how it goes.
+        let before = plans.find(|row| matches!(row.plan.state(), PlanState::Closed(_)));
         let schools = Schools::of(store, placement, held.as_ref().map(|row| &row.plan)).await?;
         let calendars = schools.calendars();
         let today = calendars.home_school.calendar().day(now);
@@ -124,9 +141,14 @@ impl Whole {
             None => facts.done = store.case_rows(id).await?.kept,
             Some(row) => {
                 let pack = pack_of(&row.plan)?;
-                facts = self::facts(store, pack, &row.plan, id, authority).await?;
+                facts = self::facts(store, pack, &row.plan, id, authority, today).await?;
                 count_sickness(store, pack, &mut facts, placement.pupil_id, today).await?;
                 counted = schedule(pack, &facts, &calendars);
+                if let Some(before) = before.as_ref().filter(|_| !facts.is_closed) {
+                    let pack = pack_of(&before.plan)?;
+                    let of_before = self::facts(store, pack, &before.plan, id, authority, today).await?;
+                    counted = counted.with(schedule(pack, &of_before, &calendars).due);
+                }
                 if !facts.is_closed {
                     contacts = contacts_owed(store, placement, pack, &row.plan, &facts, &calendars, now).await?;
                 }
@@ -134,18 +156,19 @@ impl Whole {
             }
         }
         let goals = sheets(store, id, SheetKind::Goal, kept::read_goal).await?;
-        let mut arrangements = sheets(store, id, SheetKind::PartTime, kept::read_part_time).await?;
-        arrangements.sort_by_key(|(_, one)| one.until);
+        let arrangements = sheets(store, id, SheetKind::PartTime, kept::read_part_time).await?;
         let breakdowns = sheets(store, id, SheetKind::Breakdown, kept::read_breakdown).await?;
         let of = Asked {
             plan: plan.as_ref().map(|(row, pack)| (*pack, &row.plan)),
+            ended: plan.as_ref().map(|(row, _)| row).filter(|_| facts.is_closed).or(before.as_ref()).map(|row| &row.plan),
             goals: &goals,
-            part_time: arrangements.last().map(|(_, one)| one),
+            part_time: now_or_next(&arrangements, today),
             breakdowns: &breakdowns,
             said: &facts.done,
         };
         let more = asked(&of, &counted);
-        Ok(Self { schedule: counted.with(contacts).with(more), schools, plan, facts })
+        let from_plan = plan.iter().flat_map(|(row, pack)| plan_events(pack, &row.plan)).collect();
+        Ok(Self { schedule: counted.with(contacts).with(more), schools, plan, facts, from_plan })
     }
 }
 
@@ -164,6 +187,12 @@ async fn contacts_owed(
     let route = plan.basis().route;
     let all = cadences(pack, route, &log, &facts.overrides, calendars, placement.from_day, today);
     Ok(all.iter().filter_map(|cadence| cadence.owed(calendars, now)).collect())
+}
+
+/// The part-time arrangement that runs, or else the next one, or else the last.
+fn now_or_next(all: &[(Uuid, PartTime)], today: NaiveDate) -> Option<&PartTime> {
+    let all = || all.iter().map(|(_, one)| one);
+    all().filter(|one| one.until >= today).min_by_key(|one| one.until).or_else(|| all().max_by_key(|one| one.until))
 }
 
 /// The sheets of a kind, with their ids.
@@ -276,7 +305,10 @@ pub fn running<'a>(
 #[must_use]
 pub fn panel_was_told(pack: &Pack, facts: &Facts) -> Option<NaiveDate> {
     let rule = pack.deadlines.iter().find(|rule| rule.done_by == Some(Event::PanelTold))?;
-    facts.events.get(&Event::PanelTold).or_else(|| facts.done.get(&(rule.id.clone(), None))).copied()
+    let told = facts.events.get(&Event::PanelTold).or_else(|| facts.done.get(&(rule.id.clone(), None))).copied();
+    // A word about an earlier plan's success is not about this one's.
+    let agreed = facts.events.get(&Event::SuccessAgreed);
+    told.filter(|day| *day <= facts.today && agreed.is_none_or(|agreed| agreed <= day))
 }
 
 /// Everything that the limits of a case are counted from. `series_of`: the organisation that publishes dates.
@@ -289,11 +321,15 @@ pub async fn facts(
     plan: &ReintegrationPlan,
     placement_id: Uuid,
     series_of: Option<Uuid>,
+    today: NaiveDate,
 ) -> Result<Facts, ApiError> {
     let rows = store.case_rows(placement_id).await?;
+    let arrangements = sheets(store, placement_id, SheetKind::PartTime, kept::read_part_time).await?;
+    let part_time = now_or_next(&arrangements, today);
     let is_closed = matches!(plan.state(), PlanState::Closed(_) | PlanState::Discarded { .. });
     let length = pack.planned_lengths.iter().find(|length| length.id == plan.basis().planned_length);
     let mut facts = Facts {
+        today,
         route: Some(plan.basis().route),
         overrides: rows.overrides,
         is_closed,
@@ -302,6 +338,9 @@ pub async fn facts(
         ..Facts::default()
     };
     facts.events = plan_events(pack, plan).chain(rows.events).collect();
+    facts
+        .events
+        .extend(part_time.into_iter().flat_map(|one| [(Event::PartTimeStart, one.from), (Event::PartTimeEnd, one.until)]));
     facts.done = plan_done(plan).chain(rows.kept).collect();
     if let Some(organisation) = series_of {
         facts.series.insert(Series::Panel, store.series(organisation, Series::Panel).await?);
@@ -331,9 +370,19 @@ pub async fn count_sickness(
     Ok(())
 }
 
+/// What a change of a plan tells the day of. A word about it from before is taken back then: the last one holds.
+#[must_use]
+pub fn told_by(change: &Change) -> Option<Event> {
+    match change {
+        Change::BeginReturn { .. } => Some(Event::SchoolStart),
+        Change::Answer(field, Some(Answer::Day(_))) if field.as_str() == PROVIDER_START => Some(Event::ProviderStart),
+        _ => None,
+    }
+}
+
 /// Events whose day a plan tells by itself.
 fn plan_events(pack: &Pack, plan: &ReintegrationPlan) -> impl Iterator<Item = (Event, NaiveDate)> {
-    let start = match Code::new("provider-start").and_then(|field| plan.answer(&field)) {
+    let start = match Code::new(PROVIDER_START).and_then(|field| plan.answer(&field)) {
         Some(Answer::Day(day)) => Some((Event::ProviderStart, *day)),
         _ => None,
     };

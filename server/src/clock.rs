@@ -43,6 +43,11 @@ impl Clock for SharedClock {
         self.machine.speed()
     }
 
+    fn error(&self) -> Duration {
+        let monotonic = self.machine.now().monotonic;
+        self.database.read().unwrap_or_else(PoisonError::into_inner).error_at(monotonic)
+    }
+
     fn shown_at(&self, machine: DateTime<Utc>) -> DateTime<Utc> {
         self.machine.shown_at(machine)
     }
@@ -60,7 +65,7 @@ pub(crate) async fn shared(
 ) -> anyhow::Result<Arc<dyn Clock>> {
     let mut measure = Measure::new();
     let Some(exchange) = database::reached(&shutdown, async || ask(&machine, store).await).await? else { return Ok(machine) };
-    measure.exchange(exchange.ours, exchange.theirs);
+    measure.exchange(exchange.ours, exchange.theirs, Duration::ZERO);
     let first = measure.estimate().context("an exchange with the database took no time at all")?;
     let said_ms = say(&machine, first, 0);
     let clock = Arc::new(SharedClock { machine, database: RwLock::new(first) });
@@ -79,7 +84,7 @@ async fn follow(clock: Arc<SharedClock>, store: Store, so_far: (Measure, i64), s
         }
         // A database that is away is said by everyone else who needs it; time goes on meanwhile.
         let Ok(Some(exchange)) = ask(&clock.machine, &store).await else { continue };
-        measure.exchange(exchange.ours, exchange.theirs);
+        measure.exchange(exchange.ours, exchange.theirs, Duration::ZERO);
         if let Some(database) = measure.estimate() {
             *clock.database.write().unwrap_or_else(PoisonError::into_inner) = database;
             said_ms = say(&clock.machine, database, said_ms);

@@ -90,7 +90,7 @@ impl TurnConfig {
 pub struct KeepConfig {
     /// Messages that could not be used: at most this many …
     pub quarantined: u32,
-    /// … and at most for this time; those with a number, which nobody else has any more, as long as events.
+    /// … and at most for this time; those with a number, which nobody else has any more, however many, as long as events.
     #[serde(with = "humantime_serde")]
     pub quarantined_for: Duration,
     /// Numbers of messages already applied are kept for this time. A copy that comes later still is merged once more, without harm.

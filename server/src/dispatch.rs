@@ -3,8 +3,11 @@
 //! Which bridge a robot is sent to is decided in `placing`. Requests to a robot (carry, set room) are sent once and expire after a
 //! minute: the robot's next report shows what it did.
 
+use std::time::Duration;
+
 use anyhow::Context as _;
 use chrono::{DateTime, TimeDelta, Utc};
+use futures_util::{StreamExt as _, stream};
 use mqtt_link::{Link, Message, PublishError};
 use protocol::{
     Act, BridgeId, Command, CommandMessage, DeviceId, EndMessage, Envelope, Grant, GrantMessage, IceServer, Kind, PlacementId,
@@ -19,6 +22,15 @@ use tokio::sync::mpsc;
 use uuid::Uuid;
 
 use crate::{AppState, lessons, placing};
+
+/// The bridges are told of ended visits for so long at most; what they have not heard then is said again.
+const END_WITHIN: Duration = mqtt_link::PUBLISH_TIMEOUT;
+/// So many of these messages wait for the broker's confirmation at once.
+const ENDS_AT_ONCE: usize = 64;
+/// What a person did is said so often …
+const END_TRIES: u32 = 4;
+/// … after this time each.
+const END_AGAIN_AFTER: Duration = Duration::from_secs(15);
 
 /// Sends downward. Cheap to clone.
 #[derive(Clone)]
@@ -128,18 +140,61 @@ fn bridge_of<'a>(state: &AppState, robot: &RobotRow, bridges: &'a [BridgeRow]) -
     heard.or(found.iter().flatten().next()).copied()
 }
 
-/// Ends a running visit of a placement: its tablet was switched off, or `keeps` took its place. The session is on one bridge, and each that has none ignores it.
+/// Ends a running visit of a placement, without keeping anybody waiting: its tablet was switched off, or `keeps` took its place. What the
+/// bridges have not confirmed is said again for about a minute, with the moment of now; after that the jobs go on, as long as a bridge
+/// reports the visit as open.
+pub fn end_visit(state: &AppState, placement: PlacementId, keeps: Option<DeviceId>) {
+    let (of, end, at) = (state.clone(), EndMessage { placement, keeps }, state.clock.now());
+    state.tasks.spawn(async move {
+        for n in 0..END_TRIES {
+            let wait = tokio::time::sleep(if n == 0 { Duration::ZERO } else { END_AGAIN_AFTER });
+            if of.shutdown.run_until_cancelled(wait).await.is_none() {
+                return;
+            }
+            match end_visits(&of, &[end], at).await {
+                Ok(true) => return,
+                Ok(false) => {}
+                Err(error) => {
+                    tracing::warn!(error = &error as &dyn std::error::Error, "which bridges there are could not be read");
+                }
+            }
+        }
+    });
+}
+
+/// Tells every bridge that is here to end these visits, all at once: the session is on one of them, and each that has none ignores it.
+/// Takes [`END_WITHIN`] at most, and ends at shutdown. `false`: not all of them have it.
 ///
 /// # Errors
-/// The database does not answer. A message that is not delivered is repeated by the jobs.
-pub async fn end_visit(state: &AppState, placement: PlacementId, keeps: Option<DeviceId>) -> Result<(), StoreError> {
-    let end = EndMessage { placement, keeps };
-    for bridge in state.store.bridges().await?.iter().filter(|bridge| bridge.status == "here") {
-        if let Err(error) = state.dispatch.end(BridgeId(bridge.bridge_id), end, state.clock.now()).await {
-            tracing::warn!(bridge.id = %bridge.bridge_id, error = &error as &dyn std::error::Error, "a visit could not be ended yet");
-        }
+/// The database does not answer.
+pub(crate) async fn end_visits(state: &AppState, ends: &[EndMessage], at: protocol::Now) -> Result<bool, StoreError> {
+    if ends.is_empty() {
+        return Ok(true);
     }
-    Ok(())
+    let bridges = state.store.bridges().await?;
+    let here = bridges.iter().filter(|bridge| bridge.status == "here").map(|bridge| BridgeId(bridge.bridge_id));
+    let all: Vec<_> = here
+        .flat_map(|bridge| ends.iter().map(move |end| (bridge, *end)))
+        .map(|(bridge, end)| async move { state.dispatch.end(bridge, end, at).await.map_err(|error| (bridge, error)) })
+        .collect();
+    let messages = all.len();
+    let (mut sent, mut failed) = (stream::iter(all).buffer_unordered(ENDS_AT_ONCE), None);
+    let mut told = 0;
+    let tell = async {
+        while let Some(done) = sent.next().await {
+            match done {
+                Ok(()) => told += 1,
+                Err(error) => failed = Some(error),
+            }
+        }
+    };
+    // Whether it was all in time is seen by how many were told.
+    let _ = state.shutdown.run_until_cancelled(tokio::time::timeout(END_WITHIN, tell)).await;
+    if let Some((bridge, error)) = &failed {
+        let (error, left) = (error as &dyn std::error::Error, messages - told);
+        tracing::warn!(bridge.id = %bridge, error, left, "visits could not be ended yet");
+    }
+    Ok(told == messages)
 }
 
 /// A signed permission to publish as `robot_id` at `bridge`.

@@ -115,6 +115,8 @@ pub async fn apply(
 struct Arrived {
     message: Message,
     at: Now,
+    /// How far our clock may have been off then.
+    off: Duration,
     says: Option<Received>,
 }
 
@@ -124,14 +126,14 @@ struct Batch(Vec<Arrived>);
 
 impl Batch {
     fn take(&mut self, state: &AppState, devices: &mut Devices, events: impl Iterator<Item = Event>) {
-        let at = state.clock.now();
+        let (at, off) = (state.clock.now(), state.clock.error());
         devices.forget_old(at.monotonic);
         for event in events {
             match event {
                 Event::Message(message) => {
                     let kind = decode::device_of(&message.topic).and_then(|device| devices.known.get(&device).copied());
                     let says = kind.map(|kind| devices.read(&message, Some(kind), at));
-                    self.0.push(Arrived { message, at, says });
+                    self.0.push(Arrived { message, at, off, says });
                 }
                 Event::Connected => tracing::info!("connected to the broker"),
                 Event::Disconnected => tracing::warn!("the broker is away; it is tried again"),
@@ -142,7 +144,7 @@ impl Batch {
     /// What all of it says, with every sender looked up. `None`: shutdown came first.
     async fn read(&mut self, state: &AppState, devices: &mut Devices) -> Option<Vec<Received>> {
         let mut read = Vec::with_capacity(self.0.len());
-        for Arrived { message, at, says } in &mut self.0 {
+        for Arrived { message, at, says, .. } in &mut self.0 {
             while says.is_none() {
                 match devices.kind(&state.store, &message.topic).await {
                     Ok(kind) => *says = Some(devices.read(message, kind, *at)),
@@ -160,7 +162,8 @@ impl Batch {
         for (arrived, says) in self.0.iter().zip(read) {
             if let Some((epoch, _)) = says.number {
                 let (of, received_at) = (MessageId(says.message_id), arrived.at.utc);
-                let echo = ClockEcho { of, mono_ms: says.mono_ms, received_at, sent_at: received_at };
+                let error_ms = error_ms(arrived.off);
+                let echo = ClockEcho { of, mono_ms: says.mono_ms, received_at, sent_at: received_at, error_ms };
                 echoes.insert((says.device_id, epoch), echo);
             }
         }
@@ -200,10 +203,10 @@ async fn publish_acks(state: AppState, link: Link, mut waiting: mpsc::Receiver<(
         while let Ok((client, ack)) = waiting.try_recv() {
             latest.insert((client, ack.epoch), ack);
         }
-        let now = state.clock.now();
+        let (now, off) = (state.clock.now(), error_ms(state.clock.error()));
         futures_util::stream::iter(latest)
             .for_each_concurrent(ACKS_AT_ONCE, |((client, _), ack)| {
-                let clock = ack.clock.map(|echo| ClockEcho { sent_at: now.utc, ..echo });
+                let clock = ack.clock.map(|echo| ClockEcho { sent_at: now.utc, error_ms: echo.error_ms + off, ..echo });
                 let (link, payload) = (link.clone(), Envelope::new(now, epoch, AckMessage { clock, ..ack }).to_bytes());
                 async move {
                     if let Err(error) = link.publish(Topic::new(client, Kind::Ack), payload).await {
@@ -213,6 +216,11 @@ async fn publish_acks(state: AppState, link: Link, mut waiting: mpsc::Receiver<(
             })
             .await;
     }
+}
+
+/// In whole milliseconds, and never less than it is.
+fn error_ms(error: Duration) -> u64 {
+    u64::try_from(error.as_micros().div_ceil(1_000)).unwrap_or(u64::MAX / 4)
 }
 
 impl From<Touched> for Change {

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use protocol::{PlacementId, RobotId};
+use protocol::{EndMessage, PlacementId, RobotId};
 use server_core::usage::{self, RobotState};
 use store::StoreError;
 use tokio::time::MissedTickBehavior;
@@ -41,13 +41,14 @@ pub(crate) async fn run(state: AppState) {
     }
 }
 
-async fn look_round(state: &AppState, known: &mut HashMap<Uuid, RobotState>) -> Result<(), StoreError> {
+pub(crate) async fn look_round(state: &AppState, known: &mut HashMap<Uuid, RobotState>) -> Result<(), StoreError> {
     find_silent_robots(state, known).await?;
     // Said when the tablet was switched off; a bridge that did not hear it then hears it now.
-    for placement in state.store.visits_to_end().await? {
-        dispatch::end_visit(state, PlacementId(placement), None).await?;
-    }
-    Ok(())
+    // A tablet that is joined after this moment is not meant.
+    let at = state.clock.now();
+    let end = |placement| EndMessage { placement: PlacementId(placement), keeps: None };
+    let ends: Vec<_> = state.store.visits_to_end().await?.into_iter().map(end).collect();
+    dispatch::end_visits(state, &ends, at).await.map(drop)
 }
 
 /// Tells pages of robots whose state changed by time alone, and logs a silence once.

@@ -6,6 +6,7 @@ use chrono::{DateTime, NaiveDate, TimeDelta, Utc, Weekday};
 use protocol::{RoomId, SessionId};
 use server_core::attendance::{Account, Presence};
 use server_core::calendar::{Calendar, Week};
+use server_core::register::SessionTimes;
 use server_core::timetable::{About, Days, Lesson, Slot, lessons_between, lessons_on};
 use server_core::usage::{Body, RobotFacts, Status};
 use store::lessons::SlotRow;
@@ -173,6 +174,17 @@ pub fn said(status: &str, was_seen: bool, body: Option<&str>) -> (Status, Option
         _ => None,
     });
     (status, body)
+}
+
+/// When the morning and the afternoon of a school are, by its timetable on `day`.
+///
+/// # Errors
+/// The database does not answer.
+pub async fn session_times(store: &Store, school_id: Uuid, day: NaiveDate) -> Result<SessionTimes, StoreError> {
+    let minute = |minute: i64| u16::try_from(minute).ok();
+    let times = store.lesson_times(school_id, day).await?;
+    let times: Vec<_> = times.into_iter().filter_map(|(begins, ends)| Some((minute(begins)?, minute(ends)?))).collect();
+    Ok(SessionTimes::of_lessons(&times))
 }
 
 /// Today, as the school of a placement counts days.

@@ -18,6 +18,7 @@ mod documents;
 mod due;
 mod earlier;
 mod entry;
+mod expected;
 mod export;
 mod feed;
 mod fleet;
@@ -25,7 +26,10 @@ mod glide;
 mod goals;
 mod growth;
 mod home;
+mod lesson_table;
 mod live;
+mod machines;
+mod meanwhile;
 mod mine;
 mod moves;
 mod organisations;
@@ -38,6 +42,7 @@ mod pupils;
 mod record;
 mod register;
 mod robots;
+mod rooms;
 mod scales;
 mod schools;
 pub mod sign_in;
@@ -63,7 +68,7 @@ const SEES_ROBOTS: Access = Access::SignedIn(&[Role::Coordinator, Role::SchoolLe
 const CORRECTS_MINUTES: Access = Access::SignedIn(&[Role::Coordinator, Role::KeyWorker]);
 /// Who runs the robots of an authority does not see how a child is assessed.
 const LOOKS_AT_GROWTH: Access = Access::SignedIn(&[Role::KeyWorker, Role::SchoolLead]);
-/// Days of schools and of the panel, and scales, are entered by those who answer for a school or an authority.
+/// Days of schools and of the panel, rooms, lessons and scales are entered by those who answer for a school or an authority.
 const SETS_DAYS: Access = Access::SignedIn(&[Role::Coordinator, Role::SchoolLead]);
 /// Numbers without a name are for a board too, which an auditor stands for.
 const COUNTS_RETURNS: Access = Access::SignedIn(&[Role::Coordinator, Role::KeyWorker, Role::SchoolLead, Role::Auditor]);
@@ -91,6 +96,10 @@ pub fn routes() -> Vec<Route> {
         Route::post("/staff", Access::SignedIn(&[Role::Coordinator]), accounts::change),
         Route::get("/robots", SEES_ROBOTS, robots::list),
         Route::get("/robots/live", SEES_ROBOTS, robots::list_live),
+        Route::get("/robots/new", Access::SignedIn(&[Role::Coordinator]), machines::new_form),
+        Route::post("/robots/new", Access::SignedIn(&[Role::Coordinator]), machines::add),
+        Route::get("/robots/{robot}/settings", Access::SignedIn(&[Role::Coordinator]), machines::settings),
+        Route::post("/robots/{robot}/settings", Access::SignedIn(&[Role::Coordinator]), machines::change),
         Route::get("/robots/{robot}", SEES_ROBOTS, robots::one),
         Route::get("/robots/{robot}/live", SEES_ROBOTS, robots::one_live),
         Route::post("/robots/{robot}/camera", Access::SignedIn(&[Role::Coordinator]), camera::grant),
@@ -100,8 +109,10 @@ pub fn routes() -> Vec<Route> {
         Route::post("/pupils/new", ANSWERS_FOR_PUPILS, entry::add),
         Route::get("/pupils/{pupil}/placement/new", ANSWERS_FOR_PUPILS, placements::begin_form),
         Route::post("/pupils/{pupil}/placement/new", ANSWERS_FOR_PUPILS, placements::begin),
-        Route::get("/pupils/{pupil}/placement", ANSWERS_FOR_PUPILS, placements::show),
-        Route::post("/pupils/{pupil}/placement", ANSWERS_FOR_PUPILS, placements::change),
+        Route::get("/pupils/{pupil}/lessons", ANSWERS_FOR_PUPILS, expected::show),
+        Route::post("/pupils/{pupil}/lessons", ANSWERS_FOR_PUPILS, expected::save),
+        Route::get("/pupils/{pupil}/placement", ANSWERS_FOR_PUPILS, placements::details::show),
+        Route::post("/pupils/{pupil}/placement", ANSWERS_FOR_PUPILS, placements::details::change),
         Route::get("/pupils/{pupil}/earlier", READS_RECORDS, earlier::list),
         Route::get("/pupils/{pupil}/earlier/{plan}", READS_RECORDS, earlier::one),
         Route::get("/plans", COUNTS_RETURNS, plans::list),
@@ -146,6 +157,14 @@ pub fn routes() -> Vec<Route> {
         Route::post("/register", Access::SignedIn(&[Role::SchoolLead]), register::bring_in).taking(register::MOST_BYTES),
         Route::get("/days", SETS_DAYS, days::show),
         Route::post("/days", SETS_DAYS, days::save),
+        Route::get("/rooms", SETS_DAYS, rooms::show),
+        Route::post("/rooms", SETS_DAYS, rooms::change),
+        Route::get("/lessons", SETS_DAYS, lesson_table::show),
+        Route::post("/lessons", SETS_DAYS, lesson_table::change),
+        Route::get("/lessons/import", SETS_DAYS, lesson_table::import::show),
+        Route::post("/lessons/import", SETS_DAYS, lesson_table::import::read).taking(lesson_table::import::MOST_BYTES),
+        Route::get("/lessons/{lesson}", SETS_DAYS, lesson_table::one::show),
+        Route::post("/lessons/{lesson}", SETS_DAYS, lesson_table::one::change),
         Route::get("/scales", SETS_DAYS, scales::show),
         Route::post("/scales", SETS_DAYS, scales::save),
         Route::get("/costs", Access::SignedIn(&[Role::Coordinator]), costs::show),
@@ -168,6 +187,9 @@ pub fn routes() -> Vec<Route> {
         Route::post("/moves/{robot}/room", SEES_ROBOTS, moves::put_down),
         Route::post("/moves/{robot}/undo", SEES_ROBOTS, moves::undo),
         Route::get("/system", Access::SignedIn(&[Role::Coordinator]), system::show),
+        Route::post("/system/bridges", Access::SignedIn(&[Role::Coordinator]), machines::add_bridge),
+        Route::get("/system/bridges/{bridge}", Access::SignedIn(&[Role::Coordinator]), machines::bridge),
+        Route::post("/system/bridges/{bridge}", Access::SignedIn(&[Role::Coordinator]), machines::retire_bridge),
         Route::post("/system/messages/retry", Access::SignedIn(&[Role::Coordinator]), system::retry),
         Route::post("/system/messages/{message}/retry", Access::SignedIn(&[Role::Coordinator]), system::retry_one),
         Route::get("/audit", Access::SignedIn(&[Role::Auditor]), audit::show),

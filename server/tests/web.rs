@@ -20,6 +20,8 @@ mod due;
 mod growth;
 #[path = "web/harness.rs"]
 mod harness;
+#[path = "web/machines.rs"]
+mod machines;
 #[path = "web/owed.rs"]
 mod owed;
 #[path = "web/pages.rs"]
@@ -42,6 +44,10 @@ mod returning;
 mod sessions;
 #[path = "web/system.rs"]
 mod system;
+#[path = "web/table.rs"]
+mod table;
+#[path = "web/twice.rs"]
+mod twice;
 #[path = "web/voices.rs"]
 mod voices;
 #[path = "web/weeks.rs"]

@@ -4,7 +4,7 @@
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { launch, pair, person, received, shot, shownAfter, signIn, until, watchPictures } from './lib/browser.mjs';
+import { launch, pair, person, received, selected, shot, shownAfter, signIn, until, watchPictures } from './lib/browser.mjs';
 import { startCoturn } from './lib/coturn.mjs';
 import { PROGRAM, start } from './lib/product.mjs';
 import { standIn } from './lib/robot.mjs';
@@ -61,14 +61,7 @@ async function visit() {
   const before = (await received(page)).video?.framesDecoded ?? 0;
   await until('moving pictures', async () => (await received(page)).video?.framesDecoded ?? 0, (frames) => frames > before + 45);
   await until('sound', async () => (await received(page)).audio?.packetsReceived ?? 0, (packets) => packets > 50);
-  const pair = await page.evaluate(async () => {
-    const peer = window.testPeers.filter((p) => p.connectionState === 'connected').at(-1);
-    const stats = await peer.getStats();
-    const transport = [...stats.values()].find((entry) => entry.type === 'transport');
-    const { localCandidateId, remoteCandidateId } = stats.get(transport.selectedCandidatePairId);
-    const [local, remote] = [stats.get(localCandidateId), stats.get(remoteCandidateId)];
-    return { type: local.candidateType, protocol: local.protocol, relay: local.relayProtocol, remote: `${remote.protocol} ${remote.tcpType ?? ''}`.trim() };
-  });
+  const { address: _, ...pair } = await selected(page);
   await page.getByRole('button', { name: 'Leave' }).click();
   await page.waitForURL('**/today*');
   return pair;

@@ -4,12 +4,10 @@
 
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { AxeBuilder } from '@axe-core/playwright';
-import { SIZES, launch, pair, person, shot, signIn } from './lib/browser.mjs';
+import { launch, pair, person, signIn } from './lib/browser.mjs';
 import { startEmpty } from './lib/empty.mjs';
+import { inspect } from './lib/inspect.mjs';
 import { start } from './lib/product.mjs';
-
-const RULES = ['wcag2a', 'wcag2aa', 'wcag21aa', 'wcag22aa'];
 
 /** @type {import('./lib/product.mjs').Product} */
 let product;
@@ -24,38 +22,6 @@ after(async () => {
   await browser?.close();
   await product?.stop();
 });
-
-/**
- * Looks at the page that is open, in every size and light. A tablet's layout lies between the phone's and the desktop's, which axe looks at;
- * only colours differ in the dark, and they are the same at every size: there axe looks at them once, and one picture is enough.
- * @param {import('playwright-core').Page} page
- * @param {string} name
- * @param {{full?: boolean}} [options] the picture is of the whole page, not of a screen of it
- */
-async function inspect(page, name, { full = false } = {}) {
-  const faults = [];
-  await page.evaluate(() => {
-    for (const fold of document.querySelectorAll('details')) fold.open = true;
-  });
-  for (const colorScheme of /** @type {const} */ (['light', 'dark'])) {
-    await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
-    for (const [size, viewport] of Object.entries(SIZES)) {
-      const where = `${name}-${size}-${colorScheme}`;
-      await page.setViewportSize(viewport);
-      const axe = new AxeBuilder({ page });
-      const rules = colorScheme === 'light' ? axe.withTags(RULES) : axe.withRules(['color-contrast']);
-      const isFor = colorScheme === 'light' ? ['phone', 'desktop'] : ['desktop'];
-      const { violations } = isFor.includes(size) ? await rules.analyze() : { violations: [] };
-      for (const v of violations) {
-        faults.push(`${where}: ${v.id} (${v.impact}): ${v.nodes.map((n) => `${n.target} ${n.any.map((a) => a.message).join('; ')}`).join(' | ')}`);
-      }
-      const wide = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
-      if (wide > 0) faults.push(`${where}: wider than the screen by ${wide} px`);
-      if (colorScheme === 'light' || size === 'phone') await shot(page, where, { full: full && colorScheme === 'light' });
-    }
-  }
-  assert.deepEqual(faults, []);
-}
 
 /**
  * Sends a form of the page that is open, as it is, with these fields.
@@ -136,9 +102,9 @@ describe('every page at every size, light and dark', () => {
   });
 
   for (const [role, pages] of Object.entries({
-    coordinator: ['/', '/robots', '/pupils', '/pupils/new', '/plans', '/plans/earlier', '/schools', '/organisations', '/staff', '/days', '/scales', '/costs', '/system'],
+    coordinator: ['/', '/robots', '/pupils', '/pupils/new', '/plans', '/plans/earlier', '/schools', '/organisations', '/staff', '/days', '/scales', '/costs', '/system', '/robots/new', '/rooms', '/lessons'],
     'key worker': ['/', '/pupils', '/plans', '/due'],
-    'school lead': ['/', '/robots', '/pupils', '/register', '/days', '/scales'],
+    'school lead': ['/', '/robots', '/pupils', '/register', '/days', '/scales', '/rooms', '/lessons'],
     'classroom staff': ['/', '/moves', '/robots'],
     auditor: ['/', '/plans', '/audit'],
   })) {
@@ -163,6 +129,18 @@ describe('every page at every size, light and dark', () => {
     await page.getByRole('button', { name: /camera/i }).click();
     await page.locator('#whip-url').waitFor();
     await inspect(page, 'camera');
+    await page.getByRole('link', { name: 'Done' }).click();
+    await page.getByRole('link', { name: 'Settings' }).click();
+    await page.locator('#robot-id').waitFor();
+    await inspect(page, 'robot-settings');
+    await page.goto(`${product.url}/system`);
+    await page.getByRole('cell').getByRole('link').first().click();
+    await page.locator('#bridge-id').waitFor();
+    await inspect(page, 'bridge-settings');
+    await page.goto(`${product.url}/lessons`);
+    await page.getByRole('link', { name: /^Change Maths/ }).first().click();
+    await page.getByRole('heading', { name: 'Change it from a day on' }).waitFor();
+    await inspect(page, 'lesson', { full: true });
     await context.close();
   });
 
@@ -198,7 +176,7 @@ describe('every page at every size, light and dark', () => {
     await page.getByRole('heading', { name: 'Today’s lessons' }).waitFor();
     const record = page.url();
     await inspect(page, 'record-no-robot');
-    for (const part of ['placement', 'earlier']) {
+    for (const part of ['placement', 'lessons', 'earlier']) {
       await page.goto(`${record}/${part}`);
       await inspect(page, part, { full: true });
     }
@@ -208,7 +186,8 @@ describe('every page at every size, light and dark', () => {
     await page.goto(`${record}/people`);
     await submit(page, '/people', { what: 'name', name: 'Mrs D.', reach: '', party: 'parent' });
     await open();
-    await submit(page, '/plan/consent', { on: '2026-11-20', how: 'On paper' });
+    const parent = await page.locator('#c-who option', { hasText: 'Mrs D.' }).getAttribute('value') ?? '';
+    await submit(page, '/plan/consent', { who: parent, on: '2026-11-20', how: 'On paper' });
     await submit(page, '/plan/open', {});
     await submit(page, '/plan/begin', { on: '2026-11-23' });
     await page.getByRole('alert').waitFor();
@@ -344,7 +323,7 @@ describe('every page at every size, light and dark', () => {
     await inspect(page, 'today');
     await page.getByRole('link', { name: 'My plan' }).click();
     await page.getByRole('heading', { name: 'My plan' }).waitFor();
-    await inspect(page, 'my-plan');
+    await inspect(page, 'my-plan', { full: true });
     await page.goto(`${product.url}/today`);
     await page.getByRole('link', { name: 'Go to class' }).click();
     await page.locator('#class[data-state="live"]').waitFor();

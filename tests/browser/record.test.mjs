@@ -166,7 +166,19 @@ test('H-25: a pattern for the weeks says of each half-day where the pupil is, an
     for (const half of ['morning', 'afternoon']) await page.getByLabel(`${day} ${half}`).selectOption({ label: 'on site' });
   }
   for (const day of ['Wed', 'Thu', 'Fri']) await page.getByLabel(`${day} morning`).selectOption({ label: 'by robot' });
+  await page.getByLabel('Wed afternoon').selectOption({ label: 'on site' });
+  await page.getByLabel('Thu afternoon').selectOption({ label: 'elsewhere' });
+  await page.getByLabel('Fri afternoon').selectOption({ label: 'rest' });
   await save('Save this week');
+  await open('/plan?week=8#s2');
+  await says('The policy\'s course has 4 half-days on site this week, and 5 are planned. Are more right for this pupil?');
+  for (const [half, place] of [['Wed afternoon', 'on site'], ['Thu morning', 'by robot'], ['Thu afternoon', 'elsewhere'], ['Fri afternoon', 'rest']]) {
+    assert.equal((await page.getByLabel(half).locator('option:checked').innerText()).trim(), place, half);
+  }
+  await page.getByLabel('Wed afternoon').selectOption({ label: 'by robot' });
+  await save('Save this week');
+  await open('/plan?week=8#s2');
+  assert.equal(await main().getByText('Are more right for this pupil?').count(), 0, 'as the policy’s course has it');
   await open('/plan?week=9#s2');
   assert.equal(await page.getByLabel('Mon morning').inputValue(), 's', 'the next week goes on as this one');
   const links = page.getByRole('navigation', { name: 'Provider weeks' });
@@ -291,7 +303,7 @@ test('H-4 H-12: the first day needs its gates, or for each a reason', async () =
   await shot(page, 'story-clocks');
 });
 
-test('H-29 H-15: a week is looked back upon with minutes beside attendance, and a review is held with pupil and parent', async () => {
+test('H-29 H-15 H-5: a week is looked back upon with minutes beside attendance; a review is held with pupil and parent, with worries and whether the pupil feels supported', async () => {
   await open('/plan#s4');
   assert.match(await page.locator('.head').first().innerText(), /School week 1 of 8/);
   await page.locator('#s4').getByRole('radio', { name: 'Yes', exact: true }).first().check();
@@ -320,6 +332,11 @@ test('H-29 H-15: a week is looked back upon with minutes beside attendance, and 
   await review.getByLabel('Next review').fill('2026-12-01');
   await save('Write the review down');
   await says('Next: 1 December 2026.');
+  const held = await page.locator('#end ul.list > li').filter({ hasText: /Weekly review .*week 1/ }).innerText();
+  for (const words of ['There: the pupil and a parent or carer.', 'Worries: The stairs. There is a lift key now.', 'Feels supported: yes.']) {
+    assert.ok(held.includes(words), `${words} in ${held}`);
+  }
+  assert.ok(!held.includes('Not there'), held);
   await shot(page, 'story-review');
   // The limit of that week is kept by it; those of the weeks after it stay open.
   await open('/due');
@@ -387,6 +404,10 @@ test('A-25 R-9: somebody asks how it goes after the end, and a plan that begins 
   await open('/plan');
   await page.getByLabel('What it is to lead to').selectOption({ label: 'Back to the home school' });
   await save('Begin as a draft');
+  await open('/due');
+  assert.equal(await page.getByLabel('Panel hearing', { exact: true }).inputValue(), '', 'that day was the first plan’s');
+  await page.getByText('Support after the return ends', { exact: true }).waitFor();
+  await item(page, 'Ask how it goes after the return').waitFor();
   assert.match(await numbers(), /Returns that held\s+1\s+Referred again afterwards\s+1 of them/);
   await page.getByRole('row', { name: /Ben M\./ }).getByText('Referred again').waitFor();
   await shot(page, 'story-again');

@@ -15,6 +15,7 @@ use tokio::time::Instant;
 use crate::chance::Chance;
 use crate::pupil::Bell;
 use crate::school::{School, Unit};
+use crate::stall::Stalls;
 
 /// The robots of a killed bridge are on another within this time.
 pub const MOVED_WITHIN: Duration = Duration::from_secs(10);
@@ -30,8 +31,10 @@ const AT_ONCE: usize = 2;
 /// One thing that goes wrong. The number says to which one of its kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// `kill -9`, and started again later.
+    /// `kill -9` while nothing else is wrong, and started again later: its robots are on another one within [`MOVED_WITHIN`].
     BridgeKilled,
+    /// The same in the middle of whatever else is wrong, with facts that wait to be sent.
+    BridgeKilledAnyhow(usize),
     /// `kill -9`, and started again later.
     ReplicaKilled(usize),
     /// `kill -9`, and started again with nothing remembered.
@@ -56,12 +59,15 @@ pub enum Fault {
     ReplicaClock(usize, i64),
     /// No byte can be written to a bridge's disk.
     DiskFull(usize),
+    /// No byte can be written to the database's disk. PostgreSQL stops at once and cannot recover; it is started again when there is room.
+    DatabaseFull,
 }
 
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::BridgeKilled => write!(f, "kill -9 of the bridge with the most pupils"),
+            Self::BridgeKilledAnyhow(n) => write!(f, "kill -9 of bridge {n}, whatever else is wrong"),
             Self::ReplicaKilled(n) => write!(f, "kill -9 of replica {n}"),
             Self::BrokerKilled => write!(f, "kill -9 of the broker, which forgets everything"),
             Self::DatabaseKilled => write!(f, "kill -9 of the database"),
@@ -74,6 +80,7 @@ impl fmt::Display for Fault {
             Self::BridgeClock(n, by) => write!(f, "civil clock of bridge {n} steps by {by:+} s"),
             Self::ReplicaClock(n, by) => write!(f, "civil clock of replica {n} steps by {by:+} s"),
             Self::DiskFull(n) => write!(f, "disk of bridge {n} full"),
+            Self::DatabaseFull => write!(f, "disk of the database full"),
         }
     }
 }
@@ -88,15 +95,28 @@ fn words(weather: Weather) -> String {
     }
 }
 
+/// A bridge that was killed.
+#[derive(Clone, Copy, Debug)]
+pub struct Kill {
+    /// Which.
+    pub bridge: usize,
+    /// When.
+    pub at: Instant,
+    /// Nothing else was wrong for [`MOVED_WITHIN`].
+    pub is_alone: bool,
+}
+
 /// What happened.
 #[derive(Clone, Debug, Default)]
 pub struct Record {
     /// What went wrong, from when until when.
     pub faults: Vec<(Instant, Instant, String)>,
-    /// Which bridge was killed when, with nothing else wrong for [`MOVED_WITHIN`].
-    pub kills: Vec<(usize, Instant)>,
+    /// Bridges that were killed, in order.
+    pub kills: Vec<Kill>,
     /// When every pupil of a bridge that hung saw their class through another one; none: not within [`HUNG_FOR`].
-    pub hung: Vec<Option<Duration>>,
+    pub hung: Vec<(Instant, Option<Duration>)>,
+    /// When the machine itself stood still.
+    pub stalls: Stalls,
 }
 
 /// Lets things go wrong until `until`, one of each kind at least; everything is healed when this returns.
@@ -126,13 +146,18 @@ pub async fn storm(school: Arc<School>, bell: Bell, until: Instant, mut chance: 
             }
         }
         rounds += 1;
-    }
-    while let Some(done) = under_way.join_next().await {
-        done.expect("a fault is healed");
+        // A new round may begin with what the last one ended with, of the same process.
+        healed(&mut under_way).await;
     }
     let mut record = record.lock().await.clone();
     record.faults.sort_by_key(|(from, _, _)| *from);
     record
+}
+
+async fn healed(under_way: &mut JoinSet<()>) {
+    while let Some(done) = under_way.join_next().await {
+        done.expect("a fault is healed");
+    }
 }
 
 /// One of each kind, in any order, at any of its kind.
@@ -143,6 +168,7 @@ fn round(school: &School, chance: &mut Chance) -> Vec<Fault> {
     let step = |chance: &mut Chance| [-90, -20, 15, 45, 240][chance.below(5)];
     let mut faults = vec![
         Fault::BridgeKilled,
+        Fault::BridgeKilledAnyhow(chance.below(bridges)),
         Fault::ReplicaKilled(chance.below(replicas)),
         Fault::BrokerKilled,
         Fault::DatabaseKilled,
@@ -156,6 +182,7 @@ fn round(school: &School, chance: &mut Chance) -> Vec<Fault> {
         Fault::BridgeClock(chance.below(bridges), step(chance)),
         Fault::ReplicaClock(chance.below(replicas), step(chance)),
         Fault::DiskFull(chance.below(bridges)),
+        Fault::DatabaseFull,
     ];
     chance.shuffle(&mut faults);
     faults
@@ -191,7 +218,7 @@ async fn hang_bridge(school: &School, bell: &Bell, record: &Mutex<Record>) {
     }
     school.bridges[most].process.lock().await.tell("CONT");
     bell.stay.store(false, Ordering::Relaxed);
-    record.lock().await.hung.push(moved);
+    record.lock().await.hung.push((from, moved));
     note(record, from, format!("bridge {most} hangs, through which {pupils} pupils saw their class")).await;
 }
 
@@ -201,7 +228,7 @@ async fn kill_bridge(school: &School, bell: &Bell, record: &Mutex<Record>) {
     let unit = &school.bridges[most];
     unit.process.lock().await.kill9();
     let killed = Instant::now();
-    record.lock().await.kills.push((most, killed));
+    record.lock().await.kills.push(Kill { bridge: most, at: killed, is_alone: true });
     tokio::time::sleep_until(killed + MOVED_WITHIN).await;
     bell.stay.store(false, Ordering::Relaxed);
     school.start_unit(unit).await;
@@ -235,6 +262,15 @@ async fn one(school: Arc<School>, fault: Fault, lasts: Duration, record: Arc<Mut
     let from = Instant::now();
     match fault {
         Fault::BridgeKilled | Fault::BridgeHangs => unreachable!("they have their own way"),
+        Fault::BridgeKilledAnyhow(n) => {
+            let unit = &school.bridges[n];
+            let _alone = unit.alone.lock().await;
+            unit.process.lock().await.kill9();
+            record.lock().await.kills.push(Kill { bridge: n, at: Instant::now(), is_alone: false });
+            tokio::time::sleep(lasts).await;
+            school.start_unit(unit).await;
+            school.is_ready(unit).await;
+        }
         Fault::ReplicaKilled(n) => {
             let unit = &school.servers[n];
             unit.process.lock().await.kill9();
@@ -269,11 +305,18 @@ async fn one(school: Arc<School>, fault: Fault, lasts: Duration, record: Arc<Mut
         Fault::BridgeClock(n, by) => step(&school, &school.bridges[n], by, lasts).await,
         Fault::ReplicaClock(n, by) => step(&school, &school.servers[n], by, lasts).await,
         Fault::DiskFull(n) => {
+            let _alone = school.bridges[n].alone.lock().await;
             let pid = school.bridges[n].process.lock().await.pid().expect("it runs");
             // Nothing can be written behind the first page: every write to the outbox fails.
             limit_files(pid, "4096:unlimited");
             tokio::time::sleep(lasts).await;
             limit_files(pid, "unlimited:unlimited");
+        }
+        Fault::DatabaseFull => {
+            let mut postgres = school.postgres.lock().await;
+            postgres.fill_disk();
+            tokio::time::sleep(lasts).await;
+            tokio::task::block_in_place(|| postgres.restart());
         }
     }
     note(&record, from, fault.to_string()).await;
@@ -287,6 +330,7 @@ async fn through(link: &engines::Proxy, weather: Weather, lasts: Duration) {
 
 /// Steps by seconds of the school's time, which passes faster than the machine's.
 async fn step(school: &School, unit: &Unit, by: i64, lasts: Duration) {
+    let _alone = unit.alone.lock().await;
     let of_the_machine = by as f64 / f64::from(school.clock.speed);
     std::fs::write(&unit.civil_time, format!("{of_the_machine:+.3}")).unwrap();
     tokio::time::sleep(lasts).await;

@@ -11,6 +11,7 @@ mod process;
 mod pupil;
 mod report;
 mod school;
+mod stall;
 mod truth;
 
 use std::sync::{Arc, Mutex};
@@ -87,10 +88,12 @@ async fn the_ledger_equals_the_truth_after_every_fault() {
     }
     everybody_is_in_class(&school, &bell).await;
 
+    let watch = stall::Watch::start();
     let (quiet, noise_chance) = (CancellationToken::new(), Chance::new(settings.seed, "noise"));
     let noise = tokio_util::task::TaskTracker::new().spawn(noise::make(Arc::clone(&school), noise_chance, quiet.clone()));
     let until = Instant::now() + settings.storm;
-    let record = fault::storm(Arc::clone(&school), bell.clone(), until, Chance::new(settings.seed, "faults")).await;
+    let mut record = fault::storm(Arc::clone(&school), bell.clone(), until, Chance::new(settings.seed, "faults")).await;
+    record.stalls = watch.end();
     quiet.cancel();
     let noise = noise.await.expect("the noise ends");
 

@@ -14,12 +14,17 @@ use tokio_util::sync::CancellationToken;
 use crate::chance::Chance;
 use crate::school::School;
 
-/// Without media for this long, the tablet asks for its place again.
-const LOST_AFTER: Duration = Duration::from_millis(2_500);
+/// Where media came, and then for this long none, the tablet asks for its place again, as the page does (`ladder.js`).
+const LOST_AFTER: Duration = Duration::from_secs(4);
+/// Where none came yet, it waits longer, as the page does: the robot may still be on its way to the bridge.
+const FIRST_WITHIN: Duration = Duration::from_secs(6);
 /// Between two tries.
 const TRY_AGAIN_AFTER: Duration = Duration::from_millis(700);
-/// An offer that has no answer by then is given up.
-const OPEN_WITHIN: Duration = Duration::from_secs(8);
+/// An offer that has no answer by then is given up: the first ones sooner, as the page does (`whep.js`).
+const OPEN_WITHIN: [Duration; 4] =
+    [Duration::from_secs(3), Duration::from_secs(3), Duration::from_secs(3), Duration::from_secs(8)];
+/// A goodbye that has no answer by then was not heard.
+const LEAVE_WITHIN: Duration = Duration::from_secs(8);
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// How a connection ended.
@@ -53,8 +58,8 @@ pub struct Leg {
 pub struct Journal {
     /// In order of time.
     pub legs: Vec<Leg>,
-    /// Tries that led to no connection.
-    pub refused: usize,
+    /// Tries that led to no connection: when they began and ended, and why.
+    pub refused: Vec<(Instant, Instant, String)>,
 }
 
 /// What all pupils of a run hear.
@@ -104,20 +109,29 @@ async fn visit(
     journal: &Mutex<Journal>,
 ) {
     let wants_to_leave = || bell.over.is_cancelled() || (Instant::now() >= leave_at && !bell.stay.load(Ordering::Relaxed));
+    let mut in_vain = 0;
     while !wants_to_leave() {
-        let Some((bridge, viewer)) = connect(school, tablet, chance).await else {
-            journal.lock().unwrap().refused += 1;
-            tokio::time::sleep(TRY_AGAIN_AFTER).await;
-            continue;
+        let began = Instant::now();
+        let within = OPEN_WITHIN[in_vain.min(OPEN_WITHIN.len() - 1)];
+        let (bridge, viewer) = match connect(school, tablet, chance, within).await {
+            Ok(connected) => connected,
+            Err(why) => {
+                in_vain += 1;
+                journal.lock().unwrap().refused.push((began, Instant::now(), why));
+                tokio::time::sleep(TRY_AGAIN_AFTER).await;
+                continue;
+            }
         };
+        in_vain = 0;
         let opened = Instant::now();
         let mut is_live = false;
         let end = loop {
             tokio::time::sleep(LOOK_EVERY).await;
             let last = viewer.runs().last().map_or(opened, |(_, last)| *last);
-            let live = viewer.runs().last().is_some() && last.elapsed() < LOST_AFTER;
-            count(&bell.live[bridge], &mut is_live, live);
-            if last.elapsed() >= LOST_AFTER {
+            let came = viewer.runs().last().is_some();
+            let is_lost = last.elapsed() >= if came { LOST_AFTER } else { FIRST_WITHIN };
+            count(&bell.live[bridge], &mut is_live, came && !is_lost);
+            if is_lost {
                 break End::Lost;
             }
             if wants_to_leave() {
@@ -129,7 +143,7 @@ async fn visit(
         // What came until the goodbye counts; so the runs are read after it.
         let heard = viewer.heard();
         let end = match end {
-            End::Left => match tokio::time::timeout(OPEN_WITHIN, viewer.tries_to_leave()).await {
+            End::Left => match tokio::time::timeout(LEAVE_WITHIN, viewer.tries_to_leave()).await {
                 Ok(Ok(status)) if status.is_success() => End::Left,
                 _ => End::LeftUnheard,
             },
@@ -152,13 +166,16 @@ fn count(live: &AtomicUsize, was: &mut bool, is: bool) {
 }
 
 /// One try: a permission of any replica, then an offer to the bridge that it names.
-async fn connect(school: &School, tablet: &Tablet, chance: &mut Chance) -> Option<(usize, Viewer)> {
-    let replica = &school.servers[chance.below(school.servers.len())].url;
+async fn connect(school: &School, tablet: &Tablet, chance: &mut Chance, within: Duration) -> Result<(usize, Viewer), String> {
+    let n = chance.below(school.servers.len());
+    let replica = &school.servers[n].url;
     let open = async {
-        let permit = tablet.permit_at(replica).await.ok()?;
+        let refused = |(status, why)| format!("replica {n}: {status} {why}");
+        let permit = tablet.permit_at(replica).await.map_err(refused)?;
         let bridge = school.bridge_of(&permit.whep_url);
-        let viewer = Viewer::open(tablet.client(), &permit.whep_url, &permit.token).await.ok()?;
-        Some((bridge, viewer))
+        let refused = |(status, why)| format!("bridge {bridge}, named by replica {n}: {status} {why}");
+        let viewer = Viewer::open(tablet.client(), &permit.whep_url, &permit.token).await.map_err(refused)?;
+        Ok((bridge, viewer))
     };
-    tokio::time::timeout(OPEN_WITHIN, open).await.ok().flatten()
+    tokio::time::timeout(within, open).await.unwrap_or_else(|_| Err(format!("replica {n} or a bridge: no answer in time")))
 }

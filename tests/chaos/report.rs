@@ -35,7 +35,7 @@ pub async fn text(
         say(format!("{from:7.1} to {until:7.1}  {what}"));
     }
     let legs: usize = journals.iter().map(|journal| journal.legs.len()).sum();
-    let refused: usize = journals.iter().map(|journal| journal.refused).sum();
+    let refused: usize = journals.iter().map(|journal| journal.refused.len()).sum();
     say(String::from("\ncounts"));
     say(format!("{:8}  connections of tablets, and {refused} tries that led to none", legs));
     say(format!("{:8}  sessions", findings.lines.iter().map(|line| line.sessions).sum::<usize>()));
@@ -50,7 +50,13 @@ pub async fn text(
     say(format!("{:8}  ms of a connection, on average, are not in the ledger", findings.mean_lack_ms));
     say(format!("{:8}  per cent of lessons with a moving picture stand in another tier", findings.other_tier_pct[0]));
     say(format!("{:8}  per cent of lessons with stills stand in another tier", findings.other_tier_pct[1]));
-    for hung in record.hung.iter().flatten() {
+    let (stood, longest) = record.stalls.sum_and_most();
+    say(format!(
+        "{:8.1}  s in which this machine itself stood still, at most {:.1} s at once",
+        stood.as_secs_f64(),
+        longest.as_secs_f64()
+    ));
+    for hung in record.hung.iter().filter_map(|(_, moved)| *moved) {
         say(format!(
             "{:8.1}  s until every pupil of a bridge that hung had their class through another one",
             hung.as_secs_f64()

@@ -68,6 +68,8 @@ pub struct Unit {
     pub url: String,
     /// Its civil clock can be stepped by writing here.
     pub civil_time: PathBuf,
+    /// Held by what cannot be told apart from a kill: of what it cannot write, or misplaces, a kill would be blamed for the loss.
+    pub alone: Mutex<()>,
 }
 
 /// Everything.
@@ -238,7 +240,9 @@ async fn unit(at: &Path, name: String, program: &str, text: &str, http: SocketAd
     let config = config(at, &name, text);
     let arguments = [program, "--config", &config, "--http", &http.to_string()].map(str::to_owned).to_vec();
     let process = Process::new(name, arguments, stepped_by(&civil_time));
-    Unit { process: Mutex::new(process), broker: links.0, database: links.1, url: format!("http://{http}"), civil_time }
+    let (broker, database) = links;
+    let url = format!("http://{http}");
+    Unit { process: Mutex::new(process), broker, database, url, civil_time, alone: Mutex::new(()) }
 }
 
 async fn server(at: &Path, n: usize, postgres: &Postgres, broker: SocketAddr) -> Unit {

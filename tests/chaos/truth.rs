@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use crate::Words;
-use crate::fault::{HUNG_FOR, MOVED_WITHIN, Record};
+use crate::fault::{HUNG_FOR, Kill, MOVED_WITHIN, Record};
 use crate::noise::DAMAGED;
 use crate::pupil::{End, Journal};
 use crate::school::School;
@@ -161,11 +161,14 @@ pub async fn compare(school: &School, journals: &[Journal], (said, servers): &(W
             findings.wrong.push(format!("{other_pct} % of what is seen of robots with moves = {moves} stands in another tier"));
         }
     }
-    if record.kills.is_empty() || record.hung.is_empty() {
-        findings.wrong.push("no bridge was killed, or none hung".to_owned());
+    if !record.kills.iter().any(|kill| kill.is_alone) || record.hung.iter().all(|(_, moved)| moved.is_none()) {
+        findings.wrong.push("no bridge was killed, or none that hung was left".to_owned());
     }
-    if record.hung.iter().any(Option::is_none) {
-        findings.wrong.push(format!("pupils of a bridge that hung had no class for {HUNG_FOR:?}: {:?}", record.hung));
+    for (from, _) in record.hung.iter().filter(|(_, moved)| moved.is_none()) {
+        // A machine that stood still for a good part of it takes from the time in which they could have had one.
+        if record.stalls.between(*from, *from + HUNG_FOR) < HUNG_FOR / 5 {
+            findings.wrong.push(format!("pupils of a bridge that hung had no class for {HUNG_FOR:?}"));
+        }
     }
     let legs: usize = journals.iter().map(|journal| journal.legs.len()).sum();
     let lack_ms: i64 = findings.lines.iter().map(|line| line.received_ms - line.ledger_ms).sum();
@@ -286,7 +289,8 @@ async fn account(
     let ours = |duration: Duration| i64::try_from(duration.as_millis()).unwrap() * speed;
     let runs: Vec<Run> = journal.legs.iter().flat_map(|leg| leg.runs.clone()).collect();
     let may_lack = journal.legs.iter().map(|leg| {
-        let was_killed = record.kills.iter().any(|(bridge, at)| *bridge == leg.bridge && leg.opened < *at && *at < leg.closed);
+        let was_killed =
+            record.kills.iter().any(|kill| kill.bridge == leg.bridge && leg.opened < kill.at && kill.at < leg.closed);
         let by_end = match leg.end {
             End::Left => Duration::ZERO,
             End::LeftUnheard | End::Lost if was_killed => CHECKPOINT,
@@ -374,8 +378,8 @@ fn after_kills(
     record: &Record,
     findings: &mut Findings,
 ) {
-    for (order, (bridge, killed)) in record.kills.iter().enumerate() {
-        let life = record.kills[..=order].iter().filter(|(other, _)| other == bridge).count();
+    for (order, Kill { bridge, at: killed, is_alone }) in record.kills.iter().enumerate() {
+        let life = record.kills[..=order].iter().filter(|other| other.bridge == *bridge).count();
         for (n, (seat, journal)) in school.seats.iter().zip(journals).enumerate() {
             let leg = journal.legs.iter().find(|leg| leg.bridge == *bridge && leg.opened < *killed && *killed < leg.closed);
             let Some((leg, run)) = leg.and_then(|leg| {
@@ -397,6 +401,9 @@ fn after_kills(
                 findings.wrong.push(format!("pupil {n} lost {lost:?} when bridge {bridge} was killed: {leg:?}, {recovered:?}"));
             }
             findings.lost.push(lost);
+            if !is_alone {
+                continue;
+            }
             let again = journal
                 .legs
                 .iter()
@@ -404,9 +411,28 @@ fn after_kills(
                 .flat_map(|leg| leg.runs.iter().map(|(first, _)| *first))
                 .filter(|first| first > killed)
                 .min();
-            match again.map(|first| first.duration_since(*killed)) {
+            let stood = |first: Instant| record.stalls.between(*killed, first);
+            match again.map(|first| first.duration_since(*killed).saturating_sub(stood(first))) {
                 Some(after) if after <= MOVED_WITHIN => findings.moved.push(after),
-                other => findings.wrong.push(format!("pupil {n} of bridge {bridge} was back on another one after {other:?}")),
+                other => {
+                    let since = |at: Instant| at.saturating_duration_since(*killed);
+                    let legs = journal.legs.iter().filter(|leg| leg.closed > *killed);
+                    let legs = legs.map(|leg| {
+                        let media = leg.runs.iter().map(|(first, last)| (since(*first), since(*last))).collect::<Vec<_>>();
+                        format!(
+                            "on bridge {} from {:?} to {:?} with media {media:?}",
+                            leg.bridge,
+                            since(leg.opened),
+                            since(leg.closed)
+                        )
+                    });
+                    let tries = journal.refused.iter().filter(|(_, ended, _)| ended > killed);
+                    let tries = tries
+                        .map(|(began, ended, why)| format!("tried from {:?} to {:?}: {why}", since(*began), since(*ended)));
+                    let story: Vec<String> = legs.take(4).chain(tries.take(8)).collect();
+                    let word = format!("pupil {n} of bridge {bridge} was back on another one after {other:?}");
+                    findings.wrong.push(format!("{word}; after the kill: {}", story.join("; ")));
+                }
             }
         }
     }

@@ -1,4 +1,4 @@
-"""paho-mqtt (MQTT 5) and Debian's mosquitto_sub on the embedded broker: who may do what, and whether what travels fits the schemas."""
+"""paho-mqtt (MQTT 5 and 3.1.1) and Debian's mosquitto_sub on the embedded broker: who may do what, and whether what travels fits the schemas."""
 
 import json
 import re
@@ -24,16 +24,16 @@ FORMATS = jsonschema.FormatChecker()
 
 
 class Peer:
-    """An MQTT 5 client that remembers what happened to it."""
+    """A client that remembers what happened to it."""
 
-    def __init__(self, product, user: str, secret: str | None):
+    def __init__(self, product, user: str, secret: str | None, protocol=mqtt.MQTTv5):
         self.messages: list[mqtt.MQTTMessage] = []
         self.connected = threading.Event()
         self.ended = threading.Event()
         self.connect_reason = None
         self.reasons: dict[int, object] = {}
         # Another id than the device's own: two connections with one id would take turns in throwing each other out.
-        self.client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id=f"test-{uuid.uuid4()}", protocol=mqtt.MQTTv5)
+        self.client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id=f"test-{uuid.uuid4()}", protocol=protocol)
         if secret is not None:
             self.client.username_pw_set(user, secret)
         self.client.on_connect = self._on_connect
@@ -62,7 +62,8 @@ class Peer:
         return until("an answer of the broker", lambda: self.reasons.get(mid) or (self.ended.is_set() and "disconnected"), WITHIN_S)
 
     def subscribe(self, topic: str):
-        _, mid = self.client.subscribe(topic, options=SubscribeOptions(qos=1))
+        is_v5 = self.client.protocol == mqtt.MQTTv5
+        _, mid = self.client.subscribe(topic, options=SubscribeOptions(qos=1)) if is_v5 else self.client.subscribe(topic, qos=1)
         return self.reason(mid)
 
     def publish(self, topic: str, payload: bytes, **options):
@@ -207,10 +208,38 @@ def test_golden_messages_fit_the_schemas():
             assert not validator.is_valid(spoilt), (file.name, spoilt)
 
 
-def test_mosquitto_sub_listens(product):
+def test_a_client_of_mqtt_3_1_1_has_the_same_rights(product, device, operator):
+    robot, secret = device
+    assert not is_refused(operator.subscribe(f"ws/v1/{robot}/up/event"))
+    with Peer(product, robot, "wrong", mqtt.MQTTv311) as peer:
+        assert peer.connect_reason.is_failure, peer.connect_reason
+    with Peer(product, product.operator, product.secrets[product.operator], mqtt.MQTTv311) as peer:
+        assert not is_refused(peer.subscribe("ws/v1/+/up/#"))
+        until("what is kept for who comes later", lambda: any(m.topic.endswith("/up/hello") for m in peer.messages), WITHIN_S)
+        for topic in ["#", "ws/v1/+/down/+", "ws/#"]:
+            assert is_refused(peer.subscribe(topic)), topic
+        # The protocol has no word for a refusal: the broker takes it, and nobody gets it.
+        peer.publish(f"ws/v1/{robot}/up/event", b"not an operator's to say")
+    with Peer(product, robot, secret, mqtt.MQTTv311) as peer:
+        assert not is_refused(peer.subscribe(f"ws/v1/{robot}/down/+"))
+        assert is_refused(peer.subscribe(f"ws/v1/{uuid.uuid4()}/down/+"))
+        peer.publish(f"ws/v1/{robot}/up/event", b"unreadable, and its own to say")
+        until("what it said", lambda: any(m.payload == b"unreadable, and its own to say" for m in operator.messages), WITHIN_S)
+    assert not any(m.payload.startswith(b"not an operator") for m in operator.messages)
+
+
+def test_the_broker_tells_the_operator_how_it_fares_and_nobody_else(product, device, operator):
+    assert not is_refused(operator.subscribe("$SYS/#"))
+    until("how many messages it took", lambda: [m for m in operator.messages if m.topic == "$SYS/broker/messages/received" and int(m.payload) > 0], 3 * WITHIN_S)
+    with Peer(product, *device) as peer:
+        assert is_refused(peer.subscribe("$SYS/#"))
+
+
+@pytest.mark.parametrize("version", ["mqttv5", "mqttv311"])
+def test_mosquitto_sub_listens(product, version):
     host, port = product.broker
     user = ["-u", product.operator, "-P", product.secrets[product.operator]]
-    command = ["mosquitto_sub", "-V", "mqttv5", "-h", host, "-p", str(port), *user, "-q", "1", "-t", "ws/v1/+/up/hello", "-C", "3", "-W", "10"]
+    command = ["mosquitto_sub", "-V", version, "-h", host, "-p", str(port), *user, "-q", "1", "-t", "ws/v1/+/up/hello", "-C", "3", "-W", "10"]
     lines = subprocess.run(command, capture_output=True, text=True, check=True, timeout=20).stdout.splitlines()
     assert {json.loads(line)["body"]["role"] for line in lines} == {"robot", "bridge"}
     refused = subprocess.run([*command[:7], "-u", product.operator, "-P", "wrong", *command[-8:]], capture_output=True, text=True, timeout=20)

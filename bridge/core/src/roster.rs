@@ -274,6 +274,9 @@ impl Roster {
         seat.pupil_quality = None;
         seat.freezes.reconnected();
         (seat.judge, seat.trouble, seat.told) = (Judge::default(), None, None);
+        if let Some(robot) = seat.robot.present.as_mut() {
+            robot.said_of_before |= std::mem::take(&mut robot.pupil_is_narrow);
+        }
         self.session_event(now, robot, Event::TakenOver(admission.permit), &mut commands);
         Ok(commands)
     }
@@ -365,7 +368,7 @@ impl Roster {
             robot: line.robot.unwrap_or_default(),
             from_robot: line.from_robot,
             pupil: quality,
-            is_narrow: line.is_narrow,
+            is_narrow: line.is_narrow || seat.robot.present.is_some_and(|robot| robot.pupil_is_narrow),
             robot_is_narrow: seat.robot.present.is_some_and(|robot| robot.is_narrow),
         };
         seat.trouble = seat.judge.hear(trouble::cause(&view));
@@ -408,11 +411,12 @@ impl Roster {
         }
     }
 
-    /// The robot on `leg` says whether its own network holds the picture down.
-    pub fn narrow(&mut self, robot: RobotId, leg: Leg, is_narrow: bool) {
+    /// The robot on `leg` says whether its own network holds the picture down, and whether the pupil's does.
+    pub fn narrow(&mut self, robot: RobotId, leg: Leg, own: bool, pupil: bool) {
         let present = self.seats.get_mut(&robot).and_then(|seat| seat.robot.present.as_mut());
         if let Some(known) = present.filter(|known| known.leg == leg) {
-            known.is_narrow = is_narrow;
+            known.said_of_before &= pupil;
+            (known.is_narrow, known.pupil_is_narrow) = (own, pupil && !known.said_of_before);
         }
     }
 

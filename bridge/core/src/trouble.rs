@@ -27,7 +27,7 @@ pub struct View {
     pub from_robot: u32,
     /// How good the pupil's leg is.
     pub pupil: LegQuality,
-    /// What goes to the pupil is held down because their network takes no more.
+    /// What goes to the pupil is held down because their network takes no more, now or as long as the robot's picture is not whole again.
     pub is_narrow: bool,
     /// The robot's picture is held down because its own network takes no more.
     pub robot_is_narrow: bool,

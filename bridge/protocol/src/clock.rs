@@ -33,6 +33,11 @@ pub trait Clock: Send + Sync + 'static {
         1
     }
 
+    /// How far it may be off the time that it stands for, where that is another's.
+    fn error(&self) -> Duration {
+        Duration::ZERO
+    }
+
     /// What it shows when the machine's civil clock reads `machine`: the time of another machine on this clock's scale.
     fn shown_at(&self, machine: DateTime<Utc>) -> DateTime<Utc> {
         machine

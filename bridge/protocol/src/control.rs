@@ -146,6 +146,10 @@ pub struct RobotState {
     /// The picture is smaller or rarer than it could be because the robot's own network takes no more.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub is_narrow: bool,
+    /// The picture is smaller or rarer than it could be because the pupil's network takes no more, as the bridge said (REMB). It stays so
+    /// until the picture is whole again, which takes longer than the network being narrow.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub pupil_is_narrow: bool,
 }
 
 /// A small fixed set.

@@ -52,14 +52,15 @@ impl Estimate {
         if Duration::from_millis(offset_ms.unsigned_abs()) <= self.error_at(monotonic) { 0 } else { offset_ms }
     }
 
-    /// The largest error when it was measured: half the round trip.
+    /// The largest error when it was measured: half the round trip, and what the other's clock may be off.
     #[must_use]
     pub fn error(&self) -> Duration {
         self.error
     }
 
-    /// The largest error `age` after the measurement.
-    fn error_at(&self, monotonic: Duration) -> Duration {
+    /// The largest error when our monotonic clock reads `monotonic`.
+    #[must_use]
+    pub fn error_at(&self, monotonic: Duration) -> Duration {
         self.error + monotonic.saturating_sub(self.at) * DRIFT_PPM / 1_000_000
     }
 
@@ -105,21 +106,23 @@ impl Measure {
         let of = |sent: &Sent| sent.id == echo.of && sent.mono_ms == echo.mono_ms;
         let Some(place) = self.sent.iter().position(of) else { return };
         let Some(sent) = self.sent.remove(place) else { return };
-        self.exchange((sent.at, received), (echo.received_at, echo.sent_at));
+        self.exchange((sent.at, received), (echo.received_at, echo.sent_at), Duration::from_millis(echo.error_ms));
     }
 
-    /// One exchange: sent and received by our monotonic clock, and received and answered by the other's civil clock. An impossible one
-    /// changes nothing.
-    pub fn exchange(&mut self, ours: (Duration, Duration), theirs: (DateTime<Utc>, DateTime<Utc>)) {
+    /// One exchange: sent and received by our monotonic clock, and received and answered by the other's civil clock, which may be off by
+    /// `off` itself. An impossible one changes nothing.
+    pub fn exchange(&mut self, ours: (Duration, Duration), theirs: (DateTime<Utc>, DateTime<Utc>), off: Duration) {
         let (Some(away), Ok(held)) = (ours.1.checked_sub(ours.0), (theirs.1 - theirs.0).to_std()) else { return };
         // A stay at the server that is longer than the whole exchange: its clock stepped meanwhile. A millisecond is rounding.
-        if held > away + Duration::from_millis(1) {
+        if held > away + off + Duration::from_millis(1) {
             return;
         }
+        // A message that took long one way only, for one that a broker delivered again, bounds the difference from one side alone, by the
+        // quick way back: there nothing may be left out, neither the other's own error nor what the clocks drift meanwhile.
         let estimate = Estimate {
             at: ours.0 + away / 2,
             server: theirs.0 + (theirs.1 - theirs.0) / 2,
-            error: away.saturating_sub(held) / 2,
+            error: away.saturating_sub(held) / 2 + off + away * DRIFT_PPM / 1_000_000,
         };
         // Exchanges that contradict a newer one are of before a step of the server's clock, or of before a sleep of this machine.
         self.exchanges.retain(|older| older.agrees_with(&estimate) && older.at + REMEMBERED_FOR >= estimate.at);

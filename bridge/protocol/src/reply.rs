@@ -33,6 +33,15 @@ pub struct ClockEcho {
     pub received_at: DateTime<Utc>,
     /// By the same clock, when the acknowledgement was sent.
     pub sent_at: DateTime<Utc>,
+    /// How far that clock may have been off the one that its servers share, at both moments together. Absent: it is the only one, or
+    /// the server is older and does not say.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub error_ms: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "what serde asks for")]
+fn is_zero(value: &u64) -> bool {
+    *value == 0
 }
 
 /// Body of `down/grant`: where a robot publishes, and its permission. Sent at each hello, and again before it expires.

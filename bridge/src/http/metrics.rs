@@ -57,9 +57,11 @@ fn of_visits(text: &mut String, visits: &Visits) {
     let readings: [(&str, &str, Reading); 5] = [
         ("received_bits_per_second", "Media from this side.", |leg| Some(f64::from(leg.receive.0))),
         ("sent_bits_per_second", "Media to this side.", |leg| Some(f64::from(leg.send.0))),
-        ("loss_ratio", "Packets lost on the way, before repairs.", |leg| {
-            leg.loss_pct.map(|percent| f64::from(percent) / 100.0)
-        }),
+        (
+            "loss_ratio",
+            "Packets lost on the way: to the pupil all of them, from the robot those that no repair brought.",
+            |leg| leg.loss_pct.map(|percent| f64::from(percent) / 100.0),
+        ),
         ("round_trip_seconds", "Round trip to this side.", |leg| leg.rtt_ms.map(|millis| f64::from(millis) / 1000.0)),
         ("jitter_seconds", "How unevenly sound arrives.", |leg| leg.jitter_ms.map(|millis| f64::from(millis) / 1000.0)),
     ];

@@ -33,6 +33,13 @@ const RECEIVE_WINDOW: u32 = 128 * 1024;
 /// Largest message read to find out that it is too long.
 const MAX_MESSAGE: usize = 64 * 1024;
 
+/// Most streams the other end may open in its life; `rtc-sctp` 0.21 makes one for any number, and for each chunk of data counts what waits
+/// in every one of them. Pages and robots open one.
+const MAX_STREAMS: usize = 8;
+
+/// Most associations begun until one stands: an INIT that is sent again begins one more.
+const MAX_BEGUN: usize = 8;
+
 /// Message type of a channel's announcement (RFC 8832 §8.2.1).
 const DATA_CHANNEL_OPEN: u8 = 3;
 
@@ -60,8 +67,15 @@ enum State {
 pub(super) struct Channel {
     endpoint: Endpoint,
     association: Option<(AssociationHandle, Association)>,
+    /// Begun before it by the same INIT; the other end goes on with the one whose answer comes first, which may be one of these.
+    begun: Vec<(AssociationHandle, Association)>,
     state: State,
     waiting: VecDeque<String>,
+    /// Streams that the other end opened.
+    streams: usize,
+    /// The library gives up on what it has to send next.
+    #[cfg(test)]
+    pub(super) gives_up: bool,
 }
 
 impl Channel {
@@ -72,14 +86,36 @@ impl Channel {
             .with_max_receive_buffer_size(RECEIVE_WINDOW);
         let server = Arc::new(ServerConfig::new(transport));
         let endpoint = Endpoint::new(place(), TransportProtocol::UDP, Arc::new(EndpointConfig::default()), Some(server));
-        Self { endpoint, association: None, state: State::Waiting, waiting: VecDeque::new() }
+        Self {
+            endpoint,
+            association: None,
+            begun: Vec::new(),
+            state: State::Waiting,
+            waiting: VecDeque::new(),
+            streams: 0,
+            #[cfg(test)]
+            gives_up: false,
+        }
     }
 
     /// Takes one decrypted record.
     pub(super) fn receive(&mut self, now: Instant, record: BytesMut) -> Vec<ChannelEvent> {
+        if self.streams > MAX_STREAMS {
+            return Vec::new();
+        }
         match self.endpoint.handle(now, place(), None, record.freeze()) {
-            Some((handle, DatagramEvent::NewAssociation(association))) => self.association = Some((handle, association)),
+            Some((handle, DatagramEvent::NewAssociation(association))) => {
+                self.begun.extend(self.association.replace((handle, association)));
+                if self.begun.len() + 1 >= MAX_BEGUN {
+                    self.endpoint.reject_new_associations();
+                }
+            }
             Some((handle, DatagramEvent::AssociationEvent(event))) => {
+                if let Some(chosen) = self.begun.iter_mut().find(|(known, _)| *known == handle)
+                    && let Some(newest) = &mut self.association
+                {
+                    std::mem::swap(chosen, newest);
+                }
                 if let Some((known, association)) = &mut self.association
                     && *known == handle
                 {
@@ -119,6 +155,8 @@ impl Channel {
 
     /// Hands what SCTP wants to send to DTLS.
     pub(super) fn flush(&mut self, now: Instant, dtls: &mut Dtls) {
+        #[cfg(test)]
+        assert!(!self.gives_up, "as told");
         let Some((_, association)) = &mut self.association else { return };
         while let Some(transmit) = association.poll_transmit(now) {
             if let Payload::RawEncode(packets) = transmit.message {
@@ -145,6 +183,17 @@ impl Channel {
         let mut out = Vec::new();
         while let Some(event) = self.association.as_mut().and_then(|(_, association)| association.poll()) {
             match event {
+                Event::Connected => {
+                    self.begun.clear();
+                    self.endpoint.reject_new_associations();
+                }
+                Event::Stream(StreamEvent::Opened { .. }) => {
+                    self.streams += 1;
+                    if self.streams > MAX_STREAMS {
+                        self.abort(&mut out);
+                        return out;
+                    }
+                }
                 Event::Stream(StreamEvent::Readable { id }) => self.read(now, id, &mut out),
                 Event::AssociationLost { id, .. } if matches!(self.state, State::Open(open) if open == id) => {
                     self.close(&mut out)
@@ -168,10 +217,20 @@ impl Channel {
         out
     }
 
+    /// Ends the association: nothing more is read or sent, and the next [`Channel::flush`] says so (RFC 9260 §9.1).
+    fn abort(&mut self, out: &mut Vec<ChannelEvent>) {
+        tracing::warn!("too many streams in an SCTP association; it is ended");
+        if let Some((_, association)) = &mut self.association {
+            let _ = association.abort();
+        }
+        self.close(out);
+    }
+
     fn close(&mut self, out: &mut Vec<ChannelEvent>) {
-        self.state = State::Closed;
         self.waiting.clear();
-        out.push(ChannelEvent::Closed);
+        if matches!(std::mem::replace(&mut self.state, State::Closed), State::Open(_)) {
+            out.push(ChannelEvent::Closed);
+        }
     }
 
     /// Readable is told once, so everything is read.

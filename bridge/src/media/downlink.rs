@@ -3,7 +3,8 @@
 //! Every packet a leg is sent carries a number of the bridge's own (transport-wide, so sound, picture and repairs count alike); the
 //! tablet's feedback tells which came and when. The estimate is that of draft-ietf-rmcat-gcc-02, as `rtc-interceptor` computes it: the
 //! lower of a delay-based and a loss-based rate. The robot's own encoder also estimates its uplink, from the bridge's feedback, and is
-//! best left alone; so it hears of the downlink (REMB) only while that is the narrower one, and once it is not any more.
+//! best left alone; so it hears of the downlink (REMB) only while that is the narrower one, and once it is not any more. A leg begins with
+//! that word: what the robot heard for the pupil before, who left out of a narrow network, is not for this one.
 //! Nothing here is believed beyond the packets that were really sent, and without feedback nothing is said. Above [`MOST`] nothing is
 //! estimated: no limit is known there.
 
@@ -38,6 +39,10 @@ const GROWTH: f64 = 1.05;
 /// Sooner than this what the robot was told has not shown yet.
 const HOLD_EVERY: Duration = Duration::from_millis(400);
 
+/// Feedback counts time in 24 bits of 64 ms, so the tablet's clock begins anew after 12.4 days
+/// (draft-holmer-rmcat-transport-wide-cc-extensions-01 §3.1).
+const CLOCK_WRAPS: Duration = Duration::from_millis(64 << 24);
+
 /// That there is no limit any more is told this many times.
 const FAREWELLS: u8 = 3;
 
@@ -64,7 +69,7 @@ pub(super) struct Downlink {
     second: Option<Instant>,
     is_narrow: bool,
     picture: Picture,
-    /// Bits a second that came there, and when the last ones came by the tablet's clock.
+    /// Bits a second that came there, and when the last ones came by the tablet's clock, as if that went on for ever.
     came: f64,
     came_at: Option<Duration>,
     /// What a full queue showed that the network takes, and when that was looked at last; it grows until something else is known.
@@ -94,7 +99,7 @@ impl Downlink {
             held_to: None,
             held_at: None,
             starts_again: false,
-            farewells: 0,
+            farewells: FAREWELLS,
             told: None,
         }
     }
@@ -215,7 +220,8 @@ impl Downlink {
             if sent.number != number || std::mem::replace(&mut sent.told, true) {
                 continue;
             }
-            if let Some(at) = fate.at.filter(|_| fate.arrived) {
+            let arrival = fate.at.map(|at| unwrapped(at, self.came_at));
+            if let Some(at) = arrival.filter(|_| fate.arrived) {
                 let took = i64::try_from(at.as_micros()).unwrap_or(i64::MAX).saturating_sub_unsigned(sent.at_us);
                 quickest = Some(quickest.map_or(took, |quickest| quickest.min(took)));
                 let passed = at.saturating_sub(self.came_at.unwrap_or(at)).as_secs_f64();
@@ -231,7 +237,7 @@ impl Downlink {
                 size: usize::from(sent.size),
                 arrived: fate.arrived,
                 departure: origin + Duration::from_micros(sent.at_us),
-                arrival: fate.at,
+                arrival,
                 ecn: Default::default(),
             });
         }
@@ -285,6 +291,16 @@ impl Downlink {
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "within LEAST and four times MOST")]
         Some(word as u64)
     }
+}
+
+/// The moment nearest to `last` at which the tablet's clock shows `at`. Its first round counts as the second one, so that there is one before.
+fn unwrapped(at: Duration, last: Option<Duration>) -> Duration {
+    let micros = |span: Duration| i64::try_from(span.as_micros()).unwrap_or(i64::MAX);
+    let wrap = micros(CLOCK_WRAPS);
+    let last = last.map_or_else(|| micros(at).saturating_add(wrap), micros);
+    let ahead = (micros(at).saturating_sub(last)).rem_euclid(wrap);
+    let ahead = if ahead > wrap / 2 { ahead - wrap } else { ahead };
+    Duration::from_micros(u64::try_from(last.saturating_add(ahead)).unwrap_or(0))
 }
 
 fn place(number: u64) -> usize {
@@ -341,10 +357,10 @@ mod tests {
     }
 
     #[test]
-    fn a_wide_link_is_never_spoken_of() {
+    fn a_wide_link_has_no_limit() {
         let (ends, told) = follow(|_| 20_000_000.0, 30);
         assert!(ends.iter().all(|rate| *rate >= 2_000_000.0), "{ends:?}");
-        assert_eq!(told, 0);
+        assert_eq!(told, usize::from(FAREWELLS), "that there is no limit, at the beginning");
     }
 
     #[test]
@@ -389,11 +405,33 @@ mod tests {
     fn on_another_network_the_robot_is_set_free() {
         let now = start();
         let mut downlink = Downlink::new();
-        downlink.is_narrow = true;
+        (downlink.is_narrow, downlink.farewells) = (true, 0);
         downlink.moved();
         assert!(!downlink.is_narrow());
         let told: Vec<_> = (0..5).filter_map(|second| downlink.limit(now + Duration::from_secs(second))).collect();
         assert_eq!(told, [32_000_000; 3]);
+    }
+
+    #[test]
+    fn a_tablets_clock_that_begins_anew_goes_on() {
+        let (origin, mut downlink) = (start(), Downlink::new());
+        let wraps = u64::try_from(CLOCK_WRAPS.as_millis()).unwrap();
+        let mut overtaken = None;
+        for step in 0..400_u64 {
+            let at = Duration::from_millis((wraps - 2000 + step * 10) % wraps);
+            let fate = Fate { number: downlink.number(), arrived: true, at: Some(at) };
+            let now = origin + Duration::from_millis(step * 10);
+            downlink.sent(1000, now);
+            match step {
+                // Of the round before, and told when the next one has begun.
+                198 => overtaken = Some(fate),
+                250 => downlink.acknowledged(&[fate, overtaken.unwrap()], now),
+                _ => downlink.acknowledged(&[fate], now),
+            }
+        }
+        assert_eq!(downlink.came_at, Some(CLOCK_WRAPS * 2 + Duration::from_millis(1990)));
+        assert!((780_000.0..880_000.0).contains(&downlink.came), "800 kbit/s: {}", downlink.came);
+        assert_eq!(downlink.held_to, None, "and no queue was seen");
     }
 
     #[test]
@@ -407,7 +445,8 @@ mod tests {
         for step in 0..2000_u64 {
             downlink.sent(1200, now + Duration::from_millis(step));
         }
-        assert_eq!(downlink.limit(now + Duration::from_secs(2)), None, "10 Mbit/s, and nobody said how they fare");
+        let word = downlink.limit(now + Duration::from_secs(2));
+        assert_eq!(word, Some(32_000_000), "10 Mbit/s, and nobody said how they fare: no limit");
         assert_eq!(downlink.number(), 2001);
     }
 }

@@ -29,6 +29,7 @@ use rtc_srtp::context::Context;
 use rtc_srtp::option::srtcp_replay_protection;
 use rtc_srtp::protection_profile::ProtectionProfile;
 
+use super::gate::Gate;
 use super::hello::Held;
 use super::srtp::{Cipher, Profile};
 
@@ -142,6 +143,7 @@ pub(super) struct Dtls {
     wanted: [u8; 32],
     is_client: bool,
     begun: bool,
+    gate: Gate,
     held: Held,
     mismatch: Arc<AtomicBool>,
     /// What waits to be sent.
@@ -176,6 +178,7 @@ impl Dtls {
             wanted: fingerprint,
             is_client: setup == Setup::Passive,
             begun: false,
+            gate: Gate::default(),
             held: Held::default(),
             mismatch: Arc::default(),
             out: VecDeque::new(),
@@ -201,6 +204,10 @@ impl Dtls {
 
     /// Takes a datagram from an address that passed an ICE check.
     pub(super) fn receive(&mut self, now: Instant, datagram: &[u8]) -> Vec<Outcome> {
+        if !self.gate.lets_in(datagram) {
+            tracing::debug!("a DTLS datagram was dropped: malformed, or one of too many");
+            return Vec::new();
+        }
         if self.begun {
             return self.read(now, datagram);
         }
@@ -247,6 +254,7 @@ impl Dtls {
                 EndpointEvent::HandshakeComplete => {
                     // The server speaks last, and cannot know whether it was heard.
                     self.flight.is_up = true;
+                    self.gate.set_up();
                     if self.is_client {
                         self.confirmed();
                     }
@@ -356,3 +364,6 @@ fn keys_from(state: &State, provider: &Arc<dyn RTCCryptoProvider>) -> Result<Key
         profile,
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -146,7 +146,7 @@ fn compound() -> Vec<u8> {
 }
 
 /// An RTP packet with extensions, in plain.
-fn packet(payload_type: u8, ssrc: u32, sequence: u16, payload: &[u8]) -> Vec<u8> {
+pub(super) fn packet(payload_type: u8, ssrc: u32, sequence: u16, payload: &[u8]) -> Vec<u8> {
     let mut packet = vec![0x90, payload_type];
     packet.extend(sequence.to_be_bytes());
     packet.extend([0, 0, 0, 9]);
@@ -189,8 +189,26 @@ fn offer(role: Role) -> bridge_core::offer::Offer {
     offer
 }
 
+/// The same keys for everything, which the other end has too.
+pub(super) fn keys() -> Box<Keys> {
+    let cipher = || Cipher::new(Profile::Gcm128, &KEY, &SALT).unwrap();
+    Box::new(Keys {
+        receive: cipher(),
+        send: cipher(),
+        receive_reports: context(),
+        send_reports: context(),
+        profile: Profile::Gcm128,
+    })
+}
+
+/// What opens and seals with them, as the other end does.
+pub(super) fn context() -> Context {
+    let provider = rtc_crypto::default_provider().unwrap();
+    Context::new(&KEY, &SALT, ProtectionProfile::AeadAes128Gcm, None, None, provider.crypto()).unwrap()
+}
+
 /// A robot's and a pupil's leg, connected and paired, whose other ends' keys are known here.
-fn legs() -> [Leg; 2] {
+pub(super) fn legs() -> [Leg; 2] {
     let identity = Identity::generate().unwrap();
     let path = Path { remote: Remote::Udp(SocketAddr::from(([192, 0, 2, 1], 5))), local: None };
     let [mut robot, mut pupil] =
@@ -207,18 +225,7 @@ fn legs() -> [Leg; 2] {
                 identity: &identity,
                 now: start(),
             });
-            let reports = || {
-                let crypto = identity.provider.crypto();
-                Context::new(&KEY, &SALT, ProtectionProfile::AeadAes128Gcm, None, None, crypto).unwrap()
-            };
-            let cipher = || Cipher::new(Profile::Gcm128, &KEY, &SALT).unwrap();
-            leg.keys = Some(Box::new(Keys {
-                receive: cipher(),
-                send: cipher(),
-                receive_reports: reports(),
-                send_reports: reports(),
-                profile: Profile::Gcm128,
-            }));
+            leg.keys = Some(keys());
             leg.chosen = Some(path);
             leg
         });
@@ -335,8 +342,7 @@ proptest! {
             relay::packet(&mut robot, Some(&mut pupil), &mut sealed, 0, now, &mut out);
         }
         prop_assert_eq!(out.queued(), 50);
-        let provider = rtc_crypto::default_provider().unwrap();
-        let mut sealer = Context::new(&KEY, &SALT, ProtectionProfile::AeadAes128Gcm, None, None, provider.crypto()).unwrap();
+        let mut sealer = context();
         for (report, step) in reports.into_iter().zip(1..) {
             if let Ok(sealed) = sealer.encrypt_rtcp(&report) {
                 let now = now + Duration::from_millis(step * 30);

@@ -7,13 +7,13 @@
 /// Most datagrams held; more of them and the collection starts over.
 const MAX_HELD: usize = 8;
 
-/// Longest ClientHello that is put together.
-const MAX_HELLO: usize = 16 * 1024;
+/// Longest ClientHello that is put together, and longest handshake message of any kind: certificates here are self-signed and small.
+pub(super) const MAX_HELLO: usize = 16 * 1024;
 
-const CONTENT_HANDSHAKE: u8 = 22;
-const RECORD_HEADER: usize = 13;
+pub(super) const CONTENT_HANDSHAKE: u8 = 22;
+pub(super) const RECORD_HEADER: usize = 13;
 const CLIENT_HELLO: u8 = 1;
-const FRAGMENT_HEADER: usize = 12;
+pub(super) const FRAGMENT_HEADER: usize = 12;
 const USE_SRTP: u16 = 14;
 
 /// Datagrams that wait for the rest of a ClientHello.

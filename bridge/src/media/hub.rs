@@ -332,9 +332,9 @@ impl Hub {
         let second = LegSecond { is_narrow: leg.downlink.is_narrow(), ..second };
         if is_unheard {
             leg.probe.begin(TransactionId::new().0, now);
-            self.settle(slot, now);
+            self.guarded(|_| Some(slot), now, |hub| hub.settle(slot, now));
         }
-        Some(second)
+        self.leg(slot).map(|_| second)
     }
 
     // Within.

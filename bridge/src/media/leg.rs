@@ -60,6 +60,15 @@ pub(super) struct Made<'a> {
     pub(super) now: Instant,
 }
 
+/// A leg's checks come from where another leg is, so whoever is there is asked.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Claim {
+    pub(super) remote: Remote,
+    pub(super) transaction: [u8; 12],
+    /// The answer came from there: only who is there can have read the question.
+    pub(super) is_proved: bool,
+}
+
 /// See the module.
 pub(super) struct Leg {
     pub(super) id: LegId,
@@ -74,6 +83,7 @@ pub(super) struct Leg {
     pub(super) chosen: Option<Path>,
     pub(super) addresses: Vec<Remote>,
     pub(super) checks: Checks,
+    pub(super) claim: Option<Claim>,
     /// Something genuine came within [`CONSENT`]; without it nothing is sent (RFC 7675).
     consents: bool,
     pub(super) dtls: Dtls,
@@ -129,6 +139,7 @@ impl Leg {
             chosen: None,
             addresses: Vec::new(),
             checks: Checks::default(),
+            claim: None,
             consents: true,
             dtls,
             channel: Channel::new(),
@@ -229,7 +240,11 @@ impl Leg {
             self.downlink.interrupted();
         }
         self.last_heard = now;
-        self.consents = true;
+        if !std::mem::replace(&mut self.consents, true) {
+            // Its source went on while nothing was sent here. Over a gap of half the numbers the other end would count the roll-overs wrong
+            // and open nothing any more (RFC 3711 §3.3.1).
+            self.outgoing.iter_mut().for_each(Outgoing::skip);
+        }
         std::mem::take(&mut self.silent)
     }
 

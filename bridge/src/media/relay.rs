@@ -173,3 +173,41 @@ fn links(from: &Leg, to: &Leg) -> Links {
     }
     links
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::super::fuzz::{context, keys, legs, packet as plain};
+    use super::*;
+
+    /// Reported: half a minute without consent, and a source that went on for more than 32,768 packets until the tablet was back.
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "an origin for durations")]
+    fn a_tablet_that_is_back_after_a_long_pause_can_open_what_it_is_sent() {
+        let (start, sealer) = (Instant::now(), keys().send);
+        for payload_type in [96, 111] {
+            let ([mut robot, mut pupil], mut tablet, mut out) = (legs(), context(), Batch::new());
+            let mut sent = |pupil: &mut Leg, index: u64, seconds: u64| {
+                let before = out.queued();
+                #[expect(clippy::cast_possible_truncation, reason = "the sequence number is the index's low half")]
+                let mut sealed = plain(payload_type, 1, index as u16, b"something");
+                let end = sealed.len();
+                sealed.resize(end + sealer.tag_length(), 0);
+                sealer.seal(&mut sealed, 24, end, 1, index).unwrap();
+                assert!(packet(&mut robot, Some(pupil), &mut sealed, 0, start + Duration::from_secs(seconds), &mut out));
+                (out.queued() > before).then(|| out.newest().to_vec())
+            };
+            let first = tablet.decrypt_rtp(&sent(&mut pupil, 1, 1).unwrap()).unwrap();
+            pupil.check_consent(start + Duration::from_secs(31));
+            for (index, seconds) in [(20_000, 40), (45_000, 100), (75_000, 190)] {
+                assert_eq!(sent(&mut pupil, index, seconds), None);
+            }
+            pupil.heard(start + Duration::from_secs(190));
+            for (index, after) in [(75_001, 1), (75_003, 3), (75_002, 2)] {
+                let plain = tablet.decrypt_rtp(&sent(&mut pupil, index, 191).unwrap()).expect("it can be opened");
+                assert_eq!(u16::from(plain[3]), u16::from(first[3]) + after, "and nothing is missing");
+            }
+        }
+    }
+}

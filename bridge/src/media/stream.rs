@@ -68,6 +68,8 @@ struct Stream {
     /// Index of the first packet.
     first: u64,
     received: u64,
+    /// Packets that repairs brought.
+    restored: u64,
     counted: (u64, u64),
     /// Packets expected and received when the other end was told last.
     told: (u64, u64),
@@ -144,6 +146,7 @@ impl Incoming {
         let stream = self.streams[Slot::Video as usize].last_mut()?;
         let index = stream.window.guess(sequence).filter(|index| stream.window.is_fresh(*index))?;
         self.gave_up |= stream.accept(Slot::Video, index, self.resends[Slot::Video as usize], now);
+        stream.restored += 1;
         Some((stream.ssrc, index))
     }
 
@@ -221,14 +224,16 @@ impl Incoming {
         self.streams[..2].iter_mut().filter_map(|streams| streams.last_mut()?.reception(now)).collect()
     }
 
-    /// Packets expected and packets that came since the last call, over sound and picture.
+    /// Packets expected and packets that came since the last call, over sound and picture, be it by a repair: what is missing is what a
+    /// pupil misses. What the sender is told ([`Incoming::receptions`]) is the loss on the way.
     pub(super) fn count(&mut self) -> (u64, u64) {
         let mut sum = (0, 0);
         for stream in self.streams[..2].iter_mut().filter_map(|streams| streams.last_mut()) {
             let Some(highest) = stream.window.highest() else { continue };
             sum.0 += highest.saturating_sub(stream.counted.0);
-            sum.1 += stream.received.saturating_sub(stream.counted.1);
-            stream.counted = (highest, stream.received);
+            let came = stream.received + stream.restored;
+            sum.1 += came.saturating_sub(stream.counted.1);
+            stream.counted = (highest, came);
         }
         sum
     }
@@ -244,6 +249,7 @@ impl Stream {
             window,
             first: index,
             received: 1,
+            restored: 0,
             counted: (index.saturating_sub(1), 0),
             told: (0, 0),
             transit: None,

@@ -365,7 +365,7 @@ impl Header {
         let seq = envelope.seq.expect("durable kinds are numbered");
         let oldest = envelope.oldest.expect("and say which is the oldest kept");
         assert!((1..=seq).contains(&oldest), "{oldest} is kept, {seq} is sent");
-        let echo = ClockEcho { of: envelope.id, mono_ms: envelope.mono_ms, received_at, sent_at: received_at };
+        let echo = ClockEcho { of: envelope.id, mono_ms: envelope.mono_ms, received_at, sent_at: received_at, error_ms: 0 };
         Self { epoch: envelope.epoch, seq, echo }
     }
 }

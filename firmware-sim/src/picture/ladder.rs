@@ -88,6 +88,12 @@ impl Ladder {
         Self { full, rung: Rung::Full, climbed_at: None, room_since: None, wait: FIRST_WAIT }
     }
 
+    /// As new, for somebody else.
+    #[must_use]
+    pub fn again(&self) -> Self {
+        Self::new(self.full)
+    }
+
     /// Where it stands.
     #[must_use]
     pub fn rung(&self) -> Rung {
@@ -102,11 +108,8 @@ impl Ladder {
 
     /// Looks at the limit. Returns whether the rung changed.
     pub fn look(&mut self, limit_bps: u32, now: Duration) -> bool {
-        let room = Self::room(limit_bps);
         let before = self.rung;
-        // A camera configured for little needs little.
-        let fits = |rung: Rung| room >= rung.needs().min(self.full.most_bps);
-        let may = Rung::ALL.into_iter().rev().find(|rung| fits(*rung)).unwrap_or(Rung::Sound);
+        let may = Rung::ALL.into_iter().rev().find(|rung| self.fits(*rung, limit_bps)).unwrap_or(Rung::Sound);
         if may < self.rung {
             let held = self.climbed_at.is_none_or(|at| now.saturating_sub(at) >= HELD);
             self.wait = if held { FIRST_WAIT } else { (self.wait * 2).min(LONGEST_WAIT) };
@@ -120,6 +123,17 @@ impl Ladder {
             self.room_since = None;
         }
         self.rung != before
+    }
+
+    fn fits(&self, rung: Rung, limit_bps: u32) -> bool {
+        // A camera configured for little needs little.
+        Self::room(limit_bps) >= rung.needs().min(self.full.most_bps)
+    }
+
+    /// Whether this limit leaves no room for the next rung. Where it does, only the waiting for it goes on.
+    #[must_use]
+    pub fn is_held_by(&self, limit_bps: u32) -> bool {
+        self.rung.above().is_some_and(|next| !self.fits(next, limit_bps))
     }
 
     /// How to make pictures on this rung. `None`: none are made.
@@ -201,6 +215,16 @@ mod tests {
         let mut ladder = Ladder::new(FULL);
         let changes = climb(&mut ladder, 0, &[(1, 200_000), (6, u32::MAX), (30, u32::MAX), (1, 200_000), (7, u32::MAX)]);
         assert_eq!(changes, [(0, Rung::Small), (6, Rung::Full), (37, Rung::Small), (43, Rung::Full)]);
+    }
+
+    #[test]
+    fn a_limit_holds_it_as_long_as_it_leaves_no_room_for_more() {
+        let mut ladder = Ladder::new(FULL);
+        assert!(!ladder.is_held_by(10_000), "it is not down yet, and there is nothing above");
+        let _ = ladder.look(150_000, Duration::from_secs(1));
+        assert_eq!(ladder.rung(), Rung::Small);
+        assert!(ladder.is_held_by(150_000) && !ladder.is_held_by(u32::MAX), "with room it waits, and is not held");
+        assert_eq!((ladder.again().rung(), ladder.again().frame()), (Rung::Full, Some(FULL)));
     }
 
     #[test]

@@ -22,7 +22,8 @@ use crate::clip::{AudioClip, VideoClip};
 use crate::config::{Config, Source, VideoCodec};
 use crate::picture::ladder::{Frame, Ladder, Rung, STILL_EVERY};
 use crate::picture::{Encoder, EncoderConfig, next_rate};
-use crate::sound::{self, FRAME, Hearing, Speaker};
+use crate::robot::Narrow;
+use crate::sound::{FRAME, Hearing, Voice};
 
 /// However often key frames are asked for, this is the least time between two.
 const KEY_FRAME_EVERY: Duration = Duration::from_millis(500);
@@ -120,9 +121,10 @@ impl Wishes {
         self.network_bps.store(limit_bps, Ordering::Relaxed);
     }
 
-    /// Whether that is less than what the bridge asks for.
-    fn network_is_narrower(&self) -> bool {
-        self.network_bps.load(Ordering::Relaxed) < self.asked_bps.load(Ordering::Relaxed)
+    /// Which of the two decides.
+    fn narrower(&self) -> Narrow {
+        let is_own = self.network_bps.load(Ordering::Relaxed) < self.asked_bps.load(Ordering::Relaxed);
+        if is_own { Narrow::Own } else { Narrow::Pupil }
     }
 
     /// What may be sent: the narrower of the two networks decides.
@@ -143,6 +145,7 @@ pub(super) async fn camera(parts: Arc<Parts>, mut stream: RtpStream, wishes: Arc
         VideoSource::Clip(clip) => Eye::Clip(clip),
     };
     let mut key_at: Option<Instant> = None;
+    let mut visit = None;
     loop {
         until(&mut outlook, |outlook| outlook.wants.camera).await?;
         // The first picture after waking stands alone.
@@ -155,10 +158,18 @@ pub(super) async fn camera(parts: Arc<Parts>, mut stream: RtpStream, wishes: Arc
                 () = wishes.key.notified() => { wanted = true; continue; }
             }
             let now = Instant::now();
+            // What the network of somebody before took is not for whoever comes now. Looked at here: they may have come before it was
+            // seen that the one before had gone.
+            let woken_for = outlook.borrow().visit;
+            if std::mem::replace(&mut visit, woken_for) != woken_for {
+                wishes.bridge_asks(u32::MAX);
+                eye.forget_pupil();
+                (told, wanted) = (None, true);
+            }
             wanted |= eye.follow(&parts, &wishes, now.duration_since(born));
-            let is_narrow = eye.is_held_by_own_network();
-            if told.replace(is_narrow) != Some(is_narrow) {
-                parts.tell(Heard::Narrow(is_narrow));
+            let narrow = eye.held_by();
+            if told.replace(narrow) != Some(narrow) {
+                parts.tell(Heard::Narrow(narrow));
             }
             let stands_alone = wanted && (key_at.is_none_or(|at| now.duration_since(at) >= KEY_FRAME_EVERY));
             if stands_alone {
@@ -176,7 +187,7 @@ pub(super) async fn camera(parts: Arc<Parts>, mut stream: RtpStream, wishes: Arc
             next = (next + duration).max(now);
         }
         parts.counters.are_stills.store(false, Ordering::Relaxed);
-        parts.tell(Heard::Narrow(false));
+        parts.tell(Heard::Narrow(None));
     }
 }
 
@@ -192,8 +203,8 @@ struct Drawing {
     encoder: Encoder,
     config: EncoderConfig,
     ladder: Ladder,
-    /// It went down for the robot's own network, not for the pupil's.
-    is_own_network: bool,
+    /// The network it went down for last.
+    held_by: Narrow,
     /// By the age of the connection.
     changed_at: Option<Duration>,
     still_at: Option<Duration>,
@@ -212,7 +223,7 @@ impl Eye {
                 encoder,
                 config,
                 ladder: Ladder::new(full),
-                is_own_network: false,
+                held_by: Narrow::Pupil,
                 changed_at: None,
                 still_at: None,
                 picture: Vec::new(),
@@ -228,15 +239,19 @@ impl Eye {
     /// Makes of the picture what the network takes. Returns whether the next one has to stand alone for it. A clip is as it is.
     fn follow(&mut self, parts: &Parts, wishes: &Wishes, age: Duration) -> bool {
         let Self::Drawn(drawing) = self else { return false };
-        let (limit_bps, before) = (wishes.limit_bps(), drawing.ladder.rung());
+        let limit_bps = wishes.limit_bps();
         let has_moved = drawing.ladder.look(limit_bps, age);
+        // With room for more it only waits to climb, on account of what held it before.
+        if drawing.ladder.is_held_by(limit_bps) {
+            drawing.held_by = wishes.narrower();
+        }
         if has_moved {
-            if drawing.ladder.rung() < before {
-                drawing.is_own_network = wishes.network_is_narrower();
-            }
             tracing::info!(robot.id = %parts.config.robot_id, rung = ?drawing.ladder.rung(), limit_bps, "the picture is made for the network");
         }
         let Some(frame) = drawing.ladder.frame() else { return false };
+        // Also where the ladder began anew.
+        let made = (drawing.config.width, drawing.config.height, drawing.config.fps);
+        let has_moved = has_moved || made != (frame.width as usize, frame.height as usize, frame.fps);
         let is_early = drawing.changed_at.is_some_and(|at| age.saturating_sub(at) < RATE_CHANGE_EVERY);
         if is_early && !has_moved {
             return false;
@@ -259,8 +274,18 @@ impl Eye {
         }
     }
 
-    fn is_held_by_own_network(&self) -> bool {
-        matches!(self, Self::Drawn(drawing) if drawing.is_own_network && drawing.ladder.rung() < Rung::Full)
+    /// Whose network the picture is made smaller or rarer for, if it is.
+    fn held_by(&self) -> Option<Narrow> {
+        match self {
+            Self::Drawn(drawing) if drawing.ladder.rung() < Rung::Full => Some(drawing.held_by),
+            _ => None,
+        }
+    }
+
+    fn forget_pupil(&mut self) {
+        if let Self::Drawn(drawing) = self {
+            drawing.ladder = drawing.ladder.again();
+        }
     }
 
     /// The next picture, and how long it stands.
@@ -334,8 +359,8 @@ pub(super) async fn microphone(parts: Arc<Parts>, mut stream: RtpStream, born: I
                 .await;
         }
         AudioSource::Clip(clip) => Ear::Clip(clip),
-        AudioSource::Drawn => match sound::Encoder::new() {
-            Ok(encoder) => Ear::Drawn(Box::new((Speaker::new(parts.config.seed), encoder))),
+        AudioSource::Drawn => match Voice::new(parts.config.seed) {
+            Ok(voice) => Ear::Drawn(Box::new(voice)),
             Err(error) => {
                 tracing::error!(robot.id = %parts.config.robot_id, %error, "the microphone stays off");
                 return Ok(());
@@ -367,7 +392,7 @@ pub(super) async fn microphone(parts: Arc<Parts>, mut stream: RtpStream, born: I
 }
 
 enum Ear {
-    Drawn(Box<(Speaker, sound::Encoder)>),
+    Drawn(Box<Voice>),
     Clip(AudioClip),
 }
 
@@ -375,12 +400,7 @@ impl Ear {
     /// The next packet and how many samples it holds.
     fn listen(&mut self) -> (Bytes, u32) {
         match self {
-            Self::Drawn(drawn) => {
-                let (speaker, encoder) = &mut **drawn;
-                let mut frame = [0; FRAME];
-                speaker.speak(&mut frame);
-                (encoder.encode(&frame).map(Bytes::from).unwrap_or_default(), FRAME as u32)
-            }
+            Self::Drawn(voice) => (voice.packet(), FRAME as u32),
             Self::Clip(clip) => {
                 let packet = clip.advance();
                 (packet.data, packet.samples)

@@ -51,6 +51,25 @@ fn the_voice_is_as_loud_as_speech_and_pauses_between_sentences() {
 }
 
 #[test]
+fn the_voice_begins_anew_from_a_pause_and_nothing_clicks_there() {
+    let mut voice = Voice::new(3).unwrap();
+    let packets: Vec<_> = (0..3_000).map(|_| voice.packet()).collect();
+    let length = voice.packets.len();
+    assert!((500..1_500).contains(&length), "{length}");
+    assert!(packets.iter().enumerate().all(|(at, packet)| *packet == packets[at % length] && !packet.is_empty()));
+    let mut decoder = ropus::Decoder::new(RATE, Channels::Mono).unwrap();
+    let mut decode = |packet: &Bytes| {
+        let mut pcm = [0; FRAME];
+        decoder.decode(packet, &mut pcm, ropus::DecodeMode::Normal).unwrap();
+        dbfs(&pcm)
+    };
+    let levels: Vec<f32> = packets.iter().map(&mut decode).collect();
+    for (before, first) in [(length - 1, length), (2 * length - 1, 2 * length)] {
+        assert!(levels[before] < -40.0 && levels[first] < -20.0, "{} and {} dBFS", levels[before], levels[first]);
+    }
+}
+
+#[test]
 fn a_tone_is_heard_at_its_level_and_the_level_follows_whisper_and_loud() {
     let normal = heard(VoiceLevel::Normal, tone()).unwrap();
     let expected = dbfs(&tone().next().unwrap());

@@ -36,6 +36,8 @@ const MISFIT = "This tablet and the school’s side do not understand each other
 export class Visit {
   #page;
   #mic = new Mic();
+  /** Until it is known whether there is a microphone. @type {Promise<void>|null} */
+  #asking = null;
   #watch = new Watch();
   #ladder = new Ladder();
   #control = new ControlLink((control) => this.#hear(control));
@@ -96,11 +98,12 @@ export class Visit {
     const first = this.#facts.stage === "start";
     this.#facts.stage = "asking";
     this.#show();
+    this.#asking = this.#askForMicrophone();
     this.#page.videos.forEach((video) => void video.play().catch(() => undefined));
     this.playSound();
     void this.#stayAwake();
-    await this.#mic.ask();
-    this.#facts.mic = this.#mic.kind;
+    // A question stands before the class until it is answered: nobody is in class who cannot see it.
+    if (!(await this.#mic.mayAlready())) await this.#asking;
     this.#facts.stage = "joining";
     this.#control.say({ type: "talk", on: false });
     this.#control.say({ type: "rest", resting: false });
@@ -116,6 +119,15 @@ export class Visit {
       document.addEventListener("visibilitychange", () => (document.visibilityState === "visible" ? this.#wakeUp() : this.setTalking(false)));
     }
     await this.#connect();
+  }
+
+  async #askForMicrophone() {
+    await this.#mic.ask();
+    this.#asking = null;
+    // Refused or left meanwhile: nobody needs it.
+    if (this.#facts.stage === "refused" || this.#facts.stage === "ended") this.#mic.stop();
+    this.#facts.mic = this.#mic.kind;
+    this.#show();
   }
 
   /** Leaves the class; the form that called goes on to the pupil's day. */
@@ -199,14 +211,15 @@ export class Visit {
     let permit = null;
     try {
       permit = await this.#join();
-      next = new WhepClient(permit, this.#mic.track, fresh);
+      next = new WhepClient(permit, this.#mic.track ?? (this.#asking && "soon"), fresh);
       const client = next;
+      void this.#asking?.then(() => client.speak(this.#mic.track));
       // The new picture waits behind the last one until it has a frame.
       const spare = this.#page.spare;
       spare.srcObject = client.stream;
       void spare.play().catch(() => undefined);
       client.peer.addEventListener("connectionstatechange", () => this.#tick());
-      await client.connect();
+      await client.connect(this.#ladder.attempts);
       this.#client = client;
       this.#watch.fresh();
       this.#seen.said = "";
@@ -225,6 +238,7 @@ export class Visit {
       this.#freshFailed ||= fresh !== null && permit !== null && !(error instanceof WhepError);
       if (error instanceof Refused) this.#refuse(error.message);
       else if (error instanceof NotYet) this.#facts.reason = error.message;
+      else if (error instanceof WhepError && error.status === 0) this.#ladder.unheard(performance.now());
       else if (error instanceof WhepError && error.final) this.#refuse(error.status === 409 ? `${this.#facts.robot} is busy with another visit just now.` : MISFIT);
     } finally {
       this.#connecting = false;

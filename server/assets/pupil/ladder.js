@@ -8,13 +8,16 @@ export const SHOW_MS = 2000;
 export const STALL_MS = 300;
 /** The path is restarted after this long where nothing came steadily. */
 export const RESTART_MS = 4000;
-/** A new connection is made after this long. */
+/** A new connection is made after this long; where a restart was not answered, the bridge may be gone and another one have the robot by
+ * then: after `RESTART_MS`. */
 export const RENEW_MS = 10_000;
 /** Without any packet, consent check or message for this long, the way counts as interrupted whatever the browser says. */
 export const SILENT_MS = 3500;
 /** A restart that was answered and helped nothing is made again after this long; one that found no network, sooner. */
 export const AGAIN_MS = 2000;
 const REFUSED_AGAIN_MS = 400;
+/** So many offers that nobody answered are made again at once: until the server knows that a bridge hangs, it names that one. */
+const AT_ONCE = 2;
 const BACK_OFF_MS = [0, 1000, 2000, 4000, 8000];
 
 /** @typedef {"fine"|"wait"|"show"|"restart"|"renew"} Rung */
@@ -25,6 +28,7 @@ export class Ladder {
   #restartAt = -Infinity;
   #attempts = 0;
   #notBefore = 0;
+  #isUnanswered = false;
 
   /** Whether the interruption is long enough to be shown. */
   shown = false;
@@ -50,13 +54,14 @@ export class Ladder {
     if (!gone && state === "connected" && !silent) {
       this.#since = null;
       this.#attempts = 0;
+      this.#isUnanswered = false;
       this.shown = false;
       return "fine";
     }
     this.#since ??= state === "connected" ? heardAt : now;
     const broken = now - this.#since;
     if (gone || broken >= SHOW_MS) this.shown = true;
-    if ((gone || broken >= (hasRestart ? RENEW_MS : RESTART_MS)) && now >= this.#notBefore) return "renew";
+    if ((gone || broken >= (hasRestart && !this.#isUnanswered ? RENEW_MS : RESTART_MS)) && now >= this.#notBefore) return "renew";
     if (hasRestart && !gone && broken >= (steady ? STALL_MS : RESTART_MS) && now >= this.#restartAt) {
       this.#restartAt = now + AGAIN_MS;
       return "restart";
@@ -69,7 +74,18 @@ export class Ladder {
    * @param {number} now
    */
   unanswered(now) {
+    this.#isUnanswered = true;
     this.#restartAt = now + REFUSED_AGAIN_MS;
+  }
+
+  /** An offer was not answered. @param {number} now */
+  unheard(now) {
+    if (this.#attempts <= AT_ONCE) this.#notBefore = now + REFUSED_AGAIN_MS;
+  }
+
+  /** How many new connections were begun since the last one that stood. */
+  get attempts() {
+    return this.#attempts;
   }
 
   /**

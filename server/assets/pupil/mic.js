@@ -2,7 +2,7 @@
 // Closed means that the track is disabled: only silence is sent, and the robot is told by `talk`. The capture itself goes on, because
 // iPads let the classroom's sound play only while it does. Nothing is stored.
 
-/** @typedef {"ready"|"refused"|"none"} MicKind */
+/** @typedef {"soon"|"ready"|"refused"|"none"} MicKind */
 
 /** A microphone question that nobody answers does not keep a child out of class. */
 const ASK_FOR_MS = 45_000;
@@ -20,10 +20,24 @@ export class Mic {
   #analyser = null;
   #samples = new Float32Array(512);
 
+  /**
+   * Whether the microphone may be used without a question. A browser that does not say so has one.
+   * @returns {Promise<boolean>}
+   */
+  async mayAlready() {
+    try {
+      const permission = await navigator.permissions.query({ name: /** @type {PermissionName} */ ("microphone") });
+      return permission.state === "granted";
+    } catch {
+      return false;
+    }
+  }
+
   /** Asks for the microphone; must begin inside a tap. Never throws: without it the pupil listens. */
   async ask() {
     this.stop();
     if (!navigator.mediaDevices?.getUserMedia) return;
+    this.kind = "soon";
     // iPads: keep the voice-chat level and the loudspeaker while both directions are on (iOS 16.4).
     const session = /** @type {{audioSession?: {type: string}}} */ (/** @type {unknown} */ (navigator)).audioSession;
     if (session) session.type = "play-and-record";
@@ -38,9 +52,9 @@ export class Mic {
       }
       const track = stream.getAudioTracks()[0] ?? null;
       this.track = track;
+      this.kind = track ? "ready" : "none";
       if (!track) return;
       track.enabled = false;
-      this.kind = "ready";
       track.addEventListener("ended", () => {
         if (this.track !== track) return;
         this.kind = "none";

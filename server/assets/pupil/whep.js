@@ -4,8 +4,8 @@
 import { LABEL } from "./control.js";
 import { addressOf } from "./fresh.js";
 
-/** An answer that takes longer is given up. */
-const ANSWER_WITHIN_MS = 8000;
+/** An answer to an offer that takes longer is given up: a bridge that hangs must not hold a pupil whom another one has a robot for. */
+const ANSWER_WITHIN_MS = [3000, 3000, 3000, 8000];
 /** One to a restart sooner, and the next time a little later: a request sent into a network that is gone is not answered at all. */
 const RESTART_WITHIN_MS = [1500, 3000, 6000];
 
@@ -35,6 +35,8 @@ export class WhepClient {
   videoReceiver;
   /** @type {RTCRtpReceiver} */
   audioReceiver;
+  /** What carries the pupil's voice. */
+  #voice;
   /** Addresses of this machine that it has a socket on, as far as they are told. */
   addresses = /** @type {Set<string>} */ (new Set());
   /** Whether the browser tells addresses. Where it does not, the system finds another network for each packet, and a restart is all it needs. */
@@ -54,7 +56,7 @@ export class WhepClient {
 
   /**
    * @param {Permit} permit
-   * @param {MediaStreamTrack|null} voice the microphone, if there is one
+   * @param {MediaStreamTrack|null|"soon"} voice the microphone, if there is one; `speak` brings one that comes soon
    * @param {import("./fresh.js").Fresh|null} [fresh] a window of its own, which goes with it
    */
   constructor(permit, voice, fresh = null) {
@@ -71,7 +73,8 @@ export class WhepClient {
       this.tellsAddresses = true;
     });
     const video = this.peer.addTransceiver("video", { direction: "recvonly" });
-    const audio = this.peer.addTransceiver(voice ?? "audio", { direction: voice ? "sendrecv" : "recvonly" });
+    const audio = this.peer.addTransceiver(voice instanceof MediaStreamTrack ? voice : "audio", { direction: voice ? "sendrecv" : "recvonly" });
+    this.#voice = audio.sender;
     this.videoReceiver = video.receiver;
     this.audioReceiver = audio.receiver;
     for (const receiver of [video.receiver, audio.receiver]) {
@@ -94,11 +97,13 @@ export class WhepClient {
 
   /**
    * Makes the connection. Resolves when the answer is in place; media follow.
+   * @param {number} attempts how many were begun before it in vain
    * @throws {WhepError}
    */
-  async connect() {
+  async connect(attempts) {
     const offer = await this.#offer(await this.peer.createOffer());
-    const response = await this.#fetch(this.#permit.whep_url, "POST", "application/sdp", offer);
+    const signal = AbortSignal.timeout(ANSWER_WITHIN_MS[Math.min(attempts, ANSWER_WITHIN_MS.length - 1)] ?? 0);
+    const response = await this.#fetch(this.#permit.whep_url, "POST", "application/sdp", offer, { signal });
     if (response.status !== 201) {
       throw new WhepError(response.status, FINAL.has(response.status) && !response.headers.has("retry-after"));
     }
@@ -124,7 +129,7 @@ export class WhepClient {
     this.#restarting?.abort();
     if (!this.#resource || !this.#etag) return false;
     const mine = (this.#restarting = new AbortController());
-    const within = RESTART_WITHIN_MS[Math.min(this.#unanswered, RESTART_WITHIN_MS.length - 1)] ?? ANSWER_WITHIN_MS;
+    const within = RESTART_WITHIN_MS[Math.min(this.#unanswered, RESTART_WITHIN_MS.length - 1)];
     const late = setTimeout(() => mine.abort(), within);
     try {
       const offer = await this.peer.createOffer({ iceRestart: true });
@@ -151,6 +156,12 @@ export class WhepClient {
       clearTimeout(late);
       if (this.#restarting === mine) this.#restarting = null;
     }
+  }
+
+  /** The microphone that was to come soon. @param {MediaStreamTrack|null} track */
+  speak(track) {
+    // Where the connection is closed meanwhile, nobody is left to hear it.
+    this.#voice.replaceTrack(track).catch(() => undefined);
   }
 
   /** Leaves: tells the bridge, even while the page is closing, and closes the connection. */
@@ -195,10 +206,10 @@ export class WhepClient {
 
   /**
    * @param {string} url @param {string} method @param {string} type @param {string} body
-   * @param {{match?: string, signal?: AbortSignal}} [options]
+   * @param {{match?: string, signal: AbortSignal}} options
    * @returns {Promise<Response>}
    */
-  async #fetch(url, method, type, body, { match, signal = AbortSignal.timeout(ANSWER_WITHIN_MS) } = {}) {
+  async #fetch(url, method, type, body, { match, signal }) {
     /** @type {Record<string, string>} */
     const headers = { authorization: `Bearer ${this.#permit.token}`, "content-type": type };
     if (match) headers["if-match"] = match;

@@ -37,7 +37,7 @@ export const LOW_BATTERY_PCT = 15;
  * @property {boolean} wantsRest
  * @property {boolean} handUp
  * @property {boolean} talking the microphone is open
- * @property {"ready"|"refused"|"none"} mic
+ * @property {"soon"|"ready"|"refused"|"none"} mic
  */
 
 /**
@@ -213,6 +213,7 @@ function linksOf(f) {
 export function talkKeyOf(f, scene) {
   if (f.mic === "refused") return { icon: "micoff", title: "Only listening", small: "The microphone is not allowed", pressed: false, disabled: true, mic: "none" };
   if (!scene.voice) return { icon: "micoff", title: "Your voice is off", small: scene.voiceOff, pressed: false, disabled: true, mic: f.mic === "ready" ? "listening" : "none" };
+  if (f.mic === "soon") return { icon: "micoff", title: "Only listening", small: "The microphone comes in a moment", pressed: false, disabled: true, mic: "none" };
   if (f.mic === "none") return { icon: "micoff", title: "Only listening", small: "No microphone here", pressed: false, disabled: true, mic: "none" };
   if (f.talking) return { icon: "mic", title: "Talking", small: "The class can hear you", pressed: true, disabled: false, mic: "talking" };
   return { icon: "mic", title: "Talk", small: "Now only listening", pressed: false, disabled: false, mic: "listening" };

@@ -5,7 +5,7 @@ use engines::Fresh;
 use server_core::goal::Family;
 use server_core::party::{OrganisationId, Party, PersonId};
 use server_core::plan::{
-    Answer, Basis, Change, Closure, Consent, EndGoal, How, PlanState, ReintegrationPlan, Review, ReviewOutcome,
+    Answer, Basis, Change, Closure, Consent, EndGoal, How, OwnWord, PlanState, ReintegrationPlan, Review, ReviewOutcome,
 };
 use server_core::policy::{Code, Pack, Route, for_day};
 use server_core::words::Words;
@@ -52,7 +52,14 @@ pub(super) async fn fill(fresh: &Fresh, size: &Size, now: DateTime<Utc>) {
         next_on: Some(on + chrono::Days::new(14)),
     };
     let mut changes = vec![
-        Change::Consent(Consent { party: Party::Parent, who, how: words("On paper"), on, withdrawn: None }),
+        Change::Consent(Consent {
+            party: Party::Parent,
+            own_word: OwnWord::Beside,
+            who,
+            how: words("On paper"),
+            on,
+            withdrawn: None,
+        }),
         Change::Open,
         Change::Answer(code("aims"), Some(Answer::Words(words("Back in maths and in the band by the end of January")))),
         Change::Answer(code("on-track"), Some(Answer::YesNo(true))),

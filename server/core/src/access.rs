@@ -2,7 +2,8 @@
 //!
 //! A role is held at an organisation and reaches that organisation and what lies below it, never beside it. What a question is
 //! about ([`Subject`]) says to which organisations it belongs. One thing reaches beside: a part in a pupil's case, which somebody who
-//! may change that case gave to a key worker or a school's lead, until it ends (`DOMAIN.md` ). Unknown combinations are "no".
+//! may change that case gave to a key worker or a school's lead, until it ends (`DOMAIN.md` ). Whoever comes by it from elsewhere
+//! ([`is_from_elsewhere`]) is shown less. Unknown combinations are "no".
 
 use std::collections::BTreeMap;
 
@@ -134,6 +135,10 @@ pub enum Action {
     KeepCase,
     /// Give a placement a robot, or take it away.
     GiveRobot,
+    /// Add a robot, name it, and say that it is no longer used.
+    KeepRobots,
+    /// Add rooms, classes and lessons of a school, and end them.
+    KeepTimetable,
 }
 
 /// What it is about.
@@ -201,6 +206,25 @@ pub fn may(person: &Person, action: Action, subject: &Subject, tree: &Tree) -> b
     person.holdings.iter().any(|holding| allows(person.id, holding, action, subject, tree))
 }
 
+/// Whether `person` works neither where the pupil's lessons are nor where the pupil is looked after, so that a part alone opens the case to
+/// them: what the pupil has not shared is not for them (F-2, F-6; law 5 of [`sharing`](crate::sharing)).
+#[must_use]
+pub fn is_from_elsewhere(person: &Person, subject: &Subject, tree: &Tree) -> bool {
+    let Subject::Pupil { pupil, school, provider, .. } = *subject else { return false };
+    !person.holdings.iter().any(|holding| match holding.role {
+        Role::KeyWorker | Role::SchoolLead => has_the_pupil(holding, school, provider, tree),
+        Role::Coordinator => tree.is_within(school, holding.organisation),
+        Role::Pupil => person.id == pupil,
+        Role::ClassroomStaff | Role::Parent | Role::Auditor => false,
+    })
+}
+
+/// Whether a role reaches the school whose lessons a pupil follows, or whoever looks after them.
+fn has_the_pupil(holding: &Holding, school: Uuid, provider: Option<Uuid>, tree: &Tree) -> bool {
+    let reaches = |organisation: Uuid| tree.is_within(organisation, holding.organisation);
+    reaches(school) || provider.is_some_and(reaches)
+}
+
 fn allows(id: Uuid, holding: &Holding, action: Action, subject: &Subject, tree: &Tree) -> bool {
     let reaches = |organisation: Uuid| tree.is_within(organisation, holding.organisation);
     match *subject {
@@ -220,19 +244,20 @@ fn allows(id: Uuid, holding: &Holding, action: Action, subject: &Subject, tree: 
                 matches!(action, Action::JoinClass | Action::ReadPlan | Action::CommentPlan) && id == pupil && reaches(school)
             }
             // A key worker reads only the pupils named to them where they work, and those in whose case somebody gave them a part.
-            Role::KeyWorker => {
+            Role::KeyWorker if has_the_pupil(holding, school, provider, tree) => {
                 (is_staffs(action) || is_of_plan(action) || is_of_framework(action) || action == Action::CorrectMinutes)
-                    && (has_part || key_worker == Some(id) && (reaches(school) || provider.is_some_and(reaches)))
+                    && (has_part || key_worker == Some(id))
             }
-            // One record, seen by the school and the provider. The lead of another school, such as the one that receives the
-            // pupil, works with it once they were given a part; the tablet and the child's looks stay with those who have the pupil now.
-            Role::SchoolLead if reaches(school) || provider.is_some_and(reaches) => {
+            // One record, seen by the school and the provider.
+            Role::SchoolLead if has_the_pupil(holding, school, provider, tree) => {
                 is_staffs(action)
                     || is_of_plan(action)
                     || is_of_framework(action)
                     || action == Action::KeepCase && reaches(school)
             }
-            Role::SchoolLead => {
+            // Somebody of another school, such as the one that receives the pupil, works with it once they were given a part; the
+            // tablet, minutes and the child's looks stay with those who have the pupil now.
+            Role::KeyWorker | Role::SchoolLead => {
                 has_part
                     && (is_of_plan(action)
                         || matches!(action, Action::ReadRecord | Action::ReadFramework | Action::SeePupilName))
@@ -254,10 +279,14 @@ fn allows(id: Uuid, holding: &Holding, action: Action, subject: &Subject, tree: 
                 // What a board sees of the whole: numbers, and nobody's name.
                 Action::CountReturns => matches!(holding.role, Role::Coordinator | Role::SchoolLead | Role::Auditor),
                 Action::ReadCosts | Action::EditCosts => matches!(holding.role, Role::Coordinator),
-                Action::KeepOrganisations | Action::KeepAccounts => matches!(holding.role, Role::Coordinator),
+                Action::KeepOrganisations | Action::KeepAccounts | Action::KeepRobots => {
+                    matches!(holding.role, Role::Coordinator)
+                }
                 // Who answers for a school or an authority begins a case there: nobody names themselves to a pupil.
                 Action::AddPupil => matches!(holding.role, Role::Coordinator | Role::SchoolLead),
-                Action::SetDays | Action::SetScales => matches!(holding.role, Role::Coordinator | Role::SchoolLead),
+                Action::SetDays | Action::SetScales | Action::KeepTimetable => {
+                    matches!(holding.role, Role::Coordinator | Role::SchoolLead)
+                }
                 // A school's own register, brought in by the school.
                 Action::ImportRegister => matches!(holding.role, Role::SchoolLead),
                 _ => false,

@@ -125,11 +125,19 @@ pub fn counts(rule: &ContactRule, contact: &Contact) -> Result<(), NotCounted> {
 pub struct Cadence {
     /// One entry a period that has begun, by day; done with the first contact that counts. For a rule in days, the next one alone.
     pub due: Vec<Due>,
+    /// First and last day of each period, in their order, also of those in which the rule does not hold here. For a rule in days, none.
+    pub periods: Vec<(NaiveDate, NaiveDate)>,
     /// The last contact that counts.
     pub last: Option<NaiveDate>,
 }
 
 impl Cadence {
+    /// First and last day of the period that an entry is for; the entry may have a day of its own. None: it is owed once, or in days.
+    #[must_use]
+    pub fn period_of(&self, due: &Due) -> Option<(NaiveDate, NaiveDate)> {
+        self.periods.get(usize::from(due.week?.checked_sub(1)?)).copied()
+    }
+
     /// Periods that are over and in which nothing counted.
     pub fn missed<'a>(&'a self, calendars: &'a Calendars<'_>, now: DateTime<Utc>) -> impl Iterator<Item = &'a Due> {
         self.due.iter().filter(move |due| due.done.is_none() && calendars.of(due.arithmetic.calendar).is_over(due.day, now))
@@ -198,11 +206,14 @@ fn cadence(
     let is_counted = |contact: &&Contact| (from..=today).contains(&contact.on) && counts(rule, contact).is_ok();
     let mut days: Vec<NaiveDate> = log.iter().filter(is_counted).map(|contact| contact.on).collect();
     days.sort_unstable();
-    let due = match rule.unit {
+    let counted = match rule.unit {
         Unit::SchoolWeeks => by_week(rule, &days, calendars, from, today),
-        Unit::SchoolDays | Unit::CalendarDays | Unit::Weeks => since_last(rule, &days, calendars, from),
+        Unit::SchoolDays | Unit::CalendarDays | Unit::Weeks => {
+            since_last(rule, &days, calendars, from).map(|due| (due, Vec::new()))
+        }
     };
-    Cadence { due: due.unwrap_or_default(), last: days.last().copied() }
+    let (due, periods) = counted.unwrap_or_default();
+    Cadence { due, periods, last: days.last().copied() }
 }
 
 /// Each period of `every` school weeks wants a contact of its own: two in one week do not make up for none in the next.
@@ -212,14 +223,19 @@ fn by_week(
     calendars: &Calendars<'_>,
     from: NaiveDate,
     today: NaiveDate,
-) -> Result<Vec<Due>, NeverOpen> {
+) -> Result<(Vec<Due>, Vec<(NaiveDate, NaiveDate)>), NeverOpen> {
     let school = calendars.of(rule.calendar);
-    let mut all = Vec::new();
+    let (mut all, mut periods) = (Vec::new(), Vec::new());
     let mut begins = from;
     // A plan of more periods than this is not a plan for a return.
     for period in 1..=150_u16 {
         let count = school.end_of_week(begins, rule.every)?;
-        let done = days.iter().find(|day| (begins..=count.day).contains(day)).or_else(|| {
+        let in_time = days.iter().find(|day| (begins..=count.day).contains(day));
+        let done = in_time.or_else(|| {
+            // What is owed once has no period after it: late is done too.
+            if rule.once {
+                return days.first();
+            }
             // A contact in the holidays after a week belongs to that week.
             let next = school.after(count.day, 1).ok()?.day;
             days.iter().find(|day| **day > count.day && **day < next)
@@ -232,12 +248,13 @@ fn by_week(
             day_words(begins)
         );
         all.push(due(rule, period, done.copied(), Unit::SchoolWeeks, count.clone(), how));
+        periods.push((begins, count.day));
         begins = school.after(count.day, 1)?.day;
         if rule.once || begins > today {
             break;
         }
     }
-    Ok(all)
+    Ok((all, periods))
 }
 
 fn weeks(every: u16) -> String {

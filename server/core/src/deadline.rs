@@ -68,6 +68,8 @@ impl<'a> Calendars<'a> {
 /// What is known of a case.
 #[derive(Clone, Debug, Default)]
 pub struct Facts {
+    /// The day it is looked at, where the pupil's school is: what is agreed for a later day has not happened yet.
+    pub today: NaiveDate,
     /// The pupil's route; without it, rules for certain routes are left out.
     pub route: Option<Route>,
     /// What has happened, or is agreed to happen, on which day. Of what happened twice, the last.
@@ -231,7 +233,12 @@ impl Due {
 #[must_use]
 pub fn schedule(pack: &Pack, facts: &Facts, calendars: &Calendars<'_>) -> Schedule {
     let mut all = Schedule::default();
+    let goes_to_panel = |route| pack.routes.iter().any(|rule| rule.route == route && rule.goes_to_panel);
     for rule in &pack.deadlines {
+        // Where no panel decided, none waits to be told (H-20).
+        if rule.done_by == Some(Event::PanelTold) && facts.route.is_some_and(|route| !goes_to_panel(route)) {
+            continue;
+        }
         if !rule.routes.is_empty() && facts.route.is_none_or(|route| !rule.routes.contains(&route)) {
             continue;
         }
@@ -283,15 +290,18 @@ pub fn schedule(pack: &Pack, facts: &Facts, calendars: &Calendars<'_>) -> Schedu
     all
 }
 
-/// What fulfilled it, if anything did since it began to count: a meeting before the panel is not the meeting after it.
+/// What fulfilled it, if anything has since it began to count: a meeting before the panel is not the meeting after it, and a word about
+/// an arrangement that has ended is not about the next one.
 fn done(rule: &DeadlineRule, week: Option<u16>, facts: &Facts) -> Option<NaiveDate> {
     let from = match rule.when {
+        // Counted from its end, an arrangement begins before.
+        When::After { from: Event::PartTimeEnd, .. } => facts.events.get(&Event::PartTimeStart),
         When::After { from, .. } | When::EachWeek { from, .. } | When::BeforeNext { from, .. } => facts.events.get(&from),
         When::Reached { .. } => None,
     };
     let said = facts.done.get(&(rule.id.clone(), week));
-    let happened = rule.done_by.and_then(|event| facts.events.get(&event)).filter(|day| from.is_none_or(|from| from <= *day));
-    said.or(happened).copied()
+    let happened = rule.done_by.and_then(|event| facts.events.get(&event));
+    [said, happened].into_iter().flatten().find(|day| from.is_none_or(|from| from <= *day) && **day <= facts.today).copied()
 }
 
 fn find(
@@ -304,7 +314,7 @@ fn find(
     let school = calendars.of(rule.calendar);
     let whose = format!("{}{}", rule.calendar.words(), school.label());
     let at = |event: Event| facts.events.get(&event).map(|day| (event, *day)).ok_or(Undated::Waits(event));
-    let changed = own.map_or("", |_| " The pack says otherwise; the reason is kept with the plan.");
+    let changed = own.map_or("", |_| " The policy says otherwise; the reason is kept with the plan.");
     let told = |from: Option<(Event, NaiveDate)>, unit, count: Option<Count>, day: NaiveDate, how: String| {
         let mut parts = vec![how];
         parts.extend(count.as_ref().and_then(Count::not_counted));
@@ -344,7 +354,11 @@ fn find(
                         1 => " One of them was added to the plan.".to_owned(),
                         more => format!(" {more} of them were added to the plan."),
                     };
-                    (found, format!("{begins}, in the last of {} of {whose}.{added}", plural(count, "school week")))
+                    let which = match count {
+                        1 => format!("in the first school week of {whose} from then on"),
+                        count => format!("in the last of {count} school weeks of {whose}"),
+                    };
+                    (found, format!("{begins}, {which}.{added}"))
                 }
             };
             Ok(told(Some(from), unit, Some(found.clone()), found.day, how))

@@ -20,15 +20,12 @@ use crate::attendance::{Account, Length};
 use crate::calendar::{Calendar, monday_of};
 use crate::party::PersonId;
 use crate::plan::{Place, WeekPattern};
-use crate::register::HalfDay;
+use crate::register::{HalfDay, SessionTimes};
 use crate::school_days::SchoolDays;
 
 mod question;
 
 pub use self::question::ReviewQuestion;
-
-/// From this hour on, where the school is, a lesson belongs to the afternoon.
-const NOON: u32 = 12;
 
 /// A half-day of a date.
 pub type Half = (NaiveDate, HalfDay);
@@ -88,14 +85,19 @@ pub struct RobotHalf {
     pub live: Length,
 }
 
-/// The half-days of an account of lessons, in the school's time. A lesson belongs to the half-day in which it begins.
+/// The half-day of an instant, in the school's time, parted where the school's own day is parted: as the register's sessions are.
 #[must_use]
-pub fn robot_halves(account: &Account, calendar: &Calendar) -> Vec<RobotHalf> {
+pub fn half_of(at: DateTime<Utc>, calendar: &Calendar, times: SessionTimes) -> Half {
+    let local = calendar.local(at);
+    (local.date(), times.half_of(local.hour() * 60 + local.minute()))
+}
+
+/// The half-days of an account of lessons. A lesson belongs to the half-day in which it begins.
+#[must_use]
+pub fn robot_halves(account: &Account, calendar: &Calendar, times: SessionTimes) -> Vec<RobotHalf> {
     let mut halves: BTreeMap<Half, Vec<Length>> = BTreeMap::new();
     for lesson in &account.lessons {
-        let local = calendar.local(lesson.start);
-        let half = if local.hour() < NOON { HalfDay::Am } else { HalfDay::Pm };
-        halves.entry((local.date(), half)).or_default().push(lesson.counted());
+        halves.entry(half_of(lesson.start, calendar, times)).or_default().push(lesson.counted());
     }
     halves.into_iter().map(|(half, lengths)| RobotHalf { half, live: Length::of_disjoint(lengths) }).collect()
 }
@@ -111,25 +113,53 @@ pub struct HalfDays {
     pub rest: u16,
     /// Elsewhere: at the provider, the hospital school.
     pub elsewhere: u16,
+    /// Away as planned, and nobody has said otherwise: in none of the places above.
+    pub unsaid: Unsaid,
     /// Nobody has said, or nothing took place. Not a fault, and not an absence: the register says what is one.
     pub not_known: u16,
 }
 
+/// Half-days that the plan has away and of which nobody says where the pupil was. They are told as planned, and never as a fact.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Unsaid {
+    /// Planned as rest.
+    pub rest: u16,
+    /// Planned elsewhere.
+    pub elsewhere: u16,
+}
+
+/// Where a half-day was, and whether that is more than its plan.
+enum Found {
+    /// Somebody or something says so.
+    Said(Place),
+    /// It was planned so, and nobody says otherwise.
+    AsPlanned(Place),
+    NotKnown,
+}
+
 impl HalfDays {
-    fn add(&mut self, place: Option<Place>) {
-        match place {
-            Some(Place::OnSite) => self.on_site += 1,
-            Some(Place::ByRobot) => self.by_robot += 1,
-            Some(Place::Rest) => self.rest += 1,
-            Some(Place::Other) => self.elsewhere += 1,
-            None => self.not_known += 1,
+    fn plan(&mut self, place: Option<Place>) {
+        self.add(place.map_or(Found::NotKnown, Found::Said));
+    }
+
+    fn add(&mut self, found: Found) {
+        match found {
+            Found::Said(Place::OnSite) => self.on_site += 1,
+            Found::Said(Place::ByRobot) => self.by_robot += 1,
+            Found::Said(Place::Rest) => self.rest += 1,
+            Found::Said(Place::Other) => self.elsewhere += 1,
+            Found::AsPlanned(Place::Rest) => self.unsaid.rest += 1,
+            Found::AsPlanned(Place::Other) => self.unsaid.elsewhere += 1,
+            // What was planned on site or by robot, and did not show itself.
+            Found::AsPlanned(Place::OnSite | Place::ByRobot) | Found::NotKnown => self.not_known += 1,
         }
     }
 
     /// The school half-days of the week.
     #[must_use]
     pub fn of(&self) -> u16 {
-        self.on_site + self.by_robot + self.rest + self.elsewhere + self.not_known
+        let Self { on_site, by_robot, rest, elsewhere, unsaid, not_known } = self;
+        on_site + by_robot + rest + elsewhere + unsaid.rest + unsaid.elsewhere + not_known
     }
 }
 
@@ -163,7 +193,8 @@ pub struct GlideWeek {
     pub actual: Option<HalfDays>,
     /// Live in lessons by robot, up to today, also on half-days on site. Beside the half-days, never of them.
     pub by_robot: Minutes,
-    /// Half-days on which somebody says something about being on site: the school's file, or a person.
+    /// Half-days on which somebody says something about being on site: the school's file, or a person. Where nobody does, that none was
+    /// on site is no fact.
     pub stated: u16,
     /// Of these, the ones of which only a person tells.
     pub said: u16,
@@ -279,7 +310,7 @@ pub fn glide<'p>(
         let mut lengths = Vec::new();
         for half in school_days.into_iter().flat_map(|day| [(day, HalfDay::Am), (day, HalfDay::Pm)]) {
             let planned = plan.and_then(|plan| plan.on(half.0, half.1));
-            week.planned.add(planned);
+            week.planned.plan(planned);
             let Some(actual) = week.actual.as_mut().filter(|_| half.0 <= today) else { continue };
             let told = there.get(&half);
             week.stated += u16::from(told.is_some());
@@ -294,23 +325,23 @@ pub fn glide<'p>(
     all
 }
 
-/// Where the pupil was, as far as anybody says. A pupil who uses the robot in a quiet room of the school is on site (§0.3).
+/// Where the pupil was, as far as anybody says. A pupil who uses the robot in a quiet room of the school is on site (§0.3). A word that
+/// the pupil was not on site does not say where else they were: so what was planned elsewhere is never more than planned.
 fn place(
     half: Half,
     planned: Option<Place>,
     was_there: Option<bool>,
     live: &BTreeMap<Half, Length>,
     rested: &BTreeSet<Half>,
-) -> Option<Place> {
+) -> Found {
     if was_there == Some(true) {
-        Some(Place::OnSite)
+        Found::Said(Place::OnSite)
     } else if live.get(&half).is_some_and(|length| length.minutes().get() > 0) {
-        Some(Place::ByRobot)
-    } else if rested.contains(&half) || planned == Some(Place::Rest) {
-        Some(Place::Rest)
+        Found::Said(Place::ByRobot)
+    } else if rested.contains(&half) {
+        Found::Said(Place::Rest)
     } else {
-        // What was planned elsewhere is taken at the provider's word; what was planned on site or by robot did not show itself.
-        planned.filter(|place| *place == Place::Other)
+        planned.map_or(Found::NotKnown, Found::AsPlanned)
     }
 }
 

@@ -9,6 +9,7 @@
 //! | [`usage`] | the word for what a robot is doing, and whether somebody should look |
 //! | [`access`] | who may see or change what |
 //! | [`pupil`], [`school`], [`register`] | checked values: UPN, URN; imported marks, their meanings, questions about them |
+//! | [`csv`] | rows and columns of a file that a school brings |
 //!
 //! The reintegration record (rows A-1 … R-9 of the project's table of sources):
 //!
@@ -39,6 +40,7 @@ mod coded;
 pub mod contact;
 pub mod continuity;
 pub mod cost;
+pub mod csv;
 pub mod deadline;
 pub mod framework;
 pub mod glide;

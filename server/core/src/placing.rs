@@ -2,7 +2,8 @@
 //!
 //! A robot that stands connected stays where it is, for moving costs a pupil a moment of picture. One that stands nowhere is given
 //! the least loaded bridge that it can reach. Robots leave a bridge that will stop, and their pupils follow; idle ones leave a bridge
-//! that carries clearly more than another. A session is where its robot is, so this is also what spreads sessions.
+//! that carries clearly more than another, or has clearly more to do. A session is where its robot is, so this is also what spreads
+//! sessions. Bridges are compared with the robot already there, so that one that was sent is never sent on or back.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use protocol::{BridgeId, RobotId};
@@ -13,8 +14,11 @@ const SILENT_AFTER: TimeDelta = TimeDelta::seconds(20);
 const USUAL_CAPACITY: u32 = 200;
 /// An idle robot moves only if its bridge carries this much more than the least loaded one, in per cent of the capacity …
 const MOVE_OVER_PCT: u32 = 20;
-/// … and at least so many robots more, so that a small school never sees robots move.
+/// … and more than so many robots more, so that a small school never sees robots move for their number …
 const MOVE_OVER_ROBOTS: u32 = 8;
+/// … or its processor has so many points of per cent more to do: the next session should not begin where there is least room for it.
+/// It comes back only for as much on the other side.
+const MOVE_OVER_BUSY_PCT: u32 = 30;
 
 /// What is known of a bridge.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,7 +51,16 @@ impl Bridge {
     /// In thousandths: robots of its capacity, and what its processor says. A few sessions with large pictures may cost more than
     /// many robots that stand idle; of many that are placed at once, each still counts.
     fn load(&self) -> u64 {
-        u64::from(self.robots) * 1000 / u64::from(self.capacity()) + u64::from(self.busy_pct) * 10
+        self.load_of(self.robots)
+    }
+
+    /// What its load would be with one more robot.
+    fn load_with_one_more(&self) -> u64 {
+        self.load_of(self.robots.saturating_add(1))
+    }
+
+    fn load_of(&self, robots: u32) -> u64 {
+        u64::from(robots) * 1000 / u64::from(self.capacity()) + u64::from(self.busy_pct) * 10
     }
 
     fn has_room(&self) -> bool {
@@ -98,7 +111,7 @@ pub fn choose(robot: &Robot, bridges: &[Bridge]) -> Option<Choice> {
     let known = |id: Option<BridgeId>| bridges.iter().find(|bridge| Some(bridge.id) == id);
     let stay = |bridge: &Bridge| Choice { bridge: bridge.id, move_now: false, with_pupil: false };
     let free = || bridges.iter().filter(|bridge| bridge.takes_one() && Some(bridge.id) != robot.on);
-    let cost = |bridge: &&Bridge| (bridge.load(), scatter(robot.id, bridge.id));
+    let cost = |bridge: &&Bridge| (bridge.load_with_one_more(), scatter(robot.id, bridge.id));
     let least = free().filter(|bridge| !robot.cannot_reach.contains(&bridge.id)).min_by_key(cost);
     // What it could not reach may be back since; and it keeps what it has until it has reached the other.
     let unreached = || free().min_by_key(cost);
@@ -106,10 +119,11 @@ pub fn choose(robot: &Robot, bridges: &[Bridge]) -> Option<Choice> {
     let busy = || bridges.iter().filter(|bridge| bridge.has_room()).min_by_key(cost);
     if let Some(now) = known(robot.on).filter(|bridge| bridge.is_here) {
         let is_clear = |other: &&Bridge| {
-            let gain = now.load().saturating_sub(other.load());
+            let gain = now.load().saturating_sub(other.load_with_one_more());
             // One that refuses new sessions is left however few it carries: a pupil who comes would be turned away.
             let carries_more = now.robots.saturating_sub(other.robots) > MOVE_OVER_ROBOTS;
-            gain > u64::from(MOVE_OVER_PCT) * 10 && (carries_more || now.is_overloaded())
+            let is_busier = now.busy_pct.saturating_sub(other.busy_pct) >= MOVE_OVER_BUSY_PCT;
+            gain > u64::from(MOVE_OVER_PCT) * 10 && (carries_more || is_busier || now.is_overloaded())
         };
         let better =
             if now.draining { least.or_else(unreached) } else { least.filter(|other| robot.is_idle && is_clear(other)) };
@@ -212,15 +226,31 @@ mod tests {
         check(&Robot { is_idle: false, ..robot(Some(1)) }, &[bridge(1, 60), bridge(2, 10)], Some((1, false)));
     }
 
+    /// Report: of two bridges with eight robots each, all idle ones of the one that was 95 per cent busy stayed, and so the next session
+    /// began there.
+    #[test]
+    fn idle_robots_leave_a_bridge_that_has_clearly_more_to_do_and_do_not_come_back() {
+        let busy = |n, robots, pct| Bridge { busy_pct: pct, ..bridge(n, robots) };
+        check(&robot(Some(1)), &[busy(1, 8, 95), busy(2, 8, 0)], Some((2, true)));
+        check(&Robot { is_idle: false, ..robot(Some(1)) }, &[busy(1, 8, 95), busy(2, 8, 0)], Some((1, false)));
+        check(&robot(Some(1)), &[busy(1, 8, 60), busy(2, 8, 30)], Some((2, true)));
+        check(&robot(Some(1)), &[busy(1, 8, 60), busy(2, 8, 31)], Some((1, false)));
+        // Where it would find as much to carry as it leaves to be done, it stays.
+        check(&robot(Some(1)), &[busy(1, 8, 60), busy(2, 50, 0)], Some((1, false)));
+        // Sessions that begin where they went send nobody back, and few also not when the other bridge has nothing to do any more.
+        check(&robot(Some(2)), &[busy(1, 7, 95), busy(2, 9, 60)], Some((2, false)));
+        check(&robot(Some(2)), &[busy(1, 7, 0), busy(2, 9, 29)], Some((2, false)));
+    }
+
     proptest! {
         #[test]
         fn nobody_is_sent_to_a_bridge_that_is_away_stopping_or_full_and_moving_ends(
-            facts in proptest::collection::vec((any::<bool>(), any::<bool>(), 0_u32..120), 1..6),
+            facts in proptest::collection::vec((any::<bool>(), any::<bool>(), 0_u32..120, 0_u32..130, 1_u32..120), 1..6),
             on in proptest::option::of(0_usize..6),
             is_idle in any::<bool>(),
         ) {
-            let mut bridges: Vec<_> = (1..).zip(&facts).map(|(n, (is_here, draining, robots))| Bridge {
-                is_here: *is_here, draining: *draining, ..bridge(n, *robots)
+            let mut bridges: Vec<_> = (1..).zip(&facts).map(|(n, (is_here, draining, robots, busy_pct, capacity))| Bridge {
+                is_here: *is_here, draining: *draining, busy_pct: *busy_pct, capacity: Some(*capacity), ..bridge(n, *robots)
             }).collect();
             let mut robot = Robot { is_idle, ..robot(on.map(|n| n as u128 + 1)) };
             let Some(choice) = choose(&robot, &bridges) else {
@@ -230,7 +260,8 @@ mod tests {
             let chosen = bridges.iter().find(|bridge| bridge.id == choice.bridge).expect("one of them");
             prop_assert!(chosen.is_here);
             if Some(chosen.id) != robot.on {
-                prop_assert!(chosen.takes_one());
+                let is_another = |bridge: &&Bridge| Some(bridge.id) != robot.on;
+                prop_assert!(chosen.takes_one() || chosen.has_room() && !bridges.iter().filter(is_another).any(Bridge::takes_one));
                 // Once it is there, it is not sent on.
                 for bridge in &mut bridges {
                     if Some(bridge.id) == robot.on { bridge.robots = bridge.robots.saturating_sub(1); }

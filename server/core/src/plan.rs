@@ -7,7 +7,7 @@
 //! leaves the plan as it was. Which fields, actions, questions and parties there are is in the policy pack; this file knows the
 //! order of things and the few rules that no pack changes:
 //!
-//! 1. No plan opens without a length, an end goal and a consent (L-2, H-8).
+//! 1. No plan opens without a length, an end goal and a consent that is no younger pupil's alone (L-2, H-8).
 //! 2. A planning meeting without the pupil or the school does not count, however useful it was (H-26).
 //! 3. A return begins when its gates are passed. A gate that is not passed needs a reason; a missing consent cannot be reasoned away.
 //! 4. A setback never changes the state of a plan.
@@ -25,7 +25,7 @@ use std::collections::BTreeMap;
 use chrono::NaiveDate;
 
 use crate::party::Party;
-use crate::policy::{Code, FieldKind, ON_TRACK, Pack, Route};
+use crate::policy::{Code, Field, FieldKind, ON_TRACK, Pack, Route};
 use crate::words::{Reason, Words};
 
 mod basis;
@@ -42,7 +42,7 @@ mod pattern;
 mod refusal;
 mod review;
 
-pub use self::basis::{Basis, Consent, EndGoal, Parts, PlanState, Revision, Setting};
+pub use self::basis::{Basis, Consent, DECIDES_AT, EndGoal, OwnWord, Parts, PlanState, Revision, Setting};
 pub use self::breakdown::{Breakdown, Owed, owed};
 pub use self::change::Change;
 pub use self::closure::{Closure, RollGuard, Setback, SignOff};
@@ -404,6 +404,12 @@ impl ReintegrationPlan {
         form::progress(pack, self)
     }
 
+    /// Whether a field is asked as things are: one that depends on another is asked only after that answer.
+    #[must_use]
+    pub fn is_asked(&self, field: &Field) -> bool {
+        form::applies(field, self)
+    }
+
     /// What is said about the roll (H-13).
     #[must_use]
     pub fn roll_guard(&self, pack: &Pack, panel_was_told: Option<NaiveDate>) -> RollGuard {
@@ -419,7 +425,13 @@ impl ReintegrationPlan {
     }
 
     fn consented(&self) -> Result<(), Refusal> {
-        if self.parts.consents.iter().any(|consent| consent.withdrawn.is_none()) { Ok(()) } else { Err(Refusal::NoConsent) }
+        if self.is_consented() { Ok(()) } else { Err(Refusal::NoConsent) }
+    }
+
+    /// Whether a consent holds: a parent's or carer's, or that of a pupil who is old enough to decide (H-8).
+    #[must_use]
+    pub fn is_consented(&self) -> bool {
+        self.parts.consents.iter().any(Consent::holds)
     }
 
     /// Where it stands.
@@ -477,6 +489,12 @@ impl ReintegrationPlan {
     #[must_use]
     pub fn reviews(&self) -> &[Review] {
         &self.parts.reviews
+    }
+
+    /// The latest by its day, whenever it was written down: it says when the next one is.
+    #[must_use]
+    pub fn last_review(&self) -> Option<&Review> {
+        self.parts.reviews.iter().max_by_key(|review| review.on)
     }
 
     /// The hiccups.

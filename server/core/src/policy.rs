@@ -25,10 +25,12 @@ use chrono::NaiveDate;
 use crate::party::PersonId;
 use crate::words::Reason;
 
+mod lists;
 mod load;
 pub(crate) mod read;
 mod rules;
 
+pub use self::lists::{Listed, called, chosen, offered};
 pub use self::rules::{
     ActionKind, ActionRule, Binding, BreakdownRule, CalendarOf, Clock, ClockStep, ClosureRule, CodeList, ContactRule,
     DeadlineRule, EvaluationRule, Event, Field, FieldKind, MeetingRule, PlannedLength, Question, Route, RouteRule, Series,
@@ -36,11 +38,13 @@ pub use self::rules::{
 };
 
 /// The packs in the binary: file name and text.
-const BUILT_IN: [(&str, &str); 4] = [
+const BUILT_IN: [(&str, &str); 6] = [
     ("havering-2020.toml", include_str!("../policies/havering-2020.toml")),
     ("plain-1.toml", include_str!("../policies/plain-1.toml")),
     ("havering-2020-2.toml", include_str!("../policies/havering-2020-2.toml")),
     ("plain-2.toml", include_str!("../policies/plain-2.toml")),
+    ("havering-2020-3.toml", include_str!("../policies/havering-2020-3.toml")),
+    ("plain-3.toml", include_str!("../policies/plain-3.toml")),
 ];
 
 /// The list of kinds of need, if a pack has one.
@@ -207,6 +211,19 @@ impl Pack {
     #[must_use]
     pub fn evaluation(&self, clock: &Code, week: u16) -> Option<&EvaluationRule> {
         self.evaluations.iter().find(|rule| rule.clock == *clock && rule.week == week)
+    }
+
+    /// Whether a rule counts from an event, or is fulfilled by it.
+    #[must_use]
+    pub fn counts(&self, event: Event) -> bool {
+        let from = |when: &When| match when {
+            When::After { from, .. } | When::EachWeek { from, .. } | When::BeforeNext { from, .. } => Some(*from),
+            When::Reached { .. } => None,
+        };
+        let is_due = |rule: &DeadlineRule| from(&rule.when) == Some(event) || rule.done_by == Some(event);
+        self.deadlines.iter().any(is_due)
+            || self.clocks.iter().any(|clock| clock.starts == event)
+            || self.planned_lengths.iter().any(|length| length.starts == event)
     }
 
     /// A rule on a deadline by its code.

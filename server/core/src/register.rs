@@ -63,14 +63,13 @@
 //! do not go together, and leaves the answer to the school.
 
 mod codes;
-mod csv;
 mod hints;
 mod import;
 
 pub use self::codes::{CodeKind, CodeTable, Meaning, WeekTold, on_site, sickness, week_told};
 pub use self::hints::{Hint, HomeStream, PupilPlace, SessionTimes, hints};
 pub use self::import::{
-    FileError, Imported, ImportedMark, MAX_BYTES, MAX_ROWS, Problem, PupilKey, Source, System, import, text_of,
+    FileError, Imported, ImportedMark, MAX_BYTES, MAX_LOCAL, MAX_ROWS, Problem, PupilKey, Source, System, import, text_of,
 };
 
 use chrono::NaiveDate;

@@ -7,10 +7,11 @@
 //!
 //! 1. Nobody is given what its maker may not read, nor what the document does not have.
 //! 2. A consent that ends takes away and never adds.
-//! 3. Who makes a document for their own work has all that anybody could be given.
+//! 3. Who makes a document for their own work has all that they could give to anybody.
 //! 4. Whoever keeps the register is not given minutes by robot: they never become marks.
 //! 5. Lines that the pupil has not shared, ways to reach people, and who changed what, go to no other school and no authority.
 //! 6. A field that nobody thought of is given to nobody else.
+//! 7. Who comes from elsewhere by a part takes out, and gives on, what somebody with that part is given, and no more.
 //!
 //! Nothing is sent by this file. To be named in the case is the caller's to check: a recipient is a part, not an account.
 //!
@@ -113,6 +114,8 @@ pub struct Sharing {
     pub recipient: Recipient,
     /// What its maker may do with this pupil.
     pub maker_may: BTreeSet<ReadBy>,
+    /// The parts of a maker who comes by them alone, from elsewhere; none: of one who has the pupil.
+    pub maker_as: Option<BTreeSet<Party>>,
     /// A consent holds (H-8).
     pub is_consented: bool,
 }
@@ -154,7 +157,7 @@ pub enum NotShared {
     #[error("nothing of this is for {}: choose another document", .0.words())]
     NotForThem(Party),
     /// It leaves the circle of care, and nobody consents.
-    #[error("nobody has consented: talk with the parent or carer first, and write down who agreed, when and how")]
+    #[error("nobody has consented who may: talk with the parent or carer first, and write down who agreed, when and how")]
     NoConsent,
 }
 
@@ -429,17 +432,22 @@ impl Sharing {
     /// For its maker's own work.
     #[must_use]
     pub fn own(maker_may: BTreeSet<ReadBy>) -> Self {
-        Self { recipient: Recipient::Maker, maker_may, is_consented: false }
+        Self { recipient: Recipient::Maker, maker_may, maker_as: None, is_consented: false }
     }
 
     /// Whether a section is given to the recipient, in whichever document.
     #[must_use]
     pub fn shows(&self, section: Section) -> bool {
         self.maker_may.contains(&section.read_by())
+            && self.maker_as.as_ref().is_none_or(|parts| parts.iter().any(|party| self.reaches(*party, section)))
             && match self.recipient {
                 Recipient::Maker => true,
-                Recipient::Party(party) => (self.is_consented || CIRCLE.contains(&party)) && section.readers().contains(&party),
+                Recipient::Party(party) => self.reaches(party, section),
             }
+    }
+
+    fn reaches(&self, party: Party, section: Section) -> bool {
+        (self.is_consented || CIRCLE.contains(&party)) && section.readers().contains(&party)
     }
 }
 
@@ -452,11 +460,13 @@ pub fn contents(document: Document, sharing: &Sharing) -> Result<Vec<Section>, N
     if sharing.shows(core) {
         return Ok(document.sections().iter().copied().filter(|section| sharing.shows(*section)).collect());
     }
+    let is_for = |party: &Party| core.readers().contains(party);
+    let is_makers =
+        sharing.maker_may.contains(&core.read_by()) && sharing.maker_as.as_ref().is_none_or(|parts| parts.iter().any(is_for));
     Err(match sharing.recipient {
-        _ if !sharing.maker_may.contains(&core.read_by()) => NotShared::NotYours,
-        Recipient::Party(party) if core.readers().contains(&party) => NotShared::NoConsent,
-        Recipient::Party(party) => NotShared::NotForThem(party),
-        Recipient::Maker => NotShared::NotYours,
+        _ if !is_makers => NotShared::NotYours,
+        Recipient::Party(party) if !is_for(&party) => NotShared::NotForThem(party),
+        _ => NotShared::NoConsent,
     })
 }
 

@@ -9,11 +9,11 @@ use server_core::attendance::Length;
 use server_core::calendar::Calendar;
 use server_core::contact::{By, Contact, cadences};
 use server_core::deadline::{Calendars, Facts, Part, Urgency, for_person, ical, schedule};
-use server_core::glide::{GlideFacts, ReviewQuestion, RobotHalf, Running, WeekState, glide};
+use server_core::glide::{GlideFacts, ReviewQuestion, RobotHalf, Running, Unsaid, WeekState, glide};
 use server_core::party::{OrganisationId, Party, PersonId};
 use server_core::plan::{
-    ActionEntry, Answer, Basis, Change, Closure, Consent, EndGoal, Gate, How, Meeting, PlanState, Refusal, ReintegrationPlan,
-    RollGuard, SignOff, WeekPattern, changes,
+    ActionEntry, Answer, Basis, Change, Closure, Consent, EndGoal, Gate, How, Meeting, OwnWord, PlanState, Refusal,
+    ReintegrationPlan, RollGuard, SignOff, WeekPattern, changes,
 };
 use server_core::policy::{Code, Event, Pack, Route, Standing, Tally, for_day};
 use server_core::register::{
@@ -88,10 +88,14 @@ impl Case {
         };
         let plan = ReintegrationPlan::draft(&pack, basis).unwrap();
         let events = [(Event::ProviderStart, day("2026-10-19")), (Event::PanelHearing, day("2026-11-05"))];
-        let mut case =
-            Self { pack, plan, facts: Facts { route: Some(Route::Medical), events: events.into(), ..Facts::default() } };
+        let mut case = Self {
+            pack,
+            plan,
+            facts: Facts { today: day("2026-11-18"), route: Some(Route::Medical), events: events.into(), ..Facts::default() },
+        };
         let consent = Consent {
             party: Party::Parent,
+            own_word: OwnWord::Beside,
             who: person(3),
             how: words("At home, on paper"),
             on: day("2026-10-09"),
@@ -232,7 +236,9 @@ fn marks_of_the_school_and_minutes_by_robot_meet_in_one_picture_and_in_no_number
     let weeks = glide(clock, None, |_, _| Some(&pattern), glide_facts, day("2026-11-17"));
     let week = &weeks[2];
     let actual = week.actual.unwrap();
-    assert_eq!((week.state, actual.on_site, actual.by_robot, actual.rest, actual.elsewhere), (WeekState::Done, 2, 1, 2, 2));
+    assert_eq!((week.state, actual.on_site, actual.by_robot), (WeekState::Done, 2, 1));
+    // A mark says that she was not on site, and not where she was: that is as planned.
+    assert_eq!((actual.rest, actual.elsewhere, actual.unsaid), (0, 0, Unsaid { rest: 2, elsewhere: 2 }));
     assert_eq!(week.by_robot.get(), 76, "also what was live from a quiet room at school");
     assert!(ReviewQuestion::of(&weeks).ask().ends_with('?'));
     // The tally is half-days of the school's own marks, for information.

@@ -14,12 +14,11 @@ use crate::{Block, Document, MOST_PAGES, PaperError};
 /// A4, in points.
 pub const PAGE: (f32, f32) = (595.28, 841.89);
 const LEFT: f32 = 56.0;
-const RIGHT: f32 = PAGE.0 - 56.0;
-/// Where text begins under a running head, and where it ends.
+/// Where text begins under a running head.
 const TOP: f32 = 78.0;
-const BOTTOM: f32 = PAGE.1 - 70.0;
-/// Where the foot stands.
-const FOOT: f32 = PAGE.1 - 52.0;
+/// Under where text ends, and under where the foot stands.
+const UNDER_TEXT: f32 = 70.0;
+const UNDER_FOOT: f32 = 52.0;
 /// Room that must be left after a heading.
 const AFTER_HEADING: f32 = 64.0;
 /// Inside a box.
@@ -32,6 +31,8 @@ const EDGE: Ink = [0x79, 0x71, 0x88];
 
 /// Everything in its place.
 pub struct SetDocument {
+    /// How much smaller than usual it is drawn; it was set on a page that is larger by as much.
+    pub scale: f32,
     pub pages: Vec<Vec<Op>>,
     pub nodes: Vec<Node>,
     pub outline: Vec<Entry>,
@@ -127,6 +128,10 @@ pub struct Flow<'a> {
     pub x: f32,
     pub width: f32,
     pub y: f32,
+    /// Where text ends to the right, where it ends below, and where the foot stands.
+    right: f32,
+    bottom: f32,
+    foot: f32,
     /// Where a box has just begun: no room is left before its first thing.
     edge: f32,
     /// Room that a heading wants after it.
@@ -134,12 +139,15 @@ pub struct Flow<'a> {
     is_over: &'a dyn Fn() -> bool,
 }
 
-/// Sets a document.
+/// Sets a document; `scale` makes everything smaller, margins too.
 ///
 /// # Errors
 /// It has too many pages, or the time is over.
-pub fn set(document: &Document, is_over: &dyn Fn() -> bool) -> Result<SetDocument, PaperError> {
+pub fn set(document: &Document, scale: f32, is_over: &dyn Fn() -> bool) -> Result<SetDocument, PaperError> {
+    let (wide, high) = (PAGE.0 / scale, PAGE.1 / scale);
+    let right = wide - LEFT;
     let out = SetDocument {
+        scale,
         pages: vec![Vec::new()],
         nodes: vec![Node { tag: Tag::Root, children: Vec::new() }],
         outline: Vec::new(),
@@ -148,8 +156,11 @@ pub fn set(document: &Document, is_over: &dyn Fn() -> bool) -> Result<SetDocumen
         setter: Setter::new(),
         out,
         x: LEFT,
-        width: RIGHT - LEFT,
+        width: right - LEFT,
         y: 44.0,
+        right,
+        bottom: high - UNDER_TEXT,
+        foot: high - UNDER_FOOT,
         edge: 0.0,
         after_heading: AFTER_HEADING,
         is_over,
@@ -182,12 +193,12 @@ impl Flow<'_> {
 
     /// Whether so much room is left on this page.
     pub fn has(&self, height: f32) -> bool {
-        self.y + height <= BOTTOM
+        self.y + height <= self.bottom
     }
 
     /// How much a fresh page holds.
     pub fn fresh(&self) -> f32 {
-        BOTTOM - TOP
+        self.bottom - TOP
     }
 
     pub fn new_page(&mut self) -> Result<(), PaperError> {
@@ -379,7 +390,7 @@ impl Flow<'_> {
         let last = self.out.pages.len();
         for page in first..=last {
             let from = if page == first { top } else { TOP - PAD / 2.0 };
-            let until = if page == last { self.y } else { BOTTOM + PAD / 2.0 };
+            let until = if page == last { self.y } else { self.bottom + PAD / 2.0 };
             let fill = Fill::Dashed(EDGE);
             let draw = Draw::Rect { x: self.x, y: from, width: self.width, height: until - from, fill };
             if let Some(page) = self.out.pages.get_mut(page - 1) {
@@ -445,7 +456,10 @@ impl Flow<'_> {
             self.paragraph(&document.about, Style::BODY.size(11.5).ink(INK_2), 0)?;
         }
         self.y += 8.0;
-        self.put(Mark::Ornament, Draw::Rect { x: LEFT, y: self.y, width: RIGHT - LEFT, height: 3.0, fill: Fill::Solid(GO) });
+        self.put(
+            Mark::Ornament,
+            Draw::Rect { x: LEFT, y: self.y, width: self.right - LEFT, height: 3.0, fill: Fill::Solid(GO) },
+        );
         self.y += 13.0;
         if !document.ledger.is_empty() {
             let label = self.setter.set(&document.ledger, Style::BODY.bold().ink(WHITE), self.width - 20.0);
@@ -467,11 +481,12 @@ impl Flow<'_> {
     /// What stands on every page, once all are known.
     fn furniture(&mut self, document: &Document) {
         let count = self.out.pages.len();
-        let half = (RIGHT - LEFT) / 2.0 - 8.0;
+        let (right, foot_at) = (self.right, self.foot);
+        let half = (right - LEFT) / 2.0 - 8.0;
         let small = Style::SMALL.size(8.5);
         let title = self.setter.set(&document.title, small.bold(), half);
         let ledger = self.setter.set(&document.ledger, small.align(Alignment::Right), half);
-        let foot = self.setter.set(&document.foot, small, RIGHT - LEFT - 90.0);
+        let foot = self.setter.set(&document.foot, small, right - LEFT - 90.0);
         for page in 0..count {
             let number = self.setter.set(&format!("Page {} of {count}", page + 1), small.align(Alignment::Right), 80.0);
             let mut ops = Vec::new();
@@ -484,17 +499,17 @@ impl Flow<'_> {
                 line(&ledger, 0, LEFT + half + 16.0, 40.0, Mark::Head);
             }
             for n in 0..foot.lines().min(2) {
-                line(&foot, n, LEFT, FOOT + 6.0, Mark::Foot);
+                line(&foot, n, LEFT, foot_at + 6.0, Mark::Foot);
             }
-            line(&number, 0, RIGHT - 80.0, FOOT + 6.0, Mark::Foot);
+            line(&number, 0, right - 80.0, foot_at + 6.0, Mark::Foot);
             let rule = |y: f32| Op {
                 mark: Mark::Ornament,
-                draw: Draw::Stroke { from: (LEFT, y), to: (RIGHT, y), ink: LINE, width: 0.6 },
+                draw: Draw::Stroke { from: (LEFT, y), to: (right, y), ink: LINE, width: 0.6 },
             };
             if page > 0 {
                 ops.push(rule(56.0));
             }
-            ops.push(rule(FOOT));
+            ops.push(rule(foot_at));
             self.out.pages[page].append(&mut ops);
         }
     }

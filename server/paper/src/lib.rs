@@ -22,6 +22,7 @@ mod text;
 
 use chrono::{DateTime, Utc};
 
+use self::flow::SetDocument;
 pub use self::picture::{Anchor, Fill, Picture, Shape};
 pub use self::table::{Column, Table};
 
@@ -29,6 +30,8 @@ pub use self::table::{Column, Table};
 pub const MOST_CHARS: usize = 400_000;
 /// A document has no more pages.
 pub const MOST_PAGES: usize = 150;
+/// How much smaller a document is set to come onto one page, in this order. A body of 10.5 points is 8.4 at the last: newspapers' size.
+const SMALLER: [f32; 3] = [1.0, 0.9, 0.8];
 
 /// What is printed.
 #[derive(Clone, Debug, Default)]
@@ -43,6 +46,9 @@ pub struct Document {
     pub ledger_says: String,
     /// At the foot of every page.
     pub foot: String,
+    /// It is wanted on one page, and set smaller for that as far as it can be read. If that is not enough, it takes the pages that it
+    /// needs, and this sentence at its head says so.
+    pub one_page_or: Option<String>,
     /// When it was made.
     pub made_at: DateTime<Utc>,
     /// In reading order.
@@ -133,12 +139,27 @@ pub fn print(document: &Document, is_over: &dyn Fn() -> bool) -> Result<Printed,
     if chars > MOST_CHARS {
         return Err(PaperError::TooLong);
     }
-    let set = flow::set(document, is_over)?;
+    let set = match &document.one_page_or {
+        None => flow::set(document, 1.0, is_over)?,
+        Some(otherwise) => on_one_page(document, otherwise, is_over)?,
+    };
     if is_over() {
         return Err(PaperError::TooSlow);
     }
     let pages = set.pages.len();
     Ok(Printed { pdf: pdf::write(document, set)?, pages })
+}
+
+fn on_one_page(document: &Document, otherwise: &str, is_over: &dyn Fn() -> bool) -> Result<SetDocument, PaperError> {
+    for scale in SMALLER {
+        let set = flow::set(document, scale, is_over)?;
+        if set.pages.len() == 1 {
+            return Ok(set);
+        }
+    }
+    let mut longer = document.clone();
+    longer.blocks.insert(0, Block::small(otherwise));
+    flow::set(&longer, 1.0, is_over)
 }
 
 /// How much text there is, in bytes: never less than characters.

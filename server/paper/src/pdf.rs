@@ -7,7 +7,7 @@ use chrono::{Datelike, Timelike};
 use krilla::color::rgb;
 use krilla::configure::{Accessibility, ConfigurationBuilder};
 use krilla::destination::XyzDestination;
-use krilla::geom::{Path, PathBuilder, Point, Rect};
+use krilla::geom::{Path, PathBuilder, Point, Rect, Transform};
 use krilla::metadata::{DateTime, Metadata};
 use krilla::outline::{Outline, OutlineNode};
 use krilla::page::PageSettings;
@@ -42,6 +42,7 @@ pub fn write(document: &Document, set: SetDocument) -> Result<Vec<u8>, PaperErro
         let settings = PageSettings::from_wh(PAGE.0, PAGE.1).ok_or(PaperError::Unwritable)?;
         let mut page = pdf.start_page_with(settings);
         let mut surface = page.surface();
+        surface.push_transform(&Transform::from_scale(set.scale, set.scale));
         let mut at = 0;
         while at < ops.len() {
             let mark = ops[at].mark;
@@ -61,6 +62,7 @@ pub fn write(document: &Document, set: SetDocument) -> Result<Vec<u8>, PaperErro
                 drawn[node].push(identifier);
             }
         }
+        surface.pop();
         surface.finish();
         page.finish();
     }
@@ -97,7 +99,7 @@ fn outline(set: &SetDocument) -> Outline {
     let mut outline = Outline::new();
     let mut open: Option<OutlineNode> = None;
     for entry in &set.outline {
-        let to = XyzDestination::new(entry.page, Point::from_xy(0.0, (entry.y - 8.0).max(0.0)));
+        let to = XyzDestination::new(entry.page, Point::from_xy(0.0, (entry.y - 8.0).max(0.0) * set.scale));
         let node = OutlineNode::new(entry.text.clone(), to);
         match (&mut open, entry.level) {
             (Some(above), 3..) => above.push_child(node),
@@ -146,7 +148,8 @@ fn group(set: &SetDocument, drawn: &mut [Vec<Identifier>], at: usize) -> Option<
         Tag::RowHead => TagGroup::with_children(PdfTag::TH(TableHeaderScope::Row), children),
         Tag::Cell => TagGroup::with_children(PdfTag::TD, children),
         Tag::Figure { words, page, at: (x, y, width, height) } => {
-            let around = Rect::from_xywh(*x, *y, *width, *height).map(|rect| BBox::new(*page, rect));
+            let [x, y, width, height] = [x, y, width, height].map(|length| length * set.scale);
+            let around = Rect::from_xywh(x, y, width, height).map(|rect| BBox::new(*page, rect));
             TagGroup::with_children(PdfTag::Figure(Some(words.clone())).with_bbox(around), children)
         }
     };

@@ -25,6 +25,7 @@ fn document(blocks: Vec<Block>) -> Document {
         ledger: "Engagement record, not the register".to_owned(),
         ledger_says: "Nothing here is a mark.".to_owned(),
         foot: "Case 00A1-B2C3. Made on 23 November 2026.".to_owned(),
+        one_page_or: None,
         made_at: "2026-11-23T09:20:00Z".parse().unwrap(),
         blocks,
     }
@@ -157,4 +158,22 @@ fn there_is_an_end_to_length_and_to_patience() {
     };
     assert_eq!(print(&document(vec![table(100)]), &is_over).unwrap_err(), PaperError::TooSlow);
     assert_eq!(asked.get(), 41, "it stops when it is told to");
+}
+
+#[test]
+fn what_is_wanted_on_one_page_is_set_smaller_and_says_so_where_that_is_not_enough() {
+    let lines = |count: usize| vec![Block::List((0..count).map(|n| format!("Line {n} of what helps")).collect())];
+    let pages = |count: usize, or: Option<&str>| {
+        let wanted = Document { one_page_or: or.map(str::to_owned), ..document(lines(count)) };
+        let printed = print(&wanted, &|| false).unwrap();
+        let said = text(&printed.pdf);
+        assert!(said.contains(&format!("Line {} of what helps", count - 1)), "the last line is there");
+        assert!(read("pdfinfo", &["-"], &printed.pdf).contains("595.28 x 841.89"), "it stays A4");
+        (printed.pages, said.contains("More is shared"))
+    };
+    // One line more than a page holds, whatever the font's height makes of that.
+    let over = (10..200).find(|count| pages(*count, None).0 == 2).expect("a page is full at some time");
+    assert_eq!(pages(over, Some("More is shared")), (1, false), "a little smaller, and it fits");
+    assert_eq!(pages(over - 1, Some("More is shared")), (1, false));
+    assert_eq!(pages(2 * over, Some("More is shared")), (2, true), "too small to read is no way");
 }

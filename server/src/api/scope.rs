@@ -1,11 +1,12 @@
 //! From rows to the questions of `server_core::access`, and the same 404 for what is not there and what is not theirs.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr;
 
 use chrono::{DateTime, NaiveDate, Utc};
 use chrono_tz::Tz;
-use server_core::access::{Action, MAX_DEPTH, Person, Role, Subject, Tree, may};
+use server_core::access::{Action, MAX_DEPTH, Person, Role, Subject, Tree, is_from_elsewhere, may};
+use server_core::party::Party;
 use store::organisations::OrganisationRow;
 use store::placements::PlacementRow;
 use store::robots::RobotRow;
@@ -20,8 +21,8 @@ pub struct Scope {
     person: Person,
     tree: Tree,
     organisations: Vec<OrganisationRow>,
-    /// Placements in whose case they have a part.
-    parts: BTreeSet<Uuid>,
+    /// Placements in whose case they have parts.
+    parts: BTreeMap<Uuid, BTreeSet<Party>>,
 }
 
 impl Scope {
@@ -42,10 +43,12 @@ impl Scope {
         let tree = Tree::new(organisations.iter().map(|row| (row.organisation_id, row.parent_id)));
         // A part opens a case to these alone.
         let is_asked = |role: Role| matches!(role, Role::KeyWorker | Role::SchoolLead);
-        let parts = match person.holdings.iter().any(|holding| is_asked(holding.role)) {
-            true => state.store.open_parts(person.id).await?.into_iter().collect(),
-            false => BTreeSet::new(),
-        };
+        let mut parts: BTreeMap<Uuid, BTreeSet<Party>> = BTreeMap::new();
+        if person.holdings.iter().any(|holding| is_asked(holding.role)) {
+            for (placement, party) in state.store.open_parts(person.id).await? {
+                parts.entry(placement).or_default().insert(party);
+            }
+        }
         Ok(Self { person, tree, organisations, parts })
     }
 
@@ -64,14 +67,29 @@ impl Scope {
     /// Whether they may do this with the pupil of a placement.
     #[must_use]
     pub fn may_pupil(&self, action: Action, placement: &PlacementRow) -> bool {
-        let subject = Subject::Pupil {
+        self.may(action, &self.subject(placement))
+    }
+
+    /// Whether a part alone opens this case to them: they work at neither of the places that have the pupil.
+    #[must_use]
+    pub fn is_from_elsewhere(&self, placement: &PlacementRow) -> bool {
+        is_from_elsewhere(&self.person, &self.subject(placement), &self.tree)
+    }
+
+    /// The parts by which alone a case is open to them; none: they work where the pupil is.
+    #[must_use]
+    pub fn only_as(&self, placement: &PlacementRow) -> Option<BTreeSet<Party>> {
+        self.is_from_elsewhere(placement).then(|| self.parts.get(&placement.placement_id).cloned().unwrap_or_default())
+    }
+
+    fn subject(&self, placement: &PlacementRow) -> Subject {
+        Subject::Pupil {
             pupil: placement.pupil_id,
             school: placement.school_id,
             provider: placement.provider_id,
             key_worker: placement.key_worker_id,
-            has_part: self.parts.contains(&placement.placement_id),
-        };
-        self.may(action, &subject)
+            has_part: self.parts.contains_key(&placement.placement_id),
+        }
     }
 
     /// Whether two organisations lie below one authority, or one of them is it.

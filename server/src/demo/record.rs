@@ -12,7 +12,7 @@ use server_core::framework::{Area, Assessment, Intervention, Note, Profile, Scal
 use server_core::goal::{Acknowledgement, Family, Goal, Wording};
 use server_core::party::{OrganisationId, Party, PersonId};
 use server_core::plan::{
-    ActionEntry, Answer, Barrier, Basis, Change, Consent, EndGoal, EngagementBeside, Evaluation, How, Meeting,
+    ActionEntry, Answer, Barrier, Basis, Change, Consent, EndGoal, EngagementBeside, Evaluation, How, Meeting, OwnWord,
     ReintegrationPlan, Reply, Revision, Setback, Stated, StatedSource, Went,
 };
 use server_core::policy::{Code, Event, Instead, Override, Pack, Route, for_day};
@@ -22,7 +22,7 @@ use store::audit::{Actor, NewAudit, Subject};
 use store::kept;
 use store::placements::PlacementRow;
 use store::plans::Changed;
-use store::record::{DeadlineWord, PartyRow, PersonRow};
+use store::record::{DeadlineWord, PartyRow, PersonRow, Seen};
 use store::sheets::{NewSheet, Owner, SheetKind};
 
 use super::ids;
@@ -142,6 +142,7 @@ impl Case<'_> {
         let began = self.day(1, 0);
         let parent = Consent {
             party: Party::Parent,
+            own_word: OwnWord::Beside,
             who: PARENT,
             how: words("Signed on paper at the first meeting")?,
             on: began,
@@ -300,7 +301,7 @@ impl Case<'_> {
             [(Event::PanelHearing, self.day(3, 1)), (Event::StageOne, self.day(3, 3)), (Event::PartTimeEnd, self.day(12, 4))]
         {
             let entry = NewAudit { detail: Some(event.code()), ..audit("say event") };
-            self.store.say_event(ids::ADA_PLACEMENT.0, event, Some(day), entry, said).await?;
+            self.store.say_event(ids::ADA_PLACEMENT.0, event, Seen::Whatever, Some(day), entry, said).await?;
         }
         let later = Override {
             rule: code("start-after-panel")?,
@@ -311,7 +312,8 @@ impl Case<'_> {
             on: self.day(3, 4),
         };
         let entry = audit("say limit");
-        Ok(self.store.say_deadline(ids::ADA_PLACEMENT.0, &DeadlineWord::Instead(later), entry, said).await?)
+        self.store.say_deadline(ids::ADA_PLACEMENT.0, &DeadlineWord::Instead(later), Seen::Whatever, entry, said).await?;
+        Ok(())
     }
 
     async fn contacts(&self) -> anyhow::Result<()> {

@@ -217,3 +217,24 @@ async fn a_permission_brings_credentials_for_the_turn_server_that_end_with_it_an
     assert!((until.parse::<i64>().unwrap() - real.timestamp()).abs() < 60, "{until}");
     assert!(!server.credential.is_empty());
 }
+
+/// Report: each bridge was told in turn, ten seconds each while the broker was away, by whoever had pressed the button.
+#[tokio::test]
+async fn ending_a_visit_keeps_nobody_waiting_and_no_shutdown() {
+    let world = World::new().await;
+    world.bridge().await;
+    let begun = tokio::time::Instant::now();
+    end_visit(&world.state, ids::ADA_PLACEMENT, None);
+    assert!(begun.elapsed() < Duration::from_secs(1));
+    let ends = [EndMessage { placement: ids::ADA_PLACEMENT, keeps: None }];
+    let mut told = std::pin::pin!(end_visits(&world.state, &ends, world.clock.now()));
+    let early = tokio::time::timeout(Duration::from_millis(300), &mut told).await;
+    assert!(early.is_err(), "the broker is away: {early:?}");
+    world.state.shutdown.cancel();
+    let told = tokio::time::timeout(Duration::from_secs(2), told).await.expect("a round ends at shutdown");
+    assert!(!told.unwrap(), "nobody was told");
+    world.state.tasks.close();
+    tokio::time::timeout(Duration::from_secs(3), world.state.tasks.wait())
+        .await
+        .expect("what waits in the background ends too");
+}

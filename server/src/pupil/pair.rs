@@ -133,7 +133,7 @@ pub async fn join(
     }
     store.forgive_pairing(&address).await?;
     // Whoever is in class with the old tablet is out.
-    dispatch::end_visit(&state, PlacementId(row.placement_id), Some(DeviceId(tablet))).await?;
+    dispatch::end_visit(&state, PlacementId(row.placement_id), Some(DeviceId(tablet)));
     let subject = Subject::Placement(row.placement_id);
     store.append_audit(NewAudit { actor: Actor::Tablet(tablet), action: "join tablet", subject, detail: None }, now).await?;
     Ok((jar.add(tablet::tablet_cookie(&state, token)), Redirect::to("/pin")).into_response())

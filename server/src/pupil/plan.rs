@@ -289,10 +289,10 @@ async fn week(
     now: DateTime<Utc>,
 ) -> Result<(Vec<DayView>, String), ApiError> {
     let pack = cases::pack_of(plan)?;
-    let facts = cases::facts(&state.store, pack, plan, placement.placement_id, None).await?;
     let schools = cases::Schools::of(&state.store, placement, Some(plan)).await?;
     let calendars = schools.calendars();
     let today = calendars.home_school.calendar().day(now);
+    let facts = cases::facts(&state.store, pack, plan, placement.placement_id, None, today).await?;
     let running = cases::running(pack, plan, &facts, &calendars);
     let nothing = BTreeSet::new();
     let none = GlideFacts { on_site: &[], by_robot: &[], rested: &nothing };
@@ -326,10 +326,10 @@ fn stages(plan: &ReintegrationPlan, robot: &str) -> Result<Vec<StageView>, ApiEr
     };
     let back = match plan.state() {
         PlanState::Returning { since } => {
-            format!("You have been back since {}. Once a week somebody asks how it goes.", in_words(*since))
+            format!("You have been back since {}. Now and then somebody asks how it goes.", in_words(*since))
         }
         PlanState::Closed(_) | PlanState::Discarded { .. } => "The plan has ended.".to_owned(),
-        PlanState::Draft | PlanState::Open => "Once a week somebody asks how it goes. What you say counts.".to_owned(),
+        PlanState::Draft | PlanState::Open => "Now and then somebody asks how it goes. What you say counts.".to_owned(),
     };
     let texts = [
         (1, "What you want", "What you want from this, and what makes it hard. You can say both.".to_owned()),

@@ -1,12 +1,13 @@
 //! What was changed around a pupil, beside the plan: who, when, from, to; the newest first, in words and with names.
 //!
-//! Each thing is read here by whoever reads the thing itself: looks at the framework and what helps by those who read the framework, the
-//! pupil's number by those who keep the case. The plan's own fields have their history beside it; a table of costs is an authority's,
+//! Each thing is read here by whoever reads the thing itself: looks at the framework by those who read the framework, what helps by those
+//! of them who have the pupil, the pupil's number by those who keep the case. The plan's own fields have their history beside it; a table of costs is an authority's,
 //! and has its own page for those who read costs.
 
 use askama::Template;
 use axum::extract::{Path, Query, State};
 use axum::response::Html;
+use chrono::NaiveTime;
 use chrono_tz::Tz;
 use serde::Deserialize;
 use server_core::access::Action;
@@ -64,6 +65,7 @@ pub async fn show(
     state.store.append_audit(plan::audit(&caller, pupil, "read changes"), now).await?;
     let sight = Sight {
         framework: scope.may_pupil(Section::Growth.read_by().action(), &placement),
+        own_notes: !scope.is_from_elsewhere(&placement),
         number: scope.may_pupil(Action::KeepCase, &placement),
     };
     let pages = Pages::new(format!("/pupils/{pupil}/changes"), "", "", asked.page);
@@ -75,7 +77,7 @@ pub async fn show(
         rows: changes.iter().flat_map(|change| rows(change, told.sides(change), zone)).collect(),
         frame: Frame::of(&caller, &scope, format!("What was changed around {}", placement.pupil_name), "/pupils", now),
         pupil: Some((pupil, placement.pupil_name)),
-        about: "Goals, looks, arrangements, days, people and details: who changed what, and when. Nobody can change or remove an entry.",
+        about: "Goals, looks, arrangements, limits, days, half-days, people and details: who changed what, and when. Nobody can change or remove an entry.",
         pages,
     })
 }
@@ -83,7 +85,11 @@ pub async fn show(
 /// The rows of one change: a line each that differs.
 pub(super) fn rows(change: &ChangeRow, sides: Vec<told::Side>, zone: Tz) -> Vec<Row> {
     let who = view::actor(&change.actor_kind, change.actor_name.as_deref());
-    let when = view::full_moment(change.at, zone);
+    let when = match change.of {
+        // A word about a limit from before its moment was kept: of its day alone, from the first second on.
+        ChangeOf::Word if change.at.time() == NaiveTime::MIN => view::full_date(change.at.date_naive()),
+        _ => view::full_moment(change.at, zone),
+    };
     sides
         .into_iter()
         .map(|side| Row { when: when.clone(), who: who.clone(), title: side.title, from: side.from, to: side.to })
@@ -98,6 +104,8 @@ pub(super) fn revisions(kind: &str, revisions: Vec<store::sheets::SheetRow>) -> 
         what: kind.to_owned(),
         from_text,
         to_text: Some(row.body),
+        from_by: None,
+        to_by: None,
         actor_kind: row.actor_kind,
         actor_name: row.actor_name,
         at: row.at,

@@ -9,21 +9,22 @@ use std::collections::BTreeSet;
 
 use askama::Template;
 use axum::extract::{Form, Path, State};
-use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use chrono::{DateTime, Days, NaiveDate, Utc};
 use protocol::SessionId;
 use server_core::access::Action;
+use server_core::calendar::monday_of;
 use server_core::contact::{By, CheckOutcome, Contact, cadences, counts};
 use server_core::party::{Party, PersonId, listed};
-use server_core::policy::{Code, ContactRule, Instead, Override, Pack, Unit};
+use server_core::policy::{self, Code, ContactRule, Instead, Override, Pack, Unit};
 use server_core::words::Reason;
 use store::audit::NewAudit;
 use store::placements::PlacementRow;
 use store::record::DeadlineWord;
 use uuid::Uuid;
 
-use super::due::{DueView, due_view};
+use super::due::{self, DueView, WORD, due_view, last_word};
+use super::meanwhile::{Meanwhile, NotSaved, drawn_from};
 use super::plan::{self, Sent, optional_words};
 use super::{Frame, page, view};
 use crate::api::ApiError;
@@ -43,13 +44,6 @@ const KINDS: [(&str, &str); 5] = [
     ("attempt", "Tried, and nobody answered"),
     ("robot", "A visit to class by robot"),
 ];
-/// What a check found, with its words.
-const FOUND: [(CheckOutcome, &str); 4] = [
-    (CheckOutcome::InUse, "Used as planned"),
-    (CheckOutcome::Less, "Used less than planned"),
-    (CheckOutcome::NotUsed, "Not used"),
-    (CheckOutcome::BackInClass, "Back in class"),
-];
 /// Who may have been part of a contact.
 const WITH: [Party; 7] =
     [Party::Pupil, Party::Parent, Party::HomeSchool, Party::KeyWorker, Party::ProviderLead, Party::Advocate, Party::Health];
@@ -61,6 +55,9 @@ struct ContactsPage {
     pupil_id: Uuid,
     pupil_name: String,
     wrong: String,
+    meanwhile: Option<Meanwhile>,
+    /// The last word that the forms about rules are drawn from.
+    was_word: String,
     may_write: bool,
     may_edit: bool,
     has_plan: bool,
@@ -72,7 +69,7 @@ struct ContactsPage {
     with: Vec<(&'static str, String, bool)>,
     visits: Vec<(String, String, bool)>,
     spoke: Vec<(String, String, bool)>,
-    found: Vec<(&'static str, &'static str, bool)>,
+    found: Vec<(&'static str, String, bool)>,
     notes: String,
 }
 
@@ -80,13 +77,28 @@ struct RuleView {
     id: String,
     title: String,
     last: String,
-    due: Vec<DueView>,
+    /// What is open first; each with the weeks that it is for.
+    due: Vec<(String, DueView)>,
+    /// It is owed once: there is no rhythm that could be another one.
+    once: bool,
     /// In what it is counted: "school weeks".
     unit: &'static str,
     /// The period that another day may hold for, if the rule has several.
     period: String,
     /// What holds in its place, and why.
     instead: String,
+    /// What somebody just typed about it, and was not saved.
+    typed: Option<Sent>,
+}
+
+impl RuleView {
+    fn typed(&self, name: &str) -> &str {
+        self.typed.as_ref().and_then(|sent| sent.get(name)).map_or("", String::as_str)
+    }
+
+    fn chose(&self, what: &str) -> bool {
+        self.typed("what") == what
+    }
 }
 
 /// An entry, told.
@@ -104,7 +116,7 @@ pub(super) struct EntryView {
 pub async fn show(State(state): State<AppState>, caller: Caller, Path(pupil): Path<Uuid>) -> Result<Html<String>, ApiError> {
     let (placement, scope) = scope::pupil(&state, &caller, pupil, Action::ReadContacts).await?;
     state.store.append_audit(plan::audit(&caller, pupil, "read contacts"), state.clock.now().utc).await?;
-    draw(&state, &caller, &scope, &placement, &Sent::new(), String::new()).await
+    draw(&state, &caller, &scope, &placement, &Sent::new(), None).await
 }
 
 /// `POST /pupils/{pupil}/contacts/instead`: in this case a rule is kept otherwise, with the reason.
@@ -127,14 +139,27 @@ pub async fn instead(
     };
     let word = match word {
         Ok(word) => word,
-        Err(wrong) => {
-            let html = draw(&state, &caller, &scope, &placement, &Sent::new(), wrong).await?;
-            return Ok((StatusCode::UNPROCESSABLE_ENTITY, html).into_response());
-        }
+        Err(wrong) => return again(&state, &caller, &scope, &placement, &sent, wrong.into()).await,
     };
     let audit = NewAudit { detail: Some("contact"), ..plan::audit(&caller, pupil, "say limit") };
-    state.store.say_deadline(placement.placement_id, &word, audit, now).await?;
-    Ok(Redirect::to(&format!("/pupils/{pupil}/contacts")).into_response())
+    let page = format!("/pupils/{pupil}/contacts");
+    match due::say_word(&state, &scope, &placement, &sent, &word, audit, (&page, "instead")).await? {
+        None => Ok(Redirect::to(&page).into_response()),
+        Some(other) => again(&state, &caller, &scope, &placement, &sent, other).await,
+    }
+}
+
+/// The page once more, with what was typed and why it was not saved.
+async fn again(
+    state: &AppState,
+    caller: &Caller,
+    scope: &Scope,
+    placement: &PlacementRow,
+    sent: &Sent,
+    not_saved: NotSaved,
+) -> Result<Response, ApiError> {
+    let status = not_saved.status();
+    Ok((status, draw(state, caller, scope, placement, sent, Some(not_saved)).await?).into_response())
 }
 
 fn read_instead(sent: &Sent, pack: &Pack, by: PersonId, on: NaiveDate) -> Result<Override, String> {
@@ -142,7 +167,7 @@ fn read_instead(sent: &Sent, pack: &Pack, by: PersonId, on: NaiveDate) -> Result
     let known = pack.contacts.iter().find(|known| Some(&known.id) == rule.as_ref());
     let known = known.ok_or("That contact is not one of the policy.")?;
     let (week, instead) = match sent.get("what").map(String::as_str) {
-        Some("count") => {
+        Some("count") if !known.once => {
             let every = sent.get("every").and_then(|every| every.trim().parse().ok());
             (None, Instead::Count(every.ok_or("Write a whole number.")?))
         }
@@ -185,6 +210,13 @@ fn unit_words(rule: &ContactRule) -> &'static str {
     }
 }
 
+/// `Week of Monday 23 November`, `Weeks of Monday 9 November to Monday 30 November`
+fn weeks_words(period: Option<(NaiveDate, NaiveDate)>) -> String {
+    let Some((first, last)) = period.map(|(first, last)| (monday_of(first), monday_of(last))) else { return String::new() };
+    let words = |monday: NaiveDate| monday.format("%A %-d %B").to_string();
+    if first == last { format!("Week of {}", words(first)) } else { format!("Weeks of {} to {}", words(first), words(last)) }
+}
+
 /// What holds in place of a rule, with who said so and why.
 fn instead_words(rule: &ContactRule, overrides: &[Override], pack: &Pack, names: &plan::Names) -> String {
     let Some(own) = instead_of(rule, overrides, pack) else { return String::new() };
@@ -209,12 +241,10 @@ pub async fn write(
     let now = state.clock.now().utc;
     let today = scope.today(placement.school_id, now);
     let visits = visits(&state, &placement, now).await?;
-    let contact = match read(&sent, PersonId(caller.staff_id()), today, &visits) {
+    let pack = cases::newest_pack(&state.store, placement.placement_id).await?;
+    let contact = match read(&sent, pack, PersonId(caller.staff_id()), today, &visits) {
         Ok(contact) => contact,
-        Err(wrong) => {
-            let html = draw(&state, &caller, &scope, &placement, &sent, wrong).await?;
-            return Ok((StatusCode::UNPROCESSABLE_ENTITY, html).into_response());
-        }
+        Err(wrong) => return again(&state, &caller, &scope, &placement, &sent, wrong.into()).await,
     };
     let audit = plan::audit(&caller, pupil, "write contact");
     state.store.add_contact(Uuid::now_v7(), placement.placement_id, &contact, audit, now).await?;
@@ -236,7 +266,13 @@ async fn visits(
     Ok(all)
 }
 
-fn read(sent: &Sent, me: PersonId, today: NaiveDate, visits: &[(SessionId, DateTime<Utc>)]) -> Result<Contact, String> {
+fn read(
+    sent: &Sent,
+    pack: Option<&Pack>,
+    me: PersonId,
+    today: NaiveDate,
+    visits: &[(SessionId, DateTime<Utc>)],
+) -> Result<Contact, String> {
     let on = sent.get("on").and_then(|day| day.trim().parse().ok()).filter(|on: &NaiveDate| *on <= today);
     let by = match sent.get("by").map(String::as_str) {
         Some("visit") => By::Visit,
@@ -256,7 +292,10 @@ fn read(sent: &Sent, me: PersonId, today: NaiveDate, visits: &[(SessionId, DateT
     if with.is_empty() {
         return Err("Choose who took part, or who was tried.".to_owned());
     }
-    let outcome = sent.get("found").and_then(|code| CheckOutcome::from_code(code));
+    let outcome = match sent.get("found").map_or("", String::as_str) {
+        "" => None,
+        code => Some(policy::chosen::<CheckOutcome>(pack, code).ok_or("What the check found: choose one of the list.")?),
+    };
     let notes = optional_words(sent, "notes", "What was said")?;
     let on = on.ok_or("Choose the day: today, or one before.")?;
     Ok(Contact { on, by, with, written_by: me, outcome, notes })
@@ -268,8 +307,9 @@ async fn draw(
     scope: &Scope,
     placement: &PlacementRow,
     sent: &Sent,
-    wrong: String,
+    not_saved: Option<NotSaved>,
 ) -> Result<Html<String>, ApiError> {
+    let (wrong, meanwhile) = NotSaved::told(not_saved);
     let now = state.clock.now().utc;
     let zone = scope.zone(placement.school_id);
     let today = now.with_timezone(&zone).date_naive();
@@ -290,15 +330,20 @@ async fn draw(
         let asked = its.contacts.iter().filter(|rule| rule.routes.is_empty() || rule.routes.contains(&route));
         for (rule, cadence) in asked.zip(all) {
             let last = cadence.last.map_or_else(|| "Not yet.".to_owned(), |day| format!("Last: {}.", view::full_date(day)));
-            let shown = cadence.due.iter().rev().take(SHOWN_PERIODS);
+            let mut shown: Vec<_> = cadence.due.iter().rev().take(SHOWN_PERIODS).collect();
+            shown.sort_by_key(|due| due.done.is_some());
             rules.push(RuleView {
+                typed: sent.get("rule").filter(|id| **id == rule.id.to_string()).map(|_| sent.clone()),
                 id: rule.id.to_string(),
                 title: rule.title.clone(),
                 last,
+                once: rule.once,
                 unit: unit_words(rule),
                 period: (cadence.due.last().and_then(|due| due.week)).map_or_else(String::new, |period| period.to_string()),
                 instead: instead_words(rule, &said.overrides, its, &names),
-                due: shown.map(|due| due_view(due, &calendars, now)).collect(),
+                due: (shown.into_iter())
+                    .map(|due| (weeks_words(cadence.period_of(due)), due_view(due, &calendars, now)))
+                    .collect(),
             });
         }
     }
@@ -311,7 +356,9 @@ async fn draw(
         frame: Frame::of(caller, scope, format!("Contacts of {}", placement.pupil_name), "/pupils", now),
         pupil_id: placement.pupil_id,
         pupil_name: placement.pupil_name.clone(),
+        was_word: drawn_from(sent, WORD, &wrong, last_word(state, placement).await?),
         wrong,
+        meanwhile,
         may_write: scope.may_pupil(Action::WriteContact, placement),
         may_edit: scope.may_pupil(Action::EditPlan, placement),
         has_plan: row.is_some(),
@@ -335,7 +382,9 @@ async fn draw(
                 (id, name, is)
             })
             .collect(),
-        found: FOUND.map(|(found, words)| (found.code(), words, typed("found") == found.code())).to_vec(),
+        found: (policy::offered::<CheckOutcome>(pack).into_iter())
+            .map(|(found, words)| (found.code(), words.to_owned(), typed("found") == found.code()))
+            .collect(),
         notes: typed("notes"),
     })
 }
@@ -343,14 +392,14 @@ async fn draw(
 pub(super) fn entry(contact: &Contact, pack: Option<&Pack>, names: &plan::Names) -> EntryView {
     let by = match contact.by {
         By::Visit => "in person".to_owned(),
-        By::Call => "by call".to_owned(),
+        By::Call => "by telephone or video call".to_owned(),
         By::Message => "by message".to_owned(),
         By::Attempt => "tried, nobody answered".to_owned(),
         By::Robot { spoke: None, .. } => "by robot, nobody is named who spoke".to_owned(),
         By::Robot { spoke: Some(person), .. } => format!("by robot, {} spoke with the pupil", names.name(person)),
     };
     let with: Vec<Party> = contact.with.iter().copied().collect();
-    let found = contact.outcome.and_then(|outcome| FOUND.iter().find(|(known, _)| *known == outcome)).map(|(_, words)| words);
+    let found = contact.outcome.map(|outcome| policy::called(pack, outcome));
     let (mut yes, mut not) = (Vec::new(), Vec::new());
     for rule in pack.map(|pack| pack.contacts.as_slice()).unwrap_or_default() {
         // Rules about others say nothing of this entry.

@@ -1,24 +1,28 @@
 //! Days that limits are counted in and from: on which days a school is closed, and when the authority's panel meets.
 //!
 //! School leads enter their school's days, coordinators those of everybody below them and the panel's. A closure entered today moves
-//! every limit that it should: nothing is stored of what was counted (see `server_core::deadline`). Each change is in the audit log.
+//! every limit that it should: nothing is stored of what was counted (see `server_core::deadline`). Each change is in the audit log, and stays
+//! to be read here: who, when, from, to. The panel's dates are added and taken away one by one, so that nobody writes over another's.
 
 use std::collections::BTreeSet;
 
 use askama::Template;
 use axum::extract::{Form, Query, State};
-use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use chrono::{Datelike, Days, NaiveDate, Weekday};
+use chrono_tz::Tz;
 use serde::Deserialize;
 use server_core::access::{Action, Subject as About};
 use server_core::policy::Series;
 use server_core::school_days::DayOff;
 use store::audit::{Actor, NewAudit, Subject};
+use store::calendars::DayChangeRow;
 use uuid::Uuid;
 
+use super::meanwhile::{Meanwhile, NotSaved, drawn_from, was};
 use super::plan::{Sent, optional_day};
-use super::{Frame, page, view};
+use super::view::Pages;
+use super::{Frame, changes, page, view};
 use crate::AppState;
 use crate::api::ApiError;
 use crate::api::auth::Caller;
@@ -34,6 +38,9 @@ const MAX_REASON: usize = 80;
 struct DaysPage {
     frame: Frame,
     wrong: String,
+    meanwhile: Option<Meanwhile>,
+    /// The change that the forms are drawn from.
+    was_days: String,
     organisation: Uuid,
     name: String,
     organisations: Vec<(Uuid, String, bool)>,
@@ -43,6 +50,8 @@ struct DaysPage {
     reason: String,
     /// Dates of the panel, if this organisation publishes them.
     panel: Option<Vec<(NaiveDate, String)>>,
+    rows: Vec<changes::Row>,
+    pages: Pages,
 }
 
 /// Days one after another with the same words.
@@ -59,7 +68,12 @@ struct ClosedView {
 #[serde(default)]
 pub struct Asked {
     of: Option<Uuid>,
+    /// Which page of what was changed, from 1.
+    page: Option<i64>,
 }
+
+/// The field in which a form says which change was the last when it was drawn.
+const DAYS: &str = "days";
 
 /// The organisations whose days this person enters, by name.
 fn organisations(scope: &Scope) -> Vec<(Uuid, String)> {
@@ -76,7 +90,7 @@ pub async fn show(State(state): State<AppState>, caller: Caller, Query(asked): Q
     // A school is what most people come for; an authority has no lessons.
     let first = all.iter().find(|(id, _)| scope.parent_of(*id).is_some()).or(all.first());
     let chosen = asked.of.or(first.map(|(id, _)| *id)).ok_or(ApiError::NotFound)?;
-    draw(&state, &caller, &scope, chosen, &Sent::new(), String::new()).await
+    draw(&state, &caller, &scope, chosen, (asked.page, &Sent::new()), None).await
 }
 
 /// `POST /days`: days are closed or open again, or the panel meets on a day or does not.
@@ -87,20 +101,29 @@ pub async fn save(State(state): State<AppState>, caller: Caller, Form(sent): For
         return Err(ApiError::NotFound);
     };
     let done = match sent.get("what").map(String::as_str) {
-        Some("close" | "open") => closure(&state, &caller, of, &sent).await?,
-        Some("panel" | "no-panel") if scope.parent_of(of).is_none() => panel(&state, &caller, of, &sent).await?,
-        _ => Err("Choose what to do.".to_owned()),
-    };
-    match done {
-        Ok(()) => Ok(Redirect::to(&format!("/days?of={of}")).into_response()),
-        Err(wrong) => {
-            let html = draw(&state, &caller, &scope, of, &sent, wrong).await?;
-            Ok((StatusCode::UNPROCESSABLE_ENTITY, html).into_response())
+        Some("close" | "open") => closure(&state, &caller, &scope, of, &sent).await?,
+        Some("panel" | "no-panel") if scope.parent_of(of).is_none() => {
+            panel(&state, &caller, of, &sent).await?.map_err(NotSaved::from)
         }
-    }
+        _ => Err("Choose what to do.".into()),
+    };
+    let Err(not_saved) = done else { return Ok(Redirect::to(&address(of)).into_response()) };
+    let status = not_saved.status();
+    let html = draw(&state, &caller, &scope, of, (None, &sent), Some(not_saved)).await?;
+    Ok((status, html).into_response())
 }
 
-async fn closure(state: &AppState, caller: &Caller, of: Uuid, sent: &Sent) -> Result<Result<(), String>, ApiError> {
+fn address(of: Uuid) -> String {
+    format!("/days?of={of}")
+}
+
+async fn closure(
+    state: &AppState,
+    caller: &Caller,
+    scope: &Scope,
+    of: Uuid,
+    sent: &Sent,
+) -> Result<Result<(), NotSaved>, ApiError> {
     let is_closed = sent.get("what").is_some_and(|what| what == "close");
     let reason = sent.get("reason").map_or("", |reason| reason.trim());
     let read = || -> Result<(NaiveDate, NaiveDate), String> {
@@ -116,7 +139,7 @@ async fn closure(state: &AppState, caller: &Caller, of: Uuid, sent: &Sent) -> Re
     };
     let (first, last) = match read() {
         Ok(days) => days,
-        Err(wrong) => return Ok(Err(wrong)),
+        Err(wrong) => return Ok(Err(wrong.into())),
     };
     let now = state.clock.now().utc;
     let from = first.to_string();
@@ -126,15 +149,27 @@ async fn closure(state: &AppState, caller: &Caller, of: Uuid, sent: &Sent) -> Re
         subject: Subject::None,
         detail: Some(&from),
     };
-    state.store.append_audit(audit, now).await?;
-    for day in first.iter_days().take_while(|day| *day <= last) {
-        let is_weekend = matches!(day.weekday(), Weekday::Sat | Weekday::Sun);
-        // Weekends are no school days anyway.
-        if !is_closed || !is_weekend {
-            state.store.set_closure(of, day, is_closed.then_some(reason)).await?;
-        }
-    }
-    Ok(Ok(()))
+    // Weekends are no school days anyway.
+    let is_one = |day: &NaiveDate| !is_closed || !matches!(day.weekday(), Weekday::Sat | Weekday::Sun);
+    let days: BTreeSet<NaiveDate> = first.iter_days().take_while(|day| *day <= last).filter(is_one).collect();
+    let reason = is_closed.then_some(reason);
+    // A form that does not say what it was drawn from was drawn before anything was changed.
+    let seen = was(sent, DAYS).parse().unwrap_or(0);
+    let others = state.store.set_closed(of, &days, reason, seen, audit, now).await?;
+    let Some(last) = others.iter().max_by_key(|row| row.revision) else { return Ok(Ok(())) };
+    let told: Vec<_> = others.iter().map(|row| (row.day, closed_words(row.to_text.as_deref()))).collect();
+    let lines = grouped(&told)
+        .into_iter()
+        .map(|(first, last, theirs)| (run_words(first, last), theirs.to_owned(), closed_words(reason)));
+    let by = (view::actor(&last.actor_kind, last.actor_name.as_deref()), view::full_moment(last.at, scope.zone(of)));
+    let other = Meanwhile::new(by, address(of), lines);
+    let now = (DAYS, state.store.days_revision(of).await?.to_string());
+    Ok(Err(NotSaved::Meanwhile(other.or_mine("/days", sent, now))))
+}
+
+/// `closed, “Half-term”`
+fn closed_words(reason: Option<&str>) -> String {
+    reason.map_or_else(|| "open".to_owned(), |reason| format!("closed, “{reason}”"))
 }
 
 async fn panel(state: &AppState, caller: &Caller, of: Uuid, sent: &Sent) -> Result<Result<(), String>, ApiError> {
@@ -143,15 +178,11 @@ async fn panel(state: &AppState, caller: &Caller, of: Uuid, sent: &Sent) -> Resu
         Ok(None) => return Ok(Err("The day of the panel: choose a day.".to_owned())),
         Err(wrong) => return Ok(Err(wrong)),
     };
-    let mut days: BTreeSet<NaiveDate> = state.store.series(of, Series::Panel).await?;
-    if sent.get("what").is_some_and(|what| what == "panel") {
-        days.insert(day);
-    } else {
-        days.remove(&day);
-    }
+    let meets = sent.get("what").is_some_and(|what| what == "panel");
     let actor = Actor::Staff(caller.staff_id());
-    let audit = NewAudit { actor, action: "set panel days", subject: Subject::None, detail: None };
-    state.store.set_series(of, Series::Panel, &days, audit, state.clock.now().utc).await?;
+    let detail = day.to_string();
+    let audit = NewAudit { actor, action: "set panel days", subject: Subject::None, detail: Some(&detail) };
+    state.store.set_series_day(of, Series::Panel, day, meets, audit, state.clock.now().utc).await?;
     Ok(Ok(()))
 }
 
@@ -160,9 +191,10 @@ async fn draw(
     caller: &Caller,
     scope: &Scope,
     of: Uuid,
-    sent: &Sent,
-    wrong: String,
+    (asked, sent): (Option<i64>, &Sent),
+    not_saved: Option<NotSaved>,
 ) -> Result<Html<String>, ApiError> {
+    let (wrong, meanwhile) = NotSaved::told(not_saved);
     let all = organisations(scope);
     let (_, name) = all.iter().find(|(id, _)| *id == of).ok_or(ApiError::NotFound)?;
     let now = state.clock.now().utc;
@@ -174,10 +206,19 @@ async fn draw(
         let days = state.store.series(of, Series::Panel).await?;
         Some(days.into_iter().filter(|day| *day >= today).map(|day| (day, view::full_date(day))).collect())
     };
-    let typed = |name: &str| sent.get(name).cloned().unwrap_or_default();
+    let pages = Pages::new(address(of), "", "", asked);
+    let mut all_changes = state.store.day_changes(of, Pages::ASK, pages.offset()).await?;
+    let pages = pages.cut(&mut all_changes);
+    // What is opened again is a button of the list, and no text of the form.
+    let is_form = sent.get("what").is_some_and(|what| what == "close");
+    let typed = |name: &str| sent.get(name).filter(|_| is_form).cloned().unwrap_or_default();
     page(&DaysPage {
         frame: Frame::of(caller, scope, format!("Days of {name}"), "/days", now),
+        was_days: drawn_from(sent, DAYS, &wrong, state.store.days_revision(of).await?.to_string()),
         wrong,
+        meanwhile,
+        rows: rows(&all_changes, scope.zone(of)),
+        pages,
         organisation: of,
         name: name.clone(),
         organisations: all.iter().map(|(id, name)| (*id, name.clone(), *id == of)).collect(),
@@ -189,24 +230,48 @@ async fn draw(
     })
 }
 
-/// Closed days from this school year on, those with the same words and only a weekend between them as one.
+/// What was changed of the days: those of one change with nothing but a weekend between them as one.
+fn rows(all: &[DayChangeRow], zone: Tz) -> Vec<changes::Row> {
+    let side = |row: &DayChangeRow, text: &Option<String>| match row.series {
+        None => closed_words(text.as_deref()),
+        Some(Series::Panel) => if text.is_some() { "the panel meets" } else { "it does not meet" }.to_owned(),
+    };
+    let alike = |one: &DayChangeRow, next: &DayChangeRow| {
+        (one.revision, one.series, &one.from_text, &one.to_text) == (next.revision, next.series, &next.from_text, &next.to_text)
+            && next_weekday(one.day).is_some_and(|day| next.day <= day)
+    };
+    all.chunk_by(alike)
+        .filter_map(|run| run.first().zip(run.last()))
+        .map(|(row, last)| changes::Row {
+            when: view::full_moment(row.at, zone),
+            who: view::actor(&row.actor_kind, row.actor_name.as_deref()),
+            title: run_words(row.day, last.day),
+            from: Some(side(row, &row.from_text)),
+            to: Some(side(row, &row.to_text)),
+        })
+        .collect()
+}
+
+/// Days in their order, those with the same words and only a weekend between them as one: first, last, words.
+fn grouped(days: &[(NaiveDate, String)]) -> Vec<(NaiveDate, NaiveDate, &str)> {
+    let alike = |(day, words): &(NaiveDate, String), (next, other): &(NaiveDate, String)| {
+        words == other && next_weekday(*day).is_some_and(|day| *next <= day)
+    };
+    days.chunk_by(alike).filter_map(|run| Some((run.first()?.0, run.last()?.0, run.first()?.1.as_str()))).collect()
+}
+
+fn run_words(first: NaiveDate, last: NaiveDate) -> String {
+    if first == last { view::full_date(first) } else { format!("{} to {}", view::full_date(first), view::full_date(last)) }
+}
+
+/// Closed days from this school year on.
 fn runs(closures: &[(NaiveDate, String)], today: NaiveDate) -> Vec<ClosedView> {
     let year = if today.month() >= 9 { today.year() } else { today.year() - 1 };
-    let mut runs: Vec<(NaiveDate, NaiveDate, &str)> = Vec::new();
-    for (day, reason) in closures.iter().filter(|(day, _)| (day.year(), day.month()) >= (year, 9)) {
-        match runs.last_mut() {
-            Some((_, last, words)) if words == reason && next_weekday(*last) == Some(*day) => *last = *day,
-            _ => runs.push((*day, *day, reason)),
-        }
-    }
+    let begin = closures.partition_point(|(day, _)| (day.year(), day.month()) < (year, 9));
     let view = |(first, last, reason): (NaiveDate, NaiveDate, &str)| ClosedView {
         first,
         last,
-        days: if first == last {
-            view::full_date(first)
-        } else {
-            format!("{} to {}", view::full_date(first), view::full_date(last))
-        },
+        days: run_words(first, last),
         reason: reason.to_owned(),
         kind: match DayOff::of_words(reason) {
             DayOff::Inset => "Counted as INSET",
@@ -214,7 +279,7 @@ fn runs(closures: &[(NaiveDate, String)], today: NaiveDate) -> Vec<ClosedView> {
             DayOff::Closure | DayOff::Weekend => "Counted as closed",
         },
     };
-    runs.into_iter().map(view).collect()
+    grouped(&closures[begin..]).into_iter().map(view).collect()
 }
 
 fn next_weekday(day: NaiveDate) -> Option<NaiveDate> {

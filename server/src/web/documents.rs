@@ -5,6 +5,9 @@
 //! whether somebody consents. The forms of one document are made of the same value, so none says more than another. Each says at its
 //! head that it is the engagement record and no register.
 //!
+//! Whoever comes by a part alone, from another school, takes out for their own work what somebody with that part would be given, and gives
+//! on no more: a file stays with them when the part, and with it the pages, has ended (A-6, H-8).
+//!
 //! One's own is taken out by GET, and is in the audit log before they have it. One for somebody who is named in the case today is made by
 //! POST: it is written down first (for whom, by whom, which sections), then handed to the person who made it, who passes it on. Nothing
 //! is sent from here, and no address of a GET makes a document for somebody else.
@@ -17,7 +20,7 @@ use serde::Deserialize;
 use server_core::access::Action;
 use server_core::party::Party;
 use server_core::plan::ReintegrationPlan;
-use server_core::sharing::{Document, ReadBy, Recipient, Sharing, contents};
+use server_core::sharing::{Document, NotShared, ReadBy, Recipient, Section, Sharing, contents};
 use store::audit::NewAudit;
 use store::kept;
 use store::placements::PlacementRow;
@@ -130,8 +133,7 @@ pub async fn get(
     // Rows alone are taken out by `export`.
     let (kind, ending) = wanted(&file).filter(|(kind, _)| kind.endings == PRINTED).ok_or(ApiError::NotFound)?;
     let now = state.clock.now().utc;
-    let own = sharing(&scope, &placement, None, Recipient::Maker);
-    let sections = contents(kind.document, &own).map_err(|_| ApiError::NotFound)?;
+    let sections = own(&state, &scope, &placement, kind.document).await?;
     let action = match kind.document {
         Document::Plan => "take out plan",
         Document::ReviewPack => "take out review pack",
@@ -232,7 +234,8 @@ pub(super) async fn read_only(
     placement: &PlacementRow,
     row: PlanRow,
 ) -> Result<paper::Document, ApiError> {
-    let sharing = sharing(scope, placement, Some(&row.plan), Recipient::Maker);
+    // A page, open as long as what opens it: as the page of a plan that runs.
+    let sharing = Sharing { maker_as: None, ..sharing(scope, placement, Some(&row.plan), Recipient::Maker) };
     let sections = contents(Document::Plan, &sharing).map_err(|_| ApiError::NotFound)?;
     let names = Names::of(state, scope, placement).await?;
     let now = state.clock.now().utc;
@@ -248,6 +251,26 @@ fn wanted(file: &str) -> Option<(&'static Kind, Ending)> {
     Some((kind, ending))
 }
 
+/// What somebody takes out for their own work.
+///
+/// # Errors
+/// It is not theirs, or for theirs nobody consents; or the database does not answer.
+pub(super) async fn own(
+    state: &AppState,
+    scope: &Scope,
+    placement: &PlacementRow,
+    document: Document,
+) -> Result<Vec<Section>, ApiError> {
+    let held = state.store.plans_of(placement.placement_id).await?.into_iter().next();
+    let own = sharing(scope, placement, held.as_ref().map(|row| &row.plan), Recipient::Maker);
+    contents(document, &own).map_err(|why| match why {
+        NotShared::NoConsent => {
+            ApiError::Forbidden("Nobody consents that this leaves those who have the pupil. Ask the key worker.")
+        }
+        NotShared::NotYours | NotShared::NotForThem(_) => ApiError::NotFound,
+    })
+}
+
 /// By whom, for whom, and whether somebody consents: what every document is made by.
 pub(super) fn sharing(
     scope: &Scope,
@@ -256,8 +279,9 @@ pub(super) fn sharing(
     recipient: Recipient,
 ) -> Sharing {
     let may = |one: &ReadBy| scope.may_pupil(one.action(), placement);
-    let is_consented = plan.is_some_and(|plan| plan.consents().iter().any(|one| one.withdrawn.is_none()));
-    Sharing { recipient, maker_may: ReadBy::ALL.iter().copied().filter(may).collect(), is_consented }
+    let is_consented = plan.is_some_and(ReintegrationPlan::is_consented);
+    let maker_may = ReadBy::ALL.iter().copied().filter(may).collect();
+    Sharing { recipient, maker_may, maker_as: scope.only_as(placement), is_consented }
 }
 
 /// Who may be given something: those who have a part in the case today, with their names.

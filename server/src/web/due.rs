@@ -9,21 +9,23 @@ use std::collections::btree_map::Entry;
 
 use askama::Template;
 use axum::extract::{Form, Path, State};
-use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use chrono::{DateTime, NaiveDate, Utc};
 use server_core::access::Action;
 use server_core::deadline::asked::is_chosen;
 use server_core::deadline::{Calendars, Due, Urgency, Way};
 use server_core::party::{PersonId, listed};
-use server_core::policy::{Code, Event, Instead, Override};
+use server_core::policy::{Code, Event, Instead, Override, Pack};
 use server_core::school_days::day_words;
 use server_core::words::Reason;
 use store::audit::NewAudit;
+use store::changes::{ChangeOf, ChangeRow};
 use store::placements::PlacementRow;
-use store::record::DeadlineWord;
+use store::record::{DeadlineWord, Seen};
 use uuid::Uuid;
 
+use super::changes::told::{self, Told};
+use super::meanwhile::{self, Meanwhile, NotSaved, drawn_from, was};
 use super::plan::{self, Sent};
 use super::view::Chip;
 use super::{Frame, page, view};
@@ -32,10 +34,12 @@ use crate::api::auth::Caller;
 use crate::api::scope::{self, Scope};
 use crate::{AppState, cases};
 
-/// Days that people say. The others follow from the plan itself.
+/// Days that people say, where the policy counts them. The others follow from the plan itself.
 const SAID: [Event; 6] =
     [Event::PanelHearing, Event::ProviderStart, Event::StageOne, Event::FourWeekReview, Event::PanelTold, Event::SchoolStart];
 
+/// The field in which forms about limits say which word was the last when they were drawn.
+pub(super) const WORD: &str = "word";
 /// Words about limits that the page lists.
 const MOST_WORDS: i64 = 50;
 
@@ -47,7 +51,10 @@ struct DuePage {
     pupil_name: String,
     may_edit: bool,
     has_plan: bool,
-    wrong: &'static str,
+    wrong: String,
+    meanwhile: Option<Meanwhile>,
+    /// The last word that the forms about limits are drawn from.
+    was_word: String,
     /// Whose days are taken to be those of the home school.
     assumes: Vec<String>,
     today: NaiveDate,
@@ -123,13 +130,17 @@ struct EventView {
     code: &'static str,
     words: &'static str,
     day: String,
+    /// The day that its form is drawn from.
+    was: String,
+    /// What the plan says of it.
+    from_plan: String,
 }
 
 /// `GET /pupils/{pupil}/due`
 pub async fn show(State(state): State<AppState>, caller: Caller, Path(pupil): Path<Uuid>) -> Result<Html<String>, ApiError> {
     let (placement, scope) = scope::pupil(&state, &caller, pupil, Action::ReadPlan).await?;
     state.store.append_audit(plan::audit(&caller, pupil, "read plan"), state.clock.now().utc).await?;
-    draw(&state, &caller, &scope, &placement, &Sent::new(), "").await
+    draw(&state, &caller, &scope, &placement, &Sent::new(), None).await
 }
 
 /// `POST /pupils/{pupil}/due`: on which day something happened, or that it did not.
@@ -140,17 +151,66 @@ pub async fn say(
     Form(sent): Form<Sent>,
 ) -> Result<Response, ApiError> {
     let (placement, scope) = scope::pupil(&state, &caller, pupil, Action::EditPlan).await?;
-    let event = sent.get("event").and_then(|code| Event::from_code(code)).filter(|event| SAID.contains(event));
+    let pack = cases::newest_pack(&state.store, placement.placement_id).await?;
+    let said = state.store.case_rows(placement.placement_id).await?.events;
+    let event = sent.get("event").and_then(|code| Event::from_code(code));
+    let event = event.filter(|event| asked(pack, &said).any(|asked| asked == *event));
     let day = sent.get("day").map_or("", |day| day.trim());
     let read: Option<Option<NaiveDate>> = if day.is_empty() { Some(None) } else { day.parse().ok().map(Some) };
     let (Some(event), Some(day)) = (event, read) else {
-        let html = draw(&state, &caller, &scope, &placement, &sent, "Choose what happened, and its day; no day takes it back.")
-            .await?;
-        return Ok((StatusCode::UNPROCESSABLE_ENTITY, html).into_response());
+        let wrong = NotSaved::from("Choose what happened, and its day; no day takes it back.");
+        return again(&state, &caller, &scope, &placement, &sent, wrong).await;
     };
     let audit = NewAudit { detail: Some(event.code()), ..plan::audit(&caller, pupil, "say event") };
-    state.store.say_event(placement.placement_id, event, day, audit, state.clock.now().utc).await?;
-    Ok(Redirect::to(&format!("/pupils/{pupil}/due")).into_response())
+    let (id, seen) = (placement.placement_id, was(&sent, event.code()).parse().ok());
+    if state.store.say_event(id, event, Seen::This(seen), day, audit, state.clock.now().utc).await? {
+        return Ok(Redirect::to(&format!("/pupils/{pupil}/due")).into_response());
+    }
+    let kept = state.store.case_rows(id).await?.events.get(&event).copied();
+    let is = |change: &ChangeRow| change.of == ChangeOf::Event && change.what == event.code();
+    let last = meanwhile::last_change(&state, &placement, is).await?;
+    let (page, told) = (format!("/pupils/{pupil}/due"), |day: Option<NaiveDate>| day.map_or_else(String::new, view::full_date));
+    let line = (event.words().to_owned(), told(kept), told(day));
+    let other = Meanwhile::new(meanwhile::by(last.as_ref(), &scope, &placement), page.clone(), [line]);
+    let now = (event.code(), kept.map_or_else(String::new, |day| day.to_string()));
+    again(&state, &caller, &scope, &placement, &sent, NotSaved::Meanwhile(other.or_mine(page, &sent, now))).await
+}
+
+/// The plan says a day now: what somebody said of it before is taken back, and stays to be read.
+pub(super) async fn plan_tells(
+    state: &AppState,
+    caller: &Caller,
+    placement: &PlacementRow,
+    told: Vec<Event>,
+) -> Result<(), ApiError> {
+    if told.is_empty() {
+        return Ok(());
+    }
+    let (id, now) = (placement.placement_id, state.clock.now().utc);
+    let said = state.store.case_rows(id).await?.events;
+    for event in told.into_iter().filter(|event| said.contains_key(event)) {
+        let audit = NewAudit { detail: Some(event.code()), ..plan::audit(caller, placement.pupil_id, "say event") };
+        state.store.say_event(id, event, Seen::Whatever, None, audit, now).await?;
+    }
+    Ok(())
+}
+
+/// The page once more, with what was typed and why it was not saved.
+async fn again(
+    state: &AppState,
+    caller: &Caller,
+    scope: &Scope,
+    placement: &PlacementRow,
+    sent: &Sent,
+    not_saved: NotSaved,
+) -> Result<Response, ApiError> {
+    let status = not_saved.status();
+    Ok((status, draw(state, caller, scope, placement, sent, Some(not_saved)).await?).into_response())
+}
+
+/// Events whose day is asked for: those that the policy counts, and what was said of others before, so that it can be taken back.
+fn asked(pack: Option<&Pack>, said: &BTreeMap<Event, NaiveDate>) -> impl Iterator<Item = Event> {
+    SAID.into_iter().filter(move |event| pack.is_some_and(|pack| pack.counts(*event)) || said.contains_key(event))
 }
 
 /// `POST /pupils/{pupil}/due/word`: a limit was kept, or something else holds in this case, with the reason.
@@ -166,14 +226,61 @@ pub async fn word(
     let whole = cases::Whole::of(&state.store, &placement, scope.parent_of(placement.school_id), now).await?;
     let word = match read_word(&sent, &whole, PersonId(caller.staff_id()), today) {
         Ok(word) => word,
-        Err(wrong) => {
-            let html = draw(&state, &caller, &scope, &placement, &sent, wrong).await?;
-            return Ok((StatusCode::UNPROCESSABLE_ENTITY, html).into_response());
-        }
+        Err(wrong) => return again(&state, &caller, &scope, &placement, &sent, wrong.into()).await,
     };
     let audit = NewAudit { detail: Some("limit"), ..plan::audit(&caller, pupil, "say limit") };
-    state.store.say_deadline(placement.placement_id, &word, audit, now).await?;
-    Ok(Redirect::to(&format!("/pupils/{pupil}/due")).into_response())
+    let page = format!("/pupils/{pupil}/due");
+    match say_word(&state, &scope, &placement, &sent, &word, audit, (&page, "word")).await? {
+        None => Ok(Redirect::to(&page).into_response()),
+        Some(other) => again(&state, &caller, &scope, &placement, &sent, other).await,
+    }
+}
+
+/// Writes a word about a limit or a contact, unless somebody else wrote one since this form was drawn. `page` and the rest of the form's
+/// address: where theirs stands, and where it is chosen.
+pub(super) async fn say_word(
+    state: &AppState,
+    scope: &Scope,
+    placement: &PlacementRow,
+    sent: &Sent,
+    word: &DeadlineWord,
+    audit: NewAudit<'_>,
+    (page, form): (&str, &str),
+) -> Result<Option<NotSaved>, ApiError> {
+    let seen = Seen::This(was(sent, WORD).parse().ok());
+    if state.store.say_deadline(placement.placement_id, word, seen, audit, state.clock.now().utc).await? {
+        return Ok(None);
+    }
+    let other = other_word(state, scope, placement, word, page.to_owned()).await?;
+    let last = (WORD, last_word(state, placement).await?);
+    Ok(Some(NotSaved::Meanwhile(other.or_mine(format!("{page}/{form}"), sent, last))))
+}
+
+/// The last word of a case about its limits, for the forms that are drawn from it.
+pub(super) async fn last_word(state: &AppState, placement: &PlacementRow) -> Result<String, ApiError> {
+    let last = state.store.last_deadline_word(placement.placement_id).await?;
+    Ok(last.map_or_else(String::new, |id| id.to_string()))
+}
+
+/// What somebody else said of a limit since somebody saw it, beside what they would say.
+async fn other_word(
+    state: &AppState,
+    scope: &Scope,
+    placement: &PlacementRow,
+    mine: &DeadlineWord,
+    page: String,
+) -> Result<Meanwhile, ApiError> {
+    let week = mine.week().map(|week| week.to_string()).unwrap_or_default();
+    let is = |change: &ChangeRow| {
+        let (rule, of) = told::limit_of(&change.what);
+        change.of == ChangeOf::Word && rule == mine.rule().as_str() && (of == week || of.is_empty() || week.is_empty())
+    };
+    let last = meanwhile::last_change(state, placement, is).await?;
+    let told = Told::of(state, scope, placement, last.as_slice()).await?;
+    let theirs = last.as_ref().map(|change| told.sides(change)).into_iter().flatten().next();
+    let (about, theirs) = theirs.map_or_else(Default::default, |side| (side.title, side.to.unwrap_or_default()));
+    let line = (about, theirs, told::word(&mine.text()));
+    Ok(Meanwhile::new(meanwhile::by(last.as_ref(), scope, placement), page, [line]))
 }
 
 fn read_word(sent: &Sent, whole: &cases::Whole, by: PersonId, on: NaiveDate) -> Result<DeadlineWord, &'static str> {
@@ -220,28 +327,14 @@ async fn said(
     let names = plan::Names::of(state, scope, placement).await?;
     let (mut lines, mut who) = (Vec::new(), BTreeMap::new());
     for word in state.store.deadline_words(placement.placement_id, MOST_WORDS).await? {
-        let (rule, week, what, reason, by, on) = match &word {
-            DeadlineWord::Kept { rule, week, day: Some(day), by, on } => {
-                (rule, week, format!("done on {}", view::full_date(*day)), None, by, on)
-            }
-            DeadlineWord::Kept { rule, week, day: None, by, on } => (rule, week, "not done after all".to_owned(), None, by, on),
-            DeadlineWord::Applies { rule, week, by, on } => (rule, week, "as the policy says again".to_owned(), None, by, on),
-            DeadlineWord::Instead(Override { rule, week, instead, reason, by, on }) => {
-                let what = match instead {
-                    Instead::Count(number) => format!("{number} in place of the policy’s number"),
-                    Instead::Day(day) => format!("by {} here", view::full_date(*day)),
-                    Instead::DoesNotApply => "does not apply here".to_owned(),
-                };
-                (rule, week, what, Some(reason.expose()), by, on)
-            }
-        };
-        if let Entry::Vacant(unknown) = who.entry(*by) {
+        let (by, on) = word.said();
+        if let Entry::Vacant(unknown) = who.entry(by) {
             let name = state.store.staff_name(by.0).await?;
-            unknown.insert(name.unwrap_or_else(|| names.name(*by)));
+            unknown.insert(name.unwrap_or_else(|| names.name(by)));
         }
-        let who = &who[by];
-        let why = reason.map_or_else(String::new, |reason| format!(" {}", view::sentence(reason)));
-        lines.push(format!("{}: {what}.{why} ({who}, {})", title(whole, rule, *week), view::full_date(*on)));
+        let (what, who) = (told::word(&word.text()), &who[&by]);
+        let end = if what.ends_with(['.', '?', '!']) { "" } else { "." };
+        lines.push(format!("{}: {what}{end} ({who}, {})", title(whole, word.rule(), word.week()), view::full_date(on)));
     }
     Ok(lines)
 }
@@ -252,19 +345,30 @@ async fn draw(
     scope: &Scope,
     placement: &PlacementRow,
     sent: &Sent,
-    wrong: &'static str,
+    not_saved: Option<NotSaved>,
 ) -> Result<Html<String>, ApiError> {
+    let (wrong, meanwhile) = NotSaved::told(not_saved);
     let now = state.clock.now().utc;
     let whole = cases::Whole::of(&state.store, placement, scope.parent_of(placement.school_id), now).await?;
     let (calendars, all) = (whole.schools.calendars(), &whole.schedule);
     let (finished, unfinished): (Vec<&Due>, Vec<&Due>) = all.due.iter().partition(|due| due.done.is_some());
     let mut events = Vec::new();
-    if whole.plan.is_some() {
+    if let Some((_, pack)) = &whole.plan {
+        // A day that follows from the plan is shown too; what the form may be in the way of is what people said.
+        let said = state.store.case_rows(placement.placement_id).await?.events;
+        let of = |days: &BTreeMap<Event, NaiveDate>, event| days.get(&event).map(NaiveDate::to_string).unwrap_or_default();
         let day = |event: Event| match sent.get("day").filter(|_| sent.get("event").is_some_and(|sent| sent == event.code())) {
             Some(typed) => typed.clone(),
-            None => whole.facts.events.get(&event).map(NaiveDate::to_string).unwrap_or_default(),
+            None => of(&whole.facts.events, event),
         };
-        events = SAID.map(|event| EventView { code: event.code(), words: event.words(), day: day(event) }).into();
+        let view = |event: Event| EventView {
+            code: event.code(),
+            words: event.words(),
+            day: day(event),
+            was: drawn_from(sent, event.code(), &wrong, of(&said, event)),
+            from_plan: from_plan(whole.from_plan.get(&event), said.get(&event)),
+        };
+        events = asked(Some(pack), &whole.facts.events).map(view).collect();
     }
     page(&DuePage {
         frame: Frame::of(caller, scope, format!("Due for {}", placement.pupil_name), "/pupils", now),
@@ -272,7 +376,9 @@ async fn draw(
         pupil_name: placement.pupil_name.clone(),
         may_edit: scope.may_pupil(Action::EditPlan, placement),
         has_plan: whole.plan.is_some(),
+        was_word: drawn_from(sent, WORD, &wrong, last_word(state, placement).await?),
         wrong,
+        meanwhile,
         assumes: whole.schools.assumes().to_vec(),
         today: scope.today(placement.school_id, now),
         open: unfinished.into_iter().map(|due| due_view(due, &calendars, now).with_typed(sent)).collect(),
@@ -292,6 +398,17 @@ async fn draw(
         said: said(state, scope, placement, &whole).await?,
         events,
     })
+}
+
+/// Where a day comes from that the plan tells too.
+fn from_plan(plan: Option<&NaiveDate>, said: Option<&NaiveDate>) -> String {
+    match (plan, said) {
+        (Some(_), None) => "As the plan says.".to_owned(),
+        (Some(plan), Some(said)) if plan != said => {
+            format!("The plan says {}. The day here counts instead: save no day to follow the plan.", view::full_date(*plan))
+        }
+        _ => String::new(),
+    }
 }
 
 /// What a rule is called: in the policy, or by the thing itself if people chose its day.

@@ -106,7 +106,11 @@ pub async fn list(State(state): State<AppState>, caller: Caller, Path(pupil): Pa
     state.store.append_audit(plan::audit(&caller, pupil, "read earlier placements"), now).await?;
     let plan_view = |row: PlanRow| -> Result<PlanView, ApiError> {
         let pack = pack_of(&row.plan)?;
-        Ok(PlanView { id: row.plan_id, route: plan::route_words(pack, &row.plan), state: plan::state_chip(row.plan.state()) })
+        Ok(PlanView {
+            id: row.plan_id,
+            route: plan::route_words(pack, &row.plan),
+            state: plan::state_chip(row.plan.state(), now.date_naive()),
+        })
     };
     let row_view = |(row, plans): (PlacementRow, Vec<PlanRow>)| -> Result<RowView, ApiError> {
         Ok(RowView {

@@ -1,7 +1,7 @@
 //! The record as files for other programs: weeks as CSV, a plan and its history as CSV or JSON, growth as CSV.
 //!
 //! Each file says at its head that it is the engagement record and not the register, holds the sections that its reader is given
-//! (`server_core::sharing`; for the person who asks: what they may read on pages), and has a sign for the case in its name instead of
+//! (`server_core::sharing`; for the person who asks: what they may read on pages, or from elsewhere what their part is given), and has a sign for the case in its name instead of
 //! the pupil's. Texts that a spreadsheet would run as a formula are marked as texts.
 //! A level of growth leaves as words: it is no number here either.
 
@@ -17,7 +17,7 @@ use server_core::deadline::ical::CaseRef;
 use server_core::framework::Area;
 use server_core::glide::HalfDays;
 use server_core::plan::{ENGAGEMENT_LABEL, ReintegrationPlan, changes};
-use server_core::sharing::{Document, Recipient, Section, contents};
+use server_core::sharing::{Document, Section};
 use store::placements::PlacementRow;
 use store::plans::PlanRow;
 use uuid::Uuid;
@@ -48,9 +48,8 @@ pub async fn get(
         "plan.json" => (Document::Plan, "export plan"),
         _ => return Err(ApiError::NotFound),
     };
+    let sections = documents::own(&state, &scope, &placement, document).await?;
     state.store.append_audit(plan::audit(&caller, pupil, action), now).await?;
-    let own = documents::sharing(&scope, &placement, None, Recipient::Maker);
-    let sections = contents(document, &own).map_err(|_| ApiError::NotFound)?;
     let (kind, body) = made(&state, &scope, &placement, &file, &sections).await?;
     Ok(attached(&placement, &file, kind, body))
 }
@@ -124,6 +123,7 @@ fn weeks_csv(path: &PlanWeeks, sections: &[Section]) -> String {
     let PlanWeeks { clock, school_clock, weeks, odd, .. } = path;
     let mut out = headed();
     let parts = ["on site", "by robot", "elsewhere", "rest", "not known"];
+    let unsaid = ["elsewhere", "rest"];
     // Half-days by robot come from the same ledger as the minutes: without it, there is only the plan.
     let with_engagement = sections.contains(&Section::Engagement);
     let mut head = texts([clock, "From"]);
@@ -131,11 +131,12 @@ fn weeks_csv(path: &PlanWeeks, sections: &[Section]) -> String {
         head.extend(parts.iter().map(|part| format!("Half-days {part}, {of}")));
     }
     if with_engagement {
+        head.extend(unsaid.iter().map(|part| format!("Half-days {part}, as planned and nobody said otherwise")));
         let about = "What looks wrong about these minutes";
         head.extend(texts([
             "Minutes live in lessons by robot",
-            "Half-days the school told of",
-            "Half-days people told of",
+            "Half-days the school spoke for",
+            "Half-days people spoke for",
             about,
         ]));
     }
@@ -143,7 +144,7 @@ fn weeks_csv(path: &PlanWeeks, sections: &[Section]) -> String {
     row(&mut out, &head);
     let number = |number: Option<u16>| number.map_or_else(String::new, |number| number.to_string());
     let counts = |half_days: &HalfDays| {
-        let HalfDays { on_site, by_robot, rest, elsewhere, not_known } = half_days;
+        let HalfDays { on_site, by_robot, rest, elsewhere, unsaid: _, not_known } = half_days;
         [on_site, by_robot, elsewhere, rest, not_known].map(u16::to_string)
     };
     for week in weeks {
@@ -152,13 +153,17 @@ fn weeks_csv(path: &PlanWeeks, sections: &[Section]) -> String {
         match &week.actual {
             _ if !with_engagement => {}
             Some(actual) => {
-                cells.extend(counts(actual));
+                let [on_site, rest @ ..] = counts(actual);
+                // Where nobody has spoken, that none was on site is no fact.
+                cells.push(if week.stated > 0 { on_site } else { String::new() });
+                cells.extend(rest);
+                cells.extend([actual.unsaid.elsewhere, actual.unsaid.rest].map(|count| count.to_string()));
                 let by_school = week.stated - week.said;
                 let of_week = odd.iter().filter(|(day, _)| monday_of(*day) == week.monday);
                 let about: Vec<String> = of_week.map(|(day, words)| format!("{day}: {words}")).collect();
                 cells.extend([week.by_robot.get().to_string(), by_school.to_string(), week.said.to_string(), about.join(" ")]);
             }
-            None => cells.extend(std::iter::repeat_n(String::new(), parts.len() + 4)),
+            None => cells.extend(std::iter::repeat_n(String::new(), parts.len() + unsaid.len() + 4)),
         }
         cells.extend(school_clock.is_some().then(|| number(week.at_school)));
         row(&mut out, &cells);

@@ -9,36 +9,35 @@ use std::collections::BTreeSet;
 use askama::Template;
 use axum::extract::{Path, State};
 use axum::response::Html;
-use chrono::{DateTime, Days, NaiveDate, Timelike, Utc};
+use chrono::{DateTime, Days, NaiveDate, Utc};
 use server_core::access::Action;
 use server_core::calendar::monday_of;
 use server_core::continuity::continuity;
-use server_core::glide::{self, GlideFacts, GlideWeek, Half, HalfDays, ReviewQuestion, WeekState, robot_halves};
+use server_core::glide::{self, GlideFacts, GlideWeek, Half, HalfDays, ReviewQuestion, WeekState, half_of, robot_halves};
 use server_core::plan::Setting;
-use server_core::register::{HalfDay, on_site};
+use server_core::register::on_site;
 use store::placements::PlacementRow;
 use uuid::Uuid;
 
+use super::meanwhile::{Meanwhile, NotSaved};
 use super::plan::Sent;
 use super::{Frame, page, plan, record, view};
 use crate::api::ApiError;
 use crate::api::auth::Caller;
 use crate::api::scope::{self, Scope};
-use crate::lessons::SchoolDay;
 use crate::{AppState, cases, lessons};
 
+mod picture;
 pub mod said;
 
-/// Where the axis lies, and how far up ten half-days reach.
-const FLOOR: f64 = 234.0;
-const UNIT: f64 = 18.8;
-/// Left and right end of the plot.
-const LEFT: f64 = 50.0;
-const RIGHT: f64 = 748.0;
-/// From this hour on, where the school is, a lesson belongs to the afternoon, as in `server_core::glide`.
-const NOON: u32 = 12;
-/// Columns that have room for their day.
-const MOST_LABELS: usize = 14;
+/// Behind a figure of half-days of which nobody has said anything.
+const AS_PLANNED: &str = " (as planned)";
+/// What the words of the tables mean, on the page and on paper.
+pub(super) const MEANINGS: [&str; 2] = [
+    "“As planned”: the plan has it so, and nobody has said otherwise.",
+    "“Not known”: nobody has said where the pupil was. It is no fault and no absence: the register says what is one. A half-day by robot \
+     is an absence in the register.",
+];
 /// Meetings with teachers are counted over so many days.
 const MET_DAYS: u64 = 28;
 
@@ -51,6 +50,7 @@ struct GlidePage {
     glide: Option<GlideView>,
     waits: String,
     wrong: String,
+    meanwhile: Option<Meanwhile>,
     said: said::SaidView,
     /// Meetings with each teacher, lately.
     met: Vec<MetView>,
@@ -82,38 +82,21 @@ pub struct GlideView {
     /// The clock and where it stands.
     pub(super) about: String,
     pub(super) summary: String,
-    pub(super) columns: Vec<Column>,
+    pub(super) columns: Vec<picture::Column>,
     pub(super) rows: Vec<Row>,
     pub(super) site: String,
     /// Whose marks and words half-days on site are from.
     pub(super) told_by: String,
+    /// What the words of the table mean.
+    pub(super) meanings: [&'static str; 2],
+    /// What looks wrong about the minutes, day by day.
+    pub(super) odd: Vec<String>,
     /// What the second row of numbers counts; empty: there is none.
     pub(super) school_clock: String,
     /// The facts behind the question.
     pub(super) because: String,
     /// The question for the review.
     pub(super) ask: String,
-}
-
-pub(super) struct Column {
-    pub(super) mid_x: String,
-    pub(super) band_x: String,
-    pub(super) band_width: String,
-    pub(super) is_now: bool,
-    pub(super) segments: Vec<Segment>,
-    /// Of the first clock, and of the school's.
-    pub(super) number: String,
-    pub(super) at_school: String,
-    pub(super) day: String,
-}
-
-pub(super) struct Segment {
-    pub(super) class: &'static str,
-    pub(super) x: String,
-    pub(super) y: String,
-    pub(super) width: String,
-    pub(super) height: String,
-    pub(super) label: Option<(String, u16)>,
 }
 
 pub(super) struct Row {
@@ -129,7 +112,7 @@ pub(super) struct Row {
 pub async fn show(State(state): State<AppState>, caller: Caller, Path(pupil): Path<Uuid>) -> Result<Html<String>, ApiError> {
     let (placement, scope) = scope::pupil(&state, &caller, pupil, Action::ReadPlan).await?;
     state.store.append_audit(plan::audit(&caller, pupil, "read plan"), state.clock.now().utc).await?;
-    draw_page(&state, &caller, &scope, &placement, &Sent::new(), String::new()).await
+    draw_page(&state, &caller, &scope, &placement, &Sent::new(), None).await
 }
 
 async fn draw_page(
@@ -138,8 +121,9 @@ async fn draw_page(
     scope: &Scope,
     placement: &PlacementRow,
     sent: &Sent,
-    wrong: String,
+    not_saved: Option<NotSaved>,
 ) -> Result<Html<String>, ApiError> {
+    let (wrong, meanwhile) = NotSaved::told(not_saved);
     let now = state.clock.now().utc;
     let drawn = of(state, scope, placement, now).await?;
     let (glide, waits) = match drawn {
@@ -152,8 +136,9 @@ async fn draw_page(
         pupil_name: placement.pupil_name.clone(),
         glide,
         waits,
+        said: said::view(state, caller, scope, placement, (sent, &wrong)).await?,
         wrong,
-        said: said::view(state, caller, scope, placement, sent).await?,
+        meanwhile,
         met: met(state, placement, now).await?,
     })
 }
@@ -205,8 +190,8 @@ pub async fn weeks_of(
     let Some(clock) = pack.clocks.first() else {
         return Ok(Err("This policy counts no weeks.".to_owned()));
     };
-    let facts =
-        cases::facts(&state.store, pack, &row.plan, placement.placement_id, scope.parent_of(placement.school_id)).await?;
+    let (authority, looked_at) = (scope.parent_of(placement.school_id), scope.today(placement.school_id, now));
+    let facts = cases::facts(&state.store, pack, &row.plan, placement.placement_id, authority, looked_at).await?;
     let schools = cases::Schools::of(&state.store, placement, Some(&row.plan)).await?;
     let calendars = schools.calendars();
     let Some((first, school)) = cases::running(pack, &row.plan, &facts, &calendars) else {
@@ -219,21 +204,15 @@ pub async fn weeks_of(
     let today = days.calendar().day(now);
     let account = lessons::school_days(&state.store, placement, (monday_of(start).min(today), today), now).await?;
     let zone = scope.zone(placement.school_id);
-    let words = |day: &SchoolDay| (day.day, record::odd_words(day, placement, zone).join(" "));
-    let odd = account.iter().map(words).filter(|(_, words)| !words.is_empty()).collect();
+    let odd = record::odd_days(&account, placement, zone);
     let counted = account.iter().filter(|day| day.day >= start);
-    let by_robot: Vec<_> = counted.flat_map(|day| robot_halves(&day.account, days.calendar())).collect();
+    let times = lessons::session_times(&state.store, placement.school_id, today).await?;
+    let by_robot: Vec<_> = counted.flat_map(|day| robot_halves(&day.account, days.calendar(), times)).collect();
     let marks = state.store.imported_marks(placement.pupil_id, start, today).await?;
     let table = cases::codes()?;
     let (from, until) = (days.calendar().bounds(start).0, days.calendar().bounds(today).1);
     let rests = state.store.rests(placement.placement_id, from, until).await?;
-    let rested: BTreeSet<Half> = rests
-        .into_iter()
-        .map(|at| {
-            let local = days.calendar().local(at);
-            (local.date(), if local.hour() < NOON { HalfDay::Am } else { HalfDay::Pm })
-        })
-        .collect();
+    let rested: BTreeSet<Half> = rests.into_iter().map(|at| half_of(at, days.calendar(), times)).collect();
     let mut on_site = on_site(&marks, table);
     on_site.extend(said::on_site(&state.store.stated_half_days(placement.placement_id, start, today).await?, days.calendar()));
     let facts = GlideFacts { on_site: &on_site, by_robot: &by_robot, rested: &rested };
@@ -253,37 +232,22 @@ pub async fn weeks_of(
 }
 
 fn draw(path: &PlanWeeks) -> GlideView {
-    let PlanWeeks { clock, school_clock, site, marks_of, weeks, .. } = path;
-    let count = u32::try_from(weeks.len().max(1)).unwrap_or(1);
-    let pitch = (RIGHT - LEFT) / f64::from(count);
+    let PlanWeeks { clock, school_clock, site, marks_of, weeks, odd } = path;
     let question = ReviewQuestion::of(weeks);
     let here = weeks.iter().find(|week| week.state == WeekState::ThisWeek);
     let about = match here {
         Some(week) => about(clock, school_clock.as_deref(), weeks, week),
         None => format!("{} weeks", weeks.len()),
     };
-    // Where many weeks stand close together, some have their day.
-    let every = weeks.len().div_ceil(MOST_LABELS).max(1);
-    let column = |(index, week): (usize, &GlideWeek)| {
-        let left = LEFT + pitch * f64::from(u32::try_from(index).unwrap_or(0));
-        Column {
-            mid_x: px(left + pitch / 2.0),
-            band_x: px(left + 1.0),
-            band_width: px(pitch - 2.0),
-            is_now: week.state == WeekState::ThisWeek,
-            segments: segments(week, left, pitch),
-            number: week.number.map_or_else(String::new, |number| number.to_string()),
-            at_school: week.at_school.map_or_else(String::new, |number| format!("S{number}")),
-            day: if index % every == 0 { view::short_date(week.monday) } else { String::new() },
-        }
-    };
     GlideView {
         about,
         summary: summary(weeks),
-        columns: weeks.iter().enumerate().map(column).collect(),
+        columns: picture::columns(weeks),
         rows: weeks.iter().map(row).collect(),
         site: format!("On site at {site}"),
         told_by: told_by(marks_of),
+        meanings: MEANINGS,
+        odd: odd.iter().map(|(day, words)| format!("{}: {words}", view::full_date(*day))).collect(),
         school_clock: school_clock.clone().unwrap_or_default(),
         because: question.because().to_owned(),
         ask: question.ask().to_owned(),
@@ -314,39 +278,6 @@ fn about(clock: &str, school_clock: Option<&str>, weeks: &[GlideWeek], now: &Gli
     first.into_iter().chain(school).collect::<Vec<_>>().join(", ")
 }
 
-/// A week that has begun shows what was, with its plan as a slim outline beside it; another one shows its plan alone.
-fn segments(week: &GlideWeek, left: f64, pitch: f64) -> Vec<Segment> {
-    let wide = (pitch * 0.8).min(48.0);
-    let from = left + (pitch - wide) / 2.0;
-    match &week.actual {
-        None => stack(&week.planned, from, wide, false),
-        Some(actual) => {
-            let slim = wide * 0.22;
-            let mut all = stack(&week.planned, from, slim, true);
-            all.extend(stack(actual, from + slim + 2.0, wide - slim - 2.0, false));
-            all
-        }
-    }
-}
-
-fn stack(half_days: &HalfDays, x: f64, width: f64, is_outline: bool) -> Vec<Segment> {
-    let parts = [
-        (half_days.on_site, if is_outline { "g-plan-site" } else { "k-site" }),
-        (half_days.by_robot, if is_outline { "g-plan-robot" } else { "g-robot" }),
-        (half_days.elsewhere, if is_outline { "g-plan-other" } else { "g-other" }),
-        (half_days.rest, "g-rest"),
-    ];
-    let mut top = FLOOR;
-    let mut all = Vec::new();
-    for (count, class) in parts.into_iter().filter(|(count, _)| *count > 0) {
-        let height = UNIT * f64::from(count);
-        top -= height;
-        let label = (class == "k-site").then(|| (px(top + height / 2.0 + 5.0), count));
-        all.push(Segment { class, x: px(x), y: px(top + 1.0), width: px(width), height: px(height - 2.0), label });
-    }
-    all
-}
-
 fn row(week: &GlideWeek) -> Row {
     let is_begun = week.actual.is_some();
     Row {
@@ -356,102 +287,48 @@ fn row(week: &GlideWeek) -> Row {
             WeekState::ThisWeek => "this week",
             WeekState::Planned => "to come",
         },
-        planned: words(&week.planned),
-        actual: week.actual.as_ref().map_or_else(|| "–".to_owned(), words),
+        planned: capital(&words(&week.planned)),
+        actual: week.actual.as_ref().map_or_else(|| "–".to_owned(), |actual| capital(&words(actual))),
         minutes: if is_begun { week.by_robot.get().to_string() } else { "–".to_owned() },
         stated: if is_begun { told(week) } else { "–".to_owned() },
     }
 }
 
-/// `On site 4, by robot 4, elsewhere 1, rest 1`
-fn words(half_days: &HalfDays) -> String {
-    let parts = [
-        ("on site", half_days.on_site),
-        ("by robot", half_days.by_robot),
-        ("elsewhere", half_days.elsewhere),
-        ("rest", half_days.rest),
-        ("not known", half_days.not_known),
-    ];
-    let said: Vec<_> =
-        parts.into_iter().filter(|(_, count)| *count > 0).map(|(words, count)| format!("{words} {count}")).collect();
-    if said.is_empty() { "no school".to_owned() } else { view::sentence(&said.join(", ")).trim_end_matches('.').to_owned() }
+fn capital(words: &str) -> String {
+    view::sentence(words).trim_end_matches('.').to_owned()
 }
 
+/// `on site 4, by robot 4, elsewhere 1 (as planned), rest 1`
+pub(super) fn words(half_days: &HalfDays) -> String {
+    let HalfDays { on_site, by_robot, rest, elsewhere, unsaid, not_known } = half_days;
+    let parts = [
+        ("on site", on_site, ""),
+        ("by robot", by_robot, ""),
+        ("elsewhere", elsewhere, ""),
+        ("elsewhere", &unsaid.elsewhere, AS_PLANNED),
+        ("rest", rest, ""),
+        ("rest", &unsaid.rest, AS_PLANNED),
+        ("not known", not_known, ""),
+    ];
+    let said: Vec<_> = (parts.into_iter().filter(|(_, count, _)| **count > 0))
+        .map(|(words, count, mark)| format!("{words} {count}{mark}"))
+        .collect();
+    if said.is_empty() { "no school".to_owned() } else { said.join(", ") }
+}
+
+/// What the plan has; what was is in the table, with what nobody has said.
 fn summary(weeks: &[GlideWeek]) -> String {
-    let shown = |week: &GlideWeek| week.actual.unwrap_or(week.planned).on_site;
     match (weeks.first(), weeks.last()) {
         (Some(first), Some(last)) => format!(
-            "Half-days on site go from {} in week {} to {} in week {}. The table gives every figure.",
-            shown(first),
+            "The plan goes from {} half-days on site in week {} to {} in week {}. The table gives every figure.",
+            first.planned.on_site,
             first.short_name(),
-            shown(last),
+            last.planned.on_site,
             last.short_name()
         ),
         _ => String::new(),
     }
 }
 
-/// A coordinate with one decimal.
-fn px(value: f64) -> String {
-    format!("{value:.1}")
-}
-
 #[cfg(test)]
-mod tests {
-    use chrono::NaiveDate;
-    use protocol::Minutes;
-
-    use super::*;
-
-    fn week(number: u16, state: WeekState, planned: [u16; 4], actual: Option<[u16; 4]>) -> GlideWeek {
-        let half_days = |[on_site, by_robot, elsewhere, rest]: [u16; 4]| HalfDays {
-            on_site,
-            by_robot,
-            elsewhere,
-            rest,
-            not_known: 10 - on_site - by_robot - elsewhere - rest,
-        };
-        GlideWeek {
-            number: Some(number),
-            at_school: (number > 1).then(|| number - 1),
-            monday: NaiveDate::from_ymd_opt(2026, 11, 2).unwrap() + chrono::Days::new(u64::from(number) * 7),
-            state,
-            pattern: None,
-            planned: half_days(planned),
-            actual: actual.map(half_days),
-            by_robot: Minutes::floor_of_seconds(7_260),
-            stated: 2,
-            said: u16::from(number == 1),
-        }
-    }
-
-    #[test]
-    fn a_week_that_has_begun_shows_what_was_beside_its_plan_and_one_to_come_its_plan_alone() {
-        let weeks =
-            [week(1, WeekState::ThisWeek, [0, 6, 2, 2], Some([2, 3, 2, 0])), week(2, WeekState::Planned, [4, 4, 1, 1], None)];
-        let path = PlanWeeks {
-            clock: "Provider week".to_owned(),
-            school_clock: Some("School week".to_owned()),
-            site: "Alder Road School".to_owned(),
-            marks_of: "Marsh Lane Academy".to_owned(),
-            weeks: weeks.to_vec(),
-            odd: Vec::new(),
-        };
-        let view = draw(&path);
-        assert_eq!(view.about, "Provider week 1 of 2");
-        let weeks = &path.weeks;
-        assert_eq!(about("Provider week", Some("School week"), weeks, &weeks[1]), "Provider week 2 of 2, school week 1 of 1");
-        assert_eq!((view.columns[1].at_school.as_str(), view.rows[1].week.as_str()), ("S1", "2 (school week 1), 16 Nov"));
-        let classes = |column: &Column| column.segments.iter().map(|one| one.class).collect::<Vec<_>>();
-        assert_eq!(classes(&view.columns[0]), ["g-plan-robot", "g-plan-other", "g-rest", "k-site", "g-robot", "g-other"]);
-        assert_eq!(classes(&view.columns[1]), ["k-site", "g-robot", "g-other", "g-rest"]);
-        assert_eq!(view.columns[1].segments[0].label.as_ref().map(|(_, count)| *count), Some(4));
-        let heights: f64 = view.columns[1].segments.iter().map(|one| one.height.parse::<f64>().unwrap() + 2.0).sum();
-        assert!((heights - 10.0 * UNIT).abs() < 0.2, "ten half-days fill the plot: {heights}");
-        assert_eq!(view.rows[0].actual, "On site 2, by robot 3, elsewhere 2, not known 3");
-        assert_eq!((view.rows[0].minutes.as_str(), view.rows[1].actual.as_str()), ("121", "–"));
-        assert_eq!((view.rows[0].stated.as_str(), view.rows[1].stated.as_str()), ("2, 1 of them by people", "–"));
-        assert!(view.told_by.contains("the marks of Marsh Lane Academy"));
-        assert!(view.ask.ends_with('?'));
-    }
-}
+mod tests;

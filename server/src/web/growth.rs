@@ -1,8 +1,8 @@
 //! Growth in the eighteen areas of the AP Framework: looks over time in one voice, as pictures and as a table; and what helps.
 //!
 //! There is no total and no order of areas by how well they go: the core has no way to make one (see `server_core::framework`). A
-//! step back is drawn like a step on. What is noted about the pupil is shown to those who may read the framework; what another
-//! school is shown is the page of `growth/profile.rs`, made from what was shared alone.
+//! step back is drawn like a step on. What is noted about the pupil is shown to those who have the pupil; whoever comes from another school
+//! is shown what was shared alone, here and on the page of `growth/profile.rs`.
 
 use askama::Template;
 use axum::extract::{Path, Query, State};
@@ -10,7 +10,9 @@ use axum::response::Html;
 use chrono::NaiveDate;
 use serde::Deserialize;
 use server_core::access::Action;
-use server_core::framework::{Area, Assessment, Domain, Level, Profile, Scale, Series, Trait, Voice};
+use server_core::framework::{
+    Area, Assessment, Domain, Intervention, Level, Profile, Scale, Series, SharedProfile, Trait, Voice,
+};
 use store::kept;
 use store::placements::PlacementRow;
 use store::sheets::{Owner, SheetKind, SheetRow};
@@ -33,6 +35,10 @@ const LEFT: f32 = 188.0;
 const RIGHT: f32 = 332.0;
 /// Between one area's line and the next.
 const PITCH: u16 = 46;
+/// Where the words of the last step end, about how wide a letter is, and the rows in which the words of steps stand.
+const EDGE: f32 = 346.0;
+const STEP_CHAR: f32 = 6.6;
+const STEP_ROWS: [&str; 2] = ["-28", "-10"];
 /// A longer name is broken into two lines.
 const NAME_CHARS: usize = 19;
 
@@ -70,6 +76,8 @@ struct OnScale {
     n: usize,
     title: String,
     legend: Option<Legend>,
+    /// The words of its steps, above each picture.
+    steps: Vec<StepView>,
     domains: Vec<DomainView>,
     /// The latest looks first.
     tables: Vec<Table>,
@@ -91,12 +99,17 @@ struct Legend {
     steps: String,
 }
 
+struct StepView {
+    x: String,
+    y: &'static str,
+    anchor: &'static str,
+    words: String,
+}
+
 struct DomainView {
     id: &'static str,
     name: &'static str,
     height: u16,
-    from: String,
-    to: String,
     told: String,
     areas: Vec<AreaView>,
 }
@@ -141,6 +154,14 @@ pub async fn show(
     let scales = scales(&state, &scope, &placement).await?;
     let looks = looks(&state, &placement, &scales).await?;
     let profile = read_profile(&state, &placement).await?.map(|(_, profile)| profile).unwrap_or_default();
+    let (helps, interventions, shared) = if scope.is_from_elsewhere(&placement) {
+        let shared = profile.shared(today);
+        let done = shared.interventions().iter().map(intervention_words).collect();
+        (shared_lines(&shared), done, "What the pupil shares by choice.".to_owned())
+    } else {
+        let done = profile.interventions.iter().filter(|one| one.is_on(today)).map(intervention_words).collect();
+        (helps(&profile), done, shared_words(&profile))
+    };
     let asked = VOICES.iter().find(|(code, ..)| *code == asked.voice).unwrap_or(&VOICES[0]);
     let voice = asked.1;
     let of_voice: Vec<Assessment> = looks.iter().filter(|look| look.voice == voice).cloned().collect();
@@ -155,6 +176,7 @@ pub async fn show(
             n,
             title: format!("{}, version {}", scale.title(), scale.key().version),
             legend: legend(&made, scale),
+            steps: step_views(scale),
             domains: Domain::ALL.iter().map(|domain| domain_view(*domain, &of_voice, voice, scale)).collect(),
             tables: made.rchunks(TABLE_LOOKS).map(|looks| table(looks, scale)).collect(),
         }
@@ -174,9 +196,9 @@ pub async fn show(
             })
             .collect(),
         scales: used.iter().enumerate().map(on).collect(),
-        helps: helps(&profile),
-        interventions: profile.interventions.iter().filter(|one| one.is_on(today)).map(intervention_words).collect(),
-        shared: shared_words(&profile),
+        helps,
+        interventions,
+        shared,
     })
 }
 
@@ -281,21 +303,39 @@ fn domain_view(domain: Domain, looks: &[Assessment], voice: Voice, scale: &Scale
         }
         areas.push(area_view(area, n * PITCH + 22, series.as_ref(), scale));
     }
-    let short = |n: Option<&String>| n.map_or_else(String::new, |words| short_step(words));
     DomainView {
         id: domain.code(),
         name: domain.words(),
-        height: u16::try_from(areas.len()).unwrap_or(1) * PITCH + 36,
-        from: short(scale.steps().first()),
-        to: short(scale.steps().last()),
+        height: u16::try_from(areas.len()).unwrap_or(1) * PITCH + 54,
         told: if told.is_empty() { format!("{}: not looked at yet.", domain.words()) } else { told.join(" ") },
         areas,
     }
 }
 
-/// The last word of a step, for the ends of the axis: "just starting" → "starting".
-fn short_step(words: &str) -> String {
-    words.split_whitespace().next_back().unwrap_or_default().to_lowercase()
+/// The words of a scale's steps, by turns in two rows. Where they are too long or too many for that, the first and the last.
+fn step_views(scale: &Scale) -> Vec<StepView> {
+    let steps = scale.steps();
+    let last = steps.len().saturating_sub(1);
+    let place = |n: usize, row: usize, words: String| {
+        let share = f32::from(u16::try_from(n).unwrap_or(0)) / f32::from(u16::try_from(last.max(1)).unwrap_or(1));
+        let x = LEFT + (RIGHT - LEFT) * share;
+        let width = STEP_CHAR * f32::from(u16::try_from(words.chars().count()).unwrap_or(u16::MAX));
+        // The last one ends with the picture.
+        let (x, anchor, from) = if n == last { (EDGE, "end", EDGE - width) } else { (x, "middle", x - width / 2.0) };
+        (StepView { x: px(x), y: STEP_ROWS[row % 2], anchor, words }, row % 2, (from, from + width))
+    };
+    let all: Vec<_> = steps.iter().enumerate().map(|(n, words)| place(n, n, words.to_lowercase())).collect();
+    let fits = all.iter().enumerate().all(|(n, (_, row, (from, _)))| {
+        let before = all[..n].iter().rfind(|other| other.1 == *row);
+        before.map_or(*from >= 0.0, |(.., (_, until))| until + STEP_CHAR <= *from)
+    });
+    if fits {
+        return all.into_iter().map(|(view, ..)| view).collect();
+    }
+    // "just starting" → "starting"
+    let short = |words: &String| words.split_whitespace().next_back().unwrap_or_default().to_lowercase();
+    let ends = [steps.first().map(|words| (0, 0, short(words))), steps.last().map(|words| (last, 1, short(words)))];
+    ends.into_iter().flatten().map(|(n, row, words)| place(n, row, words).0).collect()
 }
 
 /// `Self-awareness: with help on 14 Sep, mostly alone on 10 Nov, a step on.`
@@ -388,7 +428,13 @@ fn helps(profile: &Profile) -> Vec<Lines> {
     TRAITS.iter().map(|(about, _, words)| (*words, lines(*about))).filter(|(_, lines)| !lines.is_empty()).collect()
 }
 
-pub(super) fn intervention_words(one: &server_core::framework::Intervention) -> String {
+/// The same of what the pupil shares.
+fn shared_lines(shared: &SharedProfile) -> Vec<Lines> {
+    let lines = |about: Trait| shared.about(about).map(|words| words.expose().to_owned()).collect::<Vec<_>>();
+    TRAITS.iter().map(|(about, _, words)| (*words, lines(*about))).filter(|(_, lines)| !lines.is_empty()).collect()
+}
+
+pub(super) fn intervention_words(one: &Intervention) -> String {
     let areas: Vec<_> = one.areas().iter().map(|area| area.words().to_lowercase()).collect();
     format!("{} (for {})", one.what.expose(), areas.join(", "))
 }
@@ -446,6 +492,19 @@ mod tests {
         let none = drawn(&[]);
         assert!(none.line.is_none() && none.last.is_none());
         assert_eq!(none.ticks, ["188.0", "236.0", "284.0", "332.0"]);
+    }
+
+    #[test]
+    fn every_step_has_its_words_where_there_is_room() {
+        let told = |scale: &Scale| -> Vec<_> {
+            step_views(scale).into_iter().map(|step| format!("{} {} {}", step.x, step.y, step.words)).collect()
+        };
+        let plain = ["188.0 -28 just starting", "236.0 -10 with help", "284.0 -28 mostly alone", "346.0 -10 settled"];
+        assert_eq!(told(&Scale::plain()), plain);
+        let steps = ["Not at all so far", "Only with a grown-up", "Sometimes alone", "Most days without help"];
+        let key = Scale::plain().key().clone();
+        let long = Scale::new(key, "Long", &steps).unwrap();
+        assert_eq!(told(&long), ["188.0 -28 far", "346.0 -10 help"]);
     }
 
     #[test]

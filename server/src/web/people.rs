@@ -7,7 +7,6 @@
 
 use askama::Template;
 use axum::extract::{Form, Path, State};
-use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use chrono::NaiveDate;
 use server_core::access::{Action, Role};
@@ -15,10 +14,12 @@ use server_core::party::{Party, PersonId};
 use server_core::plan::Answer;
 use server_core::policy::Code;
 use store::audit::NewAudit;
+use store::changes::ChangeOf;
 use store::placements::PlacementRow;
 use store::record::{ColleagueRow, PartyRow, PersonRow};
 use uuid::Uuid;
 
+use super::meanwhile::{self, Meanwhile, NotSaved, drawn_from, was};
 use super::plan::{self, Choice, Sent};
 use super::{Frame, page, view};
 use crate::AppState;
@@ -31,6 +32,8 @@ const MAX_NAME: usize = 100;
 /// Colleagues that the page lists. Others are found by e-mail.
 const MOST_COLLEAGUES: i64 = 200;
 const NO_COLLEAGUE: &str = "No coordinator, key worker or lead of your authority has an account with that e-mail. Look for a slip, or name them without an account.";
+/// A part says what its holder is given: nobody widens their own.
+const NOT_FROM_ELSEWHERE: &str = "Parts are given by those who have the pupil now: ask the key worker or the school.";
 /// A way to be reached is not longer than this, in characters.
 const MAX_REACH: usize = 200;
 
@@ -40,8 +43,10 @@ struct PeoplePage {
     frame: Frame,
     pupil_id: Uuid,
     pupil_name: String,
-    wrong: &'static str,
+    wrong: String,
+    meanwhile: Option<Meanwhile>,
     may_edit: bool,
+    may_give: bool,
     now: Vec<PartView>,
     before: Vec<PartView>,
     parties: Vec<(&'static str, String)>,
@@ -62,13 +67,15 @@ struct PartView {
     person: Option<Uuid>,
     /// It was just typed, and not saved.
     typed: Option<String>,
+    /// What its form is drawn from.
+    was: String,
 }
 
 /// `GET /pupils/{pupil}/people`
 pub async fn show(State(state): State<AppState>, caller: Caller, Path(pupil): Path<Uuid>) -> Result<Html<String>, ApiError> {
     let (placement, scope) = scope::pupil(&state, &caller, pupil, Action::ReadPlan).await?;
     state.store.append_audit(plan::audit(&caller, pupil, "read plan"), state.clock.now().utc).await?;
-    draw(&state, &caller, &scope, &placement, &Sent::new(), "").await
+    draw(&state, &caller, &scope, &placement, &Sent::new(), None).await
 }
 
 /// `POST /pupils/{pupil}/people`: somebody is named, takes a part, is reached in another way, or their part ends.
@@ -82,20 +89,18 @@ pub async fn change(
     let now = state.clock.now().utc;
     let today = scope.today(placement.school_id, now);
     let done = match sent.get("what").map(String::as_str) {
-        Some("name") => name(&state, &caller, &placement, &sent, today).await?,
-        Some("take") => take(&state, &caller, &placement, &sent, today).await?,
-        Some("give") => give(&state, &caller, &scope, &placement, &sent, today).await?,
-        Some("reach") => correct_reach(&state, &caller, &placement, &sent).await?,
-        Some("end") => end(&state, &caller, &placement, &sent, today).await?,
-        _ => Err("Choose what to do."),
+        Some("name") => name(&state, &caller, &placement, &sent, today).await?.map_err(NotSaved::from),
+        Some("take" | "give") if scope.is_from_elsewhere(&placement) => Err(NOT_FROM_ELSEWHERE.into()),
+        Some("take") => take(&state, &caller, &placement, &sent, today).await?.map_err(NotSaved::from),
+        Some("give") => give(&state, &caller, &scope, &placement, &sent, today).await?.map_err(NotSaved::from),
+        Some("reach") => correct_reach(&state, &caller, &scope, &placement, &sent).await?,
+        Some("end") => end(&state, &caller, &placement, &sent, today).await?.map_err(NotSaved::from),
+        _ => Err("Choose what to do.".into()),
     };
-    match done {
-        Ok(()) => Ok(Redirect::to(&format!("/pupils/{pupil}/people")).into_response()),
-        Err(wrong) => {
-            let html = draw(&state, &caller, &scope, &placement, &sent, wrong).await?;
-            Ok((StatusCode::UNPROCESSABLE_ENTITY, html).into_response())
-        }
-    }
+    let Err(not_saved) = done else { return Ok(Redirect::to(&format!("/pupils/{pupil}/people")).into_response()) };
+    let status = not_saved.status();
+    let html = draw(&state, &caller, &scope, &placement, &sent, Some(not_saved)).await?;
+    Ok((status, html).into_response())
 }
 
 /// Parts that pages give. The pupil has their own by being the pupil.
@@ -141,22 +146,42 @@ async fn name(
     Ok(Ok(()))
 }
 
-/// How to reach somebody is said anew. What it was is gone: it is no history that anybody is owed.
+/// How to reach somebody is said anew, by whoever saw what it was.
 async fn correct_reach(
     state: &AppState,
     caller: &Caller,
+    scope: &Scope,
     placement: &PlacementRow,
     sent: &Sent,
-) -> Result<Result<(), &'static str>, ApiError> {
+) -> Result<Result<(), NotSaved>, ApiError> {
+    let pupil = placement.pupil_id;
     let reach = sent.get("reach").map_or("", |text| text.trim());
     if !is_plain(reach, MAX_REACH) {
-        return Ok(Err("Write how to reach them in one short line."));
+        return Ok(Err("Write how to reach them in one short line.".into()));
     }
-    let Some(person) = sent.get("person").and_then(|id| id.parse().ok()) else { return Ok(Err("Choose whom to reach.")) };
-    let (reach, audit) =
-        (Some(reach).filter(|reach| !reach.is_empty()), plan::audit(caller, placement.pupil_id, "correct person"));
-    let is_there = state.store.correct_reach(placement.pupil_id, person, reach, audit, state.clock.now().utc).await?;
-    Ok(if is_there { Ok(()) } else { Err("Nobody is named here with that line.") })
+    let Some(person) = sent.get("person").and_then(|id| id.parse().ok()) else {
+        return Ok(Err("Choose whom to reach.".into()));
+    };
+    let given = |text| Some(text).filter(|text: &&str| !text.is_empty());
+    let (was, audit) = (given(was(sent, &was_reach(person))), plan::audit(caller, pupil, "correct person"));
+    if state.store.correct_reach(pupil, person, was, given(reach), audit, state.clock.now().utc).await? {
+        return Ok(Ok(()));
+    }
+    let Some(row) = state.store.persons_of(pupil).await?.into_iter().find(|row| row.person_id == person) else {
+        return Ok(Err("Nobody is named here with that line.".into()));
+    };
+    let field = format!("reach.{person}");
+    let last = meanwhile::last_change(state, placement, |change| change.of == ChangeOf::Field && change.what == field).await?;
+    let kept = row.reach.unwrap_or_default();
+    let (page, line) =
+        (format!("/pupils/{pupil}/people"), (format!("How to reach {}", row.name), kept.clone(), reach.to_owned()));
+    let other = Meanwhile::new(meanwhile::by(last.as_ref(), scope, placement), page.clone(), [line]);
+    Ok(Err(NotSaved::Meanwhile(other.or_mine(page, sent, (&was_reach(person), kept)))))
+}
+
+/// The field in which a form says how somebody was reached when it was drawn.
+fn was_reach(person: Uuid) -> String {
+    format!("reach-{person}")
 }
 
 fn is_plain(text: &str, most: usize) -> bool {
@@ -266,8 +291,9 @@ async fn draw(
     scope: &Scope,
     placement: &PlacementRow,
     sent: &Sent,
-    wrong: &'static str,
+    not_saved: Option<NotSaved>,
 ) -> Result<Html<String>, ApiError> {
+    let (wrong, meanwhile) = NotSaved::told(not_saved);
     let now = state.clock.now().utc;
     let today = scope.today(placement.school_id, now);
     let persons = state.store.persons_of(placement.pupil_id).await?;
@@ -277,12 +303,14 @@ async fn draw(
         let typed = sent.get("reach").filter(|_| sent.get("person").is_some_and(|id| *id == row.person.0.to_string()));
         let from = row.from_day.map_or_else(|| "Always".to_owned(), |day| format!("Since {}", view::full_date(day)));
         let until = row.until_day.map_or_else(String::new, |day| format!(", until {}", view::full_date(day)));
+        let reach = person.and_then(|person| person.reach.clone()).unwrap_or_default();
         PartView {
+            was: drawn_from(sent, &was_reach(row.person.0), &wrong, reach.clone()),
             id: row.placement_party_id,
             name: row.name.unwrap_or_else(|| "Somebody whose account is gone".to_owned()),
             party: capital(row.party),
             days: format!("{from}{until}"),
-            reach: person.and_then(|person| person.reach.clone()).unwrap_or_default(),
+            reach,
             person: person.map(|person| person.person_id),
             typed: typed.cloned(),
         }
@@ -292,7 +320,8 @@ async fn draw(
         rows.into_iter().partition(|row| row.until_day.is_some_and(|until| until <= today));
     let typed = |name: &str| sent.get(name).cloned().unwrap_or_default();
     let may_edit = scope.may_pupil(Action::EditPlan, placement);
-    let colleagues = if may_edit { colleagues(state, scope, placement).await? } else { Vec::new() };
+    let may_give = may_edit && !scope.is_from_elsewhere(placement);
+    let colleagues = if may_give { colleagues(state, scope, placement).await? } else { Vec::new() };
     let choice = |row: ColleagueRow| {
         let id = row.staff_id.to_string();
         let is = typed("who") == id;
@@ -302,8 +331,9 @@ async fn draw(
         frame: Frame::of(caller, scope, format!("People around {}", placement.pupil_name), "/pupils", now),
         pupil_id: placement.pupil_id,
         pupil_name: placement.pupil_name.clone(),
-        wrong,
+        meanwhile,
         may_edit,
+        may_give,
         colleagues: colleagues.into_iter().map(choice).collect(),
         email: typed("email"),
         now: current.into_iter().map(view).collect(),
@@ -316,5 +346,6 @@ async fn draw(
         name: typed("name"),
         reach: if sent.contains_key("person") { String::new() } else { typed("reach") },
         party: typed("party"),
+        wrong,
     })
 }

@@ -1,30 +1,28 @@
-//! A placement begins, with the draft of its plan; and what of it changes later: last day, key worker, robot, the pupil's details.
+//! A placement begins, with the draft of its plan. What of it changes later is in `placements/details.rs`.
 //!
-//! A record begins before a robot is there: minutes are none until then. A robot that is taken away ends the visit that is under way. No
-//! placement begins without route, planned length and end goal (L-2, A-4, H-6). Each change is in the audit log.
+//! A record begins before a robot is there: minutes are none until then. No placement begins without route, planned length and end goal
+//! (L-2, A-4, H-6). It is in the audit log.
 
 use askama::Template;
 use axum::extract::{Form, Path, State};
 use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use chrono::{Days, NaiveDate};
-use protocol::{PlacementId, RobotId};
 use server_core::access::{Action, Subject as About};
-use server_core::party::Party;
 use server_core::plan::ReintegrationPlan;
 use server_core::school::OrganisationKind;
-use store::beginnings::{Entered, Opened, PupilRow};
-use store::placements::{NewPlacement, NewPupil, PlacementRow};
-use store::record::PartyRow;
+use store::beginnings::{Opened, PupilRow};
+use store::placements::NewPlacement;
 use uuid::Uuid;
 
-use super::entry::{Details, Typed, UPN_TAKEN, details};
 use super::plan::{self, Choice, Sent, optional_day};
 use super::{Frame, page, view};
+use crate::AppState;
 use crate::api::ApiError;
 use crate::api::auth::Caller;
 use crate::api::scope::{self, Scope};
-use crate::{AppState, Change, dispatch};
+
+pub mod details;
 
 /// A placement is not longer than this, in days: the rest of a key stage.
 const MOST_DAYS: u64 = 3 * 366;
@@ -52,24 +50,6 @@ struct Select {
     /// What stands for "none"; without it one has to be chosen.
     none: Option<&'static str>,
     items: Vec<Choice>,
-}
-
-#[derive(Template)]
-#[template(path = "staff/placement.html")]
-struct PlacementPage {
-    frame: Frame,
-    pupil_id: Uuid,
-    pupil_name: String,
-    wrong: String,
-    typed: Typed,
-    facts: Vec<(&'static str, String)>,
-    until: String,
-    key_workers: Vec<Choice>,
-    may_give: bool,
-    may_begin: bool,
-    robot: Option<String>,
-    robots: Vec<Choice>,
-    school: String,
 }
 
 /// A pupil whose cases this person begins.
@@ -295,212 +275,5 @@ async fn draw_new(
         from: sent.get("from").cloned().unwrap_or_else(|| today.to_string()),
         until: typed("until"),
         words: typed("words"),
-    })
-}
-
-/// `GET /pupils/{pupil}/placement`
-pub async fn show(State(state): State<AppState>, caller: Caller, Path(pupil): Path<Uuid>) -> Result<Html<String>, ApiError> {
-    let (placement, scope) = scope::pupil(&state, &caller, pupil, Action::KeepCase).await?;
-    state.store.append_audit(plan::audit(&caller, pupil, "read details"), state.clock.now().utc).await?;
-    draw(&state, &caller, &scope, &placement, &Sent::new(), String::new()).await
-}
-
-/// `POST /pupils/{pupil}/placement`: details, days and key worker, or the robot.
-pub async fn change(
-    State(state): State<AppState>,
-    caller: Caller,
-    Path(pupil): Path<Uuid>,
-    Form(sent): Form<Sent>,
-) -> Result<Response, ApiError> {
-    let (placement, scope) = scope::pupil(&state, &caller, pupil, Action::KeepCase).await?;
-    let done = match sent.get("what").map(String::as_str) {
-        Some("pupil") => correct(&state, &caller, &scope, &placement, &sent).await?,
-        Some("days") => days(&state, &caller, &scope, &placement, &sent).await?,
-        Some("give" | "take") if scope.may_pupil(Action::GiveRobot, &placement) => {
-            robot(&state, &caller, &placement, &sent).await?
-        }
-        _ => Err("Choose what to do.".to_owned()),
-    };
-    match done {
-        Ok(()) => Ok(Redirect::to(&format!("/pupils/{pupil}/placement")).into_response()),
-        Err(wrong) => {
-            let html = draw(&state, &caller, &scope, &placement, &sent, wrong).await?;
-            Ok((StatusCode::UNPROCESSABLE_ENTITY, html).into_response())
-        }
-    }
-}
-
-async fn correct(
-    state: &AppState,
-    caller: &Caller,
-    scope: &Scope,
-    placement: &PlacementRow,
-    sent: &Sent,
-) -> Result<Result<(), String>, ApiError> {
-    let now = state.clock.now().utc;
-    let Details { name, year, upn, born } = match details(sent, scope.today(placement.school_id, now)) {
-        Ok(details) => details,
-        Err(wrong) => return Ok(Err(wrong)),
-    };
-    let pupil_id = placement.pupil_id;
-    let row = NewPupil { pupil_id, organisation_id: placement.home_id, name: &name, upn: upn.as_ref(), year_group: year, born };
-    Ok(match state.store.correct_pupil(&row, plan::audit(caller, pupil_id, "correct details"), now).await? {
-        Entered::Written => Ok(()),
-        Entered::UpnTaken => Err(UPN_TAKEN.to_owned()),
-    })
-}
-
-async fn days(
-    state: &AppState,
-    caller: &Caller,
-    scope: &Scope,
-    placement: &PlacementRow,
-    sent: &Sent,
-) -> Result<Result<(), String>, ApiError> {
-    let now = state.clock.now().utc;
-    let today = scope.today(placement.school_id, now);
-    let workers = key_workers(state, scope).await?;
-    let read = || -> Result<(NaiveDate, Option<Uuid>), String> {
-        let until = optional_day(sent, "until", "Last day")?.ok_or("Last day: choose a day.")?;
-        check_days(placement.from_day, until)?;
-        if until < today && until != placement.until_day {
-            return Err("Last day: that day is over. Today is the earliest; what was, stays.".to_owned());
-        }
-        // Whoever is named already may stay, also if they have another role by now.
-        let stays = placement.key_worker_id.filter(|id| sent.get("key-worker").is_some_and(|sent| *sent == id.to_string()));
-        let worker = match stays {
-            Some(id) => Some(id),
-            None => key_worker(scope, &workers, sent, placement.school_id, placement.provider_id)?,
-        };
-        Ok((until, worker))
-    };
-    let (until, key_worker) = match read() {
-        Ok(read) => read,
-        Err(wrong) => return Ok(Err(wrong)),
-    };
-    let audit = plan::audit(caller, placement.pupil_id, "change placement");
-    state.store.change_placement(placement.placement_id, until, key_worker, audit, now).await?;
-    if key_worker != placement.key_worker_id {
-        // The part of whoever was key worker until now ends with it.
-        for row in state.store.parties(placement.placement_id).await? {
-            let was = row.party == Party::KeyWorker && Some(row.person.0) == placement.key_worker_id && row.until_day.is_none();
-            if was {
-                let row = PartyRow { until_day: Some(row.from_day.map_or(today, |from| from.max(today))), ..row };
-                state.store.set_party(&row, plan::audit(caller, placement.pupil_id, "end part"), now).await?;
-            }
-        }
-        if let Some(key_worker) = key_worker {
-            plan::name_key_worker(state, caller, placement, key_worker).await?;
-        }
-    }
-    Ok(Ok(()))
-}
-
-async fn robot(
-    state: &AppState,
-    caller: &Caller,
-    placement: &PlacementRow,
-    sent: &Sent,
-) -> Result<Result<(), String>, ApiError> {
-    let now = state.clock.now().utc;
-    let gives = sent.get("what").is_some_and(|what| what == "give");
-    let id = sent.get("robot").map_or("", String::as_str);
-    let robot = if gives {
-        let rows = state.store.robots_of(placement.school_id).await?;
-        let Some(row) = rows.into_iter().find(|row| row.robot_id.to_string() == id) else {
-            return Ok(Err(format!("Robot: choose one that stands at {}.", placement.school_name)));
-        };
-        Some(row.robot_id)
-    } else {
-        None
-    };
-    if robot == placement.robot_id {
-        return Ok(Ok(()));
-    }
-    let detail = robot.or(placement.robot_id).map(|id| id.to_string());
-    let action = if gives { "give robot" } else { "take robot away" };
-    let audit = store::audit::NewAudit { detail: detail.as_deref(), ..plan::audit(caller, placement.pupil_id, action) };
-    state.store.give_robot(placement.placement_id, robot, audit, now).await?;
-    if placement.robot_id.is_some() {
-        // A visit through the robot of before ends at once; what was counted stays.
-        dispatch::end_visit(state, PlacementId(placement.placement_id), None).await?;
-    }
-    for robot in [robot, placement.robot_id].into_iter().flatten() {
-        state.announce(Change::Robot(RobotId(robot)));
-    }
-    state.announce(Change::Pupil(placement.pupil_id));
-    Ok(Ok(()))
-}
-
-async fn draw(
-    state: &AppState,
-    caller: &Caller,
-    scope: &Scope,
-    placement: &PlacementRow,
-    sent: &Sent,
-    wrong: String,
-) -> Result<Html<String>, ApiError> {
-    let now = state.clock.now().utc;
-    let today = scope.today(placement.school_id, now);
-    let what = sent.get("what").map_or("", String::as_str);
-    let pupil = state.store.pupil(placement.pupil_id).await?.ok_or(ApiError::NotFound)?;
-    let typed = if what == "pupil" {
-        Typed::of(sent)
-    } else {
-        Typed {
-            name: pupil.name.clone(),
-            year: pupil.year_group.to_string(),
-            upn: pupil.upn.as_ref().map_or_else(String::new, |upn| upn.expose().to_owned()),
-            born: pupil.born.map_or_else(String::new, |born| born.to_string()),
-        }
-    };
-    let days = Some(sent).filter(|_| what == "days");
-    let key_worker = days.map_or_else(
-        || placement.key_worker_id.map_or_else(String::new, |id| id.to_string()),
-        |sent| sent.get("key-worker").cloned().unwrap_or_default(),
-    );
-    let mut key_workers: Vec<Choice> = key_workers(state, scope)
-        .await?
-        .into_iter()
-        .map(|(id, name, _)| (id.to_string(), name, id.to_string() == key_worker))
-        .collect();
-    if let Some(id) = placement.key_worker_id.filter(|id| !key_workers.iter().any(|(known, ..)| *known == id.to_string())) {
-        // Somebody who is no key worker any more is still named, until somebody else is.
-        let name = state.store.staff_name(id).await?.unwrap_or_else(|| "Somebody whose account is gone".to_owned());
-        key_workers.push((id.to_string(), name, id.to_string() == key_worker));
-    }
-    let may_give = scope.may_pupil(Action::GiveRobot, placement);
-    let mut robots = Vec::new();
-    if may_give {
-        for row in state.store.robots_of(placement.school_id).await? {
-            let with = state.store.placements_of_robot(row.robot_id, today).await?;
-            let others = with.iter().filter(|other| other.placement_id != placement.placement_id).count();
-            let shared = match others {
-                0 => String::new(),
-                1 => ", shared with another pupil".to_owned(),
-                n => format!(", shared with {n} other pupils"),
-            };
-            robots.push((row.robot_id.to_string(), format!("{}{shared}", row.name), Some(row.robot_id) == placement.robot_id));
-        }
-    }
-    page(&PlacementPage {
-        frame: Frame::of(caller, scope, format!("Placement of {}", placement.pupil_name), "/pupils", now),
-        pupil_id: placement.pupil_id,
-        pupil_name: placement.pupil_name.clone(),
-        wrong,
-        typed,
-        facts: vec![
-            ("Home school", placement.home_name.clone()),
-            ("Follows lessons at", placement.school_name.clone()),
-            ("Looked after by", placement.provider_name.clone().unwrap_or_else(|| "Nobody beside the school".to_owned())),
-            ("First day", view::full_date(placement.from_day)),
-        ],
-        until: days.and_then(|sent| sent.get("until").cloned()).unwrap_or_else(|| placement.until_day.to_string()),
-        key_workers,
-        may_give,
-        may_begin: scope.may(Action::AddPupil, &About::Organisation(pupil.organisation_id)),
-        robot: placement.robot_name.clone(),
-        robots,
-        school: placement.school_name.clone(),
     })
 }

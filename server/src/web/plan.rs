@@ -12,10 +12,10 @@ use axum::response::{Html, IntoResponse, Redirect, Response};
 use chrono::NaiveDate;
 use serde::Deserialize;
 use server_core::access::Action;
-use server_core::deadline::{Schedule, schedule};
+use server_core::deadline::{Facts, Schedule, schedule};
 use server_core::party::{Party, PersonId};
 use server_core::plan::{Change, EngagementBeside, PlanState, Refusal, ReintegrationPlan, Revision};
-use server_core::policy::{Pack, Standing};
+use server_core::policy::{self, Event, Pack, Standing};
 use store::audit::{Actor, NewAudit, Subject};
 use store::placements::PlacementRow;
 use store::plans::{Changed, MOST_CHANGES, PlanChangeRow, PlanRow};
@@ -31,7 +31,7 @@ pub(super) use self::sent::{Choice, Sent, Typed, choices, code, optional_day, op
 pub(super) use self::told::{Names, title};
 use self::week::WeekView;
 use super::view::{self, Chip};
-use super::{Frame, earlier, page};
+use super::{Frame, due, earlier, page};
 use crate::api::ApiError;
 use crate::api::auth::Caller;
 use crate::api::scope::{self, Scope};
@@ -84,7 +84,7 @@ struct PlanView {
     clocks: clocks::ClocksView,
     opening: opening::OpeningView,
     head: Vec<FieldView>,
-    /// Somebody just typed into the head, and it was not saved.
+    /// Somebody just typed into the head, and it was not saved; or one of its answers asks for another.
     head_is_open: bool,
     fields: Vec<FieldView>,
     week: WeekView,
@@ -155,6 +155,8 @@ pub(super) struct Case<'a> {
     pack: &'a Pack,
     plan: &'a ReintegrationPlan,
     today: NaiveDate,
+    /// Source: H-23; where a consent is written down.
+    born: Option<NaiveDate>,
     me: PersonId,
     /// Places that may be chosen.
     places: &'a [(Uuid, String)],
@@ -244,16 +246,21 @@ pub async fn save(
         "agree" => told::Names::of(&state, &scope, &placement).await?.signers(&state, pack, &row.plan, today).await?,
         _ => told::Signers::default(),
     };
+    let born = match part.name {
+        "consent" => state.store.pupil(placement.pupil_id).await?.and_then(|row| row.born),
+        _ => None,
+    };
     let me = PersonId(caller.staff_id());
-    let case = Case { pack, plan: &row.plan, today, me, places: &places, signers: &signers, engagement, imported };
+    let case = Case { pack, plan: &row.plan, today, born, me, places: &places, signers: &signers, engagement, imported };
     let changes = match (part.read)(&case, &sent) {
         Ok(changes) => changes,
         Err(wrong) => return again(StatusCode::UNPROCESSABLE_ENTITY, wrong).await,
     };
     if !changes.is_empty() {
         let action = if part.name == "discard" { "discard plan" } else { "change plan" };
+        let told: Vec<_> = changes.iter().filter_map(cases::told_by).collect();
         match state.store.change_plan(row.plan_id, based_on, pack, changes, audit(&caller, pupil, action), now).await? {
-            Changed::Made(_) => {}
+            Changed::Made(_) => due::plan_tells(&state, &caller, &placement, told).await?,
             Changed::Meanwhile { .. } => return again(StatusCode::CONFLICT, String::new()).await,
             Changed::Refused(Refusal::Closed) => {
                 return gone(&state, &caller, &scope, &placement, &sent, GONE.to_owned()).await;
@@ -371,7 +378,7 @@ async fn draw(
         let typed = |part: &str| Typed(sent.filter(|_| drawn.part == part));
         let schools = cases::Schools::of(&state.store, placement, Some(kept)).await?;
         let (calendars, authority) = (schools.calendars(), scope.parent_of(placement.school_id));
-        let facts = cases::facts(&state.store, pack, kept, placement.placement_id, authority).await?;
+        let facts = cases::facts(&state.store, pack, kept, placement.placement_id, authority, today).await?;
         let due = schedule(pack, &facts, &calendars);
         about = format!("{} Policy: {}.{}", route_words(pack, kept), pack.title, standing_words(pack, today));
         if let Some(words) = week_now(pack, &facts, &calendars, today) {
@@ -398,17 +405,20 @@ async fn draw(
         let people = names.with(Party::ALL, today).into_iter().filter(|(person, _)| person.0 != placement.pupil_id).collect();
         let offers = fields::Offers { names: &names, people, places: places(scope) };
         let asked = week::asked_for(&of, (&facts, &calendars), typed("week"), (&drawn.clock, drawn.week));
+        let head = fields::views((pack, fields::HEAD), kept, sent.filter(|_| drawn.part == "head"), &changes, &offers);
         plan = Some(PlanView {
             plan_id: *id,
             revision: revision.0,
-            state: state_chip(kept.state()),
+            state: state_chip(&state_by(&facts, kept), today),
             stages: stages(pack, kept),
             draft: beginning::draft_view(&of, typed),
             assumes: schools.assumes().to_vec(),
             clocks: clocks::view(&of, &facts, &calendars),
             opening: opening::view(&of, typed),
-            head: fields::views((pack, fields::HEAD), kept, sent.filter(|_| drawn.part == "head"), &changes, &offers),
-            head_is_open: sent.is_some() && drawn.part == "head",
+            // What another answer has just made a question of is not left folded away.
+            head_is_open: sent.is_some() && drawn.part == "head"
+                || head.iter().any(|field| field.depends && field.required && field.value.is_empty()),
+            head,
             fields: fields::views((pack, fields::STAGE_ONE), kept, sent.filter(|_| drawn.part == "aims"), &changes, &offers),
             week: week::view(&of, (&facts, &calendars), typed("week"), asked),
             meeting: meeting::view(&of, typed),
@@ -471,12 +481,21 @@ pub(super) fn route_words(pack: &Pack, plan: &ReintegrationPlan) -> String {
     pack.routes.iter().find(|rule| rule.route == route).map_or_else(String::new, |rule| format!("{}.", rule.title))
 }
 
-pub(super) fn state_chip(state: &PlanState) -> Chip {
+/// The plan's state, with the first day at school that counts: somebody may have put it right where limits are counted from.
+fn state_by(facts: &Facts, plan: &ReintegrationPlan) -> PlanState {
+    match (plan.state(), facts.events.get(&Event::SchoolStart)) {
+        (PlanState::Returning { .. }, Some(since)) => PlanState::Returning { since: *since },
+        (state, _) => state.clone(),
+    }
+}
+
+pub(super) fn state_chip(state: &PlanState, today: NaiveDate) -> Chip {
     match state {
         PlanState::Draft => Chip::new("line", "type", "Draft"),
         PlanState::Open => Chip::new("live", "check", "Open"),
         PlanState::Returning { since } => {
-            Chip::new("live wrap", "arrow", format!("At school since {}", view::full_date(*since)))
+            let word = if *since <= today { "since" } else { "from" };
+            Chip::new("live wrap", "arrow", format!("At school {word} {}", view::full_date(*since)))
         }
         PlanState::Closed(end) => Chip::new("rest wrap", "lock", format!("Closed on {}", view::full_date(end.on))),
         PlanState::Discarded { on, .. } => Chip::new("rest wrap", "lock", format!("Thrown away on {}", view::full_date(*on))),
@@ -522,7 +541,7 @@ pub(super) fn overview(
         ("Answers for the pupil", names.setting(plan.responsible(pack, panel_told))),
         ("Now at", placement.provider_name.clone().unwrap_or_else(|| "At home".to_owned())),
         ("Going to", names.setting(plan.receiving())),
-        ("Goal", beginning::goal_words(plan.basis().end_goal).to_owned()),
+        ("Goal", policy::called(Some(pack), plan.basis().end_goal).to_owned()),
         ("Planned", length),
     ];
     all.extend(plan.basis().in_their_words.as_ref().map(|words| ("In their words", words.expose().to_owned())));

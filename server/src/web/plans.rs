@@ -184,12 +184,12 @@ fn row(placement: &PlacementRow, plans: &[PlanRow], heard: Option<NaiveDate>, to
     };
     let Some(PlanRow { plan, .. }) = own else { return Ok(view) };
     let pack = pack_of(plan)?;
-    view.plan = plan::state_chip(plan.state()).into();
+    view.plan = plan::state_chip(plan.state(), today).into();
     view.route = plan::route_words(pack, plan);
     view.stage = stage(pack, plan);
     view.consent = consent(plan);
     let is_closed = matches!(plan.state(), PlanState::Closed(_));
-    if let Some(next) = plan.reviews().iter().filter_map(|review| review.next_on).next_back().filter(|_| !is_closed) {
+    if let Some(next) = plan.last_review().and_then(|review| review.next_on).filter(|_| !is_closed) {
         let day = view::short_date(next);
         view.review = if next < today { Chip::new("look", "look", format!("Was due {day}")).into() } else { Told::Plain(day) };
     }
@@ -216,8 +216,9 @@ fn stage(pack: &Pack, plan: &ReintegrationPlan) -> String {
 }
 
 fn consent(plan: &ReintegrationPlan) -> Told {
-    match plan.consents().iter().rev().find(|one| one.withdrawn.is_none()) {
+    match plan.consents().iter().rev().find(|one| one.holds()) {
         Some(one) => Told::Plain(format!("Consent of {}", view::short_date(one.on))),
+        None if plan.consents().iter().any(|one| one.withdrawn.is_none()) => Told::quiet("No parent’s consent yet"),
         None if plan.consents().is_empty() => Told::quiet("No consent yet"),
         None => Chip::new("look", "look", "Consent withdrawn").into(),
     }

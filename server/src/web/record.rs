@@ -5,11 +5,11 @@
 
 use askama::Template;
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::{Path, Query, State};
 use axum::response::{Html, Response};
 use chrono::{DateTime, Datelike, Days, NaiveDate, TimeDelta, Utc, Weekday};
 use chrono_tz::Tz;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use server_core::access::Action;
 use server_core::attendance::{Anomaly, AttendanceMinutes, Length};
 use server_core::register::{HalfDay, ImportedMark};
@@ -138,6 +138,26 @@ struct LessonJson {
     video_min: u32,
     stills_min: u32,
     audio_min: u32,
+    active: ActiveJson,
+    /// What looks wrong about this lesson, in words; also in those of the day.
+    odd: Vec<String>,
+}
+
+/// What the pupil did in a lesson.
+#[derive(Serialize)]
+struct ActiveJson {
+    /// Whole seconds in which the microphone sent sound.
+    spoke_s: u64,
+    hands: u32,
+    looks: u32,
+    feelings: u32,
+}
+
+/// Which day is asked for; none: today.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Asked {
+    day: Option<String>,
 }
 
 /// `GET /pupils/{pupil}`
@@ -189,31 +209,41 @@ pub async fn live(State(state): State<AppState>, caller: Caller, Path(pupil): Pa
     })
 }
 
-/// `GET /api/pupils/{pupil}/attendance`: today, in the school's time.
+/// `GET /api/pupils/{pupil}/attendance`: today, or `?day=2026-11-24`, in the school's time.
 pub async fn json(
     State(state): State<AppState>,
     caller: Caller,
     Path(pupil): Path<Uuid>,
+    Query(asked): Query<Asked>,
 ) -> Result<Json<AttendanceJson>, ApiError> {
     let (placement, _) = scope::pupil(&state, &caller, pupil, Action::ReadRecord).await?;
+    let asked = asked.day.as_deref().map(day_of).transpose()?;
     note_read(&state, &caller, pupil).await?;
     let school = School::of(&state, &placement).await?;
-    let day = school.calendar.day(state.clock.now().utc);
+    let day = asked.unwrap_or_else(|| school.calendar.day(state.clock.now().utc));
     let read = account::day(&state, &placement, day).await?;
     let odd = odd_words(&read, &placement, school.zone);
     let SchoolDay { lessons, account, .. } = read;
     let min = |length: Length| length.minutes().get();
-    let rows = lessons.into_iter().zip(&account.lessons).map(|(lesson, counted)| LessonJson {
+    let words = |anomaly: &Anomaly| anomaly_words(anomaly, &lessons, &placement, school.zone);
+    let rows = lessons.iter().zip(&account.lessons).map(|(lesson, counted)| LessonJson {
         start: lesson.start,
         end: lesson.end,
-        subject: lesson.about.subject,
-        room: lesson.about.room_name,
+        subject: lesson.about.subject.clone(),
+        room: lesson.about.room_name.clone(),
         expected_min: min(counted.expected),
         attended_min: min(counted.connected),
         corrected_min: counted.corrected.map(|corrected| min(corrected.length)),
         video_min: min(counted.video),
         stills_min: min(counted.stills),
         audio_min: min(counted.audio),
+        active: ActiveJson {
+            spoke_s: counted.active.spoke_ms / 1_000,
+            hands: counted.active.hands,
+            looks: counted.active.looks,
+            feelings: counted.active.feelings,
+        },
+        odd: counted.anomalies.iter().map(words).collect(),
     });
     Ok(Json(AttendanceJson {
         ledger: "Engagement record, not the register",
@@ -222,6 +252,13 @@ pub async fn json(
         social_min: min(account.social),
         odd,
     }))
+}
+
+/// A day as programs write it: no sign, and a year of four digits, as databases keep it.
+fn day_of(text: &str) -> Result<NaiveDate, ApiError> {
+    let is_plain = text.len() == 10 && text.starts_with(|first: char| first.is_ascii_digit());
+    let day = is_plain.then(|| text.parse().ok()).flatten();
+    day.ok_or(ApiError::BadRequest("Write the day as year, month and day, for example 2026-11-24, or leave it out for today."))
 }
 
 async fn note_read(state: &AppState, caller: &Caller, pupil: Uuid) -> Result<(), ApiError> {
@@ -347,9 +384,14 @@ fn happened(lesson: &Lesson, counted: &AttendanceMinutes, at: &Moment, is_expect
     }
 }
 
+/// How the lesson reached the pupil: what of it was less than a moving picture, each in whole minutes.
 fn tiers(counted: &AttendanceMinutes) -> String {
-    let sound_only = counted.audio.minutes().get();
-    if sound_only == 0 { ", all with picture".to_owned() } else { format!(", {sound_only} of it sound only") }
+    match (counted.stills.minutes().get(), counted.audio.minutes().get()) {
+        (0, 0) => ", all with picture".to_owned(),
+        (0, sound_only) => format!(", {sound_only} of it sound only"),
+        (stills, 0) => format!(", {stills} of it still pictures"),
+        (stills, sound_only) => format!(", {stills} of it still pictures, {sound_only} sound only"),
+    }
 }
 
 fn did(counted: &AttendanceMinutes) -> String {
@@ -361,6 +403,13 @@ fn did(counted: &AttendanceMinutes) -> String {
         (active.feelings > 0, "showed a feeling"),
     ];
     all.iter().filter(|(is, _)| *is).map(|(_, word)| *word).collect::<Vec<_>>().join(", ")
+}
+
+/// The days that look wrong, each with what looks wrong about it.
+#[must_use]
+pub fn odd_days(days: &[SchoolDay], placement: &PlacementRow, zone: Tz) -> Vec<(NaiveDate, String)> {
+    let words = |day: &SchoolDay| (day.day, odd_words(day, placement, zone).join(" "));
+    days.iter().map(words).filter(|(_, words)| !words.is_empty()).collect()
 }
 
 /// What looks wrong about a day, in words.

@@ -12,16 +12,15 @@ use chrono::{DateTime, Days, NaiveDate, Utc};
 use serde::Deserialize;
 use server_core::access::{Action, Subject as About};
 use server_core::calendar::Calendar;
-use server_core::register::{
-    CodeTable, Hint, HomeStream, ImportedMark, PupilPlace, SessionTimes, Source, System, hints, import,
-};
+use server_core::register::{CodeTable, Hint, HomeStream, ImportedMark, PupilPlace, Source, System, hints, import};
 use store::audit::{Actor, NewAudit, Subject};
 use store::kept;
 use store::marks::Taken;
 use store::placements::PlacementRow;
-use store::sheets::{NewSheet, Owner, SheetKind};
+use store::sheets::{self, NewSheet, Owner, Saved, SheetKind};
 use uuid::Uuid;
 
+use super::meanwhile::{Meanwhile, NotSaved, drawn_from, was};
 use super::plan::{self, Sent};
 use super::{Frame, page, view};
 use crate::api::ApiError;
@@ -40,7 +39,7 @@ const MOST_LOOKED_AT: usize = 200;
 /// Days of a pupil's marks that are looked at at once: a school year.
 const MOST_DAYS: u64 = 366;
 /// Where a pupil may be, with the words of forms.
-pub(super) const PLACES: [(PupilPlace, &str); 4] = [
+const PLACES: [(PupilPlace, &str); 4] = [
     (PupilPlace::Home, "At home"),
     (PupilPlace::Hospital, "In hospital"),
     (PupilPlace::SchoolSite, "On the school’s site, in another room"),
@@ -81,13 +80,17 @@ struct RegisterPage {
     pupil_id: Uuid,
     pupil_name: String,
     school: String,
-    wrong: &'static str,
+    wrong: String,
+    meanwhile: Option<Meanwhile>,
     may_say: bool,
     hints: Vec<(String, &'static str)>,
     days: Vec<DayView>,
     meanings: Vec<(String, String)>,
-    places: Vec<(&'static str, &'static str)>,
+    places: Vec<(&'static str, &'static str, bool)>,
     said: Vec<String>,
+    /// So many words about the place the form is drawn from.
+    was_said: String,
+    from: String,
     today: NaiveDate,
     between: String,
     earlier: Option<NaiveDate>,
@@ -203,7 +206,7 @@ pub async fn show(
 ) -> Result<Html<String>, ApiError> {
     let (placement, scope) = scope::pupil(&state, &caller, pupil, Action::ReadRecord).await?;
     state.store.append_audit(plan::audit(&caller, pupil, "read register"), state.clock.now().utc).await?;
-    draw(&state, &caller, &scope, &placement, asked.until, "").await
+    draw(&state, &caller, &scope, &placement, asked.until, &Sent::new(), None).await
 }
 
 /// `POST /pupils/{pupil}/register`: a named adult says where the pupil is during lessons by robot, from a day on.
@@ -219,20 +222,40 @@ pub async fn say_place(
     let place = sent.get("place").and_then(|code| PupilPlace::from_code(code));
     let from = sent.get("from").and_then(|day| day.trim().parse().ok()).filter(|from: &NaiveDate| *from <= today);
     let (Some(place), Some(from)) = (place, from) else {
-        let html = draw(&state, &caller, &scope, &placement, None, "Choose where the pupil is, and since when.").await?;
+        let wrong = NotSaved::from("Choose where the pupil is, and since when.");
+        let html = draw(&state, &caller, &scope, &placement, None, &sent, Some(wrong)).await?;
         return Ok((StatusCode::UNPROCESSABLE_ENTITY, html).into_response());
     };
     let body = kept::written_place(place, from);
     let sheet = NewSheet {
-        sheet_id: Uuid::now_v7(),
+        sheet_id: sheets::next_id(SheetKind::Place, placement.placement_id, was(&sent, "said").parse().unwrap_or(0)),
         based_on: 0,
         kind: SheetKind::Place,
         owner: Owner::Placement(placement.placement_id),
         day: Some(from),
         body: &body,
     };
-    state.store.save_sheet(&sheet, plan::audit(&caller, pupil, "say place"), now).await?;
-    Ok(Redirect::to(&format!("/pupils/{pupil}/register")).into_response())
+    let address = format!("/pupils/{pupil}/register");
+    let theirs = match state.store.save_sheet(&sheet, plan::audit(&caller, pupil, "say place"), now).await? {
+        Saved::As(_) => return Ok(Redirect::to(&address).into_response()),
+        Saved::Meanwhile(row) if row.body == body => return Ok(Redirect::to(&address).into_response()),
+        Saved::Meanwhile(row) => row,
+        Saved::NoSheet => return Err(ApiError::NotFound),
+    };
+    let told = |place, from| format!("{}, from {}", place_words(place), view::full_date(from));
+    let kept = kept::read_place(&theirs.body).map_or_else(String::new, |(place, from)| told(place, from));
+    let who = view::actor(&theirs.actor_kind, theirs.actor_name.as_deref());
+    let when = view::full_moment(theirs.at, scope.zone(placement.school_id));
+    let line = (format!("Where {} is during lessons by robot", placement.pupil_name), kept, told(place, from));
+    let other = Meanwhile::new((who, when), address.clone(), [line]);
+    let known = places(&state, &placement).await?.len().to_string();
+    let not_saved = NotSaved::Meanwhile(other.or_mine(address, &sent, ("said", known)));
+    let html = draw(&state, &caller, &scope, &placement, None, &sent, Some(not_saved)).await?;
+    Ok((StatusCode::CONFLICT, html).into_response())
+}
+
+pub(super) fn place_words(place: PupilPlace) -> &'static str {
+    PLACES.iter().find(|(known, _)| *known == place).map_or("Not said", |(_, words)| words)
 }
 
 /// Where a pupil is from which day on, as people said it; who said it; the earliest first.
@@ -281,10 +304,8 @@ impl Looked {
                 HomeStream { from, until, place: place_on(&said, calendar.day(from)) }
             })
             .collect();
-        let minute = |minute: i64| u16::try_from(minute).ok();
-        let times = store.lesson_times(placement.school_id, until).await?;
-        let times: Vec<_> = times.into_iter().filter_map(|(begins, ends)| Some((minute(begins)?, minute(ends)?))).collect();
-        let hints = hints(&marks, cases::codes()?, &streams, calendar, SessionTimes::of_lessons(&times));
+        let times = lessons::session_times(store, placement.school_id, until).await?;
+        let hints = hints(&marks, cases::codes()?, &streams, calendar, times);
         Ok(Self { marks, said, hints })
     }
 }
@@ -295,8 +316,10 @@ async fn draw(
     scope: &Scope,
     placement: &PlacementRow,
     until: Option<NaiveDate>,
-    wrong: &'static str,
+    sent: &Sent,
+    not_saved: Option<NotSaved>,
 ) -> Result<Html<String>, ApiError> {
+    let (wrong, meanwhile) = NotSaved::told(not_saved);
     let now = state.clock.now().utc;
     let zone = scope.zone(placement.school_id);
     let today = now.with_timezone(&zone).date_naive();
@@ -304,21 +327,24 @@ async fn draw(
     let from = (until - Days::new(SHOWN_DAYS)).max(placement.from_day);
     let Looked { marks, said, hints } = Looked::at(state, placement, from, until).await?;
     let table = cases::codes()?;
-    let words = |place: PupilPlace| PLACES.iter().find(|(known, _)| *known == place).map_or("Not said", |(_, words)| words);
+    let chosen = sent.get("place").map_or("", String::as_str);
     page(&RegisterPage {
         frame: Frame::of(caller, scope, format!("Register of {}", placement.pupil_name), "/pupils", now),
         pupil_id: placement.pupil_id,
         pupil_name: placement.pupil_name.clone(),
         school: placement.home_name.clone(),
+        was_said: drawn_from(sent, "said", &wrong, said.len().to_string()),
+        from: sent.get("from").cloned().unwrap_or_else(|| today.to_string()),
         wrong,
+        meanwhile,
         may_say: scope.may_pupil(Action::EditPlan, placement),
         hints: hints.into_iter().map(|hint| (hint.because, hint.ask)).collect(),
         days: days(&marks, now, zone),
         meanings: meanings(&marks, table),
-        places: PLACES.map(|(place, words)| (place.code(), words)).to_vec(),
+        places: PLACES.map(|(place, words)| (place.code(), words, place.code() == chosen)).to_vec(),
         said: said
             .iter()
-            .map(|(from, place, who)| format!("{}, from {}. Said by {who}.", words(*place), view::full_date(*from)))
+            .map(|(from, place, who)| format!("{}, from {}. Said by {who}.", place_words(*place), view::full_date(*from)))
             .collect(),
         today,
         between: format!("{} to {}", view::full_date(from), view::full_date(until)),

@@ -9,7 +9,7 @@ use axum::response::{Html, Response};
 use chrono::{DateTime, Utc};
 use protocol::RobotId;
 use serde::Serialize;
-use server_core::access::Action;
+use server_core::access::{Action, Subject as About};
 use server_core::attendance;
 use store::placements::PlacementRow;
 use store::robots::RobotRow;
@@ -32,6 +32,7 @@ const EVENTS_SHOWN: i64 = 30;
 struct RobotsPage {
     frame: Frame,
     count_line: String,
+    may_add: bool,
     robots: Vec<RobotView>,
     pages: Pages,
 }
@@ -55,6 +56,8 @@ struct RobotPage {
     robot: RobotView,
     may_move: bool,
     may_connect_camera: bool,
+    may_keep: bool,
+    is_retired: bool,
     ready_title: String,
     ready: Vec<Check>,
     events: Vec<EventLine>,
@@ -128,7 +131,8 @@ pub async fn list(State(state): State<AppState>, caller: Caller, Query(asked): Q
         (n, 0) => format!("{} robots. Nothing needs a look.", view::number(n)),
         (n, looks) => format!("{} robots. Need a look: {}.", view::number(n), view::number(looks)),
     };
-    page(&RobotsPage { frame: Frame::of(&caller, &scope, "Robots", "/robots", now), count_line, robots, pages })
+    let may_add = scope.may_somewhere(Action::KeepRobots);
+    page(&RobotsPage { frame: Frame::of(&caller, &scope, "Robots", "/robots", now), count_line, may_add, robots, pages })
 }
 
 /// `GET /robots/live`: rows, and for coordinators the windows.
@@ -175,6 +179,8 @@ pub async fn one(State(state): State<AppState>, caller: Caller, Path(robot): Pat
         frame: Frame::of(&caller, &scope, row.name.clone(), "/robots", now),
         may_move: scope.may_robot(Action::MoveRobot, &row),
         may_connect_camera: scope.may_robot(Action::ConnectCamera, &row),
+        may_keep: scope.may(Action::KeepRobots, &About::Organisation(row.organisation_id)),
+        is_retired: row.retired_at.is_some(),
         ready_title: seen.ready_title,
         ready: seen.ready,
         events: seen.events,
@@ -338,6 +344,10 @@ fn audit_words(action: &str) -> Option<&'static str> {
         "carry robot" => "Taken by",
         "place robot" => "Put in its room by",
         "connect camera" => "A camera was given permission by",
+        "add robot" => "Added by",
+        "rename robot" => "Given another name by",
+        "retire robot" => "No longer used, said by",
+        "use robot again" => "Used again, said by",
         _ => return None,
     })
 }

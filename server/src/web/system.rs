@@ -34,6 +34,9 @@ struct SystemPage {
     said: Option<String>,
     /// Where trying again goes on, and for which reason.
     next: Option<(Uuid, String)>,
+    /// The id of a bridge as it was typed and not saved, and why.
+    typed: String,
+    wrong: String,
     bridges: Vec<BridgeView>,
     reasons: Vec<ReasonView>,
     messages: Vec<MessageView>,
@@ -41,6 +44,7 @@ struct SystemPage {
 }
 
 struct BridgeView {
+    id: Uuid,
     name: String,
     state: Chip,
     carries: String,
@@ -67,7 +71,7 @@ struct LostView {
 }
 
 /// What the page says after "Try again".
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 pub struct Said {
     read: Option<u64>,
     left: Option<u64>,
@@ -90,6 +94,20 @@ pub async fn show(
     axum::extract::Query(said): axum::extract::Query<Said>,
 ) -> Result<Html<String>, ApiError> {
     let scope = allowed(&state, &caller).await?;
+    draw(&state, &caller, &scope, said, (String::new(), String::new())).await
+}
+
+/// The page; with the id of a bridge that was typed and not saved, and why.
+///
+/// # Errors
+/// The database does not answer.
+pub async fn draw(
+    state: &AppState,
+    caller: &Caller,
+    scope: &Scope,
+    said: Said,
+    (typed, wrong): (String, String),
+) -> Result<Html<String>, ApiError> {
     let now = state.clock.now().utc;
     let zone = scope.own_zone();
     let bridges = state.store.bridges().await?;
@@ -102,9 +120,11 @@ pub async fn show(
     };
     let said = said.read.map(|read| outcome(read, said.left.unwrap_or(0), next.is_some()));
     page(&SystemPage {
-        frame: Frame::of(&caller, &scope, "Bridges and messages", "/system", now),
+        frame: Frame::of(caller, scope, "Bridges and messages", "/system", now),
         said,
         next,
+        typed,
+        wrong,
         bridges: bridges.iter().map(|row| bridge_view(row, now, state.clock.speed(), zone)).collect(),
         reasons: reasons.into_iter().map(|row| ReasonView { reason: row.reason, count: row.messages }).collect(),
         messages: messages.iter().map(|row| message_view(row, now, zone)).collect(),
@@ -140,7 +160,10 @@ fn told(outcome: Outcome) -> Redirect {
 }
 
 /// The page is one for all: who reaches only a part of the organisations does not see it.
-async fn allowed(state: &AppState, caller: &Caller) -> Result<Scope, ApiError> {
+///
+/// # Errors
+/// They do not; or the database does not answer.
+pub async fn allowed(state: &AppState, caller: &Caller) -> Result<Scope, ApiError> {
     let scope = Scope::of(state, caller).await?;
     if scope.may_everywhere(Action::SeeSystem) { Ok(scope) } else { Err(ApiError::NotFound) }
 }
@@ -191,7 +214,7 @@ fn bridge_view(row: &BridgeRow, now: DateTime<Utc>, speed: u32, zone: Tz) -> Bri
         Some(ms) => Chip::new("look wrap", "clock", format!("{}. Minutes are corrected.", view::off_by(ms))),
     };
     let version = row.version.as_deref().unwrap_or("version not known");
-    BridgeView { name: format!("{}, {version}", short(row.bridge_id)), state, carries, waits, clock }
+    BridgeView { id: row.bridge_id, name: format!("{}, {version}", short(row.bridge_id)), state, carries, waits, clock }
 }
 
 /// `09:14`, `yesterday, 09:14` or `12 Nov, 09:14`, within a sentence.

@@ -81,7 +81,7 @@ pub async fn switch_off(State(state): State<AppState>, caller: Caller, Path(id):
             detail: None,
         };
         state.store.append_audit(entry, now).await?;
-        dispatch::end_visit(&state, PlacementId(placement.placement_id), None).await?;
+        dispatch::end_visit(&state, PlacementId(placement.placement_id), None);
     }
     Ok(Redirect::to(&format!("/pupils/{id}/tablet")))
 }

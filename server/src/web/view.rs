@@ -256,7 +256,8 @@ impl Pages {
     }
 
     fn address(&self, page: i64) -> String {
-        format!("{}?{}", self.base, self.query_of(page))
+        let and = if self.base.contains('?') { '&' } else { '?' };
+        format!("{}{and}{}", self.base, self.query_of(page))
     }
 
     fn query_of(&self, page: i64) -> String {
@@ -315,5 +316,7 @@ mod tests {
         let first = Pages::new("/robots", "", "", Some(-5));
         assert_eq!((first.offset(), first.before(), first.next(), first.is_all()), (0, None, None, true));
         assert_eq!(Pages::new("/robots", "", "", Some(i64::MAX)).offset(), 24_975);
+        let of = Pages::new("/days?of=1", "", "", None).with_more(true);
+        assert_eq!(of.next().as_deref(), Some("/days?of=1&page=2"));
     }
 }

@@ -15,7 +15,9 @@ use server_core::pupil::Upn;
 use sqlx::{Transaction, query, query_as, query_scalar};
 use store::StoreError;
 use store::audit::NewAudit;
-use store::beginnings::{Beginnings, Entered, KeyWorkerRow, MOST_KEY_WORKERS, MemberRow, NewCode, Opened, PupilRow};
+use store::beginnings::{
+    Beginnings, Details, Entered, KeyWorkerRow, Lasting, MOST_KEY_WORKERS, MemberRow, NewCode, Opened, PupilRow,
+};
 use store::changes::PUPIL_FIELDS;
 use store::organisations::OrganisationRow;
 use store::pages::PAGE;
@@ -255,25 +257,7 @@ impl Beginnings for Engine {
     }
 
     async fn pupil(&self, pupil_id: Uuid) -> Result<Option<PupilRow>, StoreError> {
-        let row = query!(
-            r#"SELECT organisation_id AS "organisation_id!: Uuid", name AS "name!", upn AS "upn?", year_group AS "year_group!: i64",
-                      born_day AS "born?: NaiveDate"
-               FROM pupil WHERE pupil_id = $1"#,
-            pupil_id
-        )
-        .fetch_optional(&self.read)
-        .await?;
-        let Some(row) = row else { return Ok(None) };
-        let upn: Option<Upn> =
-            row.upn.map(|upn| upn.parse()).transpose().map_err(|_| StoreError::Unreadable { what: "UPN" })?;
-        Ok(Some(PupilRow {
-            pupil_id,
-            organisation_id: row.organisation_id,
-            name: row.name,
-            upn,
-            year_group: row.year_group,
-            born: row.born,
-        }))
+        read_pupil(&self.read, pupil_id).await
     }
 
     async fn pupils_without_placement(&self, staff_id: Uuid) -> Result<Vec<(Uuid, String, Uuid)>, StoreError> {
@@ -292,10 +276,19 @@ impl Beginnings for Engine {
         Ok(rows.into_iter().map(|row| (row.pupil_id, row.name, row.organisation_id)).collect())
     }
 
-    async fn enter_pupil(&self, pupil: &NewPupil<'_>, audit: NewAudit<'_>, now: DateTime<Utc>) -> Result<Entered, StoreError> {
+    async fn enter_pupil(
+        &self,
+        pupil: &NewPupil<'_>,
+        local_number: Option<&str>,
+        audit: NewAudit<'_>,
+        now: DateTime<Utc>,
+    ) -> Result<Entered, StoreError> {
         let mut tx = self.begin().await?;
         if !insert_pupil(&mut tx, pupil).await? {
             return Ok(Entered::UpnTaken);
+        }
+        if local_number.is_some() && !set_local_number(&mut tx, pupil.pupil_id, local_number).await? {
+            return Ok(Entered::NumberTaken);
         }
         audit::append(&mut tx, audit, now).await?;
         tx.commit().await?;
@@ -304,28 +297,28 @@ impl Beginnings for Engine {
 
     async fn correct_pupil(
         &self,
-        pupil: &NewPupil<'_>,
+        pupil_id: Uuid,
+        were: Details<'_>,
+        are: Details<'_>,
         audit: NewAudit<'_>,
         now: DateTime<Utc>,
     ) -> Result<Entered, StoreError> {
-        let upn = pupil.upn.map(Upn::expose);
+        let upn = are.upn.map(Upn::expose);
         let mut tx = self.begin().await?;
         // Two people who correct one pupil come one after the other.
-        query!("UPDATE pupil SET pupil_id = pupil_id WHERE pupil_id = $1", pupil.pupil_id).execute(&mut *tx).await?;
-        let before = query!(
-            r#"SELECT name AS "name!", upn AS "upn?", year_group AS "year_group!: i64", born_day AS "born?: NaiveDate"
-               FROM pupil WHERE pupil_id = $1"#,
-            pupil.pupil_id
-        )
-        .fetch_optional(&mut *tx)
-        .await?;
+        query!("UPDATE pupil SET pupil_id = pupil_id WHERE pupil_id = $1", pupil_id).execute(&mut *tx).await?;
+        let Some(before) = read_pupil(&mut *tx, pupil_id).await? else { return Ok(Entered::Meanwhile) };
+        let held = before.details();
+        if held != were && held != are {
+            return Ok(Entered::Meanwhile);
+        }
         let done = query!(
             "UPDATE pupil SET name = $2, upn = $3, year_group = $4, born_day = $5 WHERE pupil_id = $1",
-            pupil.pupil_id,
-            pupil.name,
+            pupil_id,
+            are.name,
             upn,
-            pupil.year_group,
-            pupil.born
+            are.year_group,
+            are.born
         )
         .execute(&mut *tx)
         .await
@@ -335,14 +328,18 @@ impl Beginnings for Engine {
             Err(error) if error.is_unique_violation() => return Ok(Entered::UpnTaken),
             Err(error) => return Err(error),
         }
-        if let Some(before) = before {
-            let of = Noted { pupil_id: pupil.pupil_id, placement_id: None, actor: audit.actor, now };
-            let day = |day: NaiveDate| day.to_string();
-            let [name, year, number, born] = PUPIL_FIELDS;
-            note(&mut tx, of, name, Some(before.name), Some(pupil.name.to_owned())).await?;
-            note(&mut tx, of, year, Some(before.year_group.to_string()), Some(pupil.year_group.to_string())).await?;
-            note(&mut tx, of, number, before.upn, upn.map(str::to_owned)).await?;
-            note(&mut tx, of, born, before.born.map(day), pupil.born.map(day)).await?;
+        if held.local_number != are.local_number && !set_local_number(&mut tx, pupil_id, are.local_number).await? {
+            return Ok(Entered::NumberTaken);
+        }
+        let of = Noted { pupil_id, placement_id: None, actor: audit.actor, now };
+        let texts = |one: Details<'_>| {
+            let upn = one.upn.map(|upn| upn.expose().to_owned());
+            let born = one.born.map(|day| day.to_string());
+            let local = one.local_number.map(str::to_owned);
+            [Some(one.name.to_owned()), Some(one.year_group.to_string()), upn, born, local]
+        };
+        for (field, (from, to)) in PUPIL_FIELDS.into_iter().zip(texts(held).into_iter().zip(texts(are))) {
+            note(&mut tx, of, field, from, to).await?;
         }
         audit::append(&mut tx, audit, now).await?;
         tx.commit().await?;
@@ -409,29 +406,32 @@ impl Beginnings for Engine {
     async fn change_placement(
         &self,
         placement_id: Uuid,
-        until_day: NaiveDate,
-        key_worker_id: Option<Uuid>,
+        were: Lasting,
+        are: Lasting,
         audit: NewAudit<'_>,
         now: DateTime<Utc>,
-    ) -> Result<(), StoreError> {
+    ) -> Result<bool, StoreError> {
         let mut tx = self.begin().await?;
-        let before = held_placement(&mut tx, placement_id).await?;
+        let Some(before) = held_placement(&mut tx, placement_id).await? else { return Ok(false) };
+        let held = Lasting { until_day: before.until_day, key_worker_id: before.key_worker_id };
+        if held != were && held != are {
+            return Ok(false);
+        }
         query!(
             "UPDATE placement SET until_day = $2, key_worker_id = $3 WHERE placement_id = $1",
             placement_id,
-            until_day,
-            key_worker_id
+            are.until_day,
+            are.key_worker_id
         )
         .execute(&mut *tx)
         .await?;
-        if let Some(before) = before {
-            let of = Noted { pupil_id: before.pupil_id, placement_id: Some(placement_id), actor: audit.actor, now };
-            let id = |id: Uuid| id.to_string();
-            note(&mut tx, of, "placement.until", Some(before.until_day.to_string()), Some(until_day.to_string())).await?;
-            note(&mut tx, of, "placement.key-worker", before.key_worker_id.map(id), key_worker_id.map(id)).await?;
-        }
+        let of = Noted { pupil_id: before.pupil_id, placement_id: Some(placement_id), actor: audit.actor, now };
+        let id = |id: Uuid| id.to_string();
+        note(&mut tx, of, "placement.until", Some(held.until_day.to_string()), Some(are.until_day.to_string())).await?;
+        note(&mut tx, of, "placement.key-worker", held.key_worker_id.map(id), are.key_worker_id.map(id)).await?;
         audit::append(&mut tx, audit, now).await?;
-        Ok(tx.commit().await?)
+        tx.commit().await?;
+        Ok(true)
     }
 
     async fn give_robot(
@@ -451,6 +451,38 @@ impl Beginnings for Engine {
         }
         audit::append(&mut tx, audit, now).await?;
         Ok(tx.commit().await?)
+    }
+}
+
+async fn read_pupil<'c>(at: impl sqlx::Executor<'c, Database = Db>, pupil_id: Uuid) -> Result<Option<PupilRow>, StoreError> {
+    let row = query!(
+        r#"SELECT organisation_id AS "organisation_id!: Uuid", name AS "name!", upn AS "upn?", year_group AS "year_group!: i64",
+                  born_day AS "born?: NaiveDate", local_number AS "local_number?"
+           FROM pupil WHERE pupil_id = $1"#,
+        pupil_id
+    )
+    .fetch_optional(at)
+    .await?;
+    let Some(row) = row else { return Ok(None) };
+    let upn: Option<Upn> = row.upn.map(|upn| upn.parse()).transpose().map_err(|_| StoreError::Unreadable { what: "UPN" })?;
+    Ok(Some(PupilRow {
+        pupil_id,
+        organisation_id: row.organisation_id,
+        name: row.name,
+        upn,
+        year_group: row.year_group,
+        born: row.born,
+        local_number: row.local_number,
+    }))
+}
+
+/// Says under which number the school's own system knows a pupil; none: no longer. Whether no other pupil of the school has it.
+async fn set_local_number(tx: &mut Transaction<'static, Db>, pupil_id: Uuid, number: Option<&str>) -> Result<bool, StoreError> {
+    let done = query!("UPDATE pupil SET local_number = $2 WHERE pupil_id = $1", pupil_id, number).execute(&mut **tx).await;
+    match done.map_err(StoreError::from) {
+        Ok(_) => Ok(true),
+        Err(error) if error.is_unique_violation() => Ok(false),
+        Err(error) => Err(error),
     }
 }
 

@@ -4,6 +4,7 @@ use crate::queries::audit;
 use crate::{Db, Engine};
 use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, Utc};
+use server_core::party::PersonId;
 use sqlx::Transaction;
 use store::StoreError;
 use store::audit::Actor;
@@ -16,29 +17,46 @@ impl Changes for Engine {
         &self,
         pupil_id: Uuid,
         placement_id: Uuid,
-        Sight { framework, number }: Sight,
+        Sight { framework, own_notes, number }: Sight,
         limit: i64,
         offset: i64,
     ) -> Result<Vec<ChangeRow>, StoreError> {
-        // Where the pupil is, is said anew each time: one word follows the other.
+        // Where the pupil is, what holds of a limit and who was there are said anew each time: one word follows the other.
         let rows = sqlx::query!(
             r#"SELECT c.source AS "source!: String", c.what AS "what!: String", c.from_text AS "from_text?: String",
-                      c.to_text AS "to_text?: String", c.actor_kind AS "actor_kind!: String", s.name AS "actor_name?: String",
-                      c.at AS "at!: DateTime<Utc>"
+                      c.to_text AS "to_text?: String", c.from_by AS "from_by?: Uuid", c.to_by AS "to_by?: Uuid",
+                      c.actor_kind AS "actor_kind!: String", s.name AS "actor_name?: String", c.at AS "at!: DateTime<Utc>"
                FROM (
                  SELECT 'sheet' AS source, h.kind AS what,
                         CASE h.kind WHEN 'place' THEN lag(h.body) OVER (PARTITION BY h.kind ORDER BY h.at, h.sheet_id)
                                     ELSE lag(h.body) OVER (PARTITION BY h.sheet_id ORDER BY h.revision) END AS from_text,
-                        h.body AS to_text, h.actor_kind, h.actor_id, h.at, h.sheet_id AS id, h.revision AS n
+                        h.body AS to_text, NULL AS from_by, NULL AS to_by, h.actor_kind, h.actor_id, h.at, h.sheet_id AS id,
+                        h.revision AS n
                  FROM sheet h WHERE h.placement_id = $2 AND (h.kind NOT IN ('assessment', 'profile') OR $3)
+                   AND (h.kind <> 'profile' OR $7)
+                 UNION ALL
+                 SELECT 'half', b.half, lag(b.says) OVER (PARTITION BY b.half ORDER BY b.stated_half_day_id), b.says,
+                        lag(b.by_id) OVER (PARTITION BY b.half ORDER BY b.stated_half_day_id), b.by_id, 'staff', b.staff_id, b.at,
+                        b.stated_half_day_id, 0
+                 FROM (SELECT a.stated_half_day_id, a.by_id, a.staff_id, a.at, CAST(a.day AS TEXT) || ' ' || a.half_day AS half,
+                              CASE WHEN a.was_there THEN 'there' WHEN NOT a.was_there THEN 'not' END AS says
+                       FROM stated_half_day a WHERE a.placement_id = $2) b
+                 UNION ALL
+                 SELECT 'word', w.what,
+                        lag(w.says) OVER (PARTITION BY w.what, w.is_kept ORDER BY w.deadline_word_id), w.says,
+                        NULL, NULL, 'staff', w.by_id, w.at, w.deadline_word_id, 0
+                 FROM (SELECT d.deadline_word_id, d.by_id, d.at, d.rule || ' ' || coalesce(CAST(d.week AS TEXT), '') AS what,
+                              CASE d.kind WHEN 'kept' THEN 1 ELSE 0 END AS is_kept,
+                              d.kind || ' ' || coalesce(CAST(d.day AS TEXT), CAST(d.number AS TEXT), '') || ' ' || coalesce(d.reason, '') AS says
+                       FROM deadline_word d WHERE d.placement_id = $2) w
                  UNION ALL
                  SELECT 'event', e.event, CAST(lag(e.day) OVER (PARTITION BY e.event ORDER BY e.case_event_id) AS TEXT),
-                        CAST(e.day AS TEXT), e.actor_kind, e.actor_id, e.at, e.case_event_id, 0
+                        CAST(e.day AS TEXT), NULL, NULL, e.actor_kind, e.actor_id, e.at, e.case_event_id, 0
                  FROM case_event e WHERE e.placement_id = $2
                  UNION ALL
-                 SELECT 'field', f.field, f.from_text, f.to_text, f.actor_kind, f.actor_id, f.at, f.case_change_id, 0
+                 SELECT 'field', f.field, f.from_text, f.to_text, NULL, NULL, f.actor_kind, f.actor_id, f.at, f.case_change_id, 0
                  FROM case_change f
-                 WHERE f.pupil_id = $1 AND (f.placement_id IS NULL OR f.placement_id = $2) AND (f.field <> 'pupil.upn' OR $4)
+                 WHERE f.pupil_id = $1 AND (f.placement_id IS NULL OR f.placement_id = $2) AND (f.field NOT IN ('pupil.upn', 'pupil.local-number') OR $4)
                ) c LEFT JOIN staff s ON s.staff_id = c.actor_id
                WHERE c.from_text IS DISTINCT FROM c.to_text
                ORDER BY c.at DESC, c.id DESC, c.n DESC LIMIT $5 OFFSET $6"#,
@@ -47,7 +65,8 @@ impl Changes for Engine {
             framework,
             number,
             limit,
-            offset
+            offset,
+            own_notes
         )
         .fetch_all(&self.read)
         .await?;
@@ -58,6 +77,8 @@ impl Changes for Engine {
                     what: row.what,
                     from_text: row.from_text,
                     to_text: row.to_text,
+                    from_by: row.from_by.map(PersonId),
+                    to_by: row.to_by.map(PersonId),
                     actor_kind: row.actor_kind,
                     actor_name: row.actor_name,
                     at: row.at,

@@ -168,9 +168,7 @@ impl Engine {
             }
         }
         outcome.refused.sort_by_key(|(index, _)| *index);
-        for (index, reason) in &outcome.refused {
-            quarantine::add(&mut tx, &batch[*index], reason, now).await?;
-        }
+        quarantine::add(&mut tx, batch, &outcome.refused, now).await?;
         let (acks, lost) = numbers::advance(&mut tx, noted, batch, now).await?;
         tx.commit().await?;
         let quarantined = outcome.refused.into_iter().map(|(_, reason)| reason).collect();

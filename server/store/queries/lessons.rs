@@ -165,7 +165,7 @@ impl Timetable for Engine {
     }
 }
 
-async fn add_slot(tx: &mut Transaction<'static, Db>, slot: &SlotRow) -> Result<(), StoreError> {
+pub(crate) async fn add_slot(tx: &mut Transaction<'static, Db>, slot: &SlotRow) -> Result<(), StoreError> {
     sqlx::query!(
         "INSERT INTO timetable_slot (timetable_slot_id, class_group_id, room_id, week, weekday, start_min, end_min, subject,
                                      teacher, robot_stays_out, valid_from, valid_until)

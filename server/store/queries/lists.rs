@@ -135,7 +135,8 @@ impl Engine {
         Ok(spliced!(
             robots: r#"WHERE r.robot_id IN (
                    SELECT r.robot_id FROM organisation o CROSS JOIN robot r
-                   WHERE r.organisation_id = o.organisation_id AND (o.name, o.organisation_id) >= ($5, $6)
+                   WHERE r.organisation_id = o.organisation_id AND r.retired_at IS NULL
+                     AND (o.name, o.organisation_id) >= ($5, $6)
                      AND (o.organisation_id "# ROBOTS_SEEN r#") IS TRUE
                      AND ("# LOOK r#" IS TRUE) = $4
                    ORDER BY o.name, o.organisation_id, r.name, r.robot_id
@@ -162,7 +163,7 @@ impl Engine {
                             CAST(sum(CASE WHEN "# LOOK r#"
                                           THEN 1 ELSE 0 END) AS BIGINT) AS look
                      FROM robot r
-                     WHERE r.organisation_id "# ROBOTS_SEEN r#"
+                     WHERE r.retired_at IS NULL AND r.organisation_id "# ROBOTS_SEEN r#"
                      GROUP BY r.organisation_id) g
                     JOIN organisation o ON o.organisation_id = g.organisation_id
                ORDER BY o.name, o.organisation_id"#,
@@ -183,7 +184,7 @@ impl Engine {
                    FROM (SELECT r.robot_id, o.name AS school, r.organisation_id, r.name,
                                 "# LOOK r#" IS TRUE AS look
                          FROM robot r JOIN organisation o ON o.organisation_id = r.organisation_id
-                         WHERE r.organisation_id "# ROBOTS_SEEN r#"
+                         WHERE r.retired_at IS NULL AND r.organisation_id "# ROBOTS_SEEN r#"
                            AND (lower(r.name) LIKE lower($4) ESCAPE '!' OR r.organisation_id IN (
                                    SELECT n.organisation_id FROM organisation n WHERE lower(n.name) LIKE lower($4) ESCAPE '!'))) l
                    WHERE l.look OR NOT $5

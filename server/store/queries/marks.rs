@@ -18,19 +18,6 @@ const MARKS_AT_ONCE: usize = 1_000;
 
 #[async_trait]
 impl Marks for Engine {
-    async fn set_local_number(
-        &self,
-        pupil_id: Uuid,
-        number: Option<&str>,
-        audit: NewAudit<'_>,
-        now: DateTime<Utc>,
-    ) -> Result<(), StoreError> {
-        let mut tx = self.begin().await?;
-        sqlx::query!("UPDATE pupil SET local_number = $2 WHERE pupil_id = $1", pupil_id, number).execute(&mut *tx).await?;
-        audit::append(&mut tx, audit, now).await?;
-        Ok(tx.commit().await?)
-    }
-
     async fn keep_marks(
         &self,
         organisation_id: Uuid,

@@ -271,7 +271,8 @@ impl Minutes for Engine {
                    WHERE a.school_id = s.organisation_id AND a.day >= $4
                    GROUP BY a.school_id)
                SELECT s.organisation_id AS "organisation_id!: Uuid", s.name AS "name!",
-                      (SELECT count(*) FROM robot r WHERE r.organisation_id = s.organisation_id) AS "robots!: i64",
+                      (SELECT count(*) FROM robot r WHERE r.organisation_id = s.organisation_id AND r.retired_at IS NULL)
+                          AS "robots!: i64",
                       (SELECT max(r.last_used_at) FROM robot r WHERE r.organisation_id = s.organisation_id)
                           AS "last_used_at?: DateTime<Utc>",
                       coalesce(t.week_expected_ms, 0) AS "week_expected_ms!: i64", coalesce(t.week_ms, 0) AS "week_ms!: i64",

@@ -36,7 +36,7 @@ impl Organisations for Engine {
         Ok(sqlx::query_as!(
             RoomRow,
             r#"SELECT room_id AS "room_id!: Uuid", organisation_id AS "organisation_id!: Uuid", name AS "name!"
-               FROM room WHERE organisation_id = $1 ORDER BY name"#,
+               FROM room WHERE organisation_id = $1 AND retired_at IS NULL ORDER BY name"#,
             organisation_id
         )
         .fetch_all(&self.read)

@@ -50,7 +50,7 @@ impl Pages for Engine {
                             + CASE WHEN r.charging THEN 256 ELSE 0 END
                             + CASE WHEN r.carried_by IS NULL THEN 0 ELSE 512 END AS BIGINT) AS said
                      FROM robot r
-                     WHERE r.organisation_id "# ROBOTS_SEEN r#") g
+                     WHERE r.retired_at IS NULL AND r.organisation_id "# ROBOTS_SEEN r#") g
                GROUP BY g.said"#,
             staff_id,
             silent_before,

@@ -16,7 +16,7 @@ macro_rules! connected {
                       live_session_id AS "live_session_id?: Uuid", granted_bridge_id AS "granted_bridge_id?: Uuid",
                       granted_at AS "granted_at?: DateTime<Utc>", granted_until_at AS "granted_until_at?: DateTime<Utc>",
                       cannot_reach AS "cannot_reach?"
-               FROM robot WHERE status = 'here' "# + $tail
+               FROM robot WHERE status = 'here' AND retired_at IS NULL "# + $tail
             $(, $argument)*
         )
     };
@@ -40,7 +40,8 @@ impl Placing for Engine {
         at: DateTime<Utc>,
         until: DateTime<Utc>,
     ) -> Result<bool, StoreError> {
-        let mut tx = self.begin().await?;
+        // One statement that compares: it waits for its robot, and not for what people write.
+        let mut tx = self.begin_ingest().await?;
         let done = sqlx::query!(
             "UPDATE robot SET granted_bridge_id = $3, granted_at = $4, granted_until_at = $5
              WHERE robot_id = $1 AND granted_at IS NOT DISTINCT FROM $2",

@@ -1,6 +1,7 @@
 //! Queries of [`store::plans`], in SQL that both engines read; compiled by each driver package against its own.
 
 use crate::queries::audit;
+use crate::queries::record::begin_anew;
 use crate::{Db, Engine};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -11,6 +12,7 @@ use store::StoreError;
 use store::audit::NewAudit;
 use store::kept::{PlanParts, read_parts, written_parts};
 use store::plans::{Changed, MOST_CHANGES, PlanChangeRow, PlanRow, Plans};
+use store::record::Record as _;
 use uuid::Uuid;
 
 /// One part of one plan: a plan is read by one statement, so that its parts are of one revision.
@@ -69,6 +71,10 @@ impl Plans for Engine {
         .await?;
         if held > 0 {
             return Ok(false);
+        }
+        let has_ended = |row: &PlanRow| matches!(row.plan.state(), PlanState::Closed(_));
+        if self.plans_of(placement_id).await?.iter().any(has_ended) {
+            begin_anew(&mut tx, placement_id, self.case_rows(placement_id).await?, audit.actor, now).await?;
         }
         insert_plan(&mut tx, plan_id, placement_id, plan, now).await?;
         audit::append(&mut tx, audit, now).await?;

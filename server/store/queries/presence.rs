@@ -1,13 +1,12 @@
 //! Queries of [`store::presence`], in SQL that both engines read; compiled by each driver package against its own.
 
-use crate::queries::inbox::rows::{Interval, whole};
+use crate::Engine;
+use crate::queries::inbox::rows::{Ended, Interval, whole};
 use crate::queries::words::{closed_of, closed_word, end_word, tier_of, tier_word};
-use crate::{Db, Engine};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use protocol::PresenceMessage;
 use server_core::attendance::{applied_offset, offset_at_from};
-use sqlx::Transaction;
 use store::StoreError;
 use store::presence::{EndedVisitRow, Presence, PresenceRow};
 use uuid::Uuid;
@@ -128,15 +127,6 @@ pub(crate) enum Told {
     Ended(Ended),
 }
 
-/// The end of a visit, and what its bridge counted.
-pub(crate) struct Ended {
-    pub(crate) session_id: Uuid,
-    pub(crate) at: DateTime<Utc>,
-    reason: &'static str,
-    intervals: i64,
-    total_ms: i64,
-}
-
 /// A message's rows.
 pub(crate) fn told(fact: &PresenceMessage, pupil_id: Uuid, offset_ms: Option<i64>) -> Told {
     match fact {
@@ -217,30 +207,4 @@ pub(crate) fn merge(held: &mut Interval, told: &Interval) {
         held.clock_offset_ms = told.clock_offset_ms;
     }
     held.arrival_span_ms = held.arrival_span_ms.min(told.arrival_span_ms);
-}
-
-/// Notes the end of a visit; the latest one told stays.
-pub(crate) async fn end(tx: &mut Transaction<'static, Db>, ended: &Ended) -> Result<(), StoreError> {
-    sqlx::query!(
-        "UPDATE visit SET ended_at = $2, end_reason = $3, reported_intervals = $4, reported_ms = $5
-         WHERE session_id = $1 AND (ended_at IS NULL OR ended_at <= $2)",
-        ended.session_id,
-        ended.at,
-        ended.reason,
-        ended.intervals,
-        ended.total_ms
-    )
-    .execute(&mut **tx)
-    .await?;
-    Ok(())
-}
-
-/// Where the intervals of a visit end, by our clock, as far as any is held.
-pub(crate) async fn end_ms(tx: &mut Transaction<'static, Db>, session_id: Uuid) -> Result<Option<i64>, StoreError> {
-    Ok(sqlx::query_scalar!(
-        r#"SELECT CAST(max(placed_ms + span_ms) AS BIGINT) AS "end_ms?: i64" FROM presence_interval WHERE session_id = $1"#,
-        session_id
-    )
-    .fetch_one(&mut **tx)
-    .await?)
 }

@@ -2,19 +2,20 @@
 
 use std::collections::BTreeSet;
 
-use crate::Engine;
 use crate::queries::audit;
 use crate::queries::changes::{Noted, held_placement, note};
+use crate::{Db, Engine};
 use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, Utc};
 use protocol::SessionId;
 use server_core::contact::{By, CheckOutcome, Contact};
 use server_core::party::{Party, PersonId};
-use server_core::policy::{Code, Event, Instead, Override, Series};
+use server_core::policy::{Code, Event, Instead, Override};
 use server_core::words::{Reason, Words};
+use sqlx::Transaction;
 use store::StoreError;
-use store::audit::NewAudit;
-use store::record::{CaseRows, ColleagueRow, DeadlineWord, FeedRow, PartyRow, PersonRow, Record};
+use store::audit::{Actor, NewAudit};
+use store::record::{CaseRows, ColleagueRow, DeadlineWord, FeedRow, PartyRow, PersonRow, Record, Seen};
 use uuid::Uuid;
 
 #[async_trait]
@@ -30,6 +31,8 @@ impl Record for Engine {
         )
         .execute(&mut *tx)
         .await?;
+        let of = Noted { pupil_id: person.pupil_id, placement_id: None, actor: audit.actor, now };
+        note(&mut tx, of, &format!("reach.{}", person.person_id), None, person.reach.clone()).await?;
         audit::append(&mut tx, audit, now).await?;
         Ok(tx.commit().await?)
     }
@@ -38,18 +41,23 @@ impl Record for Engine {
         &self,
         pupil_id: Uuid,
         person_id: Uuid,
+        was: Option<&str>,
         reach: Option<&str>,
         audit: NewAudit<'_>,
         now: DateTime<Utc>,
     ) -> Result<bool, StoreError> {
         let mut tx = self.begin().await?;
-        let done =
-            sqlx::query!("UPDATE person SET reach = $3 WHERE person_id = $1 AND pupil_id = $2", person_id, pupil_id, reach)
-                .execute(&mut *tx)
-                .await?;
-        if done.rows_affected() == 0 {
-            return Ok(false);
-        }
+        let held = sqlx::query_scalar!(
+            r#"SELECT reach AS "reach?" FROM person WHERE person_id = $1 AND pupil_id = $2"#,
+            person_id,
+            pupil_id
+        )
+        .fetch_optional(&mut *tx)
+        .await?;
+        let Some(held) = held.filter(|held| held.as_deref() == was || held.as_deref() == reach) else { return Ok(false) };
+        sqlx::query!("UPDATE person SET reach = $2 WHERE person_id = $1", person_id, reach).execute(&mut *tx).await?;
+        let of = Noted { pupil_id, placement_id: None, actor: audit.actor, now };
+        note(&mut tx, of, &format!("reach.{person_id}"), held, reach.map(str::to_owned)).await?;
         audit::append(&mut tx, audit, now).await?;
         tx.commit().await?;
         Ok(true)
@@ -127,14 +135,16 @@ impl Record for Engine {
             .collect()
     }
 
-    async fn open_parts(&self, person_id: Uuid) -> Result<Vec<Uuid>, StoreError> {
-        Ok(sqlx::query_scalar!(
-            r#"SELECT DISTINCT placement_id AS "placement_id!: Uuid" FROM placement_party
+    async fn open_parts(&self, person_id: Uuid) -> Result<Vec<(Uuid, Party)>, StoreError> {
+        let rows = sqlx::query!(
+            r#"SELECT placement_id AS "placement_id!: Uuid", party AS "party!" FROM placement_party
                WHERE person_id = $1 AND until_day IS NULL"#,
             person_id
         )
         .fetch_all(&self.read)
-        .await?)
+        .await?;
+        let read = |party: &str| Party::from_code(party).ok_or(StoreError::Unreadable { what: "part in a case" });
+        rows.into_iter().map(|row| Ok((row.placement_id, read(&row.party)?))).collect()
     }
 
     async fn colleagues(&self, organisations: [Uuid; 4], limit: i64) -> Result<Vec<ColleagueRow>, StoreError> {
@@ -160,69 +170,78 @@ impl Record for Engine {
         &self,
         placement_id: Uuid,
         event: Event,
+        seen: Seen<Option<NaiveDate>>,
         day: Option<NaiveDate>,
         audit: NewAudit<'_>,
         now: DateTime<Utc>,
-    ) -> Result<(), StoreError> {
-        let (id, event) = (Uuid::now_v7(), event.code());
-        let (actor_kind, actor_id) = audit::actor(audit.actor);
+    ) -> Result<bool, StoreError> {
+        let code = event.code();
         let mut tx = self.begin().await?;
-        sqlx::query!(
-            "INSERT INTO case_event (case_event_id, placement_id, event, day, actor_kind, actor_id, at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7)",
-            id,
+        let held = sqlx::query_scalar!(
+            r#"SELECT day AS "day?: NaiveDate" FROM case_event WHERE placement_id = $1 AND event = $2
+               ORDER BY case_event_id DESC LIMIT 1"#,
             placement_id,
-            event,
-            day,
-            actor_kind,
-            actor_id,
-            now
+            code
         )
-        .execute(&mut *tx)
-        .await?;
+        .fetch_optional(&mut *tx)
+        .await?
+        .flatten();
+        if held != day && matches!(seen, Seen::This(seen) if seen != held) {
+            return Ok(false);
+        }
+        insert_event(&mut tx, placement_id, event, day, audit.actor, now).await?;
         audit::append(&mut tx, audit, now).await?;
-        Ok(tx.commit().await?)
+        tx.commit().await?;
+        Ok(true)
     }
 
     async fn say_deadline(
         &self,
         placement_id: Uuid,
         word: &DeadlineWord,
+        seen: Seen<Option<Uuid>>,
         audit: NewAudit<'_>,
         now: DateTime<Utc>,
-    ) -> Result<(), StoreError> {
-        let (rule, week, kind, day, number, reason, by, on) = match word {
-            DeadlineWord::Kept { rule, week, day, by, on } => (rule, week, "kept", *day, None, None, by.0, *on),
-            DeadlineWord::Instead(Override { rule, week, instead, reason, by, on }) => {
-                let (kind, day, number) = match instead {
-                    Instead::Count(number) => ("count", None, Some(i64::from(*number))),
-                    Instead::Day(day) => ("day", Some(*day), None),
-                    Instead::DoesNotApply => ("does_not_apply", None, None),
-                };
-                (rule, week, kind, day, number, Some(reason.expose()), by.0, *on)
-            }
-            DeadlineWord::Applies { rule, week, by, on } => (rule, week, "applies", None, None, None, by.0, *on),
-        };
-        let (id, rule, week) = (Uuid::now_v7(), rule.as_str(), week.map(i64::from));
+    ) -> Result<bool, StoreError> {
+        let (rule, week) = (word.rule().as_str(), word.week().map(i64::from));
         let mut tx = self.begin().await?;
-        sqlx::query!(
-            "INSERT INTO deadline_word (deadline_word_id, placement_id, rule, week, kind, day, number, reason, by_id, on_day)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
-            id,
-            placement_id,
-            rule,
-            week,
-            kind,
-            day,
-            number,
-            reason,
-            by,
-            on
-        )
-        .execute(&mut *tx)
-        .await?;
+        if let Seen::This(seen) = seen {
+            // What is said of every week is said of each.
+            let last = sqlx::query_as!(
+                WordRow,
+                r#"SELECT rule AS "rule!", week AS "week?: i64", kind AS "kind!", day AS "day?: NaiveDate", number AS "number?: i64",
+                          reason AS "reason?", by_id AS "by_id!: Uuid", on_day AS "on_day!: NaiveDate"
+                   FROM deadline_word
+                   WHERE placement_id = $1 AND rule = $2 AND (week = $3 OR week IS NULL OR $3 IS NULL)
+                     AND (deadline_word_id > $4 OR $4 IS NULL)
+                   ORDER BY deadline_word_id DESC LIMIT 1"#,
+                placement_id,
+                rule,
+                week,
+                seen
+            )
+            .fetch_optional(&mut *tx)
+            .await?;
+            let last =
+                last.map(|row| row.read().ok_or(StoreError::Unreadable { what: "word about a deadline" })).transpose()?;
+            if last.is_some_and(|last| (last.week(), last.says()) != (word.week(), word.says())) {
+                return Ok(false);
+            }
+        }
+        insert_word(&mut tx, placement_id, word, now).await?;
         audit::append(&mut tx, audit, now).await?;
-        Ok(tx.commit().await?)
+        tx.commit().await?;
+        Ok(true)
+    }
+
+    async fn last_deadline_word(&self, placement_id: Uuid) -> Result<Option<Uuid>, StoreError> {
+        Ok(sqlx::query_scalar!(
+            r#"SELECT deadline_word_id AS "id!: Uuid" FROM deadline_word WHERE placement_id = $1
+               ORDER BY deadline_word_id DESC LIMIT 1"#,
+            placement_id
+        )
+        .fetch_optional(&self.read)
+        .await?)
     }
 
     async fn case_rows(&self, placement_id: Uuid) -> Result<CaseRows, StoreError> {
@@ -279,54 +298,6 @@ impl Record for Engine {
         .await?;
         let unreadable = StoreError::Unreadable { what: "word about a deadline" };
         words.into_iter().map(WordRow::read).collect::<Option<_>>().ok_or(unreadable)
-    }
-
-    async fn set_series(
-        &self,
-        organisation_id: Uuid,
-        series: Series,
-        days: &BTreeSet<NaiveDate>,
-        audit: NewAudit<'_>,
-        now: DateTime<Utc>,
-    ) -> Result<(), StoreError> {
-        let series = series.code();
-        let mut tx = self.begin().await?;
-        sqlx::query!("DELETE FROM series_day WHERE organisation_id = $1 AND series = $2", organisation_id, series)
-            .execute(&mut *tx)
-            .await?;
-        for day in days {
-            sqlx::query!(
-                "INSERT INTO series_day (organisation_id, series, day) VALUES ($1, $2, $3)",
-                organisation_id,
-                series,
-                day
-            )
-            .execute(&mut *tx)
-            .await?;
-        }
-        // These days count for every case of the schools right below.
-        sqlx::query!(
-            "UPDATE case_count SET changed = changed + 1
-             WHERE placement_id IN (SELECT p.placement_id FROM placement p JOIN organisation o ON o.organisation_id = p.school_id
-                                    WHERE o.parent_id = $1)",
-            organisation_id
-        )
-        .execute(&mut *tx)
-        .await?;
-        audit::append(&mut tx, audit, now).await?;
-        Ok(tx.commit().await?)
-    }
-
-    async fn series(&self, organisation_id: Uuid, series: Series) -> Result<BTreeSet<NaiveDate>, StoreError> {
-        let series = series.code();
-        let days = sqlx::query_scalar!(
-            r#"SELECT day AS "day!: NaiveDate" FROM series_day WHERE organisation_id = $1 AND series = $2"#,
-            organisation_id,
-            series
-        )
-        .fetch_all(&self.read)
-        .await?;
-        Ok(days.into_iter().collect())
     }
 
     async fn add_contact(
@@ -522,4 +493,79 @@ impl ContactRow {
 fn part(person: PersonId, from: Option<NaiveDate>, until: Option<NaiveDate>) -> String {
     let day = |word: &str, day: Option<NaiveDate>| day.map_or_else(String::new, |day| format!(", {word} {day}"));
     format!("{}{}{}", person.0, day("from", from), day("until", until))
+}
+
+async fn insert_event(
+    tx: &mut Transaction<'static, Db>,
+    placement_id: Uuid,
+    event: Event,
+    day: Option<NaiveDate>,
+    actor: Actor,
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    let (id, event) = (Uuid::now_v7(), event.code());
+    let (actor_kind, actor_id) = audit::actor(actor);
+    sqlx::query!(
+        "INSERT INTO case_event (case_event_id, placement_id, event, day, actor_kind, actor_id, at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        id,
+        placement_id,
+        event,
+        day,
+        actor_kind,
+        actor_id,
+        now
+    )
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+async fn insert_word(
+    tx: &mut Transaction<'static, Db>,
+    placement_id: Uuid,
+    word: &DeadlineWord,
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    let (PersonId(by), on) = word.said();
+    let (kind, day, number, reason) = word.says();
+    let (id, rule, week) = (Uuid::now_v7(), word.rule().as_str(), word.week().map(i64::from));
+    sqlx::query!(
+        "INSERT INTO deadline_word (deadline_word_id, placement_id, rule, week, kind, day, number, reason, by_id, on_day, at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+        id,
+        placement_id,
+        rule,
+        week,
+        kind,
+        day,
+        number,
+        reason,
+        by,
+        on,
+        now
+    )
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+/// A plan that follows one that has ended has days of its own to count from, and nothing is set aside in it: what was said of the last
+/// one's stays to be read. That an office was told of its success goes on to hold, as does what is arranged part-time.
+pub(crate) async fn begin_anew(
+    tx: &mut Transaction<'static, Db>,
+    placement_id: Uuid,
+    said: CaseRows,
+    actor: Actor,
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    let goes_on = [Event::PanelTold, Event::PartTimeStart, Event::PartTimeEnd];
+    for event in said.events.into_keys().filter(|event| !goes_on.contains(event)) {
+        insert_event(tx, placement_id, event, None, actor, now).await?;
+    }
+    for Override { rule, week, by, .. } in said.overrides {
+        let by = if let Actor::Staff(id) = actor { PersonId(id) } else { by };
+        insert_word(tx, placement_id, &DeadlineWord::Applies { rule, week, by, on: now.date_naive() }, now).await?;
+    }
+    Ok(())
 }

@@ -20,7 +20,7 @@ macro_rules! robots {
                       r.bridge_id AS "bridge_id?: Uuid", r.granted_bridge_id AS "granted_bridge_id?: Uuid",
                       r.clock_offset_ms AS "clock_offset_ms?: i64", r.live_session_id AS "live_session_id?: Uuid",
                       r.live_tier AS "live_tier?", r.live_link AS "live_link?", r.link_at AS "link_at?: DateTime<Utc>",
-                      r.last_used_at AS "last_used_at?: DateTime<Utc>"
+                      r.last_used_at AS "last_used_at?: DateTime<Utc>", r.retired_at AS "retired_at?: DateTime<Utc>"
                FROM robot r JOIN organisation o ON o.organisation_id = r.organisation_id
                     LEFT JOIN room m ON m.room_id = r.room_id "# + $tail $(+ $more)*
             $(, $argument)*
@@ -32,11 +32,13 @@ pub(crate) use robots;
 #[async_trait]
 impl Robots for Engine {
     async fn robots(&self) -> Result<Vec<RobotRow>, StoreError> {
-        Ok(robots!("ORDER BY o.name, r.name").fetch_all(&self.read).await?)
+        Ok(robots!("WHERE r.retired_at IS NULL ORDER BY o.name, r.name").fetch_all(&self.read).await?)
     }
 
     async fn robots_of(&self, organisation_id: Uuid) -> Result<Vec<RobotRow>, StoreError> {
-        Ok(robots!("WHERE r.organisation_id = $1 ORDER BY r.name", organisation_id).fetch_all(&self.read).await?)
+        Ok(robots!("WHERE r.organisation_id = $1 AND r.retired_at IS NULL ORDER BY r.name", organisation_id)
+            .fetch_all(&self.read)
+            .await?)
     }
 
     async fn robot(&self, robot_id: Uuid) -> Result<Option<RobotRow>, StoreError> {
@@ -55,7 +57,8 @@ impl Robots for Engine {
                       outbox_failing AS "outbox_failing?: bool", clock_offset_ms AS "clock_offset_ms?: i64",
                       (SELECT count(*) FROM robot r
                        WHERE r.status = 'here' AND coalesce(r.bridge_id, r.granted_bridge_id) = bridge.bridge_id) AS "placed!: i64"
-               FROM bridge ORDER BY status = 'here' DESC, status_at NULLS FIRST, bridge_id"#
+               FROM bridge WHERE EXISTS (SELECT 1 FROM device d WHERE d.device_id = bridge.bridge_id AND d.revoked_at IS NULL)
+               ORDER BY status = 'here' DESC, status_at NULLS FIRST, bridge_id"#
         )
         .fetch_all(&self.read)
         .await?)
@@ -88,7 +91,7 @@ impl Robots for Engine {
         let done = sqlx::query!(
             "UPDATE robot SET room_id = $2, carried_by = NULL, room_since_at = $3
              WHERE robot_id = $1
-               AND organisation_id = (SELECT m.organisation_id FROM room m WHERE m.room_id = $2)",
+               AND organisation_id = (SELECT m.organisation_id FROM room m WHERE m.room_id = $2 AND m.retired_at IS NULL)",
             robot_id,
             room_id,
             now

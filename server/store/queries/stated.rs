@@ -8,6 +8,7 @@ use server_core::party::PersonId;
 use server_core::register::HalfDay;
 use store::StoreError;
 use store::audit::NewAudit;
+use store::record::Seen;
 use store::stated::{Stated, StatedRow, StatedWord};
 use uuid::Uuid;
 
@@ -18,12 +19,29 @@ impl Stated for Engine {
         placement_id: Uuid,
         words: &[StatedWord],
         staff_id: Uuid,
+        seen: Seen<Option<Uuid>>,
         audit: NewAudit<'_>,
         now: DateTime<Utc>,
-    ) -> Result<(), StoreError> {
+    ) -> Result<bool, StoreError> {
         let mut tx = self.begin().await?;
         for word in words {
             let (id, half_day) = (Uuid::now_v7(), word.half_day.as_str());
+            if let Seen::This(seen) = seen {
+                let since = sqlx::query_scalar!(
+                    r#"SELECT was_there AS "was_there?: bool" FROM stated_half_day
+                       WHERE placement_id = $1 AND day = $2 AND half_day = $3 AND (stated_half_day_id > $4 OR $4 IS NULL)
+                       ORDER BY stated_half_day_id DESC LIMIT 1"#,
+                    placement_id,
+                    word.day,
+                    half_day,
+                    seen
+                )
+                .fetch_optional(&mut *tx)
+                .await?;
+                if since.is_some_and(|was_there| was_there != word.was_there) {
+                    return Ok(false);
+                }
+            }
             sqlx::query!(
                 "INSERT INTO stated_half_day (stated_half_day_id, placement_id, day, half_day, was_there, by_id, staff_id, at)
                  VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
@@ -40,7 +58,18 @@ impl Stated for Engine {
             .await?;
         }
         audit::append(&mut tx, audit, now).await?;
-        Ok(tx.commit().await?)
+        tx.commit().await?;
+        Ok(true)
+    }
+
+    async fn last_stated(&self, placement_id: Uuid) -> Result<Option<Uuid>, StoreError> {
+        Ok(sqlx::query_scalar!(
+            r#"SELECT stated_half_day_id AS "id!: Uuid" FROM stated_half_day WHERE placement_id = $1
+               ORDER BY stated_half_day_id DESC LIMIT 1"#,
+            placement_id
+        )
+        .fetch_optional(&self.read)
+        .await?)
     }
 
     async fn stated_half_days(

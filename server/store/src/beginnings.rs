@@ -74,6 +74,46 @@ pub struct PupilRow {
     pub year_group: i64,
     /// Source: H-23.
     pub born: Option<NaiveDate>,
+    /// Under which the school's own system knows them; its files may name pupils by it (e2).
+    pub local_number: Option<String>,
+}
+
+impl PupilRow {
+    /// What is written in its place of it.
+    #[must_use]
+    pub fn details(&self) -> Details<'_> {
+        Details {
+            name: &self.name,
+            year_group: self.year_group,
+            upn: self.upn.as_ref(),
+            born: self.born,
+            local_number: self.local_number.as_deref(),
+        }
+    }
+}
+
+/// What is written in its place of a pupil. No `Debug`: it holds a name, numbers and a date of birth.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Details<'a> {
+    /// First name and initial.
+    pub name: &'a str,
+    /// School year.
+    pub year_group: i64,
+    /// Checked before it comes here.
+    pub upn: Option<&'a Upn>,
+    /// Source: H-23.
+    pub born: Option<NaiveDate>,
+    /// The school's own number.
+    pub local_number: Option<&'a str>,
+}
+
+/// What is written in its place of a placement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lasting {
+    /// Last day.
+    pub until_day: NaiveDate,
+    /// Who has it at heart.
+    pub key_worker_id: Option<Uuid>,
 }
 
 /// What became of a pupil's details.
@@ -83,6 +123,10 @@ pub enum Entered {
     Written,
     /// Another pupil has this UPN. Nothing was written.
     UpnTaken,
+    /// Another pupil of the school has this number of the school's own. Nothing was written.
+    NumberTaken,
+    /// Somebody else wrote them meanwhile. Nothing was written.
+    Meanwhile,
 }
 
 /// What became of a placement that was to begin.
@@ -229,18 +273,30 @@ pub trait Beginnings: Send + Sync {
     /// The database does not answer.
     async fn pupils_without_placement(&self, staff_id: Uuid) -> Result<Vec<(Uuid, String, Uuid)>, StoreError>;
 
-    /// Adds a pupil.
+    /// Adds a pupil, with the school's own number if there is one.
     ///
     /// # Errors
     /// The database does not answer, or a rule of its tables is broken.
-    async fn enter_pupil(&self, pupil: &NewPupil<'_>, audit: NewAudit<'_>, now: DateTime<Utc>) -> Result<Entered, StoreError>;
+    async fn enter_pupil(
+        &self,
+        pupil: &NewPupil<'_>,
+        local_number: Option<&str>,
+        audit: NewAudit<'_>,
+        now: DateTime<Utc>,
+    ) -> Result<Entered, StoreError>;
 
-    /// Corrects a pupil's details; the school stays.
+    /// Corrects a pupil's details, if they still are as they `were`; the school stays.
     ///
     /// # Errors
     /// The database does not answer, or a rule of its tables is broken.
-    async fn correct_pupil(&self, pupil: &NewPupil<'_>, audit: NewAudit<'_>, now: DateTime<Utc>)
-    -> Result<Entered, StoreError>;
+    async fn correct_pupil(
+        &self,
+        pupil_id: Uuid,
+        were: Details<'_>,
+        are: Details<'_>,
+        audit: NewAudit<'_>,
+        now: DateTime<Utc>,
+    ) -> Result<Entered, StoreError>;
 
     /// Begins a placement with the draft of its plan. One that still runs on its first day ends the day before.
     ///
@@ -255,18 +311,19 @@ pub trait Beginnings: Send + Sync {
         now: DateTime<Utc>,
     ) -> Result<Opened, StoreError>;
 
-    /// Sets the last day and the key worker of a placement.
+    /// Sets the last day and the key worker of a placement, if they still are as they `were`. `false`: somebody else set them
+    /// meanwhile, and nothing was written.
     ///
     /// # Errors
     /// The database does not answer, or the last day lies before the first.
     async fn change_placement(
         &self,
         placement_id: Uuid,
-        until_day: NaiveDate,
-        key_worker_id: Option<Uuid>,
+        were: Lasting,
+        are: Lasting,
         audit: NewAudit<'_>,
         now: DateTime<Utc>,
-    ) -> Result<(), StoreError>;
+    ) -> Result<bool, StoreError>;
 
     /// Gives a placement a robot, or takes it away.
     ///

@@ -220,8 +220,9 @@ pub trait Inbox: Send + Sync {
     /// The database does not answer.
     async fn trim_inbox(&self, before: DateTime<Utc>, limit: i64) -> Result<u64, StoreError>;
 
-    /// Forgets quarantined messages from before `before`, those with a number, which their senders no longer have, from before
-    /// `facts_before`; and all but `keep`: the latest of each sender, as many of one as of the other where there are so many.
+    /// Forgets quarantined messages from before `before`, and all but `keep`: the latest of each sender, as many of one as of the other
+    /// where there are so many. Those whose number was acknowledged, which their senders no longer have, neither count nor go by
+    /// that: only the ones from before `facts_before` are forgotten.
     ///
     /// # Errors
     /// The database does not answer.

@@ -12,12 +12,14 @@ use chrono::{DateTime, Utc};
 
 pub mod audit;
 pub mod beginnings;
+pub mod calendars;
 pub mod changes;
 pub mod due;
 pub mod events;
 pub mod inbox;
 pub mod kept;
 pub mod lessons;
+pub mod machines;
 pub mod marks;
 pub mod minutes;
 pub mod organisations;
@@ -32,6 +34,7 @@ pub mod robots;
 pub mod sheets;
 pub mod staff;
 pub mod stated;
+pub mod tables;
 pub mod tablets;
 pub mod telemetry;
 
@@ -47,11 +50,13 @@ pub struct Store(Arc<dyn Database>);
 pub trait Database:
     audit::Audit
     + beginnings::Beginnings
+    + calendars::Calendars
     + changes::Changes
     + due::Dues
     + events::Events
     + inbox::Inbox
     + lessons::Timetable
+    + machines::Machines
     + marks::Marks
     + minutes::Minutes
     + organisations::Organisations
@@ -66,6 +71,7 @@ pub trait Database:
     + sheets::Sheets
     + staff::Staff
     + stated::Stated
+    + tables::Tables
     + tablets::Tablets
     + telemetry::Telemetry
     + std::fmt::Debug

@@ -26,18 +26,6 @@ pub struct Taken {
 /// The statutory register, as a school's own files told it.
 #[async_trait]
 pub trait Marks: Send + Sync {
-    /// Says under which number a pupil is known in the school's own system; none: no longer.
-    ///
-    /// # Errors
-    /// The database does not answer, or the school has another pupil with it.
-    async fn set_local_number(
-        &self,
-        pupil_id: Uuid,
-        number: Option<&str>,
-        audit: NewAudit<'_>,
-        now: DateTime<Utc>,
-    ) -> Result<(), StoreError>;
-
     /// Keeps the marks of a school's file, for its own pupils only. A mark of a later file replaces one of an earlier file, never the
     /// other way round. It may be called again after an error.
     ///

@@ -57,7 +57,7 @@ pub trait Organisations: Send + Sync {
     /// The database does not answer.
     async fn organisation(&self, organisation_id: Uuid) -> Result<Option<OrganisationRow>, StoreError>;
 
-    /// An organisation's rooms, by name.
+    /// An organisation's rooms in use, by name.
     ///
     /// # Errors
     /// The database does not answer.

@@ -4,13 +4,13 @@
 //! Everything is appended and the latest row counts, so that what was said before stays to be read. Each write has its audit entry in
 //! the same transaction. Names are read here for pages and go nowhere else; no type here prints one.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, Utc};
 use server_core::contact::Contact;
 use server_core::party::{Party, PersonId};
-use server_core::policy::{Code, Event, Override, Series};
+use server_core::policy::{Code, Event, Instead, Override};
 use uuid::Uuid;
 
 use crate::StoreError;
@@ -96,6 +96,66 @@ pub enum DeadlineWord {
     },
 }
 
+impl DeadlineWord {
+    /// About which rule.
+    #[must_use]
+    pub fn rule(&self) -> &Code {
+        match self {
+            Self::Kept { rule, .. } | Self::Instead(Override { rule, .. }) | Self::Applies { rule, .. } => rule,
+        }
+    }
+
+    /// About which of its weeks or periods.
+    #[must_use]
+    pub fn week(&self) -> Option<u16> {
+        match self {
+            Self::Kept { week, .. } | Self::Instead(Override { week, .. }) | Self::Applies { week, .. } => *week,
+        }
+    }
+
+    /// Who says so, and on which day.
+    #[must_use]
+    pub fn said(&self) -> (PersonId, NaiveDate) {
+        match self {
+            Self::Kept { by, on, .. } | Self::Instead(Override { by, on, .. }) | Self::Applies { by, on, .. } => (*by, *on),
+        }
+    }
+
+    /// What it says: its kind in the store, its day, its number, and why.
+    #[must_use]
+    pub fn says(&self) -> (&'static str, Option<NaiveDate>, Option<i64>, Option<&str>) {
+        match self {
+            Self::Kept { day, .. } => ("kept", *day, None, None),
+            Self::Instead(own) => {
+                let (kind, day, number) = match own.instead {
+                    Instead::Count(number) => ("count", None, Some(i64::from(number))),
+                    Instead::Day(day) => ("day", Some(day), None),
+                    Instead::DoesNotApply => ("does_not_apply", None, None),
+                };
+                (kind, day, number, Some(own.reason.expose()))
+            }
+            Self::Applies { .. } => ("applies", None, None, None),
+        }
+    }
+
+    /// The same as the history of a case keeps it: kind, day or number, and why, with a space between.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let (kind, day, number, reason) = self.says();
+        let value = day.map(|day| day.to_string()).or(number.map(|number| number.to_string()));
+        format!("{kind} {} {}", value.unwrap_or_default(), reason.unwrap_or_default())
+    }
+}
+
+/// What somebody saw of what they say anew.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Seen<T> {
+    /// This. If it is something else by now, nothing is written.
+    This(T),
+    /// It follows from something else that was saved, whatever it was.
+    Whatever,
+}
+
 /// A colleague who may be given a part. No `Debug`: it holds a name.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ColleagueRow {
@@ -127,7 +187,8 @@ pub trait Record: Send + Sync {
     /// The database does not answer, or a rule of its tables is broken.
     async fn add_person(&self, person: &PersonRow, audit: NewAudit<'_>, now: DateTime<Utc>) -> Result<(), StoreError>;
 
-    /// Says anew how to reach somebody who is named in a pupil's life; `false` if nobody is with that id.
+    /// Says anew how to reach somebody who is named in a pupil's life, if it still is as it `was`. `false`: it is otherwise by now, or
+    /// nobody is named there with that id, and nothing was written.
     ///
     /// # Errors
     /// The database does not answer.
@@ -135,6 +196,7 @@ pub trait Record: Send + Sync {
         &self,
         pupil_id: Uuid,
         person_id: Uuid,
+        was: Option<&str>,
         reach: Option<&str>,
         audit: NewAudit<'_>,
         now: DateTime<Utc>,
@@ -158,11 +220,11 @@ pub trait Record: Send + Sync {
     /// The database does not answer, or holds what this program cannot read.
     async fn parties(&self, placement_id: Uuid) -> Result<Vec<PartyRow>, StoreError>;
 
-    /// Placements in which this person has a part that has not ended.
+    /// The parts of this person that have not ended, each with its placement.
     ///
     /// # Errors
-    /// The database does not answer.
-    async fn open_parts(&self, person_id: Uuid) -> Result<Vec<Uuid>, StoreError>;
+    /// The database does not answer, or holds what this program cannot read.
+    async fn open_parts(&self, person_id: Uuid) -> Result<Vec<(Uuid, Party)>, StoreError>;
 
     /// People who sign in as coordinator, key worker or lead at one of up to four organisations, by name, at most `limit`.
     ///
@@ -170,7 +232,8 @@ pub trait Record: Send + Sync {
     /// The database does not answer.
     async fn colleagues(&self, organisations: [Uuid; 4], limit: i64) -> Result<Vec<ColleagueRow>, StoreError>;
 
-    /// Says on which day something happened or will; no day takes it back.
+    /// Says on which day something happened or will; no day takes it back. `seen`: the day from which somebody says so. `false`: somebody
+    /// else said another one meanwhile, and nothing was written.
     ///
     /// # Errors
     /// The database does not answer, or a rule of its tables is broken.
@@ -178,12 +241,14 @@ pub trait Record: Send + Sync {
         &self,
         placement_id: Uuid,
         event: Event,
+        seen: Seen<Option<NaiveDate>>,
         day: Option<NaiveDate>,
         audit: NewAudit<'_>,
         now: DateTime<Utc>,
-    ) -> Result<(), StoreError>;
+    ) -> Result<bool, StoreError>;
 
-    /// Says that a deadline is kept, or that something else holds.
+    /// Says that a deadline is kept, or that something else holds. `seen`: the last word of the case from which somebody says so.
+    /// `false`: somebody else said something else of this limit since, and nothing was written.
     ///
     /// # Errors
     /// The database does not answer, or a rule of its tables is broken.
@@ -191,9 +256,16 @@ pub trait Record: Send + Sync {
         &self,
         placement_id: Uuid,
         word: &DeadlineWord,
+        seen: Seen<Option<Uuid>>,
         audit: NewAudit<'_>,
         now: DateTime<Utc>,
-    ) -> Result<(), StoreError>;
+    ) -> Result<bool, StoreError>;
+
+    /// The last word of a case about any limit, for [`Self::say_deadline`].
+    ///
+    /// # Errors
+    /// The database does not answer.
+    async fn last_deadline_word(&self, placement_id: Uuid) -> Result<Option<Uuid>, StoreError>;
 
     /// What people said about the limits of a case, all of it, the newest first, at most `limit`.
     ///
@@ -206,25 +278,6 @@ pub trait Record: Send + Sync {
     /// # Errors
     /// The database does not answer, or holds what this program cannot read.
     async fn case_rows(&self, placement_id: Uuid) -> Result<CaseRows, StoreError>;
-
-    /// The days of a series, all of them.
-    ///
-    /// # Errors
-    /// The database does not answer, or a rule of its tables is broken.
-    async fn set_series(
-        &self,
-        organisation_id: Uuid,
-        series: Series,
-        days: &BTreeSet<NaiveDate>,
-        audit: NewAudit<'_>,
-        now: DateTime<Utc>,
-    ) -> Result<(), StoreError>;
-
-    /// The days of a series.
-    ///
-    /// # Errors
-    /// The database does not answer.
-    async fn series(&self, organisation_id: Uuid, series: Series) -> Result<BTreeSet<NaiveDate>, StoreError>;
 
     /// Adds to the log of contacts and checks.
     ///

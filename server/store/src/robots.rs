@@ -58,6 +58,8 @@ pub struct RobotRow {
     pub link_at: Option<DateTime<Utc>>,
     /// Last instant of presence through it.
     pub last_used_at: Option<DateTime<Utc>>,
+    /// Since when it is no longer used.
+    pub retired_at: Option<DateTime<Utc>>,
 }
 
 /// A bridge and its addresses.
@@ -113,13 +115,13 @@ pub enum DeviceKind {
 /// Robots and bridges: who they are, where they stand, and what they last said of themselves.
 #[async_trait]
 pub trait Robots: Send + Sync {
-    /// All robots, by school and name.
+    /// All robots in use, by school and name.
     ///
     /// # Errors
     /// The database does not answer.
     async fn robots(&self) -> Result<Vec<RobotRow>, StoreError>;
 
-    /// The robots lent to one school, by name.
+    /// The robots in use that are lent to one school, by name.
     ///
     /// # Errors
     /// The database does not answer.
@@ -131,7 +133,7 @@ pub trait Robots: Send + Sync {
     /// The database does not answer.
     async fn robot(&self, robot_id: Uuid) -> Result<Option<RobotRow>, StoreError>;
 
-    /// All bridges, those that are here first, the longest here first.
+    /// All bridges in use, those that are here first, the longest here first.
     ///
     /// # Errors
     /// The database does not answer.
@@ -149,7 +151,8 @@ pub trait Robots: Send + Sync {
     /// The database does not answer.
     async fn carry_robot(&self, robot_id: Uuid, staff_id: Uuid, now: DateTime<Utc>) -> Result<bool, StoreError>;
 
-    /// Someone says where the robot stands. `false` if there is no such robot, or the room is not of its school.
+    /// Someone says where the robot stands. `false` if there is no such robot, or the room is not one in use
+    /// of its school.
     ///
     /// # Errors
     /// The database does not answer.

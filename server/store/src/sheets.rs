@@ -107,6 +107,16 @@ impl std::fmt::Debug for SheetRow {
     }
 }
 
+/// The key of the sheet that comes after so many of a kind in a placement: the same for everybody who saw these. So of two who save the
+/// next one at once, the second is told. Later ones sort after earlier ones.
+#[must_use]
+pub fn next_id(kind: SheetKind, placement_id: Uuid, known: u16) -> Uuid {
+    // The first 32 bits of a UUIDv7 are time alone; what tells placements apart stays.
+    const REST: u128 = u128::MAX >> 32;
+    let head = (0x7a20 + kind as u128) << 16 | u128::from(known);
+    Uuid::from_u128(head << 96 | placement_id.as_u128() & REST)
+}
+
 /// What became of a sheet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Saved {

@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use crate::StoreError;
 use crate::audit::NewAudit;
+use crate::record::Seen;
 
 /// A word about a half-day.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,7 +42,8 @@ pub struct StatedRow {
 /// What people say of half-days.
 #[async_trait]
 pub trait Stated: Send + Sync {
-    /// Writes down what somebody says of half-days of a placement. `staff_id`: who writes.
+    /// Writes down what somebody says of half-days of a placement. `staff_id`: who writes; `seen`: the last word of the placement from
+    /// which they do. `false`: somebody else said something else of one of these since, and nothing was written.
     ///
     /// # Errors
     /// The database does not answer, or a rule of its tables is broken.
@@ -50,9 +52,16 @@ pub trait Stated: Send + Sync {
         placement_id: Uuid,
         words: &[StatedWord],
         staff_id: Uuid,
+        seen: Seen<Option<Uuid>>,
         audit: NewAudit<'_>,
         now: DateTime<Utc>,
-    ) -> Result<(), StoreError>;
+    ) -> Result<bool, StoreError>;
+
+    /// The last word of a placement about any half-day, for [`Self::state_half_days`].
+    ///
+    /// # Errors
+    /// The database does not answer.
+    async fn last_stated(&self, placement_id: Uuid) -> Result<Option<Uuid>, StoreError>;
 
     /// The latest word of each half-day from `from` to `until`, both included, by day.
     ///

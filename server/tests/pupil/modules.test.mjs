@@ -82,6 +82,7 @@ test('the Talk key always says who can hear', () => {
   assert.deepEqual([talk().title, talk().small, talk().mic], ['Talk', 'Now only listening', 'listening']);
   assert.deepEqual([talk({ talking: true }).title, talk({ talking: true }).small, talk({ talking: true }).mic], ['Talking', 'The class can hear you', 'talking']);
   assert.equal(talk({ mic: 'refused' }).small, 'The microphone is not allowed');
+  assert.deepEqual([talk({ mic: 'soon' }).small, talk({ mic: 'soon' }).disabled], ['The microphone comes in a moment', true]);
   for (const change of [{ broken: true }, { robotHere: false }, { wantsRest: true }, { robotState: { ...robot, paused: true } }]) {
     const key = talk({ talking: true, ...change });
     assert.ok(key.disabled && !key.pressed && key.mic !== 'talking' && key.title === 'Your voice is off');
@@ -127,6 +128,22 @@ test('what came steadily and stops is restarted at once, again and again, and so
   assert.equal(climb(pauses, 10_000), 'fine 0', 'a hiccup is none');
   const pausesLonger = (now) => ({ ...pauses(now), heardAt: now - (now % 750) });
   assert.ok(climb(pausesLonger, 10_000).match(/restart/g).length <= 5, 'and a bad network is not asked without end');
+});
+
+test('where restarts are not answered, a new connection comes at 4 s, and two that nobody answers are made again at once', () => {
+  const stopped = (now) => ({ state: 'connected', heardAt: 0, steady: true, hasRestart: true });
+  assert.match(climb(stopped, 5000, false), /renew 4000/);
+  const ladder = new Ladder();
+  const gone = { state: 'failed', heardAt: 0, steady: false, hasRestart: true };
+  const tries = [];
+  for (let now = 0; now <= 20_000; now += 100) {
+    if (ladder.look(now, gone) !== 'renew') continue;
+    ladder.renewing(now, 0.5);
+    tries.push(now);
+    ladder.unheard(now + 3000);
+    now += 3000;
+  }
+  assert.deepEqual(tries.slice(0, 4), [0, 3400, 6800, 14_800], 'then slower');
 });
 
 test('the network coming back is worth a try at once', () => {

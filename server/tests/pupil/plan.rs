@@ -19,6 +19,8 @@ async fn r_a12_the_pupil_reads_the_plan_in_plain_words_and_comments_on_every_sta
     for words in ["Keep up with science.", "Monday, today", "With Robin", "The meeting about you", "Week 5 of 12."] {
         assert!(page.body.contains(words), "{words}: {}", page.body);
     }
+    // How often a policy asks differs: no rhythm is promised that a policy does not have.
+    assert!(page.body.contains("somebody asks how it goes") && !page.body.contains("Once a week"), "{}", page.body);
     // What adults wrote about barriers, and names, are not the pupil's page's.
     for words in ["Ada", "Mr Q.", "Mornings are hard after treatment", "barrier"] {
         assert!(!page.body.contains(words), "{words}");
@@ -95,7 +97,7 @@ async fn r_a11_a_12_the_pupil_sees_their_own_goals_in_their_words_and_stands_by_
         "“I want to see the volcano”",
         "You stand by this.",
         "“I want to be the dragon”",
-        "In the plan it says: A part in the play",
+        "For the grown-ups it is written like this: A part in the play",
     ] {
         assert!(page.contains(words), "{words}: {page}");
     }

@@ -43,6 +43,14 @@ fn expected(method: &Method, path: &str) -> [u16; 8] {
         ("POST", "/pupils/{pupil}/placement" | "/pupils/{pupil}/placement/new") => {
             [INCOMPLETE, NOT_YOURS, NOT_YOURS, INCOMPLETE, NOT_THERE, NOT_YOURS, NOT_YOURS, NOT_YOURS]
         }
+        ("GET", "/pupils/{pupil}/lessons") => [OK, NOT_YOURS, NOT_YOURS, OK, NOT_THERE, NOT_YOURS, NOT_YOURS, NOT_YOURS],
+        ("POST", "/pupils/{pupil}/lessons") => {
+            [INCOMPLETE, NOT_YOURS, NOT_YOURS, INCOMPLETE, NOT_THERE, NOT_YOURS, NOT_YOURS, NOT_YOURS]
+        }
+        ("GET", "/robots/new" | "/robots/{robot}/settings" | "/system/bridges/{bridge}") => coordinator(OK),
+        ("POST", "/robots/new" | "/robots/{robot}/settings") => coordinator(INCOMPLETE),
+        // A new bridge, of which nothing more is asked; and one that is no longer used, as it is not connected.
+        ("POST", "/system/bridges" | "/system/bridges/{bridge}") => coordinator(GO_ON),
         ("GET", "/pupils/{pupil}/earlier") => ada,
         // No such plan.
         ("GET", "/pupils/{pupil}/earlier/{plan}") => ada.map(|yes| if yes == OK { NOT_THERE } else { yes }),
@@ -73,9 +81,18 @@ fn expected(method: &Method, path: &str) -> [u16; 8] {
         ("POST", "/pupils/{pupil}/documents" | "/pupils/{pupil}/part-time" | "/pupils/{pupil}/contacts/instead") => {
             ada.map(|yes| if yes == OK { INCOMPLETE } else { yes })
         }
+        ("GET", "/rooms" | "/lessons" | "/lessons/import") => {
+            [OK, NOT_YOURS, NOT_YOURS, OK, OK, NOT_YOURS, NOT_YOURS, NOT_YOURS]
+        }
+        ("GET", "/lessons/{lesson}") => [OK, NOT_YOURS, NOT_YOURS, OK, NOT_THERE, NOT_YOURS, NOT_YOURS, NOT_YOURS],
+        ("POST", "/lessons/{lesson}") => {
+            [INCOMPLETE, NOT_YOURS, NOT_YOURS, INCOMPLETE, NOT_THERE, NOT_YOURS, NOT_YOURS, NOT_YOURS]
+        }
         ("GET", "/days" | "/scales") => [OK, NOT_YOURS, NOT_YOURS, OK, OK, NOT_YOURS, NOT_YOURS, NOT_YOURS],
         // An empty form names no organisation.
-        ("POST", "/days") => [NOT_THERE, NOT_YOURS, NOT_YOURS, NOT_THERE, NOT_THERE, NOT_YOURS, NOT_YOURS, NOT_YOURS],
+        ("POST", "/days" | "/rooms" | "/lessons" | "/lessons/import") => {
+            [NOT_THERE, NOT_YOURS, NOT_YOURS, NOT_THERE, NOT_THERE, NOT_YOURS, NOT_YOURS, NOT_YOURS]
+        }
         ("POST", "/scales") => [INCOMPLETE, NOT_YOURS, NOT_YOURS, INCOMPLETE, INCOMPLETE, NOT_YOURS, NOT_YOURS, NOT_YOURS],
         ("GET", "/register") => [NOT_YOURS, NOT_YOURS, NOT_YOURS, OK, OK, NOT_YOURS, NOT_YOURS, NOT_YOURS],
         ("POST", "/register") => [NOT_YOURS, NOT_YOURS, NOT_YOURS, INCOMPLETE, INCOMPLETE, NOT_YOURS, NOT_YOURS, NOT_YOURS],
@@ -104,6 +121,9 @@ fn concrete(path: &str) -> String {
     path.replace("{robot}", &ids::ROBIN.to_string())
         .replace("{pupil}", &ids::ADA.to_string())
         .replace("{part}", "aims")
+        .replace("{bridge}", &ids::BRIDGE.to_string())
+        // Maths of 9A, on Mondays of week 1.
+        .replace("{lesson}", "dec00000-0000-7000-8001-00090001afc2")
         .replace("{plan}", "00000000-0000-0000-0000-000000000404")
         .replace("{file}", "plan.json")
         .replace("{*path}", "tokens.css")

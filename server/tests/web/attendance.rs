@@ -99,7 +99,7 @@ async fn r_h23_a_pupil_who_follows_the_lessons_of_another_school_stays_their_hom
 async fn say(browser: &Browser, day: &str, by: &str, halves: &[(&str, &str)]) -> reqwest::Response {
     let mut fields = vec![("day", day), ("by", by)];
     fields.extend_from_slice(halves);
-    browser.post(&address("/glide"), &fields).await
+    browser.save(&address("/glide"), &fields).await
 }
 
 /// Report: nothing but an import could say that a pupil was at school, and the page's own question had no form to answer it.
@@ -116,15 +116,17 @@ async fn r_x7_h29_what_somebody_says_of_a_half_day_is_on_the_path_with_their_nam
     let week = async || {
         let csv = browser.page(&address("/export/weeks.csv")).await;
         assert!(
-            csv.contains("Minutes live in lessons by robot,Half-days the school told of,Half-days people told of,What looks"),
+            csv.contains(
+                "Minutes live in lessons by robot,Half-days the school spoke for,Half-days people spoke for,What looks"
+            ),
             "{csv}"
         );
         let row = csv.lines().find(|line| line.contains(",2026-11-16,")).unwrap_or_else(|| panic!("{csv}"));
         let cells: Vec<_> = row.split(',').map(str::to_owned).collect();
-        // As it was: on site; then what the school told of, and what people did.
-        [7, 13, 14].map(|n| cells[n].clone())
+        // As it was: on site; then what the school spoke for, and what people did.
+        [7, 15, 16].map(|n| cells[n].clone())
     };
-    assert_eq!(week().await, ["0", "0", "0"], "its marks are of two schools and say nothing");
+    assert_eq!(week().await, ["", "0", "0"], "its marks are of two schools and say nothing: no figure, and no 0");
     // Wrong words are told, and stay.
     for (day, by, halves, why) in [
         ("2026-11-24", parent.as_str(), [("am", "there"), ("pm", "not")], "Day: choose today, or a day of the last year"),
@@ -140,7 +142,7 @@ async fn r_x7_h29_what_somebody_says_of_a_half_day_is_on_the_path_with_their_nam
             assert!(page.contains("name=\"am\" value=\"there\" checked") && page.contains("name=\"pm\" value=\"not\" checked"));
         }
     }
-    assert_eq!(week().await, ["0", "0", "0"]);
+    assert_eq!(week().await, ["", "0", "0"]);
     assert_eq!(say(&browser, "2026-11-17", &parent, &[("am", "there"), ("pm", "not")]).await.status(), DONE);
     assert_eq!(say(&browser, "2026-11-18", &ids::KEY_WORKER.to_string(), &[("am", "there")]).await.status(), DONE);
     assert_eq!(week().await, ["2", "0", "3"]);

@@ -25,7 +25,7 @@ async fn at_the_door(browser: &Browser, path: &str, fields: &[(&str, &str)]) -> 
 }
 
 /// A refused form: the page says why, and holds what was typed.
-async fn refused(answer: Response, why: &str, typed: &[&str]) {
+pub async fn refused(answer: Response, why: &str, typed: &[&str]) -> String {
     let status = answer.status();
     let page = answer.text().await.unwrap();
     assert_eq!(status, WRONG, "{why}: {page}");
@@ -33,10 +33,11 @@ async fn refused(answer: Response, why: &str, typed: &[&str]) {
     for typed in typed {
         assert!(page.contains(&format!("value=\"{typed}\"")), "{typed} is still there: {page}");
     }
+    page
 }
 
 /// The value of the option with these words.
-fn option(page: &str, words: &str) -> String {
+pub fn option(page: &str, words: &str) -> String {
     let (before, _) = page.split_once(&format!(">{words}</option>")).unwrap_or_else(|| panic!("no choice {words} in {page}"));
     before.rsplit("value=\"").next().unwrap().split('"').next().unwrap().to_owned()
 }
@@ -157,7 +158,7 @@ async fn r_l2_a_4_h_6_a_3_h_23_an_authority_begins_with_nothing_and_comes_to_a_p
     for (until, goal, provider, why) in [
         ("2026-11-20", "home-school", larkfield.as_str(), "Last day: it lies before the first"),
         ("", "home-school", &larkfield, "Last day: choose a day"),
-        ("2027-03-26", "", &larkfield, "What it is to lead to: choose one."),
+        ("2027-03-26", "", &larkfield, "What it is to lead to: choose one that “Havering 2020/21” has."),
         ("2027-03-26", "home-school", "", "Mr K. works neither at the school nor at the provider"),
     ] {
         let answer = begin(until, goal, provider).await;
@@ -320,7 +321,7 @@ async fn h_23_details_days_and_key_worker_are_corrected_and_a_slip_keeps_what_wa
     let path = address("/placement");
     let details = async |upn: &str| {
         let form = [("what", "pupil"), ("name", "Ada Quill"), ("year", "10"), ("born", "2012-01-09"), ("upn", upn)];
-        coordinator.post(&path, &form).await
+        coordinator.save(&path, &form).await
     };
     refused(details("M801226012002").await, "UPN:", &["Ada Quill", "10", "2012-01-09", "M801226012002"]).await;
     refused(details("B801226012002").await, "with this number is here already", &["Ada Quill"]).await;
@@ -330,7 +331,7 @@ async fn h_23_details_days_and_key_worker_are_corrected_and_a_slip_keeps_what_wa
     assert!(coordinator.page(&address("")).await.contains("Year 10."));
     // Another key worker: the first one sees the record no more, and their part ends.
     let days = async |until: &str, worker: Uuid| {
-        coordinator.post(&path, &[("what", "days"), ("until", until), ("key-worker", &worker.to_string())]).await
+        coordinator.save(&path, &[("what", "days"), ("until", until), ("key-worker", &worker.to_string())]).await
     };
     refused(days("2026-11-22", ids::KEY_WORKER).await, "that day is over", &["2026-11-22"]).await;
     refused(days("2026-12-18", ids::ALDER_LEAD).await, "Key worker: choose from the list", &["2026-12-18"]).await;
@@ -341,6 +342,69 @@ async fn h_23_details_days_and_key_worker_are_corrected_and_a_slip_keeps_what_wa
     let page = world.browser("other key worker").await.page(&address("")).await;
     assert!(page.contains("Robin is on loan until 18 December 2026."), "{page}");
     assert_eq!(world.browser("marsh lead").await.get(&path).await.status(), StatusCode::NOT_FOUND);
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn h_23_of_two_who_correct_details_or_days_the_second_sees_both_and_chooses() {
+    let world = World::start().await;
+    let (coordinator, lead) = (world.browser("coordinator").await, world.browser("alder lead").await);
+    let path = address("/placement");
+    // Both have the page open; the lead was told of a date of birth, the coordinator of a number.
+    let (first, second) = (lead.page(&path).await, coordinator.page(&path).await);
+    let born = [("what", "pupil"), ("name", "Ada Q."), ("year", "9"), ("upn", "M801226012001"), ("born", "2012-01-09")];
+    assert_eq!(lead.save_seen(&path, &first, &born).await.status(), DONE);
+    let mine = [("what", "pupil"), ("name", "Ada Quill"), ("year", "9"), ("upn", "M801226012001"), ("born", "2013-03-14")];
+    let answer = coordinator.save_seen(&path, &second, &mine).await;
+    assert_eq!(answer.status(), StatusCode::CONFLICT);
+    let page = answer.text().await.unwrap();
+    for words in [
+        "Ms alder-lead saved this while you wrote",
+        "Ms alder-lead: 9 January 2012<br>You: 14 March 2013",
+        "Ms alder-lead: Ada Q.<br>You: Ada Quill",
+        "value=\"Ada Quill\"",
+        "value=\"2013-03-14\"",
+    ] {
+        assert!(page.contains(words), "{words} in {page}");
+    }
+    assert!(!page.contains("<b>UPN</b>"), "what is the same is no choice: {page}");
+    let kept = world.state.store.pupil(ids::ADA).await.unwrap().unwrap();
+    assert_eq!((kept.name.as_str(), kept.born), ("Ada Q.", "2012-01-09".parse().ok()), "nothing is lost");
+    // A slip in between does not turn the choice into one that nobody made.
+    let slip = [("what", "pupil"), ("name", ""), ("year", "9"), ("upn", ""), ("born", "")];
+    let third = refused(coordinator.save_seen(&path, &second, &slip).await, "Name:", &[]).await;
+    assert_eq!(coordinator.save_seen(&path, &third, &mine).await.status(), StatusCode::CONFLICT);
+    // What they choose on the page that showed both is saved.
+    let chosen = [("what", "pupil"), ("name", "Ada Quill"), ("year", "9"), ("upn", "M801226012001"), ("born", "2012-01-09")];
+    assert_eq!(coordinator.save_seen(&path, &page, &chosen).await.status(), DONE);
+    let kept = world.state.store.pupil(ids::ADA).await.unwrap().unwrap();
+    assert_eq!((kept.name.as_str(), kept.born), ("Ada Quill", "2012-01-09".parse().ok()));
+    // The same of the last day and the key worker.
+    let (first, second) = (lead.page(&path).await, coordinator.page(&path).await);
+    let other = crate::harness::OTHER_KEY_WORKER.to_string();
+    let worker = ids::KEY_WORKER.to_string();
+    let renamed = [("what", "days"), ("until", "2026-12-18"), ("key-worker", other.as_str())];
+    assert_eq!(lead.save_seen(&path, &first, &renamed).await.status(), DONE);
+    let longer = [("what", "days"), ("until", "2027-01-29"), ("key-worker", worker.as_str())];
+    let answer = coordinator.save_seen(&path, &second, &longer).await;
+    assert_eq!(answer.status(), StatusCode::CONFLICT);
+    let page = answer.text().await.unwrap();
+    for words in [
+        "Ms alder-lead: 18 December 2026<br>You: 29 January 2027",
+        "Ms alder-lead: Ms other-key-worker<br>You: Ms key-worker",
+        "value=\"2027-01-29\"",
+    ] {
+        assert!(page.contains(words), "{words} in {page}");
+    }
+    let longer = [("what", "days"), ("until", "2027-01-29"), ("key-worker", other.as_str())];
+    assert_eq!(coordinator.save_seen(&path, &page, &longer).await.status(), DONE);
+    let placement = placed(&world, ids::ADA).await;
+    assert_eq!(placement.until_day, "2027-01-29".parse().unwrap());
+    assert_eq!(placement.key_worker_id, Some(crate::harness::OTHER_KEY_WORKER), "the other one was not put back unseen");
+    // A form that does not say what it was drawn from writes nothing.
+    for form in [&chosen[..], &longer[..]] {
+        assert_eq!(coordinator.post(&path, form).await.status(), StatusCode::BAD_REQUEST);
+    }
     world.stop().await;
 }
 

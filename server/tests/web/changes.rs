@@ -13,11 +13,11 @@ fn address(rest: &str) -> String {
 }
 
 async fn send(browser: &Browser, page: &str, fields: &[(&str, &str)]) {
-    assert_eq!(browser.post(&address(page), fields).await.status(), DONE, "{page} {fields:?}");
+    assert_eq!(browser.save(&address(page), fields).await.status(), DONE, "{page} {fields:?}");
 }
 
 /// The cells of the rows about something: who, from, to.
-fn told(page: &str, what: &str) -> Vec<[String; 3]> {
+pub fn told(page: &str, what: &str) -> Vec<[String; 3]> {
     let cell = |row: &str, label: &str| {
         let cell = row.split_once(&format!("data-l=\"{label}\">")).map_or("", |(_, rest)| rest.split("</td>").next().unwrap());
         cell.trim_start_matches("<span class=\"quiet\">").trim_end_matches("</span>").to_owned()
@@ -37,6 +37,7 @@ async fn every_change_beside_the_plan_is_read_with_who_when_from_and_to() {
     }
     // Details and the placement, which are written in their place.
     let details = [("what", "pupil"), ("name", "Ada Quill"), ("year", "9"), ("upn", "M801226012001"), ("born", "2013-03-02")];
+    let details: Vec<_> = details.into_iter().chain([("local", "A-17")]).collect();
     send(&coordinator, "/placement", &details).await;
     send(&coordinator, "/placement", &[("what", "days"), ("until", "2027-01-29"), ("key-worker", "")]).await;
     send(&coordinator, "/placement", &[("what", "take")]).await;
@@ -57,6 +58,7 @@ async fn every_change_beside_the_plan_is_read_with_who_when_from_and_to() {
     assert_eq!(told(&page, "Panel hearing").iter().filter(|row| row[2] == "5 November 2026").count(), 1, "said twice: {page}");
     assert_eq!(told(&page, "Name of the pupil"), [own(["Ms coordinator", "Ada Q.", "Ada Quill"])], "{page}");
     assert_eq!(told(&page, "Date of birth")[0][2], "2 March 2013", "{page}");
+    assert_eq!(told(&page, "The school’s own number"), [own(["Ms coordinator", "nothing", "A-17"])], "{page}");
     assert_eq!(told(&page, "Year group"), Vec::<[String; 3]>::new(), "what stayed is no change");
     assert_eq!(told(&page, "Last day of the placement")[0][2], "29 January 2027", "{page}");
     let keys = told(&page, "Key worker of the placement");
@@ -84,6 +86,52 @@ async fn every_change_beside_the_plan_is_read_with_who_when_from_and_to() {
     world.stop().await;
 }
 
+/// Report: how somebody is reached, half-days that people say and words about limits had no "from", or no entry.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_said_of_limits_of_half_days_and_of_reaching_somebody_has_who_from_and_to() {
+    let world = World::start().await;
+    let worker = world.browser("key worker").await;
+    let begin = [("policy", "havering"), ("route", "medical"), ("length", "phased-return"), ("goal", "home-school")];
+    assert_eq!(worker.post(&address("/plan"), &begin).await.status(), DONE);
+    let named = [("what", "name"), ("name", "Mr V."), ("reach", "By text"), ("party", "parent")];
+    assert_eq!(worker.post(&address("/people"), &named).await.status(), DONE);
+    let person = world.state.store.persons_of(ids::ADA).await.unwrap()[0].person_id.to_string();
+    send(&worker, "/people", &[("what", "reach"), ("person", &person), ("reach", "By <post>")]).await;
+    send(&worker, "/due", &[("event", "provider-start"), ("day", "2026-11-02")]).await;
+    let own_id = ids::KEY_WORKER.to_string();
+    for (who, word) in [(&person, "there"), (&own_id, "not"), (&own_id, "unknown")] {
+        assert_eq!(
+            worker.save(&address("/glide"), &[("day", "2026-11-17"), ("by", who), ("am", word)]).await.status(),
+            DONE,
+            "{word}"
+        );
+    }
+    let words = [
+        [("what", "day"), ("day", "2026-12-04"), ("reason", "The ward is closed")],
+        [("what", "not"), ("day", ""), ("reason", "Both schools met")],
+        [("what", "kept"), ("day", "2026-11-20"), ("reason", "")],
+    ];
+    for word in words {
+        let limit = [("rule", "planning-meeting"), ("week", "")];
+        let page = worker.page(&address("/due")).await;
+        let saved = worker.save_seen(&address("/due/word"), &page, &[&limit[..], &word].concat()).await;
+        assert_eq!(saved.status(), DONE, "{word:?}");
+    }
+    let lead = world.browser("alder lead").await;
+    let page = lead.page(&address("/changes")).await;
+    let rows = |what: &str, all: &[[&str; 2]]| {
+        let expected: Vec<_> = all.iter().map(|[from, to]| ["Ms key-worker", from, to].map(str::to_owned)).collect();
+        assert_eq!(told(&page, what), expected, "{page}");
+    };
+    rows("How to reach Mr V.", &[["By text", "By &#60;post&#62;"], ["nothing", "By text"]]);
+    let (there, not) = ("was there, said by Mr V.", "was not there, said by Ms key-worker");
+    rows("At school on 17 November 2026, morning", &[[not, "nothing"], [there, not], ["nothing", there]]);
+    let (first, second) = ("by 4 December 2026 here. The ward is closed.", "does not apply here. Both schools met.");
+    rows("Planning meeting held", &[["nothing", "done on 20 November 2026"], [first, second], ["as the policy says", first]]);
+    assert!(!page.contains(&person) && !page.contains(&own_id), "names, not ids: {page}");
+    world.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn who_may_not_read_a_thing_does_not_read_its_history() {
     let world = World::start().await;
@@ -93,13 +141,14 @@ async fn who_may_not_read_a_thing_does_not_read_its_history() {
     let look = [("voice", "staff"), ("on", "2026-11-10"), ("step-resilience", STEP)];
     send(&worker, "/growth/look", &look).await;
     let lead = world.browser("alder lead").await;
-    let details = [("what", "pupil"), ("name", "Ada Q."), ("year", "9"), ("upn", "B801200005001"), ("born", "")];
+    let details =
+        [("what", "pupil"), ("name", "Ada Q."), ("year", "9"), ("upn", "B801200005001"), ("born", ""), ("local", "A-17")];
     send(&lead, "/placement", &details).await;
 
     let own = worker.page(&address("/changes")).await;
     assert!(own.contains("Being asked why") && own.contains("noted, not shared"), "{own}");
     assert!(own.contains("Look at the framework of 10 November 2026, staff: Resilience"), "{own}");
-    assert!(!own.contains("B801200005001"), "a number is for those who keep the case: {own}");
+    assert!(!own.contains("B801200005001") && !own.contains("A-17"), "a number is for those who keep the case: {own}");
     let lead = lead.page(&address("/changes")).await;
     assert!(lead.contains("B801200005001") && lead.contains("Being asked why"), "{lead}");
     let coordinator = world.browser("coordinator").await.page(&address("/changes")).await;

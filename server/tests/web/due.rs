@@ -4,7 +4,7 @@ use reqwest::StatusCode;
 use server::demo::ids;
 use server_core::policy::Event;
 
-use crate::harness::World;
+use crate::harness::{World, hidden};
 
 fn due() -> String {
     format!("/pupils/{}/due", ids::ADA)
@@ -20,7 +20,7 @@ async fn a_limit_waits_until_its_event_has_a_day_and_then_shows_how_it_is_counte
     let page = browser.page(&due()).await;
     let waiting = page.split("Without a day yet").nth(1).unwrap();
     assert!(waiting.contains("Planning meeting held"), "{waiting}");
-    let say = async |event: &str, day: &str| browser.post(&due(), &[("event", event), ("day", day)]).await.status();
+    let say = async |event: &str, day: &str| browser.save(&due(), &[("event", event), ("day", day)]).await.status();
     assert_eq!(say("panel-hearing", "2026-11-05").await, StatusCode::SEE_OTHER);
     let page = browser.page(&due()).await;
     let open = page.split("Without a day yet").next().unwrap();
@@ -31,6 +31,26 @@ async fn a_limit_waits_until_its_event_has_a_day_and_then_shows_how_it_is_counte
     assert!(mine.contains("Planning meeting held") && mine.contains(&due()), "{mine}");
     let lead = world.browser("alder lead").await;
     assert!(lead.page("/due").await.contains("Nothing of yours has a day."));
+    // What is agreed for a day to come is to do until then.
+    assert_eq!(say("provider-start", "2026-11-02").await, StatusCode::SEE_OTHER);
+    assert_eq!(say("four-week-review", "2026-12-04").await, StatusCode::SEE_OTHER);
+    let page = browser.page(&due()).await;
+    let is_done = |page: &str| page.split("id=\"dn\"").nth(1).is_some_and(|done| done.contains("Four-week review"));
+    assert!(!is_done(&page), "{page}");
+    assert_eq!(say("four-week-review", "2026-11-20").await, StatusCode::SEE_OTHER);
+    assert!(is_done(&browser.page(&due()).await));
+    // The plan itself tells another first day: it counts, as the last word, until somebody says otherwise.
+    let plan = format!("/pupils/{}/plan", ids::ADA);
+    let page = browser.page(&plan).await;
+    let (id, revision) = (hidden(&page, "plan"), hidden(&page, "revision"));
+    let told = [("plan", id.as_str()), ("revision", &revision), ("answer-provider-start", "2026-11-09")];
+    assert_eq!(browser.post(&format!("{plan}/head"), &told).await.status(), StatusCode::SEE_OTHER);
+    let day = |page: &str, day: &str| page.contains(&format!("name=\"day\" value=\"{day}\""));
+    let page = browser.page(&due()).await;
+    assert!(day(&page, "2026-11-09") && page.contains("As the plan says.") && !day(&page, "2026-11-02"), "{page}");
+    assert_eq!(say("provider-start", "2026-11-10").await, StatusCode::SEE_OTHER);
+    let page = browser.page(&due()).await;
+    assert!(day(&page, "2026-11-10") && page.contains("The plan says 9 November 2026. The day here counts instead"), "{page}");
     // Taken back, it waits again.
     assert_eq!(say("panel-hearing", "").await, StatusCode::SEE_OTHER);
     let page = browser.page(&due()).await;
@@ -41,7 +61,7 @@ async fn a_limit_waits_until_its_event_has_a_day_and_then_shows_how_it_is_counte
     let said = world.state.store.case_rows(ids::ADA_PLACEMENT.0).await.unwrap().events;
     assert!(!said.contains_key(&Event::PanelHearing) && !said.contains_key(&Event::SuccessAgreed));
     let audit = world.state.store.audit_of(ids::ADA, 100).await.unwrap();
-    assert_eq!(audit.iter().filter(|row| row.action == "say event").count(), 2);
+    assert_eq!(audit.iter().filter(|row| row.action == "say event").count(), 7);
     world.stop().await;
 }
 
@@ -144,7 +164,7 @@ async fn r_h1_a_limit_is_set_aside_only_with_a_reason_and_kept_on_a_day_that_has
     let word = async |fields: &[(&str, &str)]| {
         let mut all = vec![("rule", "planning-meeting"), ("week", "")];
         all.extend_from_slice(fields);
-        browser.post(&format!("{}/word", due()), &all).await.status()
+        browser.save_seen(&format!("{}/word", due()), &browser.page(&due()).await, &all).await.status()
     };
     assert_eq!(word(&[("what", "day"), ("day", "2026-12-04")]).await, StatusCode::UNPROCESSABLE_ENTITY, "no reason");
     assert_eq!(word(&[("what", "kept"), ("day", "2026-12-04")]).await, StatusCode::UNPROCESSABLE_ENTITY, "to come");
@@ -192,7 +212,8 @@ async fn r_h1_a_contact_that_is_kept_otherwise_is_asked_for_again_when_that_is_t
     let instead = async |fields: &[(&str, &str)]| {
         let mut all = vec![("rule", "parent"), ("period", "1")];
         all.extend_from_slice(fields);
-        browser.post(&format!("/pupils/{}/contacts/instead", ids::ADA), &all).await.status()
+        let contacts = format!("/pupils/{}/contacts", ids::ADA);
+        browser.save_seen(&format!("{contacts}/instead"), &browser.page(&contacts).await, &all).await.status()
     };
     let is_owed = async || browser.page("/due").await.contains("A parent is heard");
     assert!(is_owed().await);
@@ -203,4 +224,33 @@ async fn r_h1_a_contact_that_is_kept_otherwise_is_asked_for_again_when_that_is_t
     assert!(is_owed().await);
     assert!(!browser.page(&format!("/pupils/{}/contacts", ids::ADA)).await.contains("They live with their aunt"));
     world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn r_h1_only_days_are_asked_for_that_the_policy_counts() {
+    for (policy, asked, not) in [
+        ("havering", &["Panel hearing", "Stage 1 complete", "Four-week review", "Panel told"][..], &[][..]),
+        ("plain", &[], &["Panel hearing", "Stage 1 complete", "Four-week review", "Panel told"]),
+    ] {
+        let world = World::start().await;
+        let browser = world.browser("key worker").await;
+        let length = if policy == "plain" { "short" } else { "phased-return" };
+        let begin = [("policy", policy), ("route", "medical"), ("length", length), ("goal", "home-school")];
+        assert_eq!(browser.post(&format!("/pupils/{}/plan", ids::ADA), &begin).await.status(), StatusCode::SEE_OTHER);
+        let page = browser.page(&due()).await;
+        let is_asked = |words: &str| page.contains(&format!(">{words}<"));
+        for words in asked.iter().chain(&["Start at the provider", "Start at the school"]) {
+            assert!(is_asked(words), "{policy}: {words} in {page}");
+        }
+        for words in not {
+            assert!(!is_asked(words), "{policy}: {words} in {page}");
+        }
+        let say = async |event: &str| browser.post(&due(), &[("event", event), ("day", "2026-11-05")]).await.status();
+        assert_eq!(say("provider-start").await, StatusCode::SEE_OTHER, "{policy}");
+        let counts = if not.is_empty() { StatusCode::SEE_OTHER } else { StatusCode::UNPROCESSABLE_ENTITY };
+        for event in ["panel-hearing", "stage-1", "four-week-review", "panel-told"] {
+            assert_eq!(say(event).await, counts, "{policy}: {event}");
+        }
+        world.stop().await;
+    }
 }

@@ -130,6 +130,14 @@ async fn r_l5_a_15_a_23_a_connection_alone_is_not_contact_and_what_is_owed_is_li
     let page = browser.page(&address("/contacts")).await;
     assert!(page.contains("Home school and pupil speak") && page.contains("Is the robot still used?"), "{page}");
     assert!(page.contains("Does not count. Nobody answered"), "an attempt is written down: {page}");
+    // Report: "Due in 3 days", "Was due 2 days ago", "Done", "Done" in a row, and nothing said which week each was.
+    let weekly = page.split("<b>Home school and pupil speak</b>").nth(1).unwrap().split("</ul>").next().unwrap();
+    let weeks: Vec<_> =
+        weekly.split("<li").skip(1).map(|one| one.split("<b>").nth(1).unwrap().split("</b>").next().unwrap()).collect();
+    let open = ["Week of Monday 23 November", "Week of Monday 16 November"];
+    assert_eq!((weeks.len(), &weeks[..2]), (4, &open[..]), "what is open comes first: {weekly}");
+    assert!(weekly.rfind("By ").unwrap() < weekly.find("Done on ").unwrap(), "{weekly}");
+    assert!(page.contains("<b>Weeks of Monday "), "of several weeks: {page}");
     let visits = world.state.store.ended_visits(ids::ADA, world.now() - chrono::Days::new(14), world.now()).await.unwrap();
     let visit = visits[0].session_id.to_string();
     let robot = [("on", "2026-11-23"), ("by", "robot"), ("visit", &visit), ("with-pupil", "on"), ("with-home-school", "on")];
@@ -163,9 +171,19 @@ async fn r_h25_a_24_the_glide_path_shows_plan_and_fact_and_ends_in_a_question() 
     assert!(page.contains("Provider week 5 of 12."), "{page}");
     let rows = page.split("The same as a table").nth(1).unwrap();
     assert!(rows.contains("On site 4, by robot 4, elsewhere 1, rest 1") && rows.contains("this week"), "{rows}");
+    assert!(rows.contains("Elsewhere 2 (as planned), rest 6 (as planned), not known 2"), "nobody said where she was: {rows}");
+    assert!(rows.contains("the plan has it so, and nobody has said otherwise"), "{rows}");
     let question = page.split("A question for the review").nth(1).unwrap();
+    assert!(question.contains("No half-days on site were planned in weeks 1 to 4, and nobody has said that"), "{question}");
     assert!(question.split("</section>").next().unwrap().contains("?</b>"), "{question}");
-    assert!(!page.contains('%'), "no share of anything");
+    let (before, picture) = page.split_once("<figure>").unwrap();
+    let after = picture.split_once("</figure>").unwrap().1;
+    assert!(!before.contains('%') && !after.contains('%'), "no share of anything");
+    // Report: a phone showed five of twelve weeks, cut at today. Widths are shares of the picture, and nothing has to be scrolled.
+    assert!(
+        picture.contains(">12</text>")
+            && !page.contains("class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Picture")
+    );
     // The record has the same picture, and where the plan stands.
     let record = browser.page(&address("")).await;
     assert!(record.contains("Glide path back to school") && record.contains("Planning meeting,"), "{record}");

@@ -194,6 +194,19 @@ impl Browser {
         self.request(Method::POST, path).form(&form).send().await.unwrap()
     }
 
+    /// Sends a form of a page with what the page was drawn from.
+    pub async fn save(&self, path: &str, fields: &[(&str, &str)]) -> Response {
+        self.save_seen(path, &self.page(path).await, fields).await
+    }
+
+    /// The same of a page that was opened before.
+    pub async fn save_seen(&self, path: &str, page: &str, fields: &[(&str, &str)]) -> Response {
+        let seen = drawn_from(page);
+        let mut form: Vec<(&str, &str)> = seen.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        form.extend_from_slice(fields);
+        self.post(path, &form).await
+    }
+
     pub async fn try_sign_in(&self, email: &str, password: &str) -> Response {
         let page = self.page("/sign-in").await;
         let csrf = hidden(&page, "csrf");
@@ -203,6 +216,16 @@ impl Browser {
             .await
             .unwrap()
     }
+}
+
+/// What the forms of a page say that they were drawn from.
+fn drawn_from(page: &str) -> Vec<(String, String)> {
+    let fields = page.split("type=\"hidden\" name=\"was-").skip(1);
+    let field = |field: &str| {
+        let (name, rest) = field.split_once("\" value=\"").expect("a hidden field has a value");
+        (format!("was-{name}"), rest.split('"').next().unwrap().to_owned())
+    };
+    fields.map(field).collect()
 }
 
 /// The value of the first hidden field of that name.

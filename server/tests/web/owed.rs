@@ -100,7 +100,7 @@ async fn r_a13_d4_h19_l5_a23_what_people_chose_and_what_is_owed_is_due_in_the_ca
     let word = async |what: &str, day: &str| {
         let fields =
             [("rule", "part-time-look-2026-11-20"), ("week", ""), ("what", what), ("day", day), ("reason", "So it is")];
-        browser.post(&address("/due/word"), &fields).await.status()
+        browser.save_seen(&address("/due/word"), &browser.page(&address("/due")).await, &fields).await.status()
     };
     assert_eq!(word("not", "").await, WRONG);
     assert_eq!(word("kept", "2026-11-24").await, WRONG, "to come");

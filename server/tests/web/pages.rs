@@ -90,6 +90,33 @@ async fn the_record_shows_the_minutes_of_what_was_delivered() {
     let page = browser.page(&record()).await;
     assert!(page.contains("<b>18 min</b>, 5 of it sound only"), "after the lesson");
     assert!(page.contains("Took part: hand up"), "what the pupil did");
+    let path = format!("/api/pupils/{}/attendance", ids::ADA);
+    assert_eq!(held["active"], serde_json::json!({ "spoke_s": 0, "hands": 2, "looks": 0, "feelings": 0 }));
+    assert!(held["odd"][0].as_str().unwrap().starts_with("The bridge fell silent at"), "{held}");
+    let other = json["lessons"].as_array().unwrap().iter().find(|row| row["start"] != start).unwrap();
+    assert_eq!(other["odd"], serde_json::json!([]), "what is wrong about one lesson is not said of another");
+    // The same lesson a day later, asked for by its day; and a part of a visit that is still to come is said of its lesson.
+    present(&world, 3, 4, Tier::Video, lesson.start + minute * 30, TimeDelta::seconds(60), 0).await;
+    let day = lesson.start.date_naive();
+    world.later(TimeDelta::days(1));
+    let browser = world.browser("key worker").await;
+    let then: serde_json::Value = browser.get(&format!("{path}?day={day}")).await.json().await.unwrap();
+    assert_eq!(then["day"], serde_json::to_value(day).unwrap());
+    let held = then["lessons"].as_array().unwrap().iter().find(|row| row["start"] == start).unwrap().clone();
+    assert_eq!((&held["attended_min"], &held["active"]["hands"]), (&19.into(), &2.into()));
+    let odd = held["odd"].as_array().unwrap();
+    assert!(odd.iter().any(|words| words.as_str().unwrap().contains("has not arrived yet")), "{held}");
+    let today: serde_json::Value = browser.get(&path).await.json().await.unwrap();
+    assert_eq!(today["day"], serde_json::to_value(day + TimeDelta::days(1)).unwrap());
+    for none in ["yesterday", "2026-02-30", "", "%2B262142-01-01", "-001-01-01", "2026-11-24T00:00"] {
+        let answer = browser.get(&format!("{path}?day={none}")).await;
+        assert_eq!(answer.status(), StatusCode::BAD_REQUEST, "{none}");
+        let words = answer.text().await.unwrap();
+        assert!(words.contains("Write the day as year, month and day"), "{none}: {words}");
+    }
+    for far in ["0000-01-01", "9999-12-31"] {
+        assert_eq!(browser.get(&format!("{path}?day={far}")).await.status(), StatusCode::OK, "{far}");
+    }
     world.stop().await;
 }
 

@@ -1,13 +1,14 @@
 //! Parts that colleagues are given: what they open, to whom, and until when; and who reads the record of both schools.
 
 use reqwest::StatusCode;
+use serde_json::Value;
 use server::api::auth::hash_password;
 use server::demo::ids;
 use server_core::access::Role;
 use store::staff::{NewStaff, StaffRoleRow};
 use uuid::Uuid;
 
-use crate::harness::{OTHER_KEY_WORKER, PASSWORD, World, email, hidden};
+use crate::harness::{Browser, OTHER_KEY_WORKER, PASSWORD, World, email, hidden};
 
 const DONE: StatusCode = StatusCode::SEE_OTHER;
 const WRONG: StatusCode = StatusCode::UNPROCESSABLE_ENTITY;
@@ -96,5 +97,103 @@ async fn r_a6_h15_the_lead_of_the_provider_reads_the_record_and_the_lead_of_the_
     let other = world.browser("other key worker").await;
     let fields = [("what", "give"), ("who", ""), ("email", "other.key.worker@fennshire.example"), ("party", "advocate")];
     assert_eq!(other.post(&address("/people"), &fields).await.status(), StatusCode::NOT_FOUND);
+    world.stop().await;
+}
+
+/// The lead of Marsh Lane is given the part of the receiving school.
+async fn receiving(world: &World) -> (Browser, Browser) {
+    let (worker, marsh) = (world.browser("key worker").await, world.browser("marsh lead").await);
+    let mail = email("marsh lead");
+    let fields = [("what", "give"), ("who", ""), ("email", mail.as_str()), ("party", "receiving-school")];
+    assert_eq!(worker.post(&address("/people"), &fields).await.status(), DONE);
+    (worker, marsh)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn r_f2_a_6_the_receiving_school_reads_the_lines_that_the_pupil_shares_and_no_others() {
+    let world = World::start().await;
+    let (worker, marsh) = receiving(&world).await;
+    let page = worker.page(&address("/growth/profile")).await;
+    let revision = hidden(&page, "revision");
+    let lines = [
+        ("revision", revision.as_str()),
+        ("strength-0", "Draws everything she sees"),
+        ("share-strength-0", "on"),
+        ("trigger-0", "Being asked why in front of others"),
+    ];
+    assert_eq!(worker.post(&address("/growth/profile"), &lines).await.status(), DONE);
+    let (shared, unshared) = ("Draws everything she sees", "Being asked why");
+    for page in ["/growth", "/changes"] {
+        let own = worker.page(&address(page)).await;
+        assert!(own.contains(shared) && own.contains(unshared), "{page}: {own}");
+        let theirs = marsh.page(&address(page)).await;
+        assert_eq!(theirs.contains(shared), page == "/growth", "{page}: {theirs}");
+        for kept in [unshared, "noted, not shared", "Harder moments", "of 2 lines"] {
+            assert!(!theirs.contains(kept), "{page} says {kept}: {theirs}");
+        }
+    }
+    // A line that is taken back is gone from there, and its history never was.
+    let revision = hidden(&worker.page(&address("/growth/profile")).await, "revision");
+    let lines = [("revision", revision.as_str()), ("strength-0", shared)];
+    assert_eq!(worker.post(&address("/growth/profile"), &lines).await.status(), DONE);
+    for page in ["/growth", "/growth/shared", "/changes"] {
+        assert!(!marsh.page(&address(page)).await.contains(shared), "{page}");
+    }
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn r_a6_h8_the_receiving_school_takes_out_what_it_would_be_given_and_nothing_once_no_consent_holds() {
+    let world = World::start().await;
+    server::demo::seed_record(&world.state.store, world.now()).await.unwrap();
+    let (worker, marsh) = receiving(&world).await;
+    let json = async |browser: &Browser, path: &str| -> Value {
+        let answer = browser.get(&address(path)).await;
+        assert_eq!(answer.status(), StatusCode::OK, "{path}");
+        serde_json::from_str(&answer.text().await.unwrap()).unwrap()
+    };
+    let given = async |browser: &Browser, file: &str, to: &str| -> Value {
+        let answer = browser.post(&address("/documents"), &[("file", file), ("for", to)]).await;
+        assert_eq!(answer.status(), StatusCode::OK, "{file} for {to}");
+        serde_json::from_str(&answer.text().await.unwrap()).unwrap()
+    };
+    for file in ["plan.json", "review-pack.json", "profile.json"] {
+        let own = json(&marsh, &format!("/documents/{file}")).await;
+        let by_worker = given(&worker, file, "receiving-school").await;
+        assert_eq!(own["sections"], by_worker["sections"], "{file}");
+        assert_eq!(own["blocks"], by_worker["blocks"], "{file}");
+        // Nor do they hand on, to whomever, what they are not given.
+        let on = given(&marsh, file, "key-worker").await;
+        for kept in ["consents", "contacts", "breakdowns", "own-notes"] {
+            assert!(!on["sections"].as_array().unwrap().contains(&kept.into()), "{file}: {kept}");
+        }
+    }
+    let fields = json(&marsh, "/export/plan.json").await;
+    let fields: Vec<_> = fields["fields"].as_array().unwrap().iter().filter_map(|one| one["field"].as_str()).collect();
+    assert!(fields.len() > 20 && !fields.iter().any(|field| field.starts_with("consent.")), "{fields:?}");
+    assert_eq!(marsh.get(&address("/export/history.csv")).await.status(), StatusCode::NOT_FOUND);
+    // A part is not widened by whoever has it.
+    assert!(!marsh.page(&address("/people")).await.contains("Take a part yourself"));
+    let mine = [("what", "take"), ("party", "key-worker")];
+    let mail = email("marsh lead");
+    let give = [("what", "give"), ("who", ""), ("email", mail.as_str()), ("party", "key-worker")];
+    for fields in [&mine[..], &give[..]] {
+        let refused = marsh.post(&address("/people"), fields).await;
+        assert_eq!(refused.status(), WRONG);
+        assert!(refused.text().await.unwrap().contains("Parts are given by those who have the pupil now"));
+    }
+    // The consent ends: nothing is taken out any more, by whichever address.
+    let page = worker.page(&address("/plan")).await;
+    let (plan, revision, parent) = (hidden(&page, "plan"), hidden(&page, "revision"), ids::ADA_PARENT.to_string());
+    let withdraw = [("plan", plan.as_str()), ("revision", &revision), ("who", &parent), ("on", "2026-11-23")];
+    assert_eq!(worker.post(&address("/plan/withdraw"), &withdraw).await.status(), DONE);
+    let files = ["/documents/plan.pdf", "/documents/review-pack.json", "/documents/profile.csv"];
+    for file in files.into_iter().chain(["/export/plan.json", "/export/weeks.csv", "/export/growth.csv"]) {
+        assert_eq!(marsh.get(&address(file)).await.status(), StatusCode::FORBIDDEN, "{file}");
+        assert_eq!(worker.get(&address(file)).await.status(), StatusCode::OK, "{file}");
+    }
+    assert!(marsh.page(&address("/documents")).await.contains("Nobody has consented"));
+    let taken = world.state.store.audit_of(ids::ADA, 200).await.unwrap();
+    assert!(!taken.iter().any(|row| row.action == "export growth" && row.actor_id == Some(ids::MARSH_LEAD)));
     world.stop().await;
 }

@@ -79,13 +79,31 @@ async fn r_l3_r_4_a_8_a_7_where_the_pupil_is_who_speaks_for_them_who_does_what_a
         head.missing.iter().filter(|code| code.as_str().starts_with("after-unregistered")).count()
     };
     let head = |registered: &'static str| [("answer-provider-registered", registered)];
+    let labels = ["If it is not: what comes after the short time there", "If it is not: from which day"];
+    let asks = async || {
+        let page = browser.page(&address("/plan")).await;
+        let fields = ["name=\"answer-after-unregistered\"", "name=\"answer-after-unregistered-from\""];
+        [labels, fields].concat().iter().filter(|words| page.contains(**words)).count()
+    };
+    assert_eq!(asks().await, 0, "nobody has said what it is");
     assert_eq!(fill(&browser, "head", &head("yes")).await.status(), DONE);
-    assert_eq!(missing().await, 0);
+    assert_eq!((missing().await, asks().await), (0, 0));
+    // A form that comes back has what its own answer asks for.
+    let wrong = [("answer-provider-registered", "no"), ("answer-after-unregistered-from", "soon")];
+    let answer = fill(&browser, "head", &wrong).await;
+    assert_eq!(answer.status(), WRONG);
+    let page = answer.text().await.unwrap();
+    assert!(labels.iter().all(|label| page.contains(label)), "{page}");
     assert_eq!(fill(&browser, "head", &head("no")).await.status(), DONE);
-    assert_eq!(missing().await, 2, "what comes next, and from when");
+    assert_eq!((missing().await, asks().await), (2, 4), "what comes next, and from when");
+    let page = browser.page(&address("/plan")).await;
+    assert!(page.contains("<details open><summary>Head of the form</summary>"), "it is not left folded away: {page}");
     let next = [("answer-after-unregistered", "The hospital school"), ("answer-after-unregistered-from", "2026-12-07")];
     assert_eq!(fill(&browser, "head", &next).await.status(), DONE);
     assert_eq!(missing().await, 0);
+    assert_eq!(fill(&browser, "head", &head("yes")).await.status(), DONE);
+    assert_eq!(asks().await, 4, "what was answered stays to be read");
+    assert_eq!(fill(&browser, "head", &head("no")).await.status(), DONE);
     // an advocate, and a task for each organisation, beside the aims.
     let tasks = [
         ("answer-advocate", advocate.as_str()),
@@ -183,7 +201,8 @@ async fn r_f7_r_2_a_10_h_7_r_3_at_the_transition_prompts_are_listed_and_what_ret
     assert_eq!(fill(&browser, "look-back", &whole).await.status(), DONE);
     let page = browser.page(&address("/plan")).await;
     assert!(
-        page.contains("Is it agreed who supports the pupil after the return?") && page.contains("Nobody after March"),
+        page.contains("Is it agreed who supports the pupil after the return?")
+            && page.contains("Not this time. Nobody after March. To do: Ms V. until July</b>"),
         "{page}"
     );
     world.stop().await;

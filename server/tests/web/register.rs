@@ -106,7 +106,7 @@ async fn a_mark_that_needs_a_place_beside_a_stream_from_home_is_a_question_once_
     assert_eq!(lead.get(&format!("{address}?until=soon")).await.status(), StatusCode::BAD_REQUEST);
     // At school in another room, it is no question.
     assert_eq!(
-        browser.post(&address, &[("place", "school-site"), ("from", "2026-11-02")]).await.status(),
+        browser.save(&address, &[("place", "school-site"), ("from", "2026-11-02")]).await.status(),
         StatusCode::SEE_OTHER
     );
     assert!(!browser.page(&address).await.contains("A question to the school"));

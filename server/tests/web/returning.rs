@@ -77,6 +77,16 @@ async fn r_h8_a_3_no_plan_opens_without_a_consent_and_it_says_who_when_and_how()
     let refused = fill(&browser, "open", &[]).await;
     assert_eq!(refused.status(), WRONG);
     assert!(refused.text().await.unwrap().contains("Nobody has consented"));
+    // A child's own word stands beside a parent's, and is none without it.
+    let ada = ids::ADA.to_string();
+    let own = [("who", ada.as_str()), ("how", "In the meeting"), ("on", "2026-11-20"), ("pupil", ada.as_str())];
+    assert_eq!(fill(&browser, "consent", &own).await.status(), DONE);
+    let page = browser.page(&address("/plan")).await;
+    assert!(page.contains("Ada Q., beside a parent or carer, on 20 November 2026: In the meeting."), "{page}");
+    assert!(page.contains("No parent or carer consents yet.") && !page.contains("Open the plan"), "{page}");
+    let refused = fill(&browser, "open", &[]).await;
+    assert_eq!(refused.status(), WRONG);
+    assert!(refused.text().await.unwrap().contains("Nobody has consented who may"));
     let tomorrow = [("who", parent.as_str()), ("how", "On paper"), ("on", "2026-11-24"), ("pupil", "")];
     assert_eq!(fill(&browser, "consent", &tomorrow).await.status(), WRONG, "nobody consented tomorrow");
     let consent = [("who", parent.as_str()), ("how", "On paper"), ("on", "2026-11-20"), ("pupil", "")];
@@ -90,6 +100,23 @@ async fn r_h8_a_3_no_plan_opens_without_a_consent_and_it_says_who_when_and_how()
     assert!(browser.page(&address("/plan")).await.contains("Withdrawn on 23 November 2026."));
     let begin = fill(&browser, "begin", &[("on", "2026-11-30")]).await;
     assert!(begin.text().await.unwrap().contains("Nobody has consented"));
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn r_h8_from_sixteen_on_the_pupils_own_word_is_enough_where_the_date_of_birth_is_known() {
+    let (world, browser, _) = drafted().await;
+    let born = [("what", "pupil"), ("name", "Ada Q."), ("year", "11"), ("upn", ""), ("born", "2010-11-20")];
+    let coordinator = world.browser("coordinator").await;
+    assert_eq!(coordinator.save(&address("/placement"), &born).await.status(), DONE);
+    let ada = ids::ADA.to_string();
+    for (on, opens) in [("2026-11-19", WRONG), ("2026-11-20", DONE)] {
+        let own = [("who", ada.as_str()), ("how", "In the meeting"), ("on", on), ("pupil", ada.as_str())];
+        assert_eq!(fill(&browser, "consent", &own).await.status(), DONE);
+        assert_eq!(fill(&browser, "open", &[]).await.status(), opens, "{on}");
+    }
+    let page = browser.page(&address("/plan")).await;
+    assert!(page.contains("Ada Q., on 20 November 2026: In the meeting."), "{page}");
     world.stop().await;
 }
 
@@ -227,7 +254,7 @@ async fn r_h29_h_23_a_look_back_has_stated_attendance_beside_minutes_that_fill_i
     let attendance = week.attendance.as_ref().unwrap();
     assert_eq!(attendance.figure.expose(), "4 of 10 sessions");
     assert!(matches!(attendance.source, StatedSource::Person(person) if person.0 == ids::KEY_WORKER));
-    let beside = week.engagement.unwrap();
+    let beside = week.engagement.as_ref().unwrap();
     assert!(beside.in_lessons.get() > 0 && beside.expected.get() > 0, "the made-up fortnight covers that week");
     let page = browser.page(&address("/plan")).await;
     let told = format!("Live in lessons: {} of {} minutes expected.", beside.in_lessons.get(), beside.expected.get());
@@ -333,7 +360,12 @@ async fn r_h13_h_30_l_1_r_9_a_25_success_needs_both_signatures_and_a_plan_after_
     assert_eq!(told(&all, "With a plan"), "0 of 2 pupils", "a closed plan is no longer one");
     assert!(all.contains("The return holds") && !all.contains("Referred again</span>"), "{all}");
     let begin = [("policy", "havering"), ("route", "medical"), ("length", "first-term"), ("goal", "home-school")];
+    let provider = "name=\"day\" value=\"2026-11-02\"";
+    assert!(browser.page(&address("/due")).await.contains(provider), "said of the first plan");
     assert_eq!(browser.post(&address("/plan"), &begin).await.status(), DONE);
+    let due = browser.page(&address("/due")).await;
+    assert!(!due.contains(provider) && due.contains("Without a day yet"), "the second plan counts from days of its own: {due}");
+    assert!(due.contains("<b>Support after the return ends</b>"), "what the first one owes stays: {due}");
     let all = world.browser("coordinator").await.page("/plans").await;
     assert_eq!((told(&all, "Returns that held"), told(&all, "Referred again afterwards")), ("1", "1 of them"));
     assert!(all.contains("Referred again</span>") && told(&all, "With a plan") == "1 of 2 pupils", "{all}");

@@ -140,10 +140,19 @@ async fn a_lost_tablet_is_switched_off_by_its_key_worker() {
     assert!(world.state.store.insert_keyword(new).await.unwrap());
     let keyword = world.state.store.begin_keyword_try("ABCD").await.unwrap().unwrap().keyword_id;
     assert!(world.state.store.redeem_keyword(keyword, Uuid::from_u128(0x12), b"token", now).await.unwrap());
+    // Two bridges that cannot be told, for the broker is away. Report: each was waited for, and the answer was that it failed.
+    let second = Uuid::from_u128(0xb2);
+    world.state.store.set_device(second, DeviceKind::Bridge, b"").await.unwrap();
+    for bridge in [ids::BRIDGE.0, second] {
+        let hello = HelloMessage::new(Role::Bridge, Status::Here, "0.1.0", now);
+        assert!(said(&world, bridge, Kind::Hello, sealed(&world, None, hello)).await.is_empty());
+    }
     let page = format!("/pupils/{}/tablet", ids::ADA);
     let key_worker = world.browser("key worker").await;
     assert!(key_worker.page(&page).await.contains("Switch this tablet off"));
-    let off = key_worker.post(&format!("{page}/off"), &[]).await;
+    let path = format!("{page}/off");
+    let off =
+        tokio::time::timeout(Duration::from_secs(5), key_worker.post(&path, &[])).await.expect("nobody waits for a broker");
     assert_eq!(off.headers()["location"], page.as_str());
     assert!(world.state.store.tablet_by_token(b"token").await.unwrap().is_none());
     let after = key_worker.page(&page).await;

@@ -64,6 +64,19 @@ export async function received(page) {
   });
 }
 
+/** What the newest open connection of the page is made of: its own end, and the bridge's. */
+export async function selected(page) {
+  return page.evaluate(async () => {
+    const peer = window.testPeers.filter((p) => p.connectionState === 'connected').at(-1);
+    const stats = await peer.getStats();
+    const transport = [...stats.values()].find((entry) => entry.type === 'transport');
+    const { localCandidateId, remoteCandidateId } = stats.get(transport.selectedCandidatePairId);
+    const [local, remote] = [stats.get(localCandidateId), stats.get(remoteCandidateId)];
+    const end = `${remote.protocol} ${remote.tcpType ?? ''}`.trim();
+    return { type: local.candidateType, protocol: local.protocol, relay: local.relayProtocol, remote: end, address: remote.address };
+  });
+}
+
 /** Notes from now on when each picture is shown by the page, for `shownAfter`. */
 export async function watchPictures(page) {
   await page.evaluate(() => {

@@ -130,6 +130,26 @@ impl Postgres {
         self.dismiss("keep\n");
     }
 
+    /// From now on the kernel answers each write behind the first page of a file like a full disk: tables and the log of transactions.
+    /// The server stops at its next commit and cannot recover until [`Postgres::restart`].
+    ///
+    /// # Panics
+    /// The server does not run.
+    pub fn fill_disk(&self) {
+        let pid = self.pid().expect("the server runs").to_string();
+        let limit = |pid: &str| {
+            let mut command = unprivileged(Path::new("prlimit"));
+            command.args(["--pid", pid, "--fsize=4096:unlimited"]).stderr(Stdio::null());
+            command.status().expect("prlimit runs (apt-get install util-linux)").success()
+        };
+        // Whoever comes later has the limit of the first one; of the others some may have gone meanwhile.
+        assert!(limit(&pid), "the server {pid} could not be limited");
+        let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).expect("the server runs");
+        for child in children.split_whitespace() {
+            limit(child);
+        }
+    }
+
     /// Starts the server again after [`Postgres::kill9`] or in an orderly way; returns when it answers.
     ///
     /// # Panics

@@ -16,11 +16,23 @@ pub(super) struct RobotLeg {
     pub(super) until: Duration,
     /// The robot says that its own network holds the picture down.
     pub(super) is_narrow: bool,
+    /// It says that the pupil's does.
+    pub(super) pupil_is_narrow: bool,
+    /// It said so of a leg before this pupil's, and not otherwise since.
+    pub(super) said_of_before: bool,
 }
 
 impl RobotLeg {
     pub(super) fn new(leg: Leg, until: Duration) -> Self {
-        Self { leg, connected: false, silent_since: None, until, is_narrow: false }
+        Self {
+            leg,
+            connected: false,
+            silent_since: None,
+            until,
+            is_narrow: false,
+            pupil_is_narrow: false,
+            said_of_before: false,
+        }
     }
 
     pub(super) fn is_here(&self) -> bool {

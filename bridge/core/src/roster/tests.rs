@@ -328,6 +328,35 @@ fn the_pupil_is_told_what_arrives_and_whose_side_it_is_once_for_each_change() {
     assert_eq!(changes, expected);
 }
 
+/// A small picture fits into a narrow network, which then looks wide enough.
+#[test]
+fn as_long_as_the_robot_makes_its_picture_smaller_for_the_pupils_network_that_is_the_cause() {
+    let mut world = World::new();
+    let robot_leg = world.robot_here();
+    let permit = world.pupil();
+    let (mut leg, _) = world.join(permit);
+    let after = |world: &mut World, leg: Leg, own: bool, pupil: bool| {
+        world.roster.narrow(world.robot, robot_leg, own, pupil);
+        for _ in 0..5 {
+            world.pass(1);
+            let sample = Sample { video: 20, audio: 50, voice: 0, reports: true, feedback: true };
+            let seen = Some((leg, sample, LegQuality::default()));
+            let line = SecondLine { robot: None, from_robot: 70, is_narrow: false, pupil: seen };
+            let _ = world.roster.second(world.now, world.robot, line);
+        }
+        world.roster.glance(world.robot).unwrap().trouble
+    };
+    assert_eq!(after(&mut world, leg, false, true), Some(Trouble::Pupil));
+    assert_eq!(after(&mut world, leg, true, false), Some(Trouble::School));
+    assert_eq!(after(&mut world, leg, false, false), None);
+    assert_eq!(after(&mut world, leg, false, true), Some(Trouble::Pupil));
+    // Another tablet of theirs, in another network: what the robot goes on to say is of the one before.
+    leg = world.join(permit).0;
+    assert_eq!(after(&mut world, leg, false, true), None);
+    assert_eq!(after(&mut world, leg, false, false), None);
+    assert_eq!(after(&mut world, leg, false, true), Some(Trouble::Pupil));
+}
+
 #[test]
 fn refused_grants_are_reported_for_known_robots_and_seldom() {
     let mut world = World::new();

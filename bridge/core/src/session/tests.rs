@@ -132,7 +132,7 @@ impl World {
                     let server = DateTime::from_timestamp(1_760_000_404, 0).unwrap() + passed;
                     measure.sent(of, mono);
                     let mono_ms = u64::try_from(mono.as_millis()).unwrap();
-                    measure.echo(mono, &protocol::ClockEcho { of, mono_ms, received_at: server, sent_at: server });
+                    measure.echo(mono, &protocol::ClockEcho { of, mono_ms, received_at: server, sent_at: server, error_ms: 0 });
                     self.event(Event::Measured(measure.estimate().unwrap()));
                 }
                 "revoked" => self.event(Event::Revoked),

@@ -262,9 +262,16 @@ fn the_server_answers_with_acks_grants_and_commands() {
     check("grant-to-move-with-pupil", 42, None, GrantMessage { with_pupil: true, ..to_move });
     check("end", 36, None, EndMessage { placement: placement(), keeps: None });
     check("end-but-one", 39, None, EndMessage { placement: placement(), keeps: Some(DeviceId(id(0xd1))) });
-    let clock =
-        ClockEcho { of: MessageId(id(1)), mono_ms: 600_250, received_at: at("11:10:00.260"), sent_at: at("11:10:00.300") };
+    let clock = ClockEcho {
+        of: MessageId(id(1)),
+        mono_ms: 600_250,
+        received_at: at("11:10:00.260"),
+        sent_at: at("11:10:00.300"),
+        error_ms: 0,
+    };
     check("ack-clock", 32, None, AckMessage { epoch: id(0xe0), through: 12, gaps: vec![], clock: Some(clock) });
+    let shared = ClockEcho { error_ms: 14, ..clock };
+    check("ack-shared-clock", 44, None, AckMessage { epoch: id(0xe0), through: 12, gaps: vec![], clock: Some(shared) });
     let commands = [
         ("carry", Command::Carry),
         ("set-room", Command::SetRoom { room: room() }),
@@ -292,8 +299,10 @@ fn control_texts_mean_what_the_files_say() {
         battery_pct: Percent::saturating(83),
         hears_dbfs: Some(-24.5),
         is_narrow: false,
+        pupil_is_narrow: false,
     };
     let held = RobotState { is_narrow: true, ..state.clone() };
+    let held_for_pupil = RobotState { pupil_is_narrow: true, ..state.clone() };
     let table = [
         ("look", Some(1), Control::Look { pan_deg: -42.5, tilt_deg: 10.0 }),
         ("hand", Some(2), Control::Hand { up: true }),
@@ -304,6 +313,7 @@ fn control_texts_mean_what_the_files_say() {
         ("seen", None, Control::Seen { freezes: 3, frozen_ms: 1740 }),
         ("state", None, Control::State(state)),
         ("state-narrow", None, Control::State(held)),
+        ("state-pupil-narrow", None, Control::State(held_for_pupil)),
         ("wake", Some(7), Control::Wake { session: session() }),
         ("sleep", Some(8), Control::Sleep),
         ("link", None, Control::Link { tier: Some(Tier::Stills), trouble: Some(Trouble::Pupil) }),

@@ -188,11 +188,13 @@ fn robot() -> impl Strategy<Value = RobotMessage> {
 }
 
 fn ack() -> impl Strategy<Value = AckMessage> {
-    let clock = (uuid(), any::<u64>(), instant(), instant()).prop_map(|(of, mono_ms, received_at, sent_at)| ClockEcho {
+    let clock = (uuid(), any::<u64>(), instant(), instant(), any::<u64>());
+    let clock = clock.prop_map(|(of, mono_ms, received_at, sent_at, error_ms)| ClockEcho {
         of: MessageId(of),
         mono_ms,
         received_at,
         sent_at,
+        error_ms,
     });
     let gaps = proptest::collection::vec(any::<(u64, u64)>(), 0..8);
     (uuid(), any::<u64>(), gaps, option::of(clock)).prop_map(|(epoch, through, gaps, clock)| AckMessage {

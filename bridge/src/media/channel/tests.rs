@@ -26,17 +26,32 @@ impl Pair {
     /// Established, with an open channel.
     #[expect(clippy::disallowed_methods, reason = "an origin for durations")]
     fn new() -> Self {
-        let now = Instant::now();
-        let mut endpoint = Endpoint::new(place(), TransportProtocol::UDP, Arc::new(EndpointConfig::default()), None);
-        let config = ClientConfig::new(TransportConfig::default().with_sctp_port(5000));
-        let (handle, association) = endpoint.connect(now, config, place()).unwrap();
-        let mut pair = Self { now, channel: Channel::new(), endpoint, association, last: Vec::new(), told: Vec::new() };
+        let mut pair = Self::begun(Instant::now());
         pair.exchange();
-        let config = DataChannelConfig { label: CONTROL_LABEL.into(), ..DataChannelConfig::default() };
-        let open = DataChannel::dial(config, handle.0, STREAM).unwrap().poll_write().unwrap();
-        pair.say(Ppi::Dcep, &open.payload);
+        pair.dial();
         assert_eq!(pair.told, [ChannelEvent::Opened]);
         pair
+    }
+
+    /// The other end is about to say its first word.
+    fn begun(now: Instant) -> Self {
+        let mut endpoint = Endpoint::new(place(), TransportProtocol::UDP, Arc::new(EndpointConfig::default()), None);
+        let config = ClientConfig::new(TransportConfig::default().with_sctp_port(5000));
+        let (_, association) = endpoint.connect(now, config, place()).unwrap();
+        Self { now, channel: Channel::new(), endpoint, association, last: Vec::new(), told: Vec::new() }
+    }
+
+    fn dial(&mut self) {
+        let config = DataChannelConfig { label: CONTROL_LABEL.into(), ..DataChannelConfig::default() };
+        let open = DataChannel::dial(config, 0, STREAM).unwrap().poll_write().unwrap();
+        self.say(Ppi::Dcep, &open.payload);
+    }
+
+    /// The other end takes a packet of ours.
+    fn theirs_takes(&mut self, packet: Bytes) {
+        if let Some((_, DatagramEvent::AssociationEvent(event))) = self.endpoint.handle(self.now, place(), None, packet) {
+            self.association.handle_event(event);
+        }
     }
 
     /// What the other end has to send now.
@@ -76,10 +91,7 @@ impl Pair {
                 self.told.extend(self.channel.receive(self.now, BytesMut::from(&packet[..])));
             }
             for packet in ours {
-                if let Some((_, DatagramEvent::AssociationEvent(event))) = self.endpoint.handle(self.now, place(), None, packet)
-                {
-                    self.association.handle_event(event);
-                }
+                self.theirs_takes(packet);
             }
             while self.association.poll().is_some() {}
         }
@@ -88,10 +100,14 @@ impl Pair {
 
     /// The other end sends a message, and both carry on.
     fn say(&mut self, ppi: Ppi, message: &[u8]) {
-        if self.association.stream(STREAM).is_err() {
-            self.association.open_stream(STREAM, ppi).unwrap();
+        self.say_on(STREAM, ppi, message);
+    }
+
+    fn say_on(&mut self, stream: u16, ppi: Ppi, message: &[u8]) {
+        if self.association.stream(stream).is_err() {
+            self.association.open_stream(stream, ppi).unwrap();
         }
-        let mut stream = self.association.stream(STREAM).unwrap();
+        let mut stream = self.association.stream(stream).unwrap();
         let _ = stream.write_chunk_with_ppi(self.now, &Bytes::copy_from_slice(message), ppi);
         self.exchange();
     }
@@ -272,10 +288,7 @@ fn a_tablet_that_takes_nothing_costs_its_bound_and_gets_what_is_said_when_it_tak
                 break;
             }
             for packet in ours {
-                if let Some((_, DatagramEvent::AssociationEvent(event))) = pair.endpoint.handle(pair.now, place(), None, packet)
-                {
-                    pair.association.handle_event(event);
-                }
+                pair.theirs_takes(packet);
             }
             while pair.association.poll().is_some() {}
             while let Ok(Some(chunks)) = pair.association.stream(STREAM).unwrap().read_sctp() {
@@ -294,4 +307,65 @@ fn a_tablet_that_takes_nothing_costs_its_bound_and_gets_what_is_said_when_it_tak
     assert_eq!(association.stream(STREAM).unwrap().buffered_amount().unwrap(), 0, "everything that was kept came");
     pair.channel.send(pair.now, "now".into());
     assert!(!pair.ours().is_empty());
+}
+
+/// The answer to the first INIT takes longer than the other end waits before it sends that again.
+#[test]
+#[expect(clippy::disallowed_methods, reason = "an origin for durations")]
+fn an_init_that_is_sent_again_before_its_answer_came_leaves_one_association_that_stands() {
+    for first in 0..3 {
+        let mut pair = Pair::begun(Instant::now());
+        let mut answers = Vec::new();
+        for _ in 0..3 {
+            for init in pair.theirs() {
+                pair.told.extend(pair.channel.receive(pair.now, BytesMut::from(&init[..])));
+            }
+            answers.push(pair.ours());
+            pair.pass(Duration::from_secs(5));
+        }
+        assert!(answers.iter().all(|answer| !answer.is_empty()));
+        // One of the answers is the first to come there.
+        for answer in answers.swap_remove(first) {
+            pair.theirs_takes(answer);
+        }
+        pair.exchange();
+        pair.dial();
+        assert_eq!(pair.told, [ChannelEvent::Opened]);
+        assert!(pair.channel.begun.is_empty());
+    }
+}
+
+#[test]
+fn associations_begun_without_end_are_few() {
+    let mut channel = Channel::new();
+    let pair = Pair::new();
+    for _ in 0..1000 {
+        let mut other = Pair::begun(pair.now);
+        for init in other.theirs() {
+            channel.receive(pair.now, BytesMut::from(&init[..]));
+        }
+    }
+    assert_eq!(channel.begun.len() + 1, MAX_BEGUN);
+}
+
+/// Reported: `rtc-sctp` makes a stream for any number, and each chunk then costs as much as there are streams; with all 65,536 of them a
+/// tablet kept its media thread busy.
+#[test]
+fn who_opens_stream_after_stream_loses_the_association_and_is_read_no_more() {
+    let mut pair = Pair::new();
+    for stream in 1..8 {
+        pair.say_on(stream, Ppi::Binary, b"nothing we know");
+    }
+    pair.say(Ppi::String, b"hello");
+    assert_eq!(pair.told, [ChannelEvent::Opened, ChannelEvent::Text("hello".into())], "a few are nobody's harm");
+    pair.told.clear();
+    pair.say_on(8, Ppi::Binary, b"one more");
+    assert_eq!(pair.told, [ChannelEvent::Closed]);
+    assert!(pair.association.is_closed(), "it is told");
+    let more = [&STREAM.to_be_bytes()[..], &[0, 9], &51_u32.to_be_bytes(), b"hello"].concat();
+    let packet = pair.forged(&[Chunk { kind: 0, flags: 3, ahead: 1, body: more }]);
+    assert_eq!(pair.channel.receive(pair.now, BytesMut::from(&packet[..])), []);
+    pair.channel.send(pair.now, "an answer".into());
+    pair.pass(Duration::from_secs(5));
+    assert_eq!((pair.ours().len(), pair.channel.deadline(), pair.told.len()), (0, None, 1), "and nothing is left to do");
 }

@@ -1,13 +1,17 @@
 //! What arrives: who it is from, and which part of the leg it is for.
 //!
-//! A stranger may only send ICE checks, and becomes somebody by a genuine one. A TCP connection is one more kind of address.
+//! A stranger may only send ICE checks, and becomes somebody by a genuine one. A TCP connection is one more kind of address. A check shows
+//! who sent it and not where from, so an address that another leg is sent to belongs to whoever answers there (RFC 7675 §5.1 asks a
+//! question for the same reason).
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
 
 use bytes::BytesMut;
+use rtc_stun::message::TransactionId;
 
 use super::super::dtls::Outcome;
+use super::super::leg::Claim;
 use super::super::path::{Path, Remote};
 use super::super::stream::Slot;
 use super::super::{Party, Why, relay, stun};
@@ -41,6 +45,7 @@ impl Hub {
     fn check(&mut self, path: Path, packet: &[u8], now: Instant) {
         // The fragment decides, not the address: a socket may be used again for another leg.
         let Some(&slot) = stun::local_ufrag(packet).and_then(|ufrag| self.by_ufrag.get(ufrag)) else { return };
+        let is_taken = self.is_taken(path.remote, slot);
         let Some(leg) = self.legs[slot].as_mut() else { return };
         if !leg.checks.may_look(leg.addresses.contains(&path.remote), now) {
             return;
@@ -52,10 +57,24 @@ impl Hub {
             tracing::debug!(leg.id = %leg.id, "an ICE check was repeated from another address");
             return;
         }
+        if is_taken {
+            tracing::debug!(leg.id = %leg.id, "a check came from where another leg is; whoever is there is asked");
+            let transaction = leg
+                .claim
+                .filter(|claim| claim.remote == path.remote)
+                .map_or_else(|| TransactionId::new().0, |claim| claim.transaction);
+            leg.claim = Some(Claim { remote: path.remote, transaction, is_proved: false });
+            let local = leg.ice.first().map(|(local, _)| local);
+            if let Some(question) = local.and_then(|local| stun::question(&local.ufrag, &leg.offer.ice, transaction, crypto)) {
+                self.out.push(path, &question);
+            }
+            return;
+        }
         self.out.push(path, &check.reply);
         if check.is_conflict {
             return;
         }
+        leg.claim = None;
         let is_elsewhere = (check.nominates || leg.chosen.is_none()) && leg.choose(path, credentials);
         leg.dtls.begin(now);
         // What was sent to where it was is lost, and a whole picture comes sooner than all that is missing of the last ones.
@@ -76,9 +95,28 @@ impl Hub {
         }
     }
 
+    /// Whether another leg is sent to there. One that this leg replaces comes from the same end and has to make room; and who is not heard any
+    /// more is sent nothing, so what a NAT gives to the next in its time is free.
+    fn is_taken(&self, remote: Remote, slot: usize) -> bool {
+        let owner = self.by_address.get(&remote).filter(|owner| **owner != slot).and_then(|owner| self.leg(*owner));
+        let (Some(owner), Some(leg)) = (owner, self.leg(slot)) else { return false };
+        owner.path().is_some_and(|path| path.remote == remote)
+            && (owner.robot, owner.party) != (leg.robot, leg.party)
+            && !leg.claim.is_some_and(|claim| claim.remote == remote && claim.is_proved)
+    }
+
     /// Somebody who was asked whether they are there says that they are.
     fn answer(&mut self, path: Path, packet: &[u8], now: Instant) {
         let Some(&slot) = self.by_address.get(&path.remote) else { return };
+        let is_to = |claim: &Claim| claim.remote == path.remote && packet.get(8..20) == Some(&claim.transaction);
+        if let Some(leg) = self.legs.iter_mut().flatten().find(|leg| leg.claim.as_ref().is_some_and(is_to)) {
+            // Only its next check moves anything, and that comes soon: this one had no reply.
+            if let Some(claim) = &mut leg.claim {
+                let (pwd, crypto) = (&leg.offer.ice.pwd, self.identity.provider.crypto());
+                claim.is_proved |= stun::answers(packet, claim.transaction, pwd, crypto);
+            }
+            return;
+        }
         let Some(leg) = self.legs.get_mut(slot).and_then(Option::as_mut) else { return };
         let Some(transaction) = leg.probe.transaction().filter(|_| leg.checks.may_look(true, now)) else { return };
         if stun::answers(packet, transaction, &leg.offer.ice.pwd, self.identity.provider.crypto()) {

@@ -4,12 +4,14 @@ use bridge_core::offer::{Role, screen};
 use rtc_stun::attributes::{ATTR_ICE_CONTROLLED, ATTR_USE_CANDIDATE, ATTR_USERNAME, RawAttribute};
 use rtc_stun::fingerprint::FINGERPRINT;
 use rtc_stun::integrity::MessageIntegrity;
-use rtc_stun::message::{BINDING_REQUEST, Message, Setter, TransactionId};
+use rtc_stun::message::{BINDING_REQUEST, BINDING_SUCCESS, Message, Setter, TransactionId};
 use rtc_stun::textattrs::TextAttribute;
 
 use std::net::SocketAddr;
 
+use super::super::fuzz::keys;
 use super::super::path::Path;
+use super::super::stream::Slot;
 use super::*;
 
 const OFFER: &str = "v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\na=ice-ufrag:them\r\na=ice-pwd:0123456789012345678901\r\n\
@@ -36,6 +38,19 @@ impl World {
         let answer = hub.add(RobotId::new(), Party::Publisher, Talk::Forward, offer, now).unwrap();
         let local = credentials(&answer.sdp);
         Self { hub, leg: answer.leg, local, now, events }
+    }
+
+    /// One more leg, of another robot or as the pupil of this one, with its credentials.
+    fn another(&mut self, robot: RobotId, party: Party) -> (LegId, (String, String)) {
+        let offer = screen(OFFER, if party == Party::Publisher { Role::Publisher } else { Role::Subscriber }).unwrap();
+        let answer = self.hub.add(robot, party, Talk::Forward, offer, self.now).unwrap();
+        (answer.leg, credentials(&answer.sdp))
+    }
+
+    /// Whose packets these are that come from there.
+    fn owner(&self, from: u16) -> Option<LegId> {
+        let slot = self.hub.by_address.get(&Remote::Udp(address(from)))?;
+        self.hub.leg(*slot).map(|leg| leg.id)
     }
 
     /// Delivers a datagram and returns how many were sent for it.
@@ -157,6 +172,69 @@ fn a_copied_check_moves_nothing() {
     assert_eq!(world.deliver(1, &nomination), 1, "sent again by its sender");
     assert_eq!(world.deliver(2, &nomination), 0);
     assert_eq!((world.sent_to(), world.leg().addresses.len()), (Some(1), 1));
+}
+
+/// What whoever has this password says to a question.
+fn answer_to(question: &[u8], password: &str) -> Vec<u8> {
+    let provider = rtc_crypto::default_provider().unwrap();
+    let mut message = Message::new();
+    let integrity = MessageIntegrity::new_short_term_integrity_with_provider(password.to_owned(), provider.crypto());
+    let transaction = TransactionId(question[8..20].try_into().unwrap());
+    message.build(&[Box::new(transaction), Box::new(BINDING_SUCCESS), Box::new(integrity), Box::new(FINGERPRINT)]).unwrap();
+    message.raw
+}
+
+/// Reported: a pupil sends its own checks under the robot's address, and everything the robot sends from there goes to the pupil's leg.
+#[test]
+fn a_genuine_check_under_the_address_of_another_leg_takes_it_only_for_who_answers_there() {
+    let mut world = World::new();
+    world.deliver(1, &world.check(&[NOMINATE]));
+    let robot = world.leg().robot;
+    let (pupil, theirs) = world.another(robot, Party::Subscriber);
+    world.deliver(2, &request(&theirs, &[NOMINATE]));
+    assert_eq!((world.owner(1), world.owner(2)), (Some(world.leg), Some(pupil)));
+    for _ in 0..100 {
+        assert_eq!(world.deliver(1, &request(&theirs, &[NOMINATE])), 1);
+        assert_eq!(world.hub.out.newest()[..2], [0, 1], "whoever is there is asked");
+        let question = world.hub.out.newest().to_vec();
+        // A pupil that sees no question can only guess; and the robot has another password.
+        world.deliver(1, &answer_to(&[7; 20], "0123456789012345678901"));
+        world.deliver(1, &answer_to(&question, "another password of 24"));
+        world.pass(Duration::from_millis(100));
+        assert_eq!((world.owner(1), world.sent_to()), (Some(world.leg), Some(1)));
+        assert_eq!(world.deliver(1, &world.check(&[])), 1, "it is in all the time");
+    }
+    // It is there after all: a NAT gave the address to it.
+    world.deliver(1, &request(&theirs, &[NOMINATE]));
+    let question = world.hub.out.newest().to_vec();
+    assert_eq!(world.deliver(1, &answer_to(&question, "0123456789012345678901")), 0);
+    assert_eq!(world.owner(1), Some(world.leg));
+    world.deliver(1, &request(&theirs, &[NOMINATE]));
+    assert_eq!((world.owner(1), world.leg().addresses.len()), (Some(pupil), 0));
+    assert_eq!(world.hub.out.newest()[..2], [1, 1], "and its check has its reply");
+}
+
+#[test]
+fn an_address_is_free_when_its_leg_is_heard_no_more_or_is_elsewhere_or_is_replaced_from_there() {
+    let mut world = World::new();
+    world.deliver(1, &world.check(&[NOMINATE]));
+    let (stranger, theirs) = world.another(RobotId::new(), Party::Publisher);
+    world.deliver(1, &request(&theirs, &[NOMINATE]));
+    assert_eq!(world.owner(1), Some(world.leg));
+    world.deliver(3, &world.check(&[NOMINATE]));
+    world.deliver(1, &request(&theirs, &[NOMINATE]));
+    assert_eq!(world.owner(1), Some(stranger), "the other is sent to elsewhere");
+    for _ in 0..31 {
+        world.pass(Duration::from_secs(1));
+    }
+    world.deliver(3, &request(&theirs, &[NOMINATE]));
+    assert_eq!(world.owner(3), Some(stranger), "the other was not heard for half a minute");
+    // The same socket, for the robot's next connection.
+    let mut world = World::new();
+    world.deliver(1, &world.check(&[NOMINATE]));
+    let (next, theirs) = world.another(world.leg().robot, Party::Publisher);
+    world.deliver(1, &request(&theirs, &[NOMINATE]));
+    assert_eq!(world.owner(1), Some(next));
 }
 
 #[test]
@@ -281,4 +359,21 @@ fn what_is_read_after_the_process_stood_still_is_no_second_of_anybody() {
     world.hub.robots.insert(robot, [None, None]);
     let seconds: Vec<usize> = [1, 1, 25, 1, 1, 1].into_iter().map(|passed| told(&mut world, passed)).collect();
     assert_eq!(seconds, [1, 1, 0, 0, 1, 1]);
+}
+
+#[test]
+fn a_leg_on_which_a_library_gives_up_when_a_second_ends_goes_alone() {
+    let mut world = World::new();
+    let robot = world.leg().robot;
+    let (pupil, _) = world.another(robot, Party::Subscriber);
+    let slot = world.hub.by_id[&pupil];
+    let leg = world.hub.leg_mut(slot).unwrap();
+    (leg.keys, leg.channel.gives_up) = (Some(keys()), true);
+    // It is sent sound alone and says nothing, so it is asked whether it is there.
+    leg.tally.sent(Slot::Audio, 0, 100);
+    world.pass(Duration::from_secs(1));
+    let events: Vec<MediaEvent> = std::iter::from_fn(|| world.events.try_recv().ok()).collect();
+    let closed = |event: &MediaEvent| matches!(event, MediaEvent::Closed { leg, why: Why::Broken } if *leg == pupil);
+    assert!(events.iter().any(closed), "{events:?}");
+    assert_eq!((world.hub.by_id.len(), world.leg().id), (1, world.leg));
 }

@@ -108,6 +108,23 @@ fn after_something_was_left_out_numbers_follow_and_timestamps_keep_their_distanc
     assert_eq!(sent.place(Slot::Video, FIRST, 102, 78, at(1270)), Some((104, 100_000 + 9001)));
 }
 
+/// Reported: six packets in a hundred that were lost and all repaired were held against the school's network.
+#[test]
+fn what_a_repair_brings_is_not_missing_and_was_lost_on_the_way_all_the_same() {
+    let (cipher, now) = (Cipher::new(Profile::Gcm128, &[7; 16], &[9; 12]).unwrap(), start());
+    let mut robot = Robot::new(0, 0);
+    for index in (1..=100).filter(|index| index % 16 != 0) {
+        robot.comes(&cipher, index, now).unwrap();
+    }
+    for sequence in [16, 32, 48, 64, 80] {
+        assert!(robot.incoming.restore(sequence, now).is_some());
+        assert_eq!(robot.incoming.restore(sequence, now), None, "once");
+    }
+    assert_eq!(robot.incoming.count(), (100, 99));
+    assert_eq!(robot.incoming.receptions(now)[0].lost, 6, "for the sender");
+    assert_eq!(robot.incoming.count(), (0, 0));
+}
+
 /// One thing that happens on the way from the robots to a tablet.
 #[derive(Clone, Debug)]
 enum Happening {

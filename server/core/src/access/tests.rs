@@ -10,7 +10,7 @@ const PUPIL: Uuid = Uuid::from_u128(5);
 const ME: Uuid = Uuid::from_u128(6);
 const OTHER: Uuid = Uuid::from_u128(7);
 
-const ACTIONS: [Action; 30] = [
+const ACTIONS: [Action; 32] = [
     Action::SeeRobot,
     Action::MoveRobot,
     Action::ControlRobot,
@@ -41,6 +41,8 @@ const ACTIONS: [Action; 30] = [
     Action::AddPupil,
     Action::KeepCase,
     Action::GiveRobot,
+    Action::KeepRobots,
+    Action::KeepTimetable,
 ];
 const ROLES: [Role; 7] =
     [Role::Coordinator, Role::KeyWorker, Role::SchoolLead, Role::ClassroomStaff, Role::Pupil, Role::Parent, Role::Auditor];
@@ -128,11 +130,12 @@ fn a_3_a_6_a_part_that_was_given_opens_the_case_to_key_workers_and_leads_and_to_
     let check = |who: Person, expected: &[Action]| assert_eq!(allowed(&who, &with_part()), expected, "{who:?}");
     let own = [ReadRecord, ReadPlan, EditPlan, ReadFramework, EditFramework, ReadContacts, WriteContact];
     let key_worker: Vec<_> = own.into_iter().chain([CorrectMinutes, PairTablet, SeePupilName]).collect();
-    for at in [HOSPITAL, MARSH, AUTHORITY] {
+    for at in [HOSPITAL, ALDER, AUTHORITY] {
         check(person(OTHER, Role::KeyWorker, at), &key_worker);
     }
     let receiving = [ReadRecord, ReadPlan, EditPlan, ReadFramework, ReadContacts, WriteContact, SeePupilName];
     check(person(OTHER, Role::SchoolLead, MARSH), &receiving);
+    check(person(ME, Role::KeyWorker, MARSH), &receiving);
     // Elsewhere a part is a part and no permission.
     check(person(OTHER, Role::Coordinator, MARSH), &[]);
     check(person(OTHER, Role::ClassroomStaff, MARSH), &[]);
@@ -143,10 +146,29 @@ fn a_3_a_6_a_part_that_was_given_opens_the_case_to_key_workers_and_leads_and_to_
 }
 
 #[test]
+fn f_2_who_comes_by_a_part_alone_is_from_elsewhere_whatever_else_they_are_beside() {
+    let is = |who: Person| is_from_elsewhere(&who, &with_part(), &tree());
+    for role in [Role::KeyWorker, Role::SchoolLead] {
+        for at in [ALDER, HOSPITAL, AUTHORITY] {
+            assert!(!is(person(OTHER, role, at)), "{role:?} {at}");
+        }
+        assert!(is(person(ME, role, MARSH)), "{role:?}");
+        // Whoever also carries robots at the pupil's school does not lead there.
+        let mut both = person(ME, role, MARSH);
+        both.holdings.push(Holding { role: Role::ClassroomStaff, organisation: ALDER });
+        assert!(is(both.clone()), "{role:?}");
+        both.holdings.push(Holding { role: Role::SchoolLead, organisation: ALDER });
+        assert!(!is(both), "{role:?}");
+    }
+    assert!(!is(person(OTHER, Role::Coordinator, AUTHORITY)) && is(person(OTHER, Role::Coordinator, MARSH)));
+    assert!(!is(person(PUPIL, Role::Pupil, ALDER)));
+}
+
+#[test]
 fn what_each_role_may_do_with_an_organisation() {
     use Action::{
-        AddPupil, CountReturns, EditCosts, ImportRegister, KeepAccounts, KeepOrganisations, ReadAudit, ReadCosts, SeeFleet,
-        SeeSystem, SetDays, SetScales,
+        AddPupil, CountReturns, EditCosts, ImportRegister, KeepAccounts, KeepOrganisations, KeepRobots, KeepTimetable,
+        ReadAudit, ReadCosts, SeeFleet, SeeSystem, SetDays, SetScales,
     };
     let check = |role, at, expected: &[Action]| {
         assert_eq!(allowed(&person(OTHER, role, at), &Subject::Organisation(ALDER)), expected, "{role:?} at {at}");
@@ -162,9 +184,11 @@ fn what_each_role_may_do_with_an_organisation() {
         KeepOrganisations,
         KeepAccounts,
         AddPupil,
+        KeepRobots,
+        KeepTimetable,
     ];
     check(Role::Coordinator, AUTHORITY, &coordinator);
-    check(Role::SchoolLead, ALDER, &[CountReturns, ImportRegister, SetDays, SetScales, AddPupil]);
+    check(Role::SchoolLead, ALDER, &[CountReturns, ImportRegister, SetDays, SetScales, AddPupil, KeepTimetable]);
     check(Role::SchoolLead, MARSH, &[]);
     check(Role::Auditor, AUTHORITY, &[CountReturns, ReadAudit]);
     for role in [Role::KeyWorker, Role::ClassroomStaff, Role::Pupil, Role::Parent] {

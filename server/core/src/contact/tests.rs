@@ -87,6 +87,8 @@ fn each_school_week_wants_a_contact_of_its_own_and_half_term_wants_none() {
         assert_eq!(missed, [day("2026-11-06"), day("2026-11-13")]);
         assert_eq!(all[0].last, Some(day("2026-11-16")));
         assert!(all[0].due[1].arithmetic.sentence.ends_with("Due by Friday 6 November 2026."));
+        let periods: Vec<_> = all[0].due.iter().map(|due| all[0].period_of(due).unwrap()).collect();
+        assert_eq!(periods[1], (day("2026-11-02"), day("2026-11-06")), "after half-term");
     });
 }
 
@@ -121,6 +123,16 @@ fn one_contact_is_enough_where_the_policy_says_once() {
             assert_eq!(all[1].due.len(), 3, "a parent is heard every two school weeks");
         },
     );
+}
+
+#[test]
+fn a_10_what_is_owed_once_is_done_also_by_a_contact_that_came_late() {
+    let late = contact("2026-11-23", By::Visit, &[Party::Pupil, Party::ProviderLead, Party::HomeSchool]);
+    run(&[late], "2026-12-01", |all, calendars| {
+        let once = &all[3].due;
+        assert_eq!((once.len(), once[0].day, once[0].done), (1, day("2026-11-06"), Some(day("2026-11-23"))));
+        assert_eq!(all[3].owed(calendars, "2026-12-01T11:00:00Z".parse().unwrap()), None, "nothing is owed for good");
+    });
 }
 
 #[test]

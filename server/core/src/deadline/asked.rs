@@ -26,6 +26,8 @@ const TOLD_CHARS: usize = 120;
 pub struct Asked<'a> {
     /// The plan, with its policy.
     pub plan: Option<(&'a Pack, &'a ReintegrationPlan)>,
+    /// The plan that ended last: this one, or the one before it.
+    pub ended: Option<&'a ReintegrationPlan>,
     /// Goals, each with the id of its sheet.
     pub goals: &'a [(Uuid, Goal)],
     /// The part-time arrangement that was made last.
@@ -142,7 +144,7 @@ fn words_owed(of: &Asked<'_>) -> Vec<Due> {
 /// The last review named the day of the next one (H-15), unless the policy asks for a weekly one on that very day.
 fn next_review(of: &Asked<'_>, counted: &Schedule) -> Option<Due> {
     let (_, plan) = of.plan.filter(|(_, plan)| !matches!(plan.state(), PlanState::Closed(_)))?;
-    let last = plan.reviews().last()?;
+    let last = plan.last_review()?;
     let day = last.next_on?;
     if counted.due.iter().any(|due| due.week.is_some() && due.done.is_none() && due.day == day) {
         return None;
@@ -154,8 +156,7 @@ fn next_review(of: &Asked<'_>, counted: &Schedule) -> Option<Due> {
 
 /// After the return somebody asks how it goes, and support ends on a day.
 fn after_the_end(of: &Asked<'_>) -> Vec<Due> {
-    let Some((_, plan)) = of.plan else { return Vec::new() };
-    let PlanState::Closed(end) = plan.state() else { return Vec::new() };
+    let Some(PlanState::Closed(end)) = of.ended.map(ReintegrationPlan::state) else { return Vec::new() };
     let how = format!("Chosen when the plan was closed on {}.", day_words(end.on));
     let owners = [Party::KeyWorker, Party::ProviderLead];
     let asks = end.follow_up.iter().collect::<BTreeSet<_>>().into_iter().filter_map(|day| {

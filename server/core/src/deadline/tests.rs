@@ -25,7 +25,7 @@ fn facts() -> Facts {
         (Event::SchoolStart, day("2026-12-14")),
         (Event::PartTimeEnd, day("2027-01-29")),
     ];
-    Facts { route: Some(Route::Medical), events: events.into(), ..Facts::default() }
+    Facts { today: day("2027-02-01"), route: Some(Route::Medical), events: events.into(), ..Facts::default() }
 }
 
 fn with<T>(facts: &Facts, pack: &Pack, read: impl FnOnce(Schedule, &Calendars<'_>) -> T) -> T {
@@ -92,6 +92,20 @@ fn h_23_the_four_week_review_leaves_half_term_out_and_follows_the_providers_cale
 }
 
 #[test]
+fn f_7_a_limit_of_one_school_week_is_said_in_words() {
+    let rule = code("look-before-transition");
+    let packs = Pack::built_in().unwrap();
+    let second = packs.iter().find(|pack| pack.deadline(&rule).is_some()).unwrap();
+    with(&facts(), second, |schedule, _| {
+        assert_eq!(
+            find_due(&schedule, "look-before-transition", None).arithmetic.sentence,
+            "Start at the school on Monday 14 December 2026, in the first school week of the receiving school from then on. \
+             Due by Friday 18 December 2026."
+        );
+    });
+}
+
+#[test]
 fn h_15_weekly_reviews_over_christmas() {
     with(&facts(), &havering(), |schedule, _| {
         let days: Vec<_> = (1..=4).map(|week| find_due(&schedule, "weekly-review", Some(week)).day.to_string()).collect();
@@ -104,6 +118,11 @@ fn h_15_weekly_reviews_over_christmas() {
 #[test]
 fn h_20_the_panels_office_is_told_before_the_next_panel() {
     let mut facts = facts();
+    with(&facts, &havering(), |schedule, _| {
+        let asks = |(rule, _): &(Code, Undated)| *rule == code("tell-panel");
+        assert!(!schedule.undated.iter().any(asks), "the medical route has no panel");
+    });
+    facts.route = Some(Route::Exclusion);
     let told = |facts: &Facts| {
         with(facts, &havering(), |schedule, _| {
             schedule.due.iter().find(|due| due.rule == code("tell-panel")).map(|due| due.day)
@@ -138,6 +157,7 @@ fn d_4_a_part_time_arrangement_ends_on_its_day() {
 #[test]
 fn a_closed_plan_asks_for_nothing_but_what_its_success_owes() {
     let mut facts = facts();
+    facts.route = Some(Route::Exclusion);
     with(&facts, &havering(), |schedule, _| assert!(schedule.due.len() > 1 && !schedule.undated.is_empty()));
     facts.is_closed = true;
     facts.events.insert(Event::SuccessAgreed, day("2026-12-01"));
@@ -235,6 +255,28 @@ fn a_limit_that_is_met_is_done_and_a_meeting_before_the_panel_is_not_the_one_aft
         assert_eq!(find_due(&schedule, "weekly-review", Some(2)).done, Some(day("2027-01-07")));
         assert_eq!(find_due(&schedule, "weekly-review", Some(1)).done, None);
     });
+}
+
+#[test]
+fn what_is_agreed_for_a_later_day_is_not_done_yet() {
+    let mut facts = facts();
+    facts.today = day("2026-11-24");
+    facts.events.insert(Event::FourWeekReview, day("2026-12-04"));
+    let done = |facts: &Facts| with(facts, &havering(), |schedule, _| find_due(&schedule, "four-week-review", None).done);
+    assert_eq!(done(&facts), None);
+    facts.today = day("2026-12-04");
+    assert_eq!(done(&facts), Some(day("2026-12-04")));
+}
+
+#[test]
+fn d4_a_word_about_one_arrangement_is_not_about_the_next() {
+    let mut facts = facts();
+    facts.done.insert((code("part-time-ends"), None), day("2026-12-11"));
+    let done = |facts: &Facts| with(facts, &havering(), |schedule, _| find_due(&schedule, "part-time-ends", None).done);
+    facts.events.extend([(Event::PartTimeStart, day("2026-11-24")), (Event::PartTimeEnd, day("2026-12-11"))]);
+    assert_eq!(done(&facts), Some(day("2026-12-11")));
+    facts.events.extend([(Event::PartTimeStart, day("2026-12-14")), (Event::PartTimeEnd, day("2027-01-22"))]);
+    assert_eq!(done(&facts), None);
 }
 
 #[test]

@@ -38,22 +38,41 @@ impl ReviewQuestion {
             return new("Fewer than two weeks are complete.".to_owned(), "What would make the next step possible?");
         };
         let span = format!("in weeks {} to {}", first.short_name(), last.short_name());
-        if recent.iter().all(|week| week.stated == 0 && week.planned.on_site > 0) {
-            let because = format!("Nobody has said anything about half-days on site {span}.");
+        // That none was on site is known only where somebody says so.
+        let silent: Vec<_> =
+            recent.iter().filter(|week| week.stated == 0 && week.planned.on_site > 0).map(|week| week.short_name()).collect();
+        if !silent.is_empty() {
+            let which = if silent.len() == recent.len() { span } else { in_weeks(&silent) };
+            let because = format!("Nobody has said anything about half-days on site {which}.");
             return new(because, "Was the pupil at school, and who can say so?");
         }
         let actual = |week: &GlideWeek| week.actual.unwrap_or_default();
         let (from, to) = (actual(first), actual(last));
-        let facts = format!(
-            "Half-days on site went from {} of {} to {} of {}, by robot from {} to {}, {span}.",
-            from.on_site,
-            from.of(),
-            to.on_site,
-            to.of(),
-            from.by_robot,
-            to.by_robot
-        );
-        // Weeks differ in length, so shares are compared, crosswise and exactly.
+        let facts = if first.stated > 0 && last.stated > 0 {
+            format!(
+                "Half-days on site went from {} of {} to {} of {}, by robot from {} to {}, {span}.",
+                from.on_site,
+                from.of(),
+                to.on_site,
+                to.of(),
+                from.by_robot,
+                to.by_robot
+            )
+        } else {
+            let said = recent.iter().filter(|week| week.stated > 0);
+            let said: Vec<_> = said
+                .map(|week| format!("{} of {} in week {}", actual(week).on_site, actual(week).of(), week.short_name()))
+                .collect();
+            let on_site = match said.as_slice() {
+                [] => format!("No half-days on site were planned {span}, and nobody has said that there were any."),
+                some => format!(
+                    "Half-days on site: {}. In the other weeks none was planned, and nobody has said that there were any.",
+                    some.join(", ")
+                ),
+            };
+            format!("{on_site} Half-days by robot went from {} to {} {span}.", from.by_robot, to.by_robot)
+        };
+        // Weeks differ in length, so shares are compared, crosswise and exactly. Where nobody spoke, none was planned either.
         let has_grown = u32::from(to.on_site) * u32::from(from.of()) > u32::from(from.on_site) * u32::from(to.of());
         let uses_robot = recent.iter().any(|week| actual(week).by_robot > 0);
         let later = weeks.iter().find(|week| week.state != WeekState::Done && week.planned.on_site > 0);
@@ -67,5 +86,14 @@ impl ReviewQuestion {
             (false, true, None) => new(facts, "Is the robot a bridge back to school, or has it become the place?"),
             (false, false, _) => new(facts, "Is the robot still of use here, and if not, what would help instead?"),
         }
+    }
+}
+
+/// `in week 8`, `in weeks 5, 6 and 8`
+fn in_weeks(names: &[String]) -> String {
+    match names {
+        [] => String::new(),
+        [one] => format!("in week {one}"),
+        [some @ .., last] => format!("in weeks {} and {last}", some.join(", ")),
     }
 }

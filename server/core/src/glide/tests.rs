@@ -36,7 +36,7 @@ fn weeks_are_school_weeks_and_have_their_school_half_days() {
     let states: Vec<_> = weeks.iter().map(|week| week.state).collect();
     assert_eq!(states[2..5], [WeekState::Done, WeekState::ThisWeek, WeekState::Planned]);
     let planned = |n: usize| weeks[n].planned;
-    assert_eq!(planned(0), HalfDays { on_site: 4, by_robot: 4, rest: 1, elsewhere: 1, not_known: 0 });
+    assert_eq!(planned(0), HalfDays { on_site: 4, by_robot: 4, rest: 1, elsewhere: 1, ..HalfDays::default() });
     assert_eq!((planned(4).of(), planned(4).on_site), (8, 2), "Friday 27 November is INSET");
     assert!(weeks[4].actual.is_none());
 }
@@ -60,7 +60,9 @@ fn a_half_day_is_in_one_place_and_minutes_stand_beside() {
         "2026-11-17",
     );
     let week = &weeks[2];
-    assert_eq!(week.actual, Some(HalfDays { on_site: 2, by_robot: 1, rest: 2, elsewhere: 1, not_known: 4 }));
+    // One rest was said; the other one, and the half-day elsewhere, are as planned.
+    let unsaid = Unsaid { rest: 1, elsewhere: 1 };
+    assert_eq!(week.actual, Some(HalfDays { on_site: 2, by_robot: 1, rest: 1, elsewhere: 0, unsaid, not_known: 4 }));
     assert_eq!(week.by_robot.get(), 96, "twenty of them in a quiet room at school: on site, and live");
     assert_eq!(week.stated, 3);
 }
@@ -120,18 +122,26 @@ fn lessons_belong_to_the_half_day_in_which_they_begin_where_the_school_is() {
         ..Account::default()
     };
     let calendar = Calendar::new("Europe/London", None, []).unwrap();
-    let halves: Vec<_> =
-        robot_halves(&account, &calendar).iter().map(|half| (half.half.1, half.live.minutes().get())).collect();
-    assert_eq!(halves, [(HalfDay::Am, 40), (HalfDay::Pm, 50), (HalfDay::Am, 9)]);
+    let halves = |times| -> Vec<_> {
+        robot_halves(&account, &calendar, times).iter().map(|half| (half.half.1, half.live.minutes().get())).collect()
+    };
+    assert_eq!(halves(SessionTimes::default()), [(HalfDay::Am, 40), (HalfDay::Pm, 50), (HalfDay::Am, 9)]);
+    // Report: the register's sessions were parted at the school's lunch break, and the path at noon. Here lunch begins at 13:00.
+    let school = SessionTimes::of_lessons(&[(530, 720), (725, 780), (840, 930)]);
+    assert_eq!(halves(school), [(HalfDay::Am, 90), (HalfDay::Am, 9)]);
+    // A rest in the break is the afternoon's; the next morning begins at midnight.
+    let half = |at: &str| half_of(at.parse().unwrap(), &calendar, school);
+    assert_eq!(half("2026-11-23T13:20:00Z"), (day("2026-11-23"), HalfDay::Pm));
+    assert_eq!(half("2026-11-23T12:59:00Z"), (day("2026-11-23"), HalfDay::Am));
 }
 
-/// Weeks with so many half-days on site and by robot, all done but the last ones.
-fn question(actual: &[(u16, u16)], planned_on_site: &[u16]) -> ReviewQuestion {
+/// Weeks with so many half-days on site, by robot, and with a word about being on site; all done but the last ones.
+fn question(actual: &[(u16, u16, u16)], planned_on_site: &[u16]) -> ReviewQuestion {
     let weeks: Vec<_> = planned_on_site
         .iter()
         .enumerate()
         .map(|(n, on_site)| {
-            let fact = actual.get(n).map(|(on_site, by_robot)| HalfDays {
+            let fact = actual.get(n).map(|(on_site, by_robot, _)| HalfDays {
                 on_site: *on_site,
                 by_robot: *by_robot,
                 rest: 10 - on_site - by_robot,
@@ -146,7 +156,7 @@ fn question(actual: &[(u16, u16)], planned_on_site: &[u16]) -> ReviewQuestion {
                 planned: HalfDays { on_site: *on_site, rest: 10 - on_site, ..HalfDays::default() },
                 actual: fact,
                 by_robot: Minutes::floor_of_seconds(0),
-                stated: fact.map_or(0, |fact| fact.on_site),
+                stated: actual.get(n).map_or(0, |(.., stated)| *stated),
                 said: 0,
             }
         })
@@ -154,43 +164,65 @@ fn question(actual: &[(u16, u16)], planned_on_site: &[u16]) -> ReviewQuestion {
     ReviewQuestion::of(&weeks)
 }
 
+fn check_question(actual: &[(u16, u16, u16)], planned: &[u16], ask: &str, because: &str) {
+    let question = question(actual, planned);
+    assert_eq!((question.ask(), question.because()), (ask, because));
+}
+
 #[test]
 fn x_7_the_review_gets_a_question_with_its_facts() {
-    let check = |actual: &[(u16, u16)], planned: &[u16], ask: &str, because: &str| {
-        let question = question(actual, planned);
-        assert_eq!((question.ask(), question.because()), (ask, because));
-    };
-    check(&[(0, 2)], &[0, 2], "What would make the next step possible?", "Fewer than two weeks are complete.");
-    check(
-        &[(1, 5), (2, 5), (4, 4)],
+    check_question(&[(0, 2, 9)], &[0, 2], "What would make the next step possible?", "Fewer than two weeks are complete.");
+    check_question(
+        &[(1, 5, 2), (2, 5, 2), (4, 4, 10)],
         &[1, 2, 4, 6],
         "What made this possible, and what does the next step need?",
         "Half-days on site went from 1 of 10 to 4 of 10, by robot from 5 to 4, in weeks 1 to 3.",
     );
-    check(
-        &[(0, 2), (0, 2), (0, 4), (0, 4)],
+    check_question(
+        &[(0, 2, 8), (0, 2, 8), (0, 4, 8), (0, 4, 8)],
         &[0, 0, 0, 0, 0, 1],
         "Does that still fit, and what has to be ready by then?",
         "Half-days on site went from 0 of 10 to 0 of 10, by robot from 2 to 4, in weeks 1 to 4. \
          The plan has the first half-days on site in week 6.",
     );
-    check(
-        &[(2, 4), (2, 4), (2, 5), (2, 6), (1, 6)],
+    check_question(
+        &[(2, 4, 3), (2, 4, 3), (2, 5, 3), (2, 6, 3), (1, 6, 3)],
         &[2, 2, 4, 4, 6, 8],
         "Is the robot a bridge back to school, or has it become the place?",
         "Half-days on site went from 2 of 10 to 1 of 10, by robot from 4 to 6, in weeks 2 to 5.",
     );
-    check(
-        &[(2, 0), (2, 0)],
+    check_question(
+        &[(2, 0, 2), (2, 0, 2)],
         &[2, 2],
         "Is the robot still of use here, and if not, what would help instead?",
         "Half-days on site went from 2 of 10 to 2 of 10, by robot from 0 to 0, in weeks 1 to 2.",
     );
-    check(
-        &[(0, 3), (0, 3)],
-        &[2, 4],
-        "Was the pupil at school, and who can say so?",
-        "Nobody has said anything about half-days on site in weeks 1 to 2.",
+}
+
+/// Report: weeks 5 to 8 with a first day on site planned in week 8, the robot used and no mark: the question compared 0 with 0 and asked
+/// whether the robot had become the place.
+#[test]
+fn x_7_what_nobody_has_said_is_not_told_as_no_half_day_on_site() {
+    let ask = "Was the pupil at school, and who can say so?";
+    let silent = "Nobody has said anything about half-days on site in";
+    check_question(&[(0, 3, 0), (0, 3, 0)], &[2, 4], ask, &format!("{silent} weeks 1 to 2."));
+    check_question(&[(0, 4, 0); 8], &[0, 0, 0, 0, 0, 0, 0, 2, 4], ask, &format!("{silent} week 8."));
+    check_question(&[(1, 4, 2), (0, 4, 0), (0, 4, 0), (2, 4, 2)], &[2; 5], ask, &format!("{silent} weeks 2 and 3."));
+    check_question(&[(0, 4, 0), (0, 4, 0), (0, 4, 0), (2, 4, 2)], &[2; 5], ask, &format!("{silent} weeks 1, 2 and 3."));
+    // Where none was planned and nobody spoke, there is no figure either.
+    check_question(
+        &[(0, 2, 0), (0, 2, 0), (0, 4, 0), (0, 4, 0)],
+        &[0, 0, 0, 0, 0, 1],
+        "Does that still fit, and what has to be ready by then?",
+        "No half-days on site were planned in weeks 1 to 4, and nobody has said that there were any. Half-days by robot went from 2 to 4 \
+         in weeks 1 to 4. The plan has the first half-days on site in week 6.",
+    );
+    check_question(
+        &[(0, 4, 0), (0, 4, 0), (2, 4, 10)],
+        &[0, 0, 2, 4],
+        "What made this possible, and what does the next step need?",
+        "Half-days on site: 2 of 10 in week 3. In the other weeks none was planned, and nobody has said that there were any. Half-days by \
+         robot went from 4 to 4 in weeks 1 to 3.",
     );
 }
 

@@ -2,24 +2,26 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::NaiveDate;
+use chrono::{Months, NaiveDate};
 
 use super::{ActionEntry, Answer, Barrier, Closure, Evaluation, Gate, Meeting, Review, Setback, SignOff, WeekPattern};
+use crate::coded::coded;
 use crate::party::{OrganisationId, Party, PersonId};
 use crate::policy::{Code, PackKey, Route};
 use crate::words::{Reason, Words};
 
-/// What a plan is to lead to (A-4, L-1, L-9).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum EndGoal {
-    /// Back to the home school.
-    HomeSchool,
-    /// A fresh start at another school.
-    NewSchool,
-    /// A long-term place.
-    LongTermPlace,
-    /// None is planned, in the last years of school; reviews go on (L-9).
-    NoReturnPlanned,
+coded! {
+    /// What a plan is to lead to (A-4, L-1, L-9).
+    EndGoal {
+        /// Back to the home school.
+        HomeSchool = "home-school",
+        /// A fresh start at another school.
+        NewSchool = "new-school",
+        /// A long-term place.
+        LongTermPlace = "long-term-place",
+        /// None is planned, in the last years of school; reviews go on (L-9).
+        NoReturnPlanned = "no-return-planned",
+    }
 }
 
 /// What is agreed before a plan begins (L-2, H-23). There is no plan without a length and a goal.
@@ -57,11 +59,28 @@ pub enum Setting<'a> {
     NotNamed,
 }
 
+/// From this age on, in years, a pupil's own word is a consent without a parent's.
+///
+/// Source: H-8 asks for the parent's or carer's; young people over compulsory school age decide for themselves.
+pub const DECIDES_AT: u32 = 16;
+
+/// What a pupil's word is worth.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OwnWord {
+    /// It stands beside a parent's or carer's, and is none without it.
+    #[default]
+    Beside,
+    /// On that day they were known to be old enough to decide.
+    Decides,
+}
+
 /// Somebody with a right to say it agreed (H-8). A consent that is withdrawn stays, with its day.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Consent {
-    /// [`Party::Parent`], or [`Party::Pupil`] where the pupil decides.
+    /// [`Party::Parent`], or [`Party::Pupil`].
     pub party: Party,
+    /// What the word is worth if it is the pupil's.
+    pub own_word: OwnWord,
     /// Who.
     pub who: PersonId,
     /// How, as it happened: on paper, in a meeting, by telephone.
@@ -70,6 +89,23 @@ pub struct Consent {
     pub on: NaiveDate,
     /// Until when it held.
     pub withdrawn: Option<NaiveDate>,
+}
+
+impl OwnWord {
+    /// Of a pupil who says it on a day. Where no date of birth is known, it stands beside a parent's.
+    #[must_use]
+    pub fn of(born: Option<NaiveDate>, on: NaiveDate) -> Self {
+        let from = born.and_then(|born| born.checked_add_months(Months::new(12 * DECIDES_AT)));
+        if from.is_some_and(|from| from <= on) { Self::Decides } else { Self::Beside }
+    }
+}
+
+impl Consent {
+    /// Whether it is one by itself: of a parent or carer, or of a pupil who decides; and nobody withdrew it (H-8).
+    #[must_use]
+    pub fn holds(&self) -> bool {
+        self.withdrawn.is_none() && (self.party == Party::Parent || self.own_word == OwnWord::Decides)
+    }
 }
 
 /// How many changes a plan has seen. A change says on which state it was based.

@@ -44,7 +44,7 @@ pub struct Reply {
 }
 
 /// Live minutes of a week, beside what the school states. Filled in by itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EngagementBeside {
     /// In lessons that the plan expected the pupil in.
     pub expected: Minutes,
@@ -52,10 +52,13 @@ pub struct EngagementBeside {
     pub in_lessons: Minutes,
     /// Live outside lessons, with friends. Kept apart.
     pub social: Minutes,
+    /// What looked wrong about these minutes when they were filled in: a sentence a day, with its date. Names no pupil.
+    pub odd: Vec<String>,
 }
 
 impl EngagementBeside {
-    /// Of a week's accounts, day by day. A corrected length counts in place of the measured one. Rounded down once, at the end.
+    /// Of a week's accounts, day by day. A corrected length counts in place of the measured one. Rounded down once, at the end. Whoever
+    /// has words for the anomalies of these days adds them.
     #[must_use]
     pub fn of<'a>(days: impl IntoIterator<Item = &'a Account>) -> Self {
         let (mut expected, mut in_lessons, mut social) = (Vec::new(), Vec::new(), Vec::new());
@@ -65,7 +68,7 @@ impl EngagementBeside {
             social.push(day.social_counted());
         }
         let sum = |lengths: Vec<Length>| Length::of_disjoint(lengths).minutes();
-        Self { expected: sum(expected), in_lessons: sum(in_lessons), social: sum(social) }
+        Self { expected: sum(expected), in_lessons: sum(in_lessons), social: sum(social), odd: Vec::new() }
     }
 }
 

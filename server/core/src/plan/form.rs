@@ -142,6 +142,6 @@ pub(super) fn progress(pack: &Pack, plan: &ReintegrationPlan) -> Vec<Progress> {
 }
 
 /// A field that depends on another is asked only after that answer.
-fn applies(field: &Field, plan: &ReintegrationPlan) -> bool {
+pub(super) fn applies(field: &Field, plan: &ReintegrationPlan) -> bool {
     field.only_if.as_ref().is_none_or(|(other, wanted)| plan.answer(other) == Some(&Answer::YesNo(*wanted)))
 }

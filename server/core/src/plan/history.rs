@@ -9,7 +9,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use super::{Answer, Closure, Evaluation, How, Meeting, Parts, PlanState, Review, Stated, StatedSource, Went};
+use super::{Answer, Closure, Evaluation, How, Meeting, OwnWord, Parts, PlanState, Review, Stated, StatedSource, Went};
 use crate::party::Party;
 use crate::words::Words;
 
@@ -115,6 +115,9 @@ impl Layout {
         for (n, consent) in (1..).zip(consents) {
             let at = format!("consent.{n}");
             all.put(format!("{at}.who"), format!("{} {}", consent.party.code(), consent.who.0));
+            if consent.own_word == OwnWord::Decides {
+                all.put(format!("{at}.own-word"), "is enough");
+            }
             all.words(format!("{at}.how"), Some(&consent.how));
             all.put(format!("{at}.on"), consent.on);
             all.maybe(format!("{at}.withdrawn"), consent.withdrawn);
@@ -250,9 +253,11 @@ impl Layout {
         }
         self.stated(&format!("{at}.attendance"), evaluation.attendance.as_ref());
         self.stated(&format!("{at}.punctuality"), evaluation.punctuality.as_ref());
-        if let Some(beside) = evaluation.engagement {
+        if let Some(beside) = &evaluation.engagement {
             let [expected, live, social] = [beside.expected, beside.in_lessons, beside.social].map(protocol::Minutes::get);
-            self.put(format!("{at}.engagement"), format!("{live} of {expected} minutes in lessons; {social} with friends"));
+            let odd: String = beside.odd.iter().map(|words| format!(". {words}")).collect();
+            let minutes = format!("{live} of {expected} minutes in lessons; {social} with friends{odd}");
+            self.put(format!("{at}.engagement"), minutes);
         }
         self.words(format!("{at}.pupil-says"), evaluation.pupil_says.as_ref());
     }

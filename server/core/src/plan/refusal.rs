@@ -99,7 +99,7 @@ pub enum Refusal {
     #[error("this plan is agreed: what it began with stays; close it and begin another if that is no longer right")]
     NotADraft,
     /// Nobody consents, or whoever did no longer does.
-    #[error("nobody has consented: talk with the parent or carer, and write down who agreed, when and how")]
+    #[error("nobody has consented who may: talk with the parent or carer, and write down who agreed, when and how")]
     NoConsent,
     /// This party has no say in it.
     #[error("this is not for {} to say: ask those whom the policy names", listed(&[*.0]))]

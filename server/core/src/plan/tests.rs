@@ -10,6 +10,8 @@ use crate::policy::Route;
 use crate::policy::tests::{code, havering, plain};
 use crate::register::HalfDay;
 
+mod consent;
+
 pub(super) fn day(text: &str) -> NaiveDate {
     text.parse().unwrap()
 }
@@ -39,6 +41,7 @@ fn basis(length: &str) -> Basis {
 pub(super) fn consent() -> Change {
     Change::Consent(Consent {
         party: Party::Parent,
+        own_word: OwnWord::Beside,
         who: who(3),
         how: words("On paper"),
         on: day("2026-10-09"),
@@ -130,24 +133,6 @@ fn l_2_a_plan_needs_a_length_and_a_route_that_the_policy_has() {
     let other = Basis { route: Route::Exclusion, ..basis("short") };
     assert_eq!(ReintegrationPlan::draft(&plain(), other), Err(Refusal::UnknownCode("route")));
     assert_eq!(draft().1.planned_weeks(&pack), 12);
-}
-
-#[test]
-fn h_8_no_plan_opens_without_consent() {
-    let (pack, mut plan) = draft();
-    assert_eq!(change(&mut plan, &pack, Change::Open), Err(Refusal::NoConsent));
-    change(&mut plan, &pack, consent()).unwrap();
-    change(&mut plan, &pack, consent()).unwrap();
-    change(&mut plan, &pack, Change::WithdrawConsent { who: who(3), on: day("2026-10-10") }).unwrap();
-    assert_eq!(change(&mut plan, &pack, Change::Open), Err(Refusal::NoConsent));
-    let withdrawn: Vec<_> = plan.consents().iter().map(|consent| consent.withdrawn).collect();
-    assert_eq!(withdrawn, [Some(day("2026-10-10")); 2], "a withdrawn consent stays to be read");
-    let teacher =
-        Consent { party: Party::HomeSchool, who: who(4), how: words("By letter"), on: day("2026-10-10"), withdrawn: None };
-    assert_eq!(change(&mut plan, &pack, Change::Consent(teacher)), Err(Refusal::NotTheirs(Party::HomeSchool)));
-    change(&mut plan, &pack, consent()).unwrap();
-    change(&mut plan, &pack, Change::Open).unwrap();
-    assert_eq!(change(&mut plan, &pack, Change::Open), Err(Refusal::AlreadyOpen));
 }
 
 #[test]
@@ -284,15 +269,6 @@ fn a_return_begins_when_its_gates_are_passed_or_reasoned() {
     assert_eq!(plan.despite().len(), 1);
     assert_eq!(plan.state(), &PlanState::Returning { since: day("2026-12-14") });
     assert_eq!(change(&mut plan, &pack, begin(vec![])), Err(Refusal::AlreadyBegun));
-}
-
-#[test]
-fn a_withdrawn_consent_cannot_be_reasoned_away() {
-    let (pack, mut plan) = open();
-    make_ready(&mut plan, &pack);
-    change(&mut plan, &pack, Change::WithdrawConsent { who: who(3), on: day("2026-12-01") }).unwrap();
-    let begin = Change::BeginReturn { on: day("2026-12-14"), despite: vec![] };
-    assert_eq!(change(&mut plan, &pack, begin), Err(Refusal::NoConsent));
 }
 
 pub(super) fn evaluation(week: u16, went: Went, why: Option<&str>) -> Evaluation {

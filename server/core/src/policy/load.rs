@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use toml::{Table, Value};
 
+use super::lists as understood;
 use super::read::{Node, parse};
 use super::{
     ActionKind, ActionRule, BUILT_IN, Binding, BreakdownRule, Clock, ClockStep, ClosureRule, Code, CodeList, ContactRule,
@@ -58,19 +59,25 @@ pub(super) fn pack(file: &str, text: &str) -> Result<Pack> {
 }
 
 /// A file that says only what it adds to an earlier one, in full: what both have as entries is those of the earlier one and then its own;
-/// of everything else its own stands.
+/// of everything else its own stands, as of the lists that rules depend on.
 fn whole(file: &str, mut own: Table) -> Result<Table> {
     let Some(earlier) = own.remove(ADDS_TO) else { return Ok(own) };
     let wrong = |says: &str| PolicyError { file: file.to_owned(), says: format!("`{ADDS_TO}` {says}") };
     let known = BUILT_IN.iter().find(|(name, _)| Some(*name) == earlier.as_str());
     let (name, text) = known.ok_or_else(|| wrong("must be the name of another file of this program"))?;
-    let mut all = parse(name, text)?;
-    if all.contains_key(ADDS_TO) {
-        return Err(wrong("names a file that itself adds to another one: name that one"));
-    }
+    let mut all = whole(name, parse(name, text)?)?;
     for (key, value) in own {
         match (all.get_mut(&key), value) {
-            (Some(Value::Array(entries)), Value::Array(more)) => entries.extend(more),
+            (Some(Value::Array(entries)), Value::Array(more)) => {
+                // What a list of known items is called, and which are offered, an authority says anew.
+                let is_anew = |entry: &Value| {
+                    let id = |value: &Value| value.get("id").and_then(Value::as_str).map(str::to_owned);
+                    let own = id(entry).filter(|id| key == "list" && understood::known(id).is_some());
+                    own.is_some() && more.iter().any(|other| id(other) == own)
+                };
+                entries.retain(|entry| !is_anew(entry));
+                entries.extend(more);
+            }
             (_, value) => {
                 all.insert(key, value);
             }
@@ -265,7 +272,14 @@ fn list(node: Node<'_>) -> Result<CodeList> {
     if items.is_empty() || items.len() > MAX_ENTRIES {
         return Err(node.wrong(format_args!("`items` must have 1 to {MAX_ENTRIES} entries")));
     }
-    let list = CodeList { id: node.code("id")?, title: node.text("title")?, row: node.text("row")?, items };
+    let id = node.code("id")?;
+    if let Some(known) = understood::known(id.as_str())
+        && let Some((other, _)) = items.iter().find(|(item, _)| !known.contains(&item.as_str()))
+    {
+        let known = known.join("`, `");
+        return Err(node.wrong(format_args!("item `{other}` is not one of `{known}`: rules depend on these")));
+    }
+    let list = CodeList { id, title: node.text("title")?, row: node.text("row")?, items };
     node.finish().map(|()| list)
 }
 

@@ -1,11 +1,13 @@
 //! The packs in the binary, and what is refused.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 
 use super::*;
+use crate::contact::CheckOutcome;
 use crate::party::Party;
+use crate::plan::{EndGoal, PartTimeReason, ReviewOutcome};
 
 /// The pack of Havering, for the tests of other modules.
 pub(crate) fn havering() -> Pack {
@@ -99,7 +101,6 @@ fn a_7_a_8_l_3_l_4_r_2_r_4_f_7_a_second_version_adds_to_the_first_and_takes_noth
     let packs = Pack::built_in().unwrap();
     for (first, second) in [(&packs[0], &packs[2]), (&packs[1], &packs[3])] {
         assert_eq!(first.key.id, second.key.id);
-        assert_eq!(for_day(&packs, &first.key.id, day("2026-11-22")), Some(second), "a new plan takes it");
         assert!(second.fields.starts_with(&first.fields) && second.deadlines.starts_with(&first.deadlines));
         assert!(second.evaluations.starts_with(&first.evaluations));
         assert_eq!((&second.actions, &second.meeting, &second.closure), (&first.actions, &first.meeting, &first.closure));
@@ -126,6 +127,33 @@ fn a_7_a_8_l_3_l_4_r_2_r_4_f_7_a_second_version_adds_to_the_first_and_takes_noth
 }
 
 #[test]
+fn a_4_l_1_h_15_a_23_d4_a_third_version_says_what_is_offered_and_what_it_is_called() {
+    let packs = Pack::built_in().unwrap();
+    for (second, third) in [(&packs[2], &packs[4]), (&packs[3], &packs[5])] {
+        assert_eq!(for_day(&packs, &second.key.id, day("2026-11-22")), Some(third), "a new plan takes it");
+        let added = |lists: &BTreeMap<Code, CodeList>| lists.keys().filter(|id| !second.lists.contains_key(id)).count();
+        assert_eq!(added(&third.lists), 4);
+        let same = Pack { key: third.key.clone(), source: third.source.clone(), lists: third.lists.clone(), ..second.clone() };
+        assert_eq!(*third, same, "nothing else");
+        // The versions before had the same words, in the program.
+        assert_eq!(offered::<EndGoal>(Some(second)), offered(None));
+    }
+    let (one, two) = (Some(&packs[4]), Some(&packs[5]));
+    assert_eq!(called(one, EndGoal::NewSchool), "A fresh start at another school");
+    assert_eq!(offered::<PartTimeReason>(two).len(), 3, "it knows no arrangement for behaviour");
+    assert_eq!((chosen::<PartTimeReason>(two, "behaviour"), chosen(two, "health")), (None, Some(PartTimeReason::Health)));
+    assert_eq!(called(two, PartTimeReason::Behaviour), PartTimeReason::Behaviour.usual_words(), "what was written stays");
+    assert_ne!(offered::<ReviewOutcome>(one), offered(two));
+    // An authority that adds to one says such a list anew.
+    let own = "adds_to = \"plain-3.toml\"\nversion = \"own\"\n[[list]]\nid = \"check-outcome\"\ntitle = \"Found\"\nrow = \"A-23\"\n\
+               items = [[\"in-use\", \"Yes\"], [\"not-used\", \"No\"]]\n";
+    let own = Pack::load("own.toml", own).unwrap();
+    assert_eq!(offered(Some(&own)), [(CheckOutcome::InUse, "Yes"), (CheckOutcome::NotUsed, "No")]);
+    assert_eq!(offered::<EndGoal>(Some(&own)), offered(two));
+    assert_ne!(offered::<CheckOutcome>(one), offered(two));
+}
+
+#[test]
 fn a_file_that_adds_to_another_is_refused_in_one_sentence_if_it_cannot() {
     let (file, text) = BUILT_IN[3];
     let refused = |from: &str, to: &str| {
@@ -136,10 +164,9 @@ fn a_file_that_adds_to_another_is_refused_in_one_sentence_if_it_cannot() {
         refused("\"plain-1.toml\"", "\"plain-0.toml\""),
         "policy plain-2.toml: `adds_to` must be the name of another file of this program."
     );
-    assert_eq!(
-        refused("\"plain-1.toml\"", "\"havering-2020-2.toml\""),
-        "policy plain-2.toml: `adds_to` names a file that itself adds to another one: name that one."
-    );
+    let (file, text) = BUILT_IN[5];
+    let wrong = Pack::load(file, &text.replacen("\"new-school\"", "\"old-school\"", 1)).expect_err("old-school").to_string();
+    assert!(wrong.contains("item `old-school` is not one of `home-school`, `new-school`, `long-term-place`"), "{wrong}");
     assert_eq!(refused("id = \"need\"", "id = \"setback\""), "policy plain-2.toml: list `setback` is there twice.");
     assert_eq!(refused("id = \"advocate\"", "id = \"aims\""), "policy plain-2.toml: field `aims` is there twice.");
 }

@@ -71,6 +71,12 @@ impl SessionTimes {
         let (am_ends, pm_begins) = noon.unwrap_or((usual.am.1, usual.pm.0));
         Self { am: (first.min(am_ends), am_ends), pm: (pm_begins, last.max(pm_begins)) }
     }
+
+    /// The half-day of a minute after midnight: the afternoon begins where the morning ends, so that the break belongs to it.
+    #[must_use]
+    pub fn half_of(&self, minute: u32) -> HalfDay {
+        if minute < u32::from(self.am.1) { HalfDay::Am } else { HalfDay::Pm }
+    }
 }
 
 impl Default for SessionTimes {

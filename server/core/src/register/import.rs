@@ -15,8 +15,9 @@ use std::fmt;
 
 use chrono::{DateTime, NaiveDate, Utc};
 
-use super::{HalfDay, NotACode, RegisterCode, RegisterMark, csv};
+use super::{HalfDay, NotACode, RegisterCode, RegisterMark};
 use crate::coded::coded;
+use crate::csv;
 use crate::pupil::Upn;
 
 /// A larger file is not read.
@@ -25,8 +26,8 @@ pub const MAX_BYTES: usize = 16 * 1024 * 1024;
 pub const MAX_ROWS: usize = 200_000;
 /// A head is looked for in so many rows.
 const HEAD_WITHIN: usize = 20;
-/// Longest local identifier.
-const MAX_LOCAL: usize = 40;
+/// A number of the school's own is not longer than this, in characters.
+pub const MAX_LOCAL: usize = 40;
 
 coded! {
     /// Where a file comes from, as the person who imports it says.

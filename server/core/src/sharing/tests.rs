@@ -12,13 +12,19 @@ fn recipients() -> impl Iterator<Item = Recipient> {
     std::iter::once(Recipient::Maker).chain(Party::ALL.iter().map(|party| Recipient::Party(*party)))
 }
 
+/// Who has the pupil, and somebody from elsewhere with each part.
+fn parts() -> impl Iterator<Item = Option<BTreeSet<Party>>> {
+    std::iter::once(None).chain(Party::ALL.iter().map(|party| Some([*party].into())))
+}
+
 /// What each is given; nothing where the document is not made.
 fn every(law: impl Fn(Document, &Sharing, &[Section])) {
     for document in Document::ALL {
         for recipient in recipients() {
-            for maker_may in makers() {
+            for (maker_may, maker_as) in makers().flat_map(|may| parts().map(move |parts| (may.clone(), parts))) {
                 for is_consented in [false, true] {
-                    let sharing = Sharing { recipient, maker_may: maker_may.clone(), is_consented };
+                    let (maker_may, maker_as) = (maker_may.clone(), maker_as.clone());
+                    let sharing = Sharing { recipient, maker_may, maker_as, is_consented };
                     let given = contents(*document, &sharing).unwrap_or_default();
                     law(*document, &sharing, &given);
                 }
@@ -56,9 +62,37 @@ fn h_8_a_consent_that_ends_takes_away_and_never_adds() {
 #[test]
 fn a_6_who_makes_it_for_their_own_work_has_all_that_anybody_is_given() {
     every(|document, sharing, given| {
-        let own = contents(document, &Sharing::own(sharing.maker_may.clone())).unwrap_or_default();
+        let own = Sharing { recipient: Recipient::Maker, ..sharing.clone() };
+        let own = contents(document, &own).unwrap_or_default();
         assert!(given.iter().all(|section| own.contains(section)), "{document:?} {sharing:?}");
     });
+}
+
+#[test]
+fn a_6_who_comes_by_a_part_takes_out_and_gives_on_what_somebody_with_that_part_is_given() {
+    every(|document, sharing, given| {
+        let Some(parts) = &sharing.maker_as else { return };
+        for party in parts {
+            let to_them = Sharing { recipient: Recipient::Party(*party), maker_as: None, ..sharing.clone() };
+            let to_them = contents(document, &to_them).unwrap_or_default();
+            assert!(given.iter().all(|section| to_them.contains(section)), "{document:?} {sharing:?}");
+            if sharing.recipient == Recipient::Maker {
+                assert_eq!(given, to_them, "{document:?} {sharing:?}");
+            }
+        }
+    });
+    // Of two parts, each gives what it gives.
+    let may: BTreeSet<ReadBy> = ReadBy::ALL.iter().copied().collect();
+    let as_both = Sharing {
+        recipient: Recipient::Maker,
+        maker_may: may,
+        maker_as: Some([Party::ReceivingSchool, Party::HomeSchool].into()),
+        is_consented: false,
+    };
+    assert!(as_both.shows(Section::Contacts) && as_both.shows(Section::Consents) && !as_both.shows(Section::History));
+    let alone = Sharing { maker_as: Some([Party::ReceivingSchool].into()), ..as_both };
+    assert_eq!(contents(Document::Plan, &alone), Err(NotShared::NoConsent));
+    assert_eq!(contents(Document::History, &alone), Err(NotShared::NotYours));
 }
 
 #[test]
@@ -87,7 +121,12 @@ fn f_2_what_is_not_shared_reaches_and_histories_go_to_no_other_school_and_no_aut
 #[test]
 fn the_refusal_says_what_to_do() {
     let all: BTreeSet<ReadBy> = ReadBy::ALL.iter().copied().collect();
-    let to = |party, is_consented| Sharing { recipient: Recipient::Party(party), maker_may: all.clone(), is_consented };
+    let to = |party, is_consented| Sharing {
+        recipient: Recipient::Party(party),
+        maker_may: all.clone(),
+        maker_as: None,
+        is_consented,
+    };
     assert_eq!(contents(Document::Plan, &to(Party::ReceivingSchool, false)), Err(NotShared::NoConsent));
     assert_eq!(
         contents(Document::History, &to(Party::ReceivingSchool, true)),
@@ -102,7 +141,8 @@ fn the_refusal_says_what_to_do() {
 fn a_6_f_6_the_school_to_come_gets_the_plan_with_minutes_and_handovers_and_the_panel_gets_less() {
     let all: BTreeSet<ReadBy> = ReadBy::ALL.iter().copied().collect();
     let given = |party| {
-        let sharing = Sharing { recipient: Recipient::Party(party), maker_may: all.clone(), is_consented: true };
+        let sharing =
+            Sharing { recipient: Recipient::Party(party), maker_may: all.clone(), maker_as: None, is_consented: true };
         contents(Document::Plan, &sharing).unwrap_or_default()
     };
     let (school, panel) = (given(Party::ReceivingSchool), given(Party::Panel));

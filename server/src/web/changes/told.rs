@@ -3,13 +3,14 @@
 //! What cannot be read any more is told as such: a history leaves nothing out, and does not fail.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use chrono::NaiveDate;
 use server_core::cost::CostTable;
 use server_core::framework::{Scale, Trait};
 use server_core::goal::Goal;
 use server_core::party::{Party, PersonId, listed};
-use server_core::policy::{Event, Pack};
+use server_core::policy::{Code, Event, Pack};
 use store::changes::{ChangeOf, ChangeRow};
 use store::kept;
 use store::placements::PlacementRow;
@@ -19,12 +20,14 @@ use crate::api::ApiError;
 use crate::api::scope::Scope;
 use crate::web::goals::{ENDS, FAMILIES};
 use crate::web::growth::{self, TRAITS, VOICES};
-use crate::web::part_time::REASONS;
+use crate::web::part_time;
 use crate::web::plan::Names;
-use crate::web::register::PLACES;
+use crate::web::register::place_words;
 use crate::web::view;
 use crate::{AppState, cases};
 
+/// What holds of a limit before anybody says otherwise.
+const AS_POLICY: &str = "as the policy says";
 /// A goal is named by so many letters of its words.
 const NAMED_BY: usize = 60;
 
@@ -46,6 +49,8 @@ pub struct Told {
     others: BTreeMap<String, String>,
     scales: Vec<Scale>,
     pack: Option<&'static Pack>,
+    /// Limits that no policy names, by code.
+    limits: BTreeMap<Code, String>,
 }
 
 impl Told {
@@ -71,12 +76,31 @@ impl Told {
                 others.extend(name.map(|name| (text.clone(), name)));
             }
         }
-        let plan = state.store.plans_of(placement.placement_id).await?.into_iter().next();
+        // Whoever says something need have no part in the case.
+        let mut sayers: Vec<Uuid> = Vec::new();
+        for change in changes {
+            sayers.extend([change.from_by, change.to_by].into_iter().flatten().map(|person| person.0));
+        }
+        for id in sayers {
+            if let Entry::Vacant(unknown) = others.entry(id.to_string())
+                && let Some(name) = state.store.staff_name(id).await?
+            {
+                unknown.insert(name);
+            }
+        }
+        let pack = cases::newest_pack(&state.store, placement.placement_id).await?;
+        let mut limits = BTreeMap::new();
+        if changes.iter().any(|change| change.of == ChangeOf::Word && limit_title(pack, limit_of(&change.what).0).is_none()) {
+            let now = state.clock.now().utc;
+            let whole = cases::Whole::of(&state.store, placement, scope.parent_of(placement.school_id), now).await?;
+            limits.extend(whole.schedule.due.into_iter().map(|due| (due.rule, due.title)));
+        }
         Ok(Self {
             names: Names::of(state, scope, placement).await?,
             others,
             scales: growth::scales(state, scope, placement).await?,
-            pack: plan.map(|row| cases::pack_of(&row.plan)).transpose()?,
+            pack,
+            limits,
         })
     }
 
@@ -93,8 +117,40 @@ impl Told {
             }
             ChangeOf::Field => {
                 let side = |text: &Option<String>| text.as_deref().map(|text| self.field(&change.what, text));
-                vec![Side { title: title(&change.what), from: side(&change.from_text), to: side(&change.to_text) }]
+                vec![Side { title: self.title(&change.what), from: side(&change.from_text), to: side(&change.to_text) }]
             }
+            ChangeOf::Word => {
+                let own = || change.to_text.as_deref().filter(|text| !text.starts_with("kept ")).map(|_| AS_POLICY.to_owned());
+                let from = change.from_text.as_deref().map(word).or_else(own);
+                vec![Side { title: self.limit(&change.what), from, to: change.to_text.as_deref().map(word) }]
+            }
+            ChangeOf::Half => {
+                let side = |text: &Option<String>, by: Option<PersonId>| {
+                    let words = if text.as_deref()? == "there" { "was there" } else { "was not there" };
+                    Some(by.map_or_else(|| words.to_owned(), |by| format!("{words}, said by {}", self.name(by))))
+                };
+                let (from, to) = (side(&change.from_text, change.from_by), side(&change.to_text, change.to_by));
+                vec![Side { title: half(&change.what), from, to }]
+            }
+        }
+    }
+
+    /// What a limit is called, from its rule and week.
+    fn limit(&self, what: &str) -> String {
+        let (rule, week) = limit_of(what);
+        let own = || Code::new(rule).and_then(|rule| self.limits.get(&rule).cloned());
+        let title = limit_title(self.pack, rule).or_else(own).unwrap_or_else(|| rule.to_owned());
+        if week.is_empty() { title } else { format!("{title}, week {week}") }
+    }
+
+    fn name(&self, person: PersonId) -> String {
+        self.others.get(&person.0.to_string()).cloned().unwrap_or_else(|| self.names.name(person))
+    }
+
+    fn title(&self, field: &str) -> String {
+        match field.strip_prefix("reach.").and_then(|id| id.parse().ok()) {
+            Some(person) => format!("How to reach {}", self.names.name(PersonId(person))),
+            None => title(field),
         }
     }
 
@@ -168,12 +224,10 @@ impl Told {
             }
             "part_time" => {
                 let one = kept::read_part_time(text)?;
-                let why: Vec<_> =
-                    REASONS.iter().filter(|(reason, _)| one.reasons.contains(reason)).map(|(_, words)| *words).collect();
                 let lines = vec![
                     line("first day", view::full_date(one.from)),
                     line("last day", view::full_date(one.until)),
-                    line("why", why.join("; ")),
+                    line("why", part_time::reasons(self.pack, &one)),
                     line("agreed by", self.names.name(one.agreed_by)),
                     line("looked at on", dates(&one.reviews)),
                 ];
@@ -181,7 +235,7 @@ impl Told {
             }
             "place" => {
                 let (place, from) = kept::read_place(text)?;
-                let words = PLACES.iter().find(|(known, _)| *known == place).map_or("Not said", |(_, words)| words);
+                let words = place_words(place);
                 let head = "Where the pupil is during lessons by robot".to_owned();
                 (head, vec![line("", format!("{words}, from {}", view::full_date(from)))])
             }
@@ -233,6 +287,41 @@ impl Told {
         }));
         (format!("Goal “{named}{more}”"), lines)
     }
+}
+
+/// Rule and week of a word about a limit.
+pub fn limit_of(what: &str) -> (&str, &str) {
+    what.split_once(' ').unwrap_or((what, ""))
+}
+
+/// What a policy calls a limit or a contact.
+fn limit_title(pack: Option<&Pack>, rule: &str) -> Option<String> {
+    let (pack, rule) = (pack?, Code::new(rule)?);
+    let contact = || pack.contacts.iter().find(|one| one.id == rule).map(|one| one.title.clone());
+    pack.deadline(&rule).map(|one| one.title.clone()).or_else(contact)
+}
+
+/// A word about a limit, as the store keeps it, in words.
+pub fn word(text: &str) -> String {
+    let mut parts = text.splitn(3, ' ');
+    let (kind, value, reason) = (parts.next().unwrap_or(""), parts.next().unwrap_or(""), parts.next().unwrap_or(""));
+    let what = match kind {
+        "kept" if value.is_empty() => "not done after all".to_owned(),
+        "kept" => format!("done on {}", day_of(value)),
+        "applies" => "as the policy says again".to_owned(),
+        "count" => format!("{value} in place of the policy’s number"),
+        "day" => format!("by {} here", day_of(value)),
+        "does_not_apply" => "does not apply here".to_owned(),
+        _ => text.to_owned(),
+    };
+    if reason.is_empty() { what } else { format!("{what}. {}", view::sentence(reason)) }
+}
+
+/// `At school on 17 November 2026, morning`
+fn half(what: &str) -> String {
+    let (day, half) = what.split_once(' ').unwrap_or((what, ""));
+    let half = if half == "am" { "morning" } else { "afternoon" };
+    format!("At school on {}, {half}", day_of(day))
 }
 
 /// What differs of a table of costs, a field each.
@@ -308,6 +397,7 @@ fn title(field: &str) -> String {
         "pupil.name" => "Name of the pupil".to_owned(),
         "pupil.year" => "Year group".to_owned(),
         "pupil.upn" => "UPN".to_owned(),
+        "pupil.local-number" => "The school’s own number".to_owned(),
         "pupil.born" => "Date of birth".to_owned(),
         "placement.until" => "Last day of the placement".to_owned(),
         "placement.key-worker" => "Key worker of the placement".to_owned(),

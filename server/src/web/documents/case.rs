@@ -81,10 +81,11 @@ impl<'a> Case<'a> {
         shows: BTreeSet<Section>,
         now: DateTime<Utc>,
     ) -> Result<Self, ApiError> {
+        let (today, zone) = (scope.today(placement.school_id, now), scope.zone(placement.school_id));
         let plan = match row {
             Some(row) => {
                 let (pack, authority) = (cases::pack_of(&row.plan)?, scope.parent_of(placement.school_id));
-                let facts = cases::facts(&state.store, pack, &row.plan, placement.placement_id, authority).await?;
+                let facts = cases::facts(&state.store, pack, &row.plan, placement.placement_id, authority, today).await?;
                 let panel_told = cases::panel_was_told(pack, &facts);
                 Some(planned(row, &names, panel_told)?)
             }
@@ -94,7 +95,6 @@ impl<'a> Case<'a> {
             true => state.store.pupil(placement.pupil_id).await?.and_then(|row| row.born),
             false => None,
         };
-        let (today, zone) = (scope.today(placement.school_id, now), scope.zone(placement.school_id));
         Ok(Self { state, scope, placement, names, plan, born, shows, now, today, zone })
     }
 

@@ -53,10 +53,7 @@ pub fn blocks(case: &Case<'_>, path: &PlanWeeks) -> Vec<Block> {
             blocks.push(Block::List(odd.iter().map(|(day, words)| format!("{}: {words}", view::full_date(*day))).collect()));
         }
         let question = ReviewQuestion::of(weeks);
-        blocks.push(Block::small(
-            "“Not known”: nobody has said where the pupil was. It is no fault and no absence. A half-day by robot is an absence in the \
-             register.",
-        ));
+        blocks.extend(glide::MEANINGS.map(Block::small));
         blocks.push(Block::small(format!("{}.", glide::told_by(marks_of))));
         blocks.push(Block::text(question.because()));
         blocks.push(Block::Question(format!("For the review: {}", question.ask())));
@@ -110,8 +107,8 @@ fn picture(weeks: &[GlideWeek], is_told: bool, school: &str) -> Picture {
 
 fn caption(is_told: bool) -> String {
     if is_told {
-        "Half-days of each week. A slim bar is what was planned; the wide one beside it is what was. Weeks to come show their plan. The \
-         week of today is underlined."
+        "Half-days of each week. A slim bar is what was planned; the wide one beside it is what was, and an empty outline in it is as \
+         planned, and nobody has said otherwise. Weeks to come show their plan. The week of today is underlined."
             .to_owned()
     } else {
         "Half-days of each week, as planned. The week of today is underlined.".to_owned()
@@ -143,6 +140,8 @@ fn stack(shapes: &mut Vec<Shape>, half_days: &HalfDays, x: f32, width: f32) {
         (half_days.by_robot, Fill::Hatched(ROBOT)),
         (half_days.elsewhere, Fill::Dotted(OTHER)),
         (half_days.rest, Fill::Dashed(REST)),
+        (half_days.unsaid.elsewhere, Fill::Outline(OTHER)),
+        (half_days.unsaid.rest, Fill::Outline(REST)),
     ];
     let mut top = FLOOR;
     for (part, fill) in parts.into_iter().filter(|(part, _)| *part > 0) {
@@ -155,8 +154,10 @@ fn stack(shapes: &mut Vec<Shape>, half_days: &HalfDays, x: f32, width: f32) {
 /// What the picture shows, for those who hear it.
 fn words(weeks: &[GlideWeek], is_told: bool) -> String {
     let one = |week: &GlideWeek| match week.actual.as_ref().filter(|_| is_told) {
-        Some(actual) => format!("Week {}: planned {}; as it was {}.", week.name(), said(&week.planned), said(actual)),
-        None => format!("Week {}: planned {}.", week.name(), said(&week.planned)),
+        Some(actual) => {
+            format!("Week {}: planned {}; as it was {}.", week.name(), glide::words(&week.planned), glide::words(actual))
+        }
+        None => format!("Week {}: planned {}.", week.name(), glide::words(&week.planned)),
     };
     let all: Vec<String> = weeks.iter().map(one).collect();
     format!("Bars of half-days, week by week. {} The table after it gives every figure.", all.join(" "))
@@ -167,15 +168,17 @@ fn table(clock: &str, weeks: &[GlideWeek], is_told: bool) -> Table {
     if is_told {
         columns.push(Column::words("As it was", 3.0));
         columns.push(Column::number("Live in lessons, min", 1.4));
-        columns.push(Column::number("Half-days told of", 1.5));
+        columns.push(Column::number("Half-days somebody spoke for", 1.7));
     }
     let row = |week: &GlideWeek| {
-        let mut cells =
-            vec![format!("{}, {}", capital(&week.name()), view::short_date(week.monday)), capital(&said(&week.planned))];
+        let mut cells = vec![
+            format!("{}, {}", capital(&week.name()), view::short_date(week.monday)),
+            capital(&glide::words(&week.planned)),
+        ];
         if is_told {
             match &week.actual {
                 Some(actual) => {
-                    cells.extend([capital(&said(actual)), week.by_robot.get().to_string(), glide::told(week)]);
+                    cells.extend([capital(&glide::words(actual)), week.by_robot.get().to_string(), glide::told(week)]);
                 }
                 None => cells.extend(["To come".to_owned(), String::new(), String::new()]),
             }
@@ -193,18 +196,4 @@ fn number(week: &GlideWeek) -> String {
         (None, Some(school)) => format!("S{school}"),
         (None, None) => String::new(),
     }
-}
-
-/// `on site 4, by robot 4, rest 2`
-fn said(half_days: &HalfDays) -> String {
-    let parts = [
-        ("on site", half_days.on_site),
-        ("by robot", half_days.by_robot),
-        ("elsewhere", half_days.elsewhere),
-        ("rest", half_days.rest),
-        ("not known", half_days.not_known),
-    ];
-    let said: Vec<String> =
-        parts.into_iter().filter(|(_, count)| *count > 0).map(|(words, count)| format!("{words} {count}")).collect();
-    if said.is_empty() { "no school".to_owned() } else { said.join(", ") }
 }

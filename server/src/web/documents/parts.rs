@@ -19,7 +19,7 @@ pub fn head(case: &Case<'_>, planned: &Planned) -> Vec<Block> {
     let Planned { row, pack, fields, .. } = planned;
     let mut facts = vec![("Pupil".to_owned(), case.placement.pupil_name.clone())];
     facts.extend(case.born.map(|day| ("Date of birth".to_owned(), view::full_date(day))));
-    facts.push(("The plan".to_owned(), plan::state_chip(row.plan.state()).text().to_owned()));
+    facts.push(("The plan".to_owned(), plan::state_chip(row.plan.state(), case.today).text().to_owned()));
     // The pupil's own words are among the goals.
     let overview = plan::overview(pack, &row.plan, &case.placement, &case.names, planned.panel_told);
     let overview = overview.into_iter().filter(|(name, _)| *name != "In their words");

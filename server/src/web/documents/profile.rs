@@ -15,6 +15,8 @@ use crate::web::growth;
 /// The database does not answer, or holds what this program cannot read.
 pub async fn one_page(case: &Case<'_>) -> Result<Document, ApiError> {
     let mut document = case.document(format!("One page about {}", case.placement.pupil_name));
+    let more = "More is shared than one page holds. The pupil and whoever works with them can choose what matters most.";
+    document.one_page_or = Some(more.to_owned());
     let profile = growth::read_profile(case.state, &case.placement).await?.map(|(_, profile)| profile).unwrap_or_default();
     let shared = profile.shared(case.today);
     let blocks = &mut document.blocks;

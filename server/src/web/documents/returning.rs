@@ -36,6 +36,10 @@ pub fn looked_back(case: &Case<'_>, planned: &Planned, most: usize) -> Vec<Block
         }
         if counts && !week.beside.is_empty() {
             parts.push(Block::text(format!("Engagement record: {}", week.beside)));
+            if !week.odd.is_empty() {
+                parts.push(Block::text("What looks wrong about these minutes:"));
+                parts.push(Block::List(week.odd));
+            }
         }
         if states && !week.stated.is_empty() {
             parts.push(Block::Apart(vec![Block::text(format!("Stated by the school, kept apart. {}", week.stated))]));
@@ -76,7 +80,7 @@ pub async fn to_do(case: &Case<'_>, planned: &Planned) -> Result<Vec<Block>, Api
     let schools = cases::Schools::of(store, placement, Some(&planned.row.plan)).await?;
     let calendars = schools.calendars();
     let authority = case.scope.parent_of(placement.school_id);
-    let facts = cases::facts(store, planned.pack, &planned.row.plan, placement.placement_id, authority).await?;
+    let facts = cases::facts(store, planned.pack, &planned.row.plan, placement.placement_id, authority, case.today).await?;
     let all = schedule(planned.pack, &facts, &calendars);
     let row = |one: &Due| {
         let view = due::due_view(one, &calendars, case.now);

@@ -64,7 +64,8 @@ async fn weeks(case: &Case<'_>, planned: &Planned, now: Option<u16>) -> Result<V
 async fn week_now(case: &Case<'_>, planned: &Planned) -> Result<(Option<String>, Option<u16>), ApiError> {
     let (store, placement) = (&case.state.store, &case.placement);
     let authority = case.scope.parent_of(placement.school_id);
-    let facts: Facts = cases::facts(store, planned.pack, &planned.row.plan, placement.placement_id, authority).await?;
+    let facts: Facts =
+        cases::facts(store, planned.pack, &planned.row.plan, placement.placement_id, authority, case.today).await?;
     let schools = cases::Schools::of(store, placement, Some(&planned.row.plan)).await?;
     let calendars = schools.calendars();
     let words = plan::week_now(planned.pack, &facts, &calendars, case.today);

@@ -5,7 +5,6 @@
 //! attendance is typed or imported).
 
 use axum::extract::{Form, Path, State};
-use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use chrono::{Datelike, Days, NaiveDate};
 use server_core::access::Action;
@@ -14,6 +13,7 @@ use server_core::glide::{OnSite, OnSiteSource, differing};
 use server_core::party::{Party, PersonId};
 use server_core::register::{self, HalfDay};
 use store::placements::PlacementRow;
+use store::record::Seen;
 use store::stated::{StatedRow, StatedWord};
 use uuid::Uuid;
 
@@ -21,9 +21,13 @@ use super::draw_page;
 use crate::api::ApiError;
 use crate::api::auth::Caller;
 use crate::api::scope::{self, Scope};
+use crate::web::meanwhile::{self, Meanwhile, NotSaved, drawn_from, was};
 use crate::web::plan::{self, Choice, Names, Sent, optional_day};
+use crate::web::view;
 use crate::{AppState, cases};
 
+/// The field in which the form says which word was the last when it was drawn.
+const SAID: &str = "said";
 /// Words may be about so many days before today.
 const MOST_DAYS: u64 = 366;
 /// Days of words that the page shows.
@@ -44,6 +48,8 @@ pub struct SaidView {
     pub day: String,
     pub today: NaiveDate,
     pub people: Vec<Choice>,
+    /// The last word that the form is drawn from.
+    pub was_said: String,
     /// Field, label and choices of each half-day.
     pub halves: Vec<(&'static str, &'static str, Vec<Choice>)>,
 }
@@ -59,17 +65,47 @@ pub async fn say(
     let now = state.clock.now().utc;
     let today = scope.today(placement.school_id, now);
     let people = people(&Names::of(&state, &scope, &placement).await?, &caller, today);
-    match read(&sent, &people, today) {
+    let not_saved = match read(&sent, &people, today) {
+        Err(wrong) => NotSaved::Wrong(wrong),
         Ok(words) => {
             let audit = plan::audit(&caller, pupil, "say attendance");
-            state.store.state_half_days(placement.placement_id, &words, caller.staff_id(), audit, now).await?;
-            Ok(Redirect::to(&format!("/pupils/{pupil}/glide#said")).into_response())
+            let (id, staff_id, seen) = (placement.placement_id, caller.staff_id(), Seen::This(was(&sent, SAID).parse().ok()));
+            if state.store.state_half_days(id, &words, staff_id, seen, audit, now).await? {
+                return Ok(Redirect::to(&format!("/pupils/{pupil}/glide#said")).into_response());
+            }
+            let other = others(&state, &scope, &placement, &words).await?;
+            NotSaved::Meanwhile(other.or_mine(format!("/pupils/{pupil}/glide"), &sent, (SAID, last(&state, &placement).await?)))
         }
-        Err(wrong) => {
-            let html = draw_page(&state, &caller, &scope, &placement, &sent, wrong).await?;
-            Ok((StatusCode::UNPROCESSABLE_ENTITY, html).into_response())
+    };
+    let status = not_saved.status();
+    let html = draw_page(&state, &caller, &scope, &placement, &sent, Some(not_saved)).await?;
+    Ok((status, html).into_response())
+}
+
+/// The last word of a placement about any half-day, for the form that is drawn from it.
+async fn last(state: &AppState, placement: &PlacementRow) -> Result<String, ApiError> {
+    let last = state.store.last_stated(placement.placement_id).await?;
+    Ok(last.map_or_else(String::new, |id| id.to_string()))
+}
+
+/// What somebody else said of these half-days since, beside what is said of them now.
+async fn others(state: &AppState, scope: &Scope, placement: &PlacementRow, mine: &[StatedWord]) -> Result<Meanwhile, ApiError> {
+    let told = |was_there: Option<bool>| WORDS.iter().find(|(.., known)| *known == was_there).map_or("", |(_, words, _)| words);
+    let mut lines = Vec::new();
+    for word in mine {
+        let rows = state.store.stated_half_days(placement.placement_id, word.day, word.day).await?;
+        let Some(row) = rows.into_iter().find(|row| row.word.half_day == word.half_day) else { continue };
+        if row.word.was_there != word.was_there {
+            let (theirs, mine) = (told(row.word.was_there), told(word.was_there));
+            lines.push((row, half_words(word.day, word.half_day), theirs.to_lowercase(), mine.to_lowercase()));
         }
     }
+    let by = lines.iter().map(|(row, ..)| row).max_by_key(|row| row.at);
+    let by = by.map_or_else(meanwhile::somebody, |row| {
+        (row.staff_name.clone(), view::full_moment(row.at, scope.zone(placement.school_id)))
+    });
+    let page = format!("/pupils/{}/glide#said", placement.pupil_id);
+    Ok(Meanwhile::new(by, page, lines.into_iter().map(|(_, about, theirs, mine)| (about, theirs, mine))))
 }
 
 fn read(sent: &Sent, people: &[(PersonId, String)], today: NaiveDate) -> Result<Vec<StatedWord>, String> {
@@ -118,7 +154,7 @@ pub(super) async fn view(
     caller: &Caller,
     scope: &Scope,
     placement: &PlacementRow,
-    sent: &Sent,
+    (sent, wrong): (&Sent, &str),
 ) -> Result<SaidView, ApiError> {
     let today = scope.today(placement.school_id, state.clock.now().utc);
     let from = today - Days::new(SHOWN_DAYS);
@@ -160,6 +196,7 @@ pub(super) async fn view(
         may_say: scope.may_pupil(Action::EditPlan, placement),
         questions: differing(&told).filter_map(question).collect(),
         words: rows.iter().rev().map(line).collect(),
+        was_said: drawn_from(sent, SAID, wrong, last(state, placement).await?),
         day: typed("day"),
         today,
         people: (people(&names, caller, today).into_iter())

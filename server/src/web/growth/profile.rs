@@ -19,7 +19,7 @@ use store::sheets::{NewSheet, Owner, Saved, SheetKind, SheetRow};
 use uuid::Uuid;
 
 use super::doing::OWNERS;
-use super::{Lines, TRAITS, helps, intervention_words, read_profile};
+use super::{Lines, TRAITS, helps, intervention_words, read_profile, shared_lines};
 use crate::AppState;
 use crate::api::ApiError;
 use crate::api::auth::Caller;
@@ -132,13 +132,12 @@ pub async fn shared(State(state): State<AppState>, caller: Caller, Path(pupil): 
     let today = scope.today(placement.school_id, now);
     let (_, profile) = read_profile(&state, &placement).await?.unwrap_or_default();
     let shared = profile.shared(today);
-    let lines = |about: Trait| shared.about(about).map(|words| words.expose().to_owned()).collect::<Vec<_>>();
     page(&SharedPage {
         frame: Frame::of(&caller, &scope, format!("One page about {}", placement.pupil_name), "/pupils", now),
         pupil_id: pupil,
         pupil_name: placement.pupil_name.clone(),
         about: format!("Year {}, {}. As of {}.", placement.year_group, placement.school_name, view::full_date(today)),
-        groups: TRAITS.iter().map(|(about, _, words)| (*words, lines(*about))).filter(|(_, all)| !all.is_empty()).collect(),
+        groups: shared_lines(&shared),
         interventions: shared.interventions().iter().map(intervention_words).collect(),
     })
 }

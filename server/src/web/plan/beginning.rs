@@ -10,7 +10,7 @@ use chrono::NaiveDate;
 use server_core::access::Action;
 use server_core::party::{OrganisationId, Party, PersonId};
 use server_core::plan::{Basis, Change, EndGoal, PlanState, ReintegrationPlan};
-use server_core::policy::{Code, Pack, Route, for_day};
+use server_core::policy::{self, Code, Pack, Route, for_day};
 use server_core::words::{Reason, Words};
 use store::placements::PlacementRow;
 use store::plans::PlanRow;
@@ -25,22 +25,9 @@ use crate::api::auth::Caller;
 use crate::api::scope;
 use crate::cases::{pack_of, packs};
 
-/// End goals with their words.
-const GOALS: [(&str, EndGoal, &str); 4] = [
-    ("home-school", EndGoal::HomeSchool, "Back to the home school"),
-    ("new-school", EndGoal::NewSchool, "A fresh start at another school"),
-    ("long-term-place", EndGoal::LongTermPlace, "A long-term place"),
-    ("no-return-planned", EndGoal::NoReturnPlanned, "No return is planned; reviews go on"),
-];
-
-/// What a goal is called.
-pub fn goal_words(goal: EndGoal) -> &'static str {
-    GOALS.iter().find(|(_, known, _)| *known == goal).map_or("", |(.., words)| words)
-}
-
-/// The same from the history's word for it.
-pub fn goal_told(text: &str) -> Option<&'static str> {
-    GOALS.iter().find(|(_, goal, _)| format!("{goal:?}") == text).map(|(.., words)| *words)
+/// An end goal from the history's word for it.
+pub fn goal_told<'a>(pack: &'a Pack, text: &str) -> Option<&'a str> {
+    EndGoal::ALL.iter().find(|goal| format!("{goal:?}") == text).map(|goal| policy::called(Some(pack), *goal))
 }
 
 /// A form that says what a plan is for.
@@ -172,7 +159,7 @@ fn chosen(pack: &Pack, sent: &Sent) -> Result<Chosen, String> {
     Ok(Chosen {
         route: route.ok_or_else(|| not_in("How the pupil came to be away"))?,
         planned_length: length.ok_or_else(|| not_in("Planned length"))?,
-        end_goal: GOALS.iter().find(|(code, ..)| *code == text("goal")).ok_or("What it is to lead to: choose one.")?.1,
+        end_goal: policy::chosen(Some(pack), text("goal")).ok_or_else(|| not_in("What it is to lead to"))?,
         in_their_words: optional_words(sent, "words", "In the pupil’s own words")?,
     })
 }
@@ -220,12 +207,26 @@ fn choices_of(packs: &[&Pack], chosen: impl Fn(&str) -> String) -> [Choices; 3] 
     };
     let routes = packs.iter().flat_map(|pack| &pack.routes).map(|rule| (rule.route.code().to_owned(), rule.title.clone()));
     let lengths = packs.iter().flat_map(|pack| &pack.planned_lengths).map(|one| (one.id.to_string(), one.title.clone()));
-    let goals = GOALS.iter().map(|(code, _, words)| ((*code).to_owned(), (*words).to_owned()));
+    let goals = EndGoal::ALL.iter().filter_map(|goal| Some((goal.code().to_owned(), goal_in(packs, *goal)?)));
     [
         choices("route", "How the pupil came to be away", routes.collect()),
         choices("length", "Planned length", lengths.collect()),
         choices("goal", "What it is to lead to", goals.collect()),
     ]
+}
+
+/// What a goal is called where the policy is not chosen yet: by another that says it otherwise, that is said beside. `None`: none offers it.
+fn goal_in(packs: &[&Pack], goal: EndGoal) -> Option<String> {
+    let said = |pack: &&Pack| {
+        let (_, words) = policy::offered::<EndGoal>(Some(*pack)).into_iter().find(|(known, _)| *known == goal)?;
+        Some((pack.title.clone(), words.to_owned()))
+    };
+    let all: Vec<(String, String)> = packs.iter().filter_map(said).collect();
+    let (_, first) = all.first()?;
+    let mut others: Vec<String> =
+        all.iter().filter(|(_, words)| words != first).map(|(title, words)| format!("{title}: {words}")).collect();
+    others.dedup();
+    Some(if others.is_empty() { first.clone() } else { format!("{first} ({})", others.join("; ")) })
 }
 
 /// Where a draft is put right or thrown away; nothing once it is agreed.
@@ -234,11 +235,10 @@ pub fn draft_view<'a>(of: &Shown<'_>, typed: impl Fn(&str) -> Typed<'a>) -> Opti
         return None;
     }
     let (form, discarding, basis) = (typed("basis"), typed("discard"), of.plan.basis());
-    let goal = GOALS.iter().find(|(_, goal, _)| *goal == basis.end_goal).map_or("", |(code, ..)| code);
     let kept = |name: &str| match name {
         "route" => basis.route.code().to_owned(),
         "length" => basis.planned_length.to_string(),
-        _ => goal.to_owned(),
+        _ => basis.end_goal.code().to_owned(),
     };
     let words = basis.in_their_words.as_ref().map_or("", Words::expose);
     Some(DraftView {

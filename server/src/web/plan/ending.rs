@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 
 use server_core::goal::Family;
 use server_core::party::{Party, PersonId, listed};
-use server_core::plan::{Change, Closure, PlanState, Review, ReviewOutcome, RollGuard, Setback, Setting, SignOff};
-use server_core::policy::{Code, Event};
+use server_core::plan::{Change, Closure, EndGoal, PlanState, Review, ReviewOutcome, RollGuard, Setback, Setting, SignOff};
+use server_core::policy::{self, Code, Event};
 use server_core::words::Reason;
 use store::plans::PlanRow;
 
@@ -23,18 +23,13 @@ const FAMILIES: [(Family, &str); 3] =
     [(Family::Academic, "Academic target"), (Family::Behaviour, "Behaviour target"), (Family::Attendance, "Attendance target")];
 /// Who reviews are for.
 const PRESENT: [Party; 5] = [Party::Pupil, Party::Parent, Party::ProviderLead, Party::ReceivingSchool, Party::KeyWorker];
-/// Outcomes of a review with their words.
-const OUTCOMES: [(ReviewOutcome, &str); 4] = [
-    (ReviewOutcome::Continue, "On as before"),
-    (ReviewOutcome::StepUp, "A step up"),
-    (ReviewOutcome::StepDown, "A step down, for a while"),
-    (ReviewOutcome::Close, "The plan may be closed"),
-];
 /// Days on which somebody asks how it goes, after the end.
 const FOLLOW_UPS: usize = 3;
 
 /// What the page shows of it.
 pub struct EndingView {
+    /// A return is planned, or has begun all the same, so that it may hold.
+    pub is_return: bool,
     pub setbacks: Vec<(String, String)>,
     pub setback: SetbackForm,
     pub longer: Vec<String>,
@@ -111,6 +106,9 @@ pub fn view<'a>(of: &Shown<'_>, typed: impl Fn(&str) -> Typed<'a>) -> EndingView
     let outcome = close.get("outcome");
     let (roll, closed) = (roll_words(of), closed_facts(of));
     EndingView {
+        is_return: plan.basis().end_goal != EndGoal::NoReturnPlanned
+            || matches!(plan.state(), PlanState::Returning { .. })
+            || !plan.sign_offs().is_empty(),
         setbacks: plan.setbacks().iter().rev().map(|one| setback_words(of, one)).collect(),
         setback: SetbackForm {
             on: setback.or("on", of.today),
@@ -150,7 +148,7 @@ fn setback_words(of: &Shown<'_>, one: &Setback) -> (String, String) {
 }
 
 fn review_view(of: &Shown<'_>, one: &Review) -> ReviewView {
-    let outcome = OUTCOMES.iter().find(|(known, _)| *known == one.outcome).map_or("", |(_, words)| words);
+    let outcome = policy::called(Some(of.pack), one.outcome);
     let mut lines = Vec::new();
     let present: Vec<Party> = one.present.keys().copied().collect();
     lines.push(format!("There: {}.", listed(&present)));
@@ -214,9 +212,9 @@ fn review_form(of: &Shown<'_>, typed: Typed<'_>) -> ReviewForm {
             .collect(),
         pupil_says: typed.get("pupil-says"),
         about_robot: typed.get("about-robot"),
-        outcomes: OUTCOMES
-            .iter()
-            .map(|(outcome, words)| (outcome.code().to_owned(), (*words).to_owned(), typed.get("outcome") == outcome.code()))
+        outcomes: policy::offered::<ReviewOutcome>(Some(of.pack))
+            .into_iter()
+            .map(|(outcome, words)| (outcome.code().to_owned(), words.to_owned(), typed.get("outcome") == outcome.code()))
             .collect(),
         why: typed.get("why"),
         next: typed.get("next"),
@@ -331,7 +329,7 @@ pub fn review(case: &Case<'_>, sent: &Sent) -> Result<Vec<Change>, String> {
         targets.extend(optional_words(sent, &format!("target-{}", family.code()), title)?.map(|words| (family, words)));
     }
     let supported = sent.get("supported").and_then(|went| WENT.iter().find(|(code, ..)| code == went));
-    let outcome = sent.get("outcome").and_then(|code| ReviewOutcome::from_code(code));
+    let outcome = sent.get("outcome").and_then(|code| policy::chosen(Some(case.pack), code));
     Ok(vec![Change::Review(Review {
         on: past_day(case.today, sent, "on", "The day of the review")?,
         asked_by,

@@ -7,7 +7,7 @@
 
 use server_core::party::{OrganisationId, PersonId};
 use server_core::plan::{Answer, Change, ReintegrationPlan, Stated, StatedSource};
-use server_core::policy::{Field, FieldKind, Pack};
+use server_core::policy::{Code, Field, FieldKind, Pack};
 use server_core::words::{Words, WordsError};
 use store::plans::PlanChangeRow;
 
@@ -31,6 +31,10 @@ pub struct FieldView {
     /// The value as pages say it.
     pub told: String,
     pub required: bool,
+    /// It is asked only after another answer.
+    pub depends: bool,
+    /// Its answer decides whether more is asked.
+    pub asks_more: bool,
     /// Who changed it meanwhile; empty: nobody.
     pub by: String,
     /// What they wrote, if the writer of this form changed it too.
@@ -169,6 +173,18 @@ fn input(field: &Field, value: &str, answer: Option<&Answer>, offers: &Offers<'_
     }
 }
 
+/// A field that depends on another one is shown once that has the answer, in the plan or as it was just typed; and as long as it has an
+/// answer of its own, so that nothing that was said is hidden.
+fn is_shown(field: &Field, plan: &ReintegrationPlan, sent: Option<&Sent>) -> bool {
+    let sent_to = |id: &Code| sent.and_then(|sent| sent.get(&format!("answer-{id}")));
+    let is_typed =
+        |(other, wanted): &(Code, bool)| sent_to(other).is_some_and(|typed| typed == if *wanted { "yes" } else { "no" });
+    plan.is_asked(field)
+        || plan.answer(&field.id).is_some()
+        || sent_to(&field.id).is_some_and(|typed| !typed.trim().is_empty())
+        || field.only_if.as_ref().is_some_and(is_typed)
+}
+
 /// The fields of the form, as they are or as somebody just typed them.
 pub fn views(
     (pack, stage): (&Pack, u16),
@@ -204,11 +220,13 @@ pub fn views(
             told: say(&value),
             value,
             required: field.required,
+            depends: field.only_if.is_some(),
+            asks_more: pack.fields.iter().any(|other| other.only_if.as_ref().is_some_and(|(id, _)| *id == field.id)),
             by: by(changes, &path),
             theirs: theirs.map(|theirs| say(&theirs)),
         }
     };
-    pack.fields.iter().filter(|field| field.stage == stage).map(view).collect()
+    pack.fields.iter().filter(|field| field.stage == stage && is_shown(field, plan, sent)).map(view).collect()
 }
 
 /// What the form changes. A field for which "theirs" was chosen, or that is not in the form, stays as it is.

@@ -3,6 +3,7 @@
 //! Weeks that were added to the plan are looked back upon as the clock's last week is.
 
 use chrono::NaiveDate;
+use chrono_tz::Tz;
 use server_core::deadline::{Calendars, Facts};
 use server_core::plan::{
     Change, EngagementBeside, Evaluation, PlanState, ReintegrationPlan, Reply, Stated, StatedSource, Went,
@@ -14,7 +15,7 @@ use super::imported::{self, ImportedWeek};
 use super::{Case, Choice, Names, Sent, Shown, Typed, optional_words, words};
 use crate::api::ApiError;
 use crate::api::scope::Scope;
-use crate::web::view;
+use crate::web::{record, view};
 use crate::{AppState, cases, lessons};
 
 /// How it went, with its words in forms.
@@ -38,6 +39,8 @@ pub struct LookbackView {
     /// The same in words, with source and time.
     pub imported: Vec<String>,
     pub engagement: String,
+    /// What looks wrong about its minutes, day by day.
+    pub odd: Vec<String>,
     pub pupil_says: String,
     pub may_write: bool,
 }
@@ -46,6 +49,8 @@ pub struct DoneView {
     pub title: String,
     pub replies: Vec<(String, String)>,
     pub beside: String,
+    /// What looked wrong about these minutes when they were filled in.
+    pub odd: Vec<String>,
     pub stated: String,
     pub pupil_says: String,
 }
@@ -120,9 +125,9 @@ pub async fn view(
     let named = |of: &str| weeks.iter().find(|((week, rule), _)| key(&rule.clock, *week) == of);
     let chosen = named(&typed.get("of")).or_else(|| named(asked));
     let chosen = chosen.or_else(|| weeks.iter().find(is_open)).or_else(|| weeks.last());
-    let (mut beside, mut imported) = (String::new(), None);
+    let (mut beside, mut imported) = (None, None);
     if let Some((_, monday)) = chosen {
-        beside = beside_words(Some(of_week(state, placement, *monday, of.today).await?));
+        beside = Some(of_week(state, placement, of.names.zone(), *monday, of.today).await?);
         imported = imported::of_week(&state.store, placement, calendars.home_school, *monday).await?;
     }
     let told = |part: fn(&ImportedWeek) -> Option<&Stated>| imported.as_ref().and_then(part);
@@ -186,7 +191,8 @@ pub async fn view(
             .iter()
             .filter_map(|(_, title, stated)| stated.as_ref().map(|stated| stated_words(of.names, title, stated)))
             .collect(),
-        engagement: beside,
+        engagement: beside.as_ref().map_or_else(String::new, beside_words),
+        odd: beside.map(|beside| beside.odd).unwrap_or_default(),
         pupil_says: typed.or(
             "pupil-says",
             kept.and_then(|kept| kept.pupil_says.as_ref()).map(|words| words.expose().to_owned()).unwrap_or_default(),
@@ -212,17 +218,22 @@ fn done_view(pack: &Pack, plan: &ReintegrationPlan, names: &Names, one: &Evaluat
     let rule = plan.look_back(pack, &one.clock, one.week);
     let reply = |reply: &Reply| {
         let ask = rule.and_then(|rule| rule.questions.iter().find(|question| question.id == reply.question));
-        let more: Vec<_> =
-            [&reply.why, &reply.comment, &reply.action].into_iter().flatten().map(|words| words.expose()).collect();
-        let words = if more.is_empty() { String::new() } else { format!(". {}", more.join(" ")) };
-        (ask.map_or_else(|| reply.question.to_string(), |ask| ask.ask.clone()), format!("{}{words}", went_words(reply.went)))
+        let mut said = went_words(reply.went).to_owned();
+        for (title, words) in [("", &reply.why), ("", &reply.comment), ("To do: ", &reply.action)] {
+            let Some(words) = words else { continue };
+            // Each is a sentence, whether or not its writer gave it an end.
+            let end = if said.ends_with(['.', '!', '?']) { "" } else { "." };
+            said += &format!("{end} {title}{}", words.expose());
+        }
+        (ask.map_or_else(|| reply.question.to_string(), |ask| ask.ask.clone()), said)
     };
     let stated = |title: &str, stated: Option<&Stated>| stated.map(|stated| stated_words(names, title, stated));
     let all = [stated("Attendance", one.attendance.as_ref()), stated("Punctuality", one.punctuality.as_ref())];
     DoneView {
         title: format!("{}, on {}", title(pack, &one.clock, one.week), view::full_date(one.on)),
         replies: one.replies.iter().map(reply).collect(),
-        beside: one.engagement.map_or_else(String::new, |beside| beside_words(Some(beside))),
+        beside: one.engagement.as_ref().map_or_else(String::new, beside_words),
+        odd: one.engagement.as_ref().map_or_else(Vec::new, |beside| beside.odd.clone()),
         stated: all.into_iter().flatten().collect::<Vec<_>>().join(" "),
         pupil_says: one.pupil_says.as_ref().map(|words| words.expose().to_owned()).unwrap_or_default(),
     }
@@ -242,25 +253,26 @@ fn offer_name(name: &str) -> String {
     format!("file-{name}")
 }
 
-fn beside_words(beside: Option<EngagementBeside>) -> String {
-    beside.map_or_else(String::new, |beside| {
-        let social = match beside.social.get() {
-            0 => String::new(),
-            minutes => format!(" With friends: {}, kept apart.", view::minutes(i64::from(minutes))),
-        };
-        format!("Live in lessons: {} of {} minutes expected.{social}", beside.in_lessons.get(), beside.expected.get())
-    })
+fn beside_words(beside: &EngagementBeside) -> String {
+    let social = match beside.social.get() {
+        0 => String::new(),
+        minutes => format!(" With friends: {}, kept apart.", view::minutes(i64::from(minutes))),
+    };
+    format!("Live in lessons: {} of {} minutes expected.{social}", beside.in_lessons.get(), beside.expected.get())
 }
 
 async fn of_week(
     state: &AppState,
     placement: &PlacementRow,
+    zone: Tz,
     monday: NaiveDate,
     today: NaiveDate,
 ) -> Result<EngagementBeside, ApiError> {
     let sunday = (monday + chrono::Days::new(6)).min(today);
     let days = lessons::school_days(&state.store, placement, (monday, sunday), state.clock.now().utc).await?;
-    Ok(EngagementBeside::of(days.iter().map(|day| &day.account)))
+    let odd = record::odd_days(&days, placement, zone);
+    let odd = odd.into_iter().map(|(day, words)| format!("{}: {words}", view::full_date(day))).collect();
+    Ok(EngagementBeside { odd, ..EngagementBeside::of(days.iter().map(|day| &day.account)) })
 }
 
 /// The engagement record of the week that a form looks back upon, and what the school's own marks say of it; nothing of a week that has
@@ -279,14 +291,14 @@ pub async fn beside(
     let schools = cases::Schools::of(&state.store, placement, Some(plan)).await?;
     let calendars = schools.calendars();
     let authority = scope.parent_of(placement.school_id);
-    let facts = cases::facts(&state.store, pack, plan, placement.placement_id, authority).await?;
     let today = scope.today(placement.school_id, state.clock.now().utc);
+    let facts = cases::facts(&state.store, pack, plan, placement.placement_id, authority, today).await?;
     let monday = week_of(pack, plan, sent.get("of").map_or("", String::as_str)).and_then(|(week, rule)| {
         let clock = pack.clock(&rule.clock)?;
         calendars.of(clock.calendar).monday_of_week(*facts.events.get(&clock.starts)?, week)
     });
     let Some(monday) = monday.filter(|monday| *monday <= today) else { return Ok((None, None)) };
-    let engagement = of_week(state, placement, monday, today).await?;
+    let engagement = of_week(state, placement, scope.zone(placement.school_id), monday, today).await?;
     Ok((Some(engagement), imported::of_week(&state.store, placement, calendars.home_school, monday).await?))
 }
 
@@ -343,7 +355,7 @@ pub fn evaluate(case: &Case<'_>, sent: &Sent) -> Result<Vec<Change>, String> {
         replies,
         attendance,
         punctuality,
-        engagement: case.engagement,
+        engagement: case.engagement.clone(),
         pupil_says: optional_words(sent, "pupil-says", "What the pupil says")?,
     })])
 }

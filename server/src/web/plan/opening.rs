@@ -1,7 +1,7 @@
 //! Before a plan begins: who consents, what stands in the way, and opening it.
 
 use server_core::party::{Party, PersonId};
-use server_core::plan::{Barrier, Change, Consent, PlanState};
+use server_core::plan::{Barrier, Change, Consent, OwnWord, PlanState};
 
 use super::fields::{by, seen};
 use super::{Case, Choice, Sent, Shown, Typed, choices, code, past_day, words};
@@ -46,18 +46,21 @@ pub fn view<'a>(of: &Shown<'_>, typed: impl Fn(&str) -> Typed<'a>) -> OpeningVie
     let consent = typed("consent");
     let (plan, names) = (of.plan, of.names);
     let chosen = consent.get("who");
-    let may_say = names.with(&[Party::Parent, Party::Pupil], of.today);
+    // Parents first: what the form offers first is chosen by mistake.
+    let may_say = [Party::Parent, Party::Pupil].into_iter().flat_map(|party| names.with(&[party], of.today));
     let consent_line = |one: &Consent| {
         let withdrawn = one.withdrawn.map_or_else(String::new, |day| format!(" Withdrawn on {}.", view::full_date(day)));
-        let words = format!("{}, on {}: {}.{withdrawn}", names.name(one.who), view::full_date(one.on), one.how.expose());
+        let beside =
+            if one.party == Party::Pupil && one.own_word == OwnWord::Beside { ", beside a parent or carer" } else { "" };
+        let (who, on) = (names.name(one.who), view::full_date(one.on));
+        let words = format!("{who}{beside}, on {on}: {}.{withdrawn}", one.how.expose());
         ConsentView { words, who: if one.withdrawn.is_none() { one.who.0.to_string() } else { String::new() } }
     };
     OpeningView {
         is_draft: *plan.state() == PlanState::Draft,
-        may_open: plan.consents().iter().any(|one| one.withdrawn.is_none()),
+        may_open: plan.is_consented(),
         consents: plan.consents().iter().map(consent_line).collect(),
         who: may_say
-            .into_iter()
             .map(|(person, name)| {
                 let id = person.0.to_string();
                 let is = id == chosen;
@@ -154,7 +157,8 @@ pub fn consent(case: &Case<'_>, sent: &Sent) -> Result<Vec<Change>, String> {
     let (who, party) = person(sent).ok_or("Choose who consents.")?;
     let how = words(sent, "how", "How they consented")?;
     let on = past_day(case.today, sent, "on", "The day of the consent")?;
-    Ok(vec![Change::Consent(Consent { party, who, how, on, withdrawn: None })])
+    let own_word = if party == Party::Pupil { OwnWord::of(case.born, on) } else { OwnWord::default() };
+    Ok(vec![Change::Consent(Consent { party, own_word, who, how, on, withdrawn: None })])
 }
 
 /// The value of a choice of people: the pupil is chosen by the pupil's id, which the form says too.

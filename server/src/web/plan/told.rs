@@ -72,6 +72,11 @@ impl Names {
         Ok(Self { all, pupil, parties, zone: scope.zone(placement.school_id) })
     }
 
+    /// Where the school's clocks are.
+    pub(super) const fn zone(&self) -> Tz {
+        self.zone
+    }
+
     /// How pages call somebody.
     #[must_use]
     pub fn name(&self, person: PersonId) -> String {
@@ -217,7 +222,7 @@ fn code_words(pack: &Pack, path: &str, text: &str) -> Option<String> {
         "basis.planned-length" => {
             return pack.planned_lengths.iter().find(|one| one.id.as_str() == text).map(|one| one.title.clone());
         }
-        "basis.end-goal" => return goal_told(text).map(str::to_owned),
+        "basis.end-goal" => return goal_told(pack, text).map(str::to_owned),
         _ => {}
     }
     let code = Code::new(text)?;

@@ -44,7 +44,9 @@ pub(super) async fn of(
     let schools = cases::Schools::of(&state.store, placement, Some(&row.plan)).await?;
     let calendars = schools.calendars();
     let authority = scope.parent_of(placement.school_id);
-    let facts = cases::facts(&state.store, pack, &row.plan, placement.placement_id, authority).await?;
+    let facts =
+        cases::facts(&state.store, pack, &row.plan, placement.placement_id, authority, scope.today(placement.school_id, now))
+            .await?;
     let all = schedule(pack, &facts, &calendars);
     let open = all.due.iter().filter(|due| due.done.is_none() && !is_closed).take(SHOWN);
     let due = open

@@ -97,6 +97,24 @@ fn each_situation_has_its_words() {
         false,
         &format!("{title} | 60 min | 40 min, 10 of it sound only | Listened"),
     );
+    // Report: a lesson that was all still pictures read like one with a moving picture.
+    let stills = protocol::Tier::Stills;
+    check(
+        lesson(true, false),
+        &[presence(0, 12, stills, 0)],
+        after,
+        false,
+        false,
+        &format!("{title} | 60 min | 12 min, 12 of it still pictures | Listened"),
+    );
+    check(
+        lesson(true, false),
+        &[presence(0, 30, video, 0), presence(30, 12, stills, 0), presence(42, 5, protocol::Tier::Audio, 0)],
+        after,
+        false,
+        false,
+        &format!("{title} | 60 min | 47 min, 12 of it still pictures, 5 sound only | Listened"),
+    );
     check(lesson(true, false), &[], after, false, false, &format!("{title} | 60 min | 0 min | (Not known. Ask the school.)"));
     check(lesson(false, false), &[], after, false, false, &format!("{title} | Not expected | – | ()"));
 }

@@ -10,8 +10,8 @@ use uuid::Uuid;
 
 use crate::Db;
 use crate::queries::inbox::rows::{
-    Cursor, Day, Event, Interval, Mark, Minute, NewVisit, Numbered, Place, Placed, RobotBody, RobotHeld, RobotHello, RobotLink,
-    RobotUsed, Visited, json,
+    Cursor, Day, Ended, Event, Interval, Mark, Minute, NewVisit, Numbered, Place, Placed, Quarantined, RobotBody, RobotHeld,
+    RobotHello, RobotLink, RobotUsed, Visited, json,
 };
 
 /// Which of these devices exist and are not revoked, and whether they are bridges.
@@ -277,7 +277,8 @@ pub(crate) async fn mark(tx: &mut Transaction<'static, Db>, marks: &[Mark]) -> R
     Ok(())
 }
 
-/// Removes the marks that still have their version; returns which days those are. Locked in the order of [`mark`].
+/// Removes the marks that still have their version; returns which days those are. One that another transaction holds is being written
+/// again: it stays, and nobody waits.
 pub(crate) async fn take_marks(
     tx: &mut Transaction<'static, Db>,
     marks: &[Mark],
@@ -288,7 +289,7 @@ pub(crate) async fn take_marks(
                SELECT d.pupil_id, d.day FROM attendance_dirty d
                JOIN jsonb_to_recordset($1::text::jsonb) AS r(pupil_id uuid, day date, version uuid)
                     ON r.pupil_id = d.pupil_id AND r.day = d.day AND r.version = d.version
-               ORDER BY d.pupil_id, d.day FOR UPDATE OF d)
+               ORDER BY d.pupil_id, d.day FOR UPDATE OF d SKIP LOCKED)
            DELETE FROM attendance_dirty d USING held WHERE d.pupil_id = held.pupil_id AND d.day = held.day
            RETURNING d.pupil_id AS "pupil_id!: Uuid", d.day AS "day!: NaiveDate""#,
         rows
@@ -399,6 +400,50 @@ pub(crate) async fn merge_intervals(tx: &mut Transaction<'static, Db>, rows: &[I
     )
     .fetch_all(&mut **tx)
     .await?)
+}
+
+/// Notes the ends of visits; the latest one told stays. No visit is twice in `rows`.
+pub(crate) async fn end_visits(tx: &mut Transaction<'static, Db>, rows: &[Ended]) -> Result<(), StoreError> {
+    let rows = json(rows);
+    sqlx::query!(
+        "UPDATE visit v SET ended_at = r.at, end_reason = r.reason, reported_intervals = r.intervals, reported_ms = r.total_ms
+         FROM jsonb_to_recordset($1::text::jsonb)
+              AS r(session_id uuid, at timestamptz, reason text, intervals bigint, total_ms bigint)
+         WHERE v.session_id = r.session_id AND (v.ended_at IS NULL OR v.ended_at <= r.at)",
+        rows
+    )
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+/// Where the intervals of these visits end, by our clock, as far as any is held.
+pub(crate) async fn ends(tx: &mut Transaction<'static, Db>, sessions: &[Uuid]) -> Result<Vec<(Uuid, i64)>, StoreError> {
+    let rows = sqlx::query!(
+        r#"SELECT session_id AS "session_id!: Uuid", max(placed_ms + span_ms) AS "end_ms!: i64"
+           FROM presence_interval WHERE session_id = ANY($1) GROUP BY session_id"#,
+        sessions
+    )
+    .fetch_all(&mut **tx)
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.session_id, row.end_ms)).collect())
+}
+
+/// Adds messages to quarantine.
+pub(crate) async fn add_quarantined(tx: &mut Transaction<'static, Db>, rows: &[Quarantined]) -> Result<(), StoreError> {
+    let rows = json(rows);
+    sqlx::query!(
+        "INSERT INTO quarantine (quarantine_id, topic, device_id, epoch, seq, payload, cut_from_bytes, reason, received_at)
+             SELECT r.quarantine_id, r.topic, r.device_id, r.epoch, r.seq, decode(r.payload, 'hex'), r.cut_from_bytes, r.reason,
+                    r.received_at
+             FROM jsonb_to_recordset($1::text::jsonb)
+                  AS r(quarantine_id uuid, topic text, device_id uuid, epoch uuid, seq bigint, payload text,
+                       cut_from_bytes bigint, reason text, received_at timestamptz)",
+        rows
+    )
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
 }
 
 /// Adds events; one that is known takes the newer word. None is twice in `rows`.

@@ -25,12 +25,14 @@ mod bulk;
 mod queries {
     mod audit;
     mod beginnings;
+    mod calendars;
     mod changes;
     mod due;
     mod events;
     pub(crate) mod inbox;
     mod lessons;
     mod lists;
+    mod machines;
     mod marks;
     mod minutes;
     mod organisations;
@@ -46,6 +48,7 @@ mod queries {
     mod sight;
     mod staff;
     mod stated;
+    mod tables;
     mod tablets;
     mod telemetry;
     pub(crate) mod words;

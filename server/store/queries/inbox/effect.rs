@@ -15,12 +15,12 @@ use uuid::Uuid;
 
 use super::numbers::Noted;
 use super::rows::{
-    Event, Interval, Minute, NewVisit, Place, Placed, RobotBody, RobotHeld, RobotHello, RobotLink, RobotUsed, Visited,
+    Ended, Event, Interval, Minute, NewVisit, Place, Placed, RobotBody, RobotHeld, RobotHello, RobotLink, RobotUsed, Visited,
     without_nul,
 };
 use super::{Outcome, hello};
 use crate::queries::minutes::{self, Marks};
-use crate::queries::presence::{self, Ended};
+use crate::queries::presence;
 use crate::queries::words::{body_word, event_word, status_word, tier_word};
 use crate::{Db, bulk};
 
@@ -51,7 +51,8 @@ pub(super) struct Effects<'a> {
     places: HashMap<(Uuid, i64), Place>,
     new_visits: Vec<NewVisit>,
     intervals: BTreeMap<(Uuid, i64), Vec<Told>>,
-    ended: Vec<Ended>,
+    /// Of each visit the latest end told.
+    ended: HashMap<Uuid, Ended>,
     bridges: BTreeMap<Uuid, Vec<Greeting<'a>>>,
     events: HashMap<Uuid, Event>,
     minutes: BTreeMap<(Uuid, DateTime<Utc>), Minute>,
@@ -107,7 +108,7 @@ impl<'a> Effects<'a> {
             places: HashMap::new(),
             new_visits: Vec::new(),
             intervals: BTreeMap::new(),
-            ended: Vec::new(),
+            ended: HashMap::new(),
             bridges: BTreeMap::new(),
             events: HashMap::new(),
             minutes: BTreeMap::new(),
@@ -175,7 +176,9 @@ impl<'a> Effects<'a> {
         match presence::told(fact, pupil_id, offset_ms) {
             presence::Told::Ended(ended) => {
                 in_range(&[ended.at])?;
-                self.ended.push(ended);
+                if self.ended.get(&ended.session_id).is_none_or(|known| known.at <= ended.at) {
+                    self.ended.insert(ended.session_id, ended);
+                }
             }
             presence::Told::Interval(interval) => {
                 // A clock may be said to be off by anything.
@@ -207,7 +210,15 @@ impl<'a> Effects<'a> {
         match hello.role {
             Role::Bridge => {
                 in_range(hello.outbox.and_then(|outbox| outbox.oldest_at).as_slice())?;
-                self.bridges.entry(device).or_default().push((index, hello, message.offset_ms));
+                let told = self.bridges.entry(device).or_default();
+                let mut offset_ms = message.offset_ms;
+                if let Some((_, last, offset_before_ms)) = told.last()
+                    && hello::says_all_of(hello, last)
+                {
+                    offset_ms = offset_ms.or(*offset_before_ms);
+                    told.pop();
+                }
+                told.push((index, hello, offset_ms));
             }
             Role::Robot => {
                 let robot = self.robots.get_mut(&device).ok_or(UNKNOWN_ROBOT)?;
@@ -323,9 +334,9 @@ impl<'a> Effects<'a> {
         }
         let mut marks = Marks::new();
         let mut moved = self.write_intervals(tx, &mut marks).await?;
-        for ended in &self.ended {
-            presence::end(tx, ended).await?;
-            moved.insert(ended.session_id);
+        if !self.ended.is_empty() {
+            bulk::end_visits(tx, &self.ended.values().cloned().collect::<Vec<_>>()).await?;
+            moved.extend(self.ended.keys());
         }
         self.mark_ends(tx, &moved, &mut marks).await?;
         self.write_robots(tx, now).await?;
@@ -428,13 +439,13 @@ impl<'a> Effects<'a> {
         sessions: &HashSet<Uuid>,
         marks: &mut Marks,
     ) -> Result<(), StoreError> {
-        for session in sessions {
-            let held = presence::end_ms(tx, *session).await?;
-            let told =
-                self.ended.iter().filter(|ended| ended.session_id == *session).map(|ended| ended.at.timestamp_millis()).max();
-            for end in [held, told].into_iter().flatten() {
-                self.mark(*session, end, end, marks);
-            }
+        if sessions.is_empty() {
+            return Ok(());
+        }
+        let held = bulk::ends(tx, &sessions.iter().copied().collect::<Vec<_>>()).await?;
+        let told = sessions.iter().filter_map(|session| Some((*session, self.ended.get(session)?.at.timestamp_millis())));
+        for (session, end) in held.into_iter().chain(told) {
+            self.mark(session, end, end, marks);
         }
         Ok(())
     }

@@ -50,6 +50,14 @@ pub(super) fn robot_said(
     })
 }
 
+/// Whether a bridge's hello says whatever the one before it said, so that only it has to be written.
+pub(super) fn says_all_of(hello: &HelloMessage, before: &HelloMessage) -> bool {
+    (hello.status, hello.connected_at) == (before.status, before.connected_at)
+        && (hello.http_base.is_some() || before.http_base.is_none())
+        && (hello.public_base.is_some() || before.public_base.is_none())
+        && (hello.outbox.is_some() || before.outbox.is_none())
+}
+
 /// Writes a bridge's hello. `Some(false)`: it does not count, as above; `None`: there is no such bridge.
 pub(super) async fn bridge_said(
     tx: &mut Transaction<'static, Db>,

@@ -6,8 +6,8 @@ use store::StoreError;
 use store::inbox::{MAX_QUARANTINED_BYTES, QuarantineReasonRow, QuarantineRow, Received};
 use uuid::Uuid;
 
-use super::rows::without_nul;
-use crate::Db;
+use super::rows::{Quarantined, whole, without_nul};
+use crate::{Db, bulk};
 
 macro_rules! entries {
     ($tail:literal $(, $argument:expr)*) => {
@@ -22,32 +22,36 @@ macro_rules! entries {
     };
 }
 
+/// Written at a time: a few megabytes at most.
+const AT_A_TIME: usize = 50;
+
+/// Adds these messages of a batch, each with its reason.
 pub(super) async fn add(
     tx: &mut Transaction<'static, Db>,
-    message: &Received,
-    reason: &str,
+    batch: &[Received],
+    refused: &[(usize, String)],
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
-    let kept = &message.payload[..message.payload.len().min(MAX_QUARANTINED_BYTES)];
-    let cut_from = (kept.len() < message.payload.len()).then(|| i64::try_from(message.payload.len()).unwrap_or(i64::MAX));
-    let (id, topic) = (Uuid::now_v7(), without_nul(&message.topic));
-    let (epoch, seq) = message.number.map(|(epoch, seq)| (epoch, i64::try_from(seq).unwrap_or(i64::MAX))).unzip();
-    sqlx::query!(
-        "INSERT INTO quarantine (quarantine_id, topic, device_id, epoch, seq, payload, cut_from_bytes, reason, received_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
-        id,
-        topic,
-        message.device_id,
-        epoch,
-        seq,
-        kept,
-        cut_from,
-        reason,
-        now
-    )
-    .execute(&mut **tx)
-    .await?;
+    for some in refused.chunks(AT_A_TIME) {
+        let rows: Vec<_> = some.iter().map(|(index, reason)| row(&batch[*index], reason, now)).collect();
+        bulk::add_quarantined(tx, &rows).await?;
+    }
     Ok(())
+}
+
+fn row(message: &Received, reason: &str, now: DateTime<Utc>) -> Quarantined {
+    let kept = &message.payload[..message.payload.len().min(MAX_QUARANTINED_BYTES)];
+    Quarantined {
+        quarantine_id: Uuid::now_v7(),
+        topic: without_nul(&message.topic),
+        device_id: message.device_id,
+        epoch: message.number.map(|(epoch, _)| epoch),
+        seq: message.number.map(|(_, seq)| whole(seq)),
+        payload: kept.to_vec(),
+        cut_from_bytes: (kept.len() < message.payload.len()).then(|| i64::try_from(message.payload.len()).unwrap_or(i64::MAX)),
+        reason: reason.to_owned(),
+        received_at: now,
+    }
 }
 
 /// Whether it was there.
@@ -87,8 +91,9 @@ pub(super) async fn reasons(pool: &Pool<Db>) -> Result<Vec<QuarantineReasonRow>,
     .await?)
 }
 
-/// All but `keep`, and whom it hits: the place of a message is counted among those of its sender, so that one that sends thousands
-/// loses its own before anybody else loses one. A fact with a number is kept longer: its sender was told that it is here.
+/// Of what nobody was told that it is here, all but `keep`, and whom it hits: the place of a message is counted among those of its sender,
+/// so that one that sends thousands loses its own before anybody else loses one. A fact whose number was acknowledged goes by age alone,
+/// and later: its sender no longer has it. One of a device that is not known was not acknowledged, and comes again.
 pub(super) async fn trim(
     tx: &mut Transaction<'static, Db>,
     before: DateTime<Utc>,
@@ -96,10 +101,14 @@ pub(super) async fn trim(
     keep: i64,
 ) -> Result<u64, StoreError> {
     let done = sqlx::query!(
-        "DELETE FROM quarantine WHERE received_at < $1 AND (seq IS NULL OR received_at < $3) OR quarantine_id IN
+        "DELETE FROM quarantine WHERE quarantine_id IN
+         (SELECT q.quarantine_id FROM quarantine q LEFT JOIN device d ON d.device_id = q.device_id
+          WHERE q.received_at < $1 AND (q.seq IS NULL OR d.device_id IS NULL OR q.received_at < $3))
+         OR quarantine_id IN
          (SELECT placed.quarantine_id FROM
             (SELECT q.quarantine_id, row_number() OVER (PARTITION BY q.device_id ORDER BY q.quarantine_id DESC) AS place
-             FROM quarantine q) placed
+             FROM quarantine q LEFT JOIN device d ON d.device_id = q.device_id
+             WHERE q.seq IS NULL OR d.device_id IS NULL) placed
           ORDER BY placed.place, placed.quarantine_id DESC LIMIT 1000000 OFFSET $2)",
         before,
         keep,

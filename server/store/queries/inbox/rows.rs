@@ -224,6 +224,37 @@ impl From<&DayRow> for Day {
     }
 }
 
+/// The end of a visit, and what its bridge counted.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Ended {
+    #[serde(serialize_with = "id")]
+    pub(crate) session_id: Uuid,
+    #[serde(serialize_with = "at")]
+    pub(crate) at: DateTime<Utc>,
+    pub(crate) reason: &'static str,
+    pub(crate) intervals: i64,
+    pub(crate) total_ms: i64,
+}
+
+/// A message that could not be used.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Quarantined {
+    #[serde(serialize_with = "id")]
+    pub(crate) quarantine_id: Uuid,
+    pub(crate) topic: String,
+    #[serde(serialize_with = "id")]
+    pub(crate) device_id: Uuid,
+    #[serde(serialize_with = "maybe_id")]
+    pub(crate) epoch: Option<Uuid>,
+    pub(crate) seq: Option<i64>,
+    #[serde(serialize_with = "bytes")]
+    pub(crate) payload: Vec<u8>,
+    pub(crate) cut_from_bytes: Option<i64>,
+    pub(crate) reason: String,
+    #[serde(serialize_with = "at")]
+    pub(crate) received_at: DateTime<Utc>,
+}
+
 /// A notable event.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Event {
@@ -273,6 +304,15 @@ pub(crate) fn without_nul(text: &str) -> String {
 
 fn id<S: Serializer>(id: &Uuid, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(id.simple().encode_lower(&mut Uuid::encode_buffer()))
+}
+
+fn bytes<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+    use std::fmt::Write as _;
+    let mut text = String::with_capacity(bytes.len() * 2);
+    for byte in bytes {
+        write!(text, "{byte:02x}").expect("a text takes text");
+    }
+    serializer.serialize_str(&text)
 }
 
 fn maybe_id<S: Serializer>(maybe: &Option<Uuid>, serializer: S) -> Result<S::Ok, S::Error> {

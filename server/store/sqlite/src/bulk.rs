@@ -14,8 +14,8 @@ use uuid::Uuid;
 
 use crate::Db;
 use crate::queries::inbox::rows::{
-    Cursor, Day, Event, Interval, Mark, Minute, NewVisit, Numbered, Place, Placed, RobotBody, RobotHeld, RobotHello, RobotLink,
-    RobotUsed, Visited, json,
+    Cursor, Day, Ended, Event, Interval, Mark, Minute, NewVisit, Numbered, Place, Placed, Quarantined, RobotBody, RobotHeld,
+    RobotHello, RobotLink, RobotUsed, Visited, json,
 };
 
 /// Which of these devices exist and are not revoked, and whether they are bridges.
@@ -435,6 +435,53 @@ pub(crate) async fn merge_intervals(
     .fetch_one(&mut **tx)
     .await?;
     Ok(values(&taken)?.into_iter().map(place).collect())
+}
+
+/// Notes the ends of visits; the latest one told stays. No visit is twice in `rows`.
+pub(crate) async fn end_visits(tx: &mut Transaction<'static, Db>, rows: &[Ended]) -> Result<(), StoreError> {
+    let rows = json(rows);
+    sqlx::query!(
+        "WITH r AS MATERIALIZED (SELECT value FROM json_each($1))
+             UPDATE visit SET ended_at = r.value ->> 'at', end_reason = r.value ->> 'reason',
+                              reported_intervals = r.value ->> 'intervals', reported_ms = r.value ->> 'total_ms'
+             FROM r WHERE visit.session_id = unhex(r.value ->> 'session_id')
+                      AND (visit.ended_at IS NULL OR visit.ended_at <= r.value ->> 'at')",
+        rows
+    )
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+/// Where the intervals of these visits end, by our clock, as far as any is held.
+pub(crate) async fn ends(tx: &mut Transaction<'static, Db>, sessions: &[Uuid]) -> Result<Vec<(Uuid, i64)>, StoreError> {
+    let ids = json_ids(sessions);
+    let rows = sqlx::query_scalar!(
+        r#"SELECT json_group_array(json_array(hex(session_id), end_ms)) AS "rows!: String"
+           FROM (SELECT session_id, max(placed_ms + span_ms) AS end_ms FROM presence_interval
+                 WHERE session_id IN (SELECT unhex(value) FROM json_each($1)) GROUP BY session_id)"#,
+        ids
+    )
+    .fetch_one(&mut **tx)
+    .await?;
+    values(&rows)
+}
+
+/// Adds messages to quarantine.
+pub(crate) async fn add_quarantined(tx: &mut Transaction<'static, Db>, rows: &[Quarantined]) -> Result<(), StoreError> {
+    let rows = json(rows);
+    sqlx::query!(
+        "WITH r AS MATERIALIZED (SELECT value FROM json_each($1))
+             INSERT INTO quarantine (quarantine_id, topic, device_id, epoch, seq, payload, cut_from_bytes, reason, received_at)
+             SELECT unhex(r.value ->> 'quarantine_id'), r.value ->> 'topic', unhex(r.value ->> 'device_id'),
+                    unhex(r.value ->> 'epoch'), r.value ->> 'seq', unhex(r.value ->> 'payload'), r.value ->> 'cut_from_bytes',
+                    r.value ->> 'reason', r.value ->> 'received_at'
+             FROM r",
+        rows
+    )
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
 }
 
 /// Adds events; one that is known takes the newer word. None is twice in `rows`.

@@ -6,8 +6,8 @@ use protocol::Minutes;
 use serde_json::Value;
 use server_core::goal::Family;
 use server_core::plan::{
-    ActionEntry, Answer, Barrier, Basis, Closure, Consent, EndGoal, EngagementBeside, Evaluation, Gate, How, Meeting, Parts,
-    PlanState, Reply, Review, ReviewOutcome, Revision, Setback, SignOff, Stated, StatedSource, WeekPattern, Went,
+    ActionEntry, Answer, Barrier, Basis, Closure, Consent, EndGoal, EngagementBeside, Evaluation, Gate, How, Meeting, OwnWord,
+    Parts, PlanState, Reply, Review, ReviewOutcome, Revision, Setback, SignOff, Stated, StatedSource, WeekPattern, Went,
 };
 use server_core::policy::PackKey;
 
@@ -60,27 +60,38 @@ kept!(Parts {
 });
 kept!(PackKey { id, version });
 kept!(Basis { route, home_school, provider, receiving_school, responsible, planned_length, end_goal, in_their_words });
-kept!(Consent { party, who, how, on, withdrawn });
+kept!(Consent { party, own_word, who, how, on, withdrawn });
 kept!(Stated { figure, source, on });
 kept!(Barrier { code, why, needed, weeks });
 kept!(Meeting { on, convenor, venue, present, outcomes, notes });
 kept!(ActionEntry { details, outcome, day, is_settled, agreed });
 kept!(Reply { question, went, why, comment, action });
-kept!(EngagementBeside { expected, in_lessons, social });
+kept!(EngagementBeside { expected, in_lessons, social, odd });
 kept!(Evaluation { clock, week, on, replies, attendance, punctuality, engagement, pupil_says });
 kept!(Review { on, asked_by, present, targets, worries, is_supported, pupil_says, about_robot, outcome, why, next_on });
 kept!(Setback { on, code, what, what_helps });
 kept!(SignOff { party, who, on });
 kept!(Closure { on, outcome, went_well, could_be_better, provider_withdrew, support_until, follow_up });
-kept_by_code!(Family, ReviewOutcome);
-kept_as!(EndGoal {
-    HomeSchool = "home-school",
-    NewSchool = "new-school",
-    LongTermPlace = "long-term-place",
-    NoReturnPlanned = "no-return-planned",
-});
+kept_by_code!(Family, ReviewOutcome, EndGoal);
 kept_as!(How { InPerson = "in-person", ByRobot = "by-robot", ByCall = "by-call" });
 kept_as!(Went { Yes = "yes", Partly = "partly", NotThisTime = "not-this-time" });
+
+impl Kept for OwnWord {
+    fn keep(&self) -> Value {
+        match self {
+            Self::Beside => "beside".into(),
+            Self::Decides => "decides".into(),
+        }
+    }
+
+    fn read(value: &Value) -> Option<Self> {
+        match value {
+            // Written before it was asked.
+            Value::Null => Some(Self::Beside),
+            value => [Self::Beside, Self::Decides].into_iter().find(|one| one.keep() == *value),
+        }
+    }
+}
 
 impl Kept for Revision {
     fn keep(&self) -> Value {
@@ -216,5 +227,19 @@ impl Kept for Gate {
             ("action", action) => Self::Action(Kept::read(action)?),
             _ => return None,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn h_8_what_a_pupils_word_is_worth_is_kept_and_one_of_before_stands_beside() {
+        for word in [OwnWord::Beside, OwnWord::Decides] {
+            assert_eq!(OwnWord::read(&word.keep()), Some(word));
+        }
+        assert_eq!(OwnWord::read(&Value::Null), Some(OwnWord::Beside));
+        assert_eq!(OwnWord::read(&"full".into()), None);
     }
 }

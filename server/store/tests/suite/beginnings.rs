@@ -6,7 +6,7 @@ use server_core::party::OrganisationId;
 use server_core::plan::{Basis, EndGoal, ReintegrationPlan};
 use server_core::policy::{Code, Pack, Route};
 use store::audit::{Actor, NewAudit, Subject};
-use store::beginnings::{Entered, NewCode, Opened};
+use store::beginnings::{Details, Entered, Lasting, NewCode, Opened};
 use store::changes::{ChangeOf, Sight};
 use store::organisations::OrganisationRow;
 use store::placements::{NewPlacement, NewPupil};
@@ -165,34 +165,44 @@ async fn two_pupils_never_share_a_upn(store: Fresh) {
         year_group: 9,
         born: Some(day("2013-03-02")),
     };
-    assert_eq!(store.enter_pupil(&pupil(&upn), AUDIT, now()).await.unwrap(), Entered::UpnTaken, "it is Ada's");
+    assert_eq!(store.enter_pupil(&pupil(&upn), None, AUDIT, now()).await.unwrap(), Entered::UpnTaken, "it is Ada's");
     assert!(store.pupil(Uuid::from_u128(61)).await.unwrap().is_none());
-    assert_eq!(store.enter_pupil(&pupil(&other), AUDIT, now()).await.unwrap(), Entered::Written);
-    assert_eq!(store.correct_pupil(&pupil(&upn), AUDIT, now()).await.unwrap(), Entered::UpnTaken);
+    assert_eq!(store.enter_pupil(&pupil(&other), Some("A-17"), AUDIT, now()).await.unwrap(), Entered::Written);
     let kept = store.pupil(Uuid::from_u128(61)).await.unwrap().unwrap();
-    assert_eq!((kept.upn, kept.born), (Some(other), Some(day("2013-03-02"))));
+    let (were, taken) = (kept.details(), Details { upn: Some(&upn), ..kept.details() });
+    assert_eq!(store.correct_pupil(kept.pupil_id, were, taken, AUDIT, now()).await.unwrap(), Entered::UpnTaken);
+    // Nor a number of the school's own.
+    let mut third = pupil(&upn);
+    (third.pupil_id, third.upn) = (Uuid::from_u128(62), None);
+    assert_eq!(store.enter_pupil(&third, Some("A-17"), AUDIT, now()).await.unwrap(), Entered::NumberTaken);
+    assert!(store.pupil(third.pupil_id).await.unwrap().is_none(), "nothing of it is there");
+    let ada = store.pupil(PUPIL).await.unwrap().unwrap();
+    let taken = Details { local_number: Some("A-17"), ..ada.details() };
+    assert_eq!(store.correct_pupil(PUPIL, ada.details(), taken, AUDIT, now()).await.unwrap(), Entered::NumberTaken);
+    let kept = store.pupil(Uuid::from_u128(61)).await.unwrap().unwrap();
+    assert_eq!((kept.upn, kept.born, kept.local_number.as_deref()), (Some(other), Some(day("2013-03-02")), Some("A-17")));
 }
 
 async fn what_is_written_in_its_place_leaves_from_and_to(store: Fresh) {
     fill(&store).await;
     let before = store.pupil(PUPIL).await.unwrap().unwrap();
     let was = store.placement(PLACEMENT).await.unwrap().unwrap();
-    let pupil = |name| NewPupil {
-        pupil_id: PUPIL,
-        organisation_id: SCHOOL,
-        name,
-        upn: before.upn.as_ref(),
-        year_group: before.year_group,
-        born: Some(day("2013-03-02")),
-    };
-    for name in ["Ada Quill", "Ada Quill"] {
-        assert_eq!(store.correct_pupil(&pupil(name), AUDIT, now()).await.unwrap(), Entered::Written);
+    let are = Details { name: "Ada Quill", born: Some(day("2013-03-02")), ..before.details() };
+    for _ in 0..2 {
+        // The second time they are as they are to be already.
+        assert_eq!(store.correct_pupil(PUPIL, before.details(), are, AUDIT, now()).await.unwrap(), Entered::Written);
     }
-    for until in ["2027-01-29", "2027-01-29", "2027-02-05"] {
-        store.change_placement(PLACEMENT, day(until), was.key_worker_id, AUDIT, now()).await.unwrap();
+    let days = |until| Lasting { until_day: day(until), key_worker_id: was.key_worker_id };
+    let first = Lasting { until_day: was.until_day, key_worker_id: was.key_worker_id };
+    for (were, until) in [(first, "2027-01-29"), (first, "2027-01-29"), (days("2027-01-29"), "2027-02-05")] {
+        assert!(store.change_placement(PLACEMENT, were, days(until), AUDIT, now()).await.unwrap());
     }
+    // Whoever saw what was before writes nothing over what others wrote, and leaves no trace.
+    let stale = Details { name: "Ada R.", ..before.details() };
+    assert_eq!(store.correct_pupil(PUPIL, before.details(), stale, AUDIT, now()).await.unwrap(), Entered::Meanwhile);
+    assert!(!store.change_placement(PLACEMENT, first, days("2027-03-05"), AUDIT, now()).await.unwrap());
     store.give_robot(PLACEMENT, None, AUDIT, now()).await.unwrap();
-    let sight = Sight { framework: true, number: true };
+    let sight = Sight { framework: true, own_notes: true, number: true };
     let all = store.case_changes(PUPIL, PLACEMENT, sight, 100, 0).await.unwrap();
     let told: Vec<_> = (all.iter().rev())
         .filter(|row| row.of == ChangeOf::Field && !row.what.starts_with("part."))
@@ -212,12 +222,11 @@ async fn what_is_written_in_its_place_leaves_from_and_to(store: Fresh) {
     );
     // A change that is not written leaves nothing: another pupil has that number.
     let other = "B801226012002".parse().unwrap();
-    let second = NewPupil { pupil_id: Uuid::from_u128(61), upn: Some(&other), ..pupil("Eli W.") };
-    assert_eq!(store.enter_pupil(&second, AUDIT, now()).await.unwrap(), Entered::Written);
-    assert_eq!(
-        store.correct_pupil(&NewPupil { upn: Some(&other), ..pupil("Ada") }, AUDIT, now()).await.unwrap(),
-        Entered::UpnTaken
-    );
+    let (pupil_id, organisation_id) = (Uuid::from_u128(61), SCHOOL);
+    let second = NewPupil { pupil_id, organisation_id, name: "Eli W.", upn: Some(&other), year_group: 9, born: None };
+    assert_eq!(store.enter_pupil(&second, None, AUDIT, now()).await.unwrap(), Entered::Written);
+    let taken = Details { name: "Ada", upn: Some(&other), ..are };
+    assert_eq!(store.correct_pupil(PUPIL, are, taken, AUDIT, now()).await.unwrap(), Entered::UpnTaken);
     assert_eq!(store.case_changes(PUPIL, PLACEMENT, sight, 100, 0).await.unwrap().len(), all.len());
     // Page by page, each once.
     let first = store.case_changes(PUPIL, PLACEMENT, sight, 2, 0).await.unwrap();

@@ -1,7 +1,5 @@
 //! Rows of what is due: marked by whatever changes a case, written whole, and read by person and by reach.
 
-use std::collections::BTreeSet;
-
 use chrono::{DateTime, NaiveDate, Utc};
 use engines::{Fresh, on_each_engine};
 use server_core::contact::{By, Contact};
@@ -11,7 +9,7 @@ use server_core::policy::{Binding, CalendarOf, Code, Event, Series, Unit};
 use store::audit::{Actor, NewAudit, Subject};
 use store::due::{CaseDue, CaseMark};
 use store::organisations::OrganisationRow;
-use store::record::{DeadlineWord, PartyRow};
+use store::record::{DeadlineWord, PartyRow, Seen};
 use store::sheets::{NewSheet, Owner, SheetKind};
 use store::staff::{NewStaff, StaffRoleRow};
 use uuid::Uuid;
@@ -98,11 +96,11 @@ async fn everything_that_a_case_is_worked_out_from_marks_it_and_newer_rows_are_n
         assert!(write(&store, mark, vec![]).await);
         last = mark;
     };
-    store.say_event(PLACEMENT, Event::PanelHearing, Some(day("2026-11-05")), audit(), now()).await.unwrap();
+    store.say_event(PLACEMENT, Event::PanelHearing, Seen::Whatever, Some(day("2026-11-05")), audit(), now()).await.unwrap();
     changed("an event").await;
     let by = PersonId(Uuid::from_u128(9));
     let word = DeadlineWord::Applies { rule: code("weekly"), week: None, by, on: day("2026-11-17") };
-    store.say_deadline(PLACEMENT, &word, audit(), now()).await.unwrap();
+    store.say_deadline(PLACEMENT, &word, Seen::Whatever, audit(), now()).await.unwrap();
     changed("a word").await;
     let contact = Contact {
         on: day("2026-11-17"),
@@ -139,12 +137,12 @@ async fn everything_that_a_case_is_worked_out_from_marks_it_and_newer_rows_are_n
     let below = "UPDATE organisation SET parent_id = (SELECT o.organisation_id FROM organisation o WHERE o.name = 'Fennshire')
                  WHERE name = 'Alder Road'";
     store.run(below).await.unwrap();
-    store.set_series(AUTHORITY, Series::Panel, &BTreeSet::from([day("2026-12-10")]), audit(), now()).await.unwrap();
+    store.set_series_day(AUTHORITY, Series::Panel, day("2026-12-10"), true, audit(), now()).await.unwrap();
     changed("a day of the panel").await;
     // Two who work it out at once: the one who had read less does not win.
-    store.say_event(PLACEMENT, Event::PanelHearing, None, audit(), now()).await.unwrap();
+    store.say_event(PLACEMENT, Event::PanelHearing, Seen::Whatever, None, audit(), now()).await.unwrap();
     let older = mark(&store, "2026-11-17").await.unwrap();
-    store.say_event(PLACEMENT, Event::SchoolStart, Some(day("2026-12-14")), audit(), now()).await.unwrap();
+    store.say_event(PLACEMENT, Event::SchoolStart, Seen::Whatever, Some(day("2026-12-14")), audit(), now()).await.unwrap();
     let newer = mark(&store, "2026-11-17").await.unwrap();
     assert!(write(&store, newer, vec![(due("newer", "2026-11-18", &[]), false)]).await);
     assert!(!write(&store, older, vec![]).await);

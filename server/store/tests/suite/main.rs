@@ -2,6 +2,7 @@
 
 mod audit;
 mod beginnings;
+mod calendars;
 mod due;
 mod inbox;
 mod lessons;
@@ -11,11 +12,13 @@ mod opening;
 mod placements;
 mod plans;
 mod presence;
+mod quarantine;
 mod record;
 mod replicas;
 mod returns;
 mod robots;
 mod staff;
+mod tables;
 mod upgrade;
 mod world;
 

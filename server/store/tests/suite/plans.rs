@@ -5,7 +5,7 @@ use engines::{Fresh, on_each_engine};
 use server_core::party::{OrganisationId, Party, PersonId};
 use server_core::plan::{
     ActionEntry, Answer, Barrier, Basis, Breakdown, Change, Closure, Consent, EndGoal, EngagementBeside, Evaluation, How,
-    Meeting, PlanState, Refusal, ReintegrationPlan, Reply, Review, ReviewOutcome, Revision, Setback, SignOff, Stated,
+    Meeting, OwnWord, PlanState, Refusal, ReintegrationPlan, Reply, Review, ReviewOutcome, Revision, Setback, SignOff, Stated,
     StatedSource, Went,
 };
 use server_core::policy::{Code, FieldKind, Pack, Route, for_day};
@@ -137,7 +137,12 @@ fn evaluation(pack: &Pack) -> Evaluation {
         on: day("2026-12-18"),
         attendance: Some(Stated { figure: words("6 of 10"), source: StatedSource::Person(who(5)), on: day("2026-12-18") }),
         punctuality: None,
-        engagement: Some(EngagementBeside { expected: minutes(600), in_lessons: minutes(431), social: minutes(12) }),
+        engagement: Some(EngagementBeside {
+            expected: minutes(600),
+            in_lessons: minutes(431),
+            social: minutes(12),
+            odd: vec!["Tuesday 15 December 2026: Part of a visit has not arrived yet.".to_owned()],
+        }),
         pupil_says: Some(words("ok")),
     }
 }
@@ -176,8 +181,14 @@ async fn a_plan_with_all_its_parts_comes_back_as_it_was(store: Fresh) {
         why: Some(words("Tired by noon")),
         next_on: Some(day("2027-01-15")),
     };
-    let consent =
-        |n| Consent { party: Party::Parent, who: who(n), how: words("On paper"), on: day("2026-10-09"), withdrawn: None };
+    let consent = |n| Consent {
+        party: Party::Parent,
+        own_word: OwnWord::Beside,
+        who: who(n),
+        how: words("On paper"),
+        on: day("2026-10-09"),
+        withdrawn: None,
+    };
     let entry = ActionEntry {
         details: None,
         outcome: Some(words("Agreed")),

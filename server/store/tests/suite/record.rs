@@ -1,6 +1,6 @@
 //! What stands beside a plan: parties, words about limits, contacts, sheets, and a school's file of marks.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use engines::{Fresh, on_each_engine};
@@ -11,13 +11,14 @@ use server_core::framework::{Area, Assessment, Intervention, Note, Profile, Scal
 use server_core::goal::{Acknowledgement, Became, Family, Goal, Wording};
 use server_core::party::{Party, PersonId};
 use server_core::plan::{Breakdown, PartTime, PartTimeReason};
-use server_core::policy::{Code, Event, Instead, Override, Series};
+use server_core::policy::{Code, Event, Instead, Override};
 use server_core::register::{HalfDay, PupilPlace, Source, System, import};
 use server_core::words::{Reason, Words};
 use store::audit::{Actor, NewAudit, Subject};
+use store::beginnings::{Details, Entered};
 use store::kept;
 use store::organisations::OrganisationRow;
-use store::record::{DeadlineWord, PartyRow, PersonRow};
+use store::record::{DeadlineWord, PartyRow, PersonRow, Seen};
 use store::sheets::{NewSheet, Owner, Saved, SheetKind};
 use store::staff::NewStaff;
 use store::stated::StatedWord;
@@ -97,8 +98,8 @@ async fn a_person_has_a_part_on_its_days_and_is_found_by_it(store: Fresh) {
     let shown: Vec<_> = parties.iter().map(|row| (row.party, row.name.as_deref(), row.until_day)).collect();
     assert_eq!(shown, [(Party::KeyWorker, Some("Jo K."), Some(day("2026-11-16"))), (Party::Parent, Some("Grace Q."), None)]);
     assert!(!format!("{parties:?}").contains("Grace"), "a name is not printed");
-    assert_eq!(store.open_parts(mother).await.unwrap(), [PLACEMENT]);
-    assert_eq!(store.open_parts(STAFF).await.unwrap(), Vec::<Uuid>::new(), "their part has a last day");
+    assert_eq!(store.open_parts(mother).await.unwrap(), [(PLACEMENT, Party::Parent)]);
+    assert_eq!(store.open_parts(STAFF).await.unwrap(), [], "their part has a last day");
     assert_eq!(audited(&store).await, 4);
 }
 
@@ -107,7 +108,7 @@ async fn the_last_word_about_an_event_and_a_deadline_counts(store: Fresh) {
     let panel = [Some("2026-11-05"), Some("2026-11-06")];
     for (event, days) in [(Event::PanelHearing, panel), (Event::SchoolStart, [Some("2026-12-14"), None])] {
         for said in days {
-            store.say_event(PLACEMENT, event, said.map(day), audit(), now()).await.unwrap();
+            assert!(store.say_event(PLACEMENT, event, Seen::Whatever, said.map(day), audit(), now()).await.unwrap());
         }
     }
     let kept = |week, on: Option<&str>| DeadlineWord::Kept {
@@ -127,10 +128,12 @@ async fn the_last_word_about_an_event_and_a_deadline_counts(store: Fresh) {
     };
     let overrides = [Instead::Count(15), Instead::Day(day("2026-12-01")), Instead::DoesNotApply].map(instead);
     for word in [kept(Some(1), Some("2026-12-18")), kept(Some(2), Some("2027-01-08")), kept(Some(1), None)] {
-        store.say_deadline(PLACEMENT, &word, audit(), now()).await.unwrap();
+        assert!(store.say_deadline(PLACEMENT, &word, Seen::Whatever, audit(), now()).await.unwrap());
     }
     for one in &overrides {
-        store.say_deadline(PLACEMENT, &DeadlineWord::Instead(one.clone()), audit(), now()).await.unwrap();
+        assert!(
+            store.say_deadline(PLACEMENT, &DeadlineWord::Instead(one.clone()), Seen::Whatever, audit(), now()).await.unwrap()
+        );
     }
     let case = store.case_rows(PLACEMENT).await.unwrap();
     assert_eq!(case.events, BTreeMap::from([(Event::PanelHearing, day("2026-11-06"))]));
@@ -141,18 +144,32 @@ async fn the_last_word_about_an_event_and_a_deadline_counts(store: Fresh) {
     assert!(store.run(without_reason).await.is_err(), "the database itself wants a reason");
     // A rule holds again as it stands: for its own week alone, and what was said stays to be read.
     let second = Override { week: Some(2), ..instead(Instead::DoesNotApply) };
-    store.say_deadline(PLACEMENT, &DeadlineWord::Instead(second.clone()), audit(), now()).await.unwrap();
+    assert!(
+        store.say_deadline(PLACEMENT, &DeadlineWord::Instead(second.clone()), Seen::Whatever, audit(), now()).await.unwrap()
+    );
     let applies = DeadlineWord::Applies { rule: code("planning-meeting"), week: None, by: who(9), on: day("2026-11-18") };
-    store.say_deadline(PLACEMENT, &applies, audit(), now()).await.unwrap();
+    assert!(store.say_deadline(PLACEMENT, &applies, Seen::Whatever, audit(), now()).await.unwrap());
     assert_eq!(store.case_rows(PLACEMENT).await.unwrap().overrides, std::slice::from_ref(&second));
     let words = store.deadline_words(PLACEMENT, 3).await.unwrap();
     assert_eq!(words, [applies, DeadlineWord::Instead(second), DeadlineWord::Instead(overrides[2].clone())]);
-    for days in [vec!["2026-11-05", "2026-12-03"], vec!["2026-12-10"]] {
-        let days: BTreeSet<_> = days.into_iter().map(day).collect();
-        store.set_series(SCHOOL, Series::Panel, &days, audit(), now()).await.unwrap();
-        assert_eq!(store.series(SCHOOL, Series::Panel).await.unwrap(), days);
-    }
-    assert_eq!(audited(&store).await, 4 + 6 + 2 + 2);
+    assert_eq!(audited(&store).await, 4 + 6 + 2);
+    // Whoever saw what was before writes nothing over what others said, and leaves no trace.
+    let panel = async |seen: Option<&str>, said| {
+        let seen = Seen::This(seen.map(day));
+        store.say_event(PLACEMENT, Event::PanelHearing, seen, Some(day(said)), audit(), now()).await.unwrap()
+    };
+    assert!(!panel(Some("2026-11-05"), "2026-11-09").await && !panel(None, "2026-11-09").await);
+    assert!(panel(None, "2026-11-06").await, "the same is no other");
+    let last = store.last_deadline_word(PLACEMENT).await.unwrap();
+    let say =
+        async |word: &DeadlineWord, seen| store.say_deadline(PLACEMENT, word, Seen::This(seen), audit(), now()).await.unwrap();
+    let (third, third_later) = (kept(Some(3), Some("2027-01-08")), kept(Some(3), Some("2027-01-09")));
+    assert!(say(&third, None).await, "nobody said anything of that week");
+    assert!(!say(&third_later, last).await, "somebody else did by now");
+    assert!(say(&third, last).await && say(&kept(Some(4), Some("2027-01-15")), last).await, "the same, and another week");
+    assert!(!say(&kept(None, Some("2027-01-15")), last).await, "of every week is of each");
+    assert!(say(&third_later, store.last_deadline_word(PLACEMENT).await.unwrap()).await);
+    assert_eq!(audited(&store).await, 12 + 1 + 4);
 }
 
 async fn contacts_come_back_as_they_were_written(store: Fresh) {
@@ -353,7 +370,9 @@ async fn of_many_who_save_one_sheet_at_once_one_gets_through_each_time_and_all_r
 async fn what_somebody_says_of_a_half_day_is_kept_and_the_latest_word_counts(store: Fresh) {
     begun(&store).await;
     let says = |on: &str, half_day, was_there| StatedWord { day: day(on), half_day, was_there, by: PersonId(PUPIL) };
-    let say = async |words: &[StatedWord], at| store.state_half_days(PLACEMENT, words, STAFF, audit(), at).await.unwrap();
+    let state =
+        async |words: &[StatedWord], seen, at| store.state_half_days(PLACEMENT, words, STAFF, seen, audit(), at).await.unwrap();
+    let say = async |words: &[StatedWord], at| assert!(state(words, Seen::Whatever, at).await);
     let first = [says("2026-11-23", HalfDay::Am, Some(true)), says("2026-11-23", HalfDay::Pm, Some(false))];
     say(&first, now()).await;
     let later = now() + TimeDelta::hours(1);
@@ -365,7 +384,13 @@ async fn what_somebody_says_of_a_half_day_is_kept_and_the_latest_word_counts(sto
     for sql in ["UPDATE stated_half_day SET was_there = NULL", "DELETE FROM stated_half_day"] {
         assert!(store.run(sql).await.unwrap_err().contains("what somebody said is never"));
     }
-    assert_eq!(audited(&store).await, 2);
+    // Whoever saw no word says nothing over another's; of a half-day that is nobody's, or the same, they do.
+    let stale = [says("2026-11-25", HalfDay::Am, Some(true)), says("2026-11-23", HalfDay::Am, Some(false))];
+    assert!(!state(&stale, Seen::This(None), later).await, "all of it or nothing");
+    assert!(store.stated_half_days(PLACEMENT, day("2026-11-25"), day("2026-11-25")).await.unwrap().is_empty());
+    assert!(state(&[stale[0], first[0]], Seen::This(None), later).await);
+    assert!(state(&stale, Seen::This(store.last_stated(PLACEMENT).await.unwrap()), later).await);
+    assert_eq!(audited(&store).await, 4);
 }
 
 async fn how_to_reach_somebody_is_said_anew(store: Fresh) {
@@ -373,11 +398,12 @@ async fn how_to_reach_somebody_is_said_anew(store: Fresh) {
     let (person_id, name) = (Uuid::from_u128(31), "Mr Q.".to_owned());
     let person = PersonRow { person_id, pupil_id: PUPIL, name, reach: Some("After four".into()) };
     store.add_person(&person, audit(), now()).await.unwrap();
-    let anew = async |pupil, reach| store.correct_reach(pupil, person_id, reach, audit(), now()).await.unwrap();
-    assert!(anew(PUPIL, Some("By text")).await);
-    assert!(!anew(PLACEMENT, Some("No")).await, "in another pupil's life");
+    let anew = async |pupil, was, reach| store.correct_reach(pupil, person_id, was, reach, audit(), now()).await.unwrap();
+    assert!(anew(PUPIL, Some("After four"), Some("By text")).await);
+    assert!(!anew(PUPIL, Some("After four"), Some("By post")).await, "somebody else said how meanwhile");
+    assert!(!anew(PLACEMENT, Some("By text"), Some("No")).await, "in another pupil's life");
     assert_eq!(store.persons_of(PUPIL).await.unwrap()[0].reach.as_deref(), Some("By text"));
-    assert!(anew(PUPIL, None).await);
+    assert!(anew(PUPIL, Some("By text"), None).await);
     assert_eq!(store.persons_of(PUPIL).await.unwrap()[0].reach, None);
     assert_eq!(audited(&store).await, 3);
 }
@@ -408,7 +434,9 @@ async fn a_file_of_marks_reaches_the_pupils_of_its_school_alone_and_an_older_fil
     assert_eq!(keep(SCHOOL, &old).await, (2, 0, vec![ninth]));
     let read = async || store.imported_marks(PUPIL, day("2026-11-01"), day("2026-11-30")).await.unwrap();
     assert_eq!(read().await, new, "the later file holds, with its source and time");
-    store.set_local_number(PUPIL, Some("A-17"), audit(), now()).await.unwrap();
+    let pupil = store.pupil(PUPIL).await.unwrap().unwrap();
+    let are = Details { local_number: Some("A-17"), ..pupil.details() };
+    assert_eq!(store.correct_pupil(PUPIL, pupil.details(), are, audit(), now()).await.unwrap(), Entered::Written);
     let text = "Admission number,Date,Session,Mark\nA-17,10/11/2026,AM,B\nA-18,10/11/2026,AM,B\n";
     let local = import(text, Source { system: System::Bromcom, imported_at: now() }).unwrap().marks;
     assert_eq!(keep(SCHOOL, &local).await, (1, 1, vec![(PUPIL, (day("2026-11-10"), day("2026-11-10")))]));

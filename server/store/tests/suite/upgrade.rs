@@ -1,5 +1,6 @@
 //! A database of every released version, with data in it, is brought up to date and read by today's code.
 
+use std::ops::Range;
 use std::path::Path;
 
 use chrono::{DateTime, NaiveDate, Utc};
@@ -10,15 +11,13 @@ use server_core::framework::Scale;
 use sqlx::migrate::Migrator;
 use sqlx::{Connection as _, PgConnection, SqliteConnection};
 use store::Store;
+use store::changes::Sight;
 use store::kept::{read_assessment, read_goal, read_profile};
 use store::sheets::{Owner, SheetKind};
 use uuid::Uuid;
 
-/// The newest migration that was released before this version. Of these, every prefix was in use somewhere.
-const RELEASED: i64 = 12;
-
 /// Rows as the released versions wrote them; `{id:N}` is an id, `{bytes:XX}` a blob in the engine's own spelling.
-const DATA: [(i64, &str); 9] = [
+const DATA: [(i64, &str); 12] = [
     (
         1,
         "INSERT INTO organisation (organisation_id, kind, name, time_zone) VALUES ({id:1}, 'school', 'Alder Road', 'Europe/London');
@@ -77,6 +76,12 @@ const DATA: [(i64, &str); 9] = [
           INSERT INTO placement (placement_id, pupil_id, school_id, from_day, until_day)
               VALUES ({id:16}, {id:15}, {id:1}, '2026-11-16', '2026-12-18');"),
     (12, "UPDATE bridge SET busy_pct = 40;"),
+    (14, "INSERT INTO stated_half_day (stated_half_day_id, placement_id, day, half_day, was_there, by_id, staff_id, at)
+              VALUES ({id:60}, {id:6}, '2026-11-19', 'am', {true}, {id:30}, {id:20}, '2026-11-20T10:00:00+00:00');"),
+    (15, "INSERT INTO case_change (case_change_id, pupil_id, field, from_text, to_text, actor_kind, actor_id, at)
+              VALUES ({id:61}, {id:5}, 'year_group', '8', '9', 'staff', {id:20}, '2026-11-20T10:00:00+00:00');"),
+    (16, "INSERT INTO room (room_id, organisation_id, name, retired_at)
+              VALUES ({id:62}, {id:1}, 'Room 1', '2026-11-20T10:00:00+00:00');"),
 ];
 
 /// A plan and its sheets as the last released version kept them: the demo's.
@@ -84,7 +89,7 @@ const RECORD: &str = include_str!("released.json");
 
 #[tokio::test]
 async fn sqlite_databases_of_every_released_version_are_brought_up_to_date() {
-    for version in 1..=RELEASED {
+    for version in older("sqlite/migrations").await {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("old.db").display().to_string();
         database::run(Engine::Sqlite, &path, "").await.unwrap();
@@ -98,7 +103,7 @@ async fn sqlite_databases_of_every_released_version_are_brought_up_to_date() {
 
 #[tokio::test]
 async fn postgresql_databases_of_every_released_version_are_brought_up_to_date() {
-    for version in 1..=RELEASED {
+    for version in older("postgres/migrations").await {
         let address = database::empty_postgres(None).await;
         let mut connection = PgConnection::connect(&address).await.unwrap();
         migrate_to(&mut connection, "postgres/migrations", version).await;
@@ -135,10 +140,21 @@ async fn plans_that_ended_before_get_back_their_first_day_at_school() {
     }
 }
 
+async fn migrations(folder: &str) -> Migrator {
+    Migrator::new(Path::new(env!("CARGO_MANIFEST_DIR")).join(folder)).await.unwrap()
+}
+
+/// Every version but today's, by the number of its newest migration: any of them may be in use somewhere.
+async fn older(folder: &str) -> Range<i64> {
+    let versions: Vec<_> = migrations(folder).await.iter().map(|migration| migration.version).collect();
+    let newest = *versions.last().expect("there are migrations");
+    assert_eq!(versions, (1..=newest).collect::<Vec<_>>(), "one after the other");
+    1..newest
+}
+
 /// As the program of that version did.
 async fn migrate_to(connection: &mut impl sqlx::migrate::Migrate, folder: &str, version: i64) {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
-    let migrator = Migrator::new(folder).await.unwrap();
+    let migrator = migrations(folder).await;
     connection.ensure_migrations_table(&migrator.table_name).await.unwrap();
     for migration in migrator.iter().filter(|migration| migration.version <= version) {
         connection.apply(&migrator.table_name, migration).await.unwrap();
@@ -274,6 +290,16 @@ async fn check(store: &Store, version: i64) {
     if version >= 6 {
         check_record(store).await;
     }
+    assert_eq!(store.last_stated(id(6)).await.unwrap(), (version >= 14).then_some(id(60)));
+    let changes = store.case_changes(id(5), id(6), Sight::default(), 100, 0).await.unwrap();
+    let of_year = changes.iter().filter(|row| row.what == "year_group").map(|row| row.to_text.as_deref());
+    assert_eq!(of_year.collect::<Vec<_>>(), vec![Some("9"); usize::from(version >= 15)]);
+    let rooms = store.rooms(id(1)).await.unwrap();
+    assert_eq!(
+        rooms.iter().map(|room| room.name.as_str()).collect::<Vec<_>>(),
+        ["Room 12"],
+        "one that is used no more is not listed"
+    );
     if version >= 11 {
         assert_eq!(store.placement(id(16)).await.unwrap().unwrap().robot_id, None, "it has no robot yet");
     }

@@ -40,7 +40,7 @@ fn part_time() -> PartTime {
 }
 
 fn nothing<'a>(said: &'a BTreeMap<(Code, Option<u16>), NaiveDate>) -> Asked<'a> {
-    Asked { plan: None, goals: &[], part_time: None, breakdowns: &[], said }
+    Asked { plan: None, ended: None, goals: &[], part_time: None, breakdowns: &[], said }
 }
 
 /// Code, day, and whether it was done.
@@ -122,7 +122,10 @@ fn h_15_the_next_review_is_due_unless_the_policy_asks_for_one_that_day() {
         why: None,
         next_on: Some(day("2026-12-18")),
     };
+    let forgotten = Review { on: day("2026-11-03"), next_on: Some(day("2026-11-10")), ..review.clone() };
     change(&mut plan, &pack, Change::Review(review)).unwrap();
+    // Written down later, and held before.
+    change(&mut plan, &pack, Change::Review(forgotten)).unwrap();
     let said = BTreeMap::new();
     let of = Asked { plan: Some((&pack, &plan)), ..nothing(&said) };
     assert_eq!(told(&of), ["next-review 2026-12-18 open"]);
@@ -135,7 +138,7 @@ fn r_9_a_16_after_the_end_somebody_asks_and_says_that_they_did() {
     let (pack, mut plan) = open();
     let said: BTreeMap<_, _> = [((code("follow-up-2027-02-26"), None), day("2027-02-25"))].into();
     let of_an_earlier_plan: BTreeMap<_, _> = [((code("follow-up-2027-02-26"), None), day("2026-09-25"))].into();
-    let with = |plan: &ReintegrationPlan, said| told(&Asked { plan: Some((&pack, plan)), ..nothing(said) });
+    let with = |plan: &ReintegrationPlan, said| told(&Asked { plan: Some((&pack, plan)), ended: Some(plan), ..nothing(said) });
     assert!(with(&plan, &said).is_empty(), "it has not ended");
     change(&mut plan, &pack, Change::Close(closure("back-to-provider"))).unwrap();
     let support = "support-until-2027-03-26 2027-03-26 open";
