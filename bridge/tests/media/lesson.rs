@@ -53,6 +53,7 @@ pub struct Seen {
     pub pictures_lost: usize,
     pub freezes: usize,
     pub frozen: Duration,
+    pub longest_freeze: Duration,
     /// The classroom's sound, at the tablet.
     pub sound: Heard,
     /// The pupil's voice, at the robot.
@@ -512,6 +513,7 @@ impl Viewer {
             if span > bound {
                 seen.freezes += 1;
                 seen.frozen += span;
+                seen.longest_freeze = seen.longest_freeze.max(span);
             }
         }
         // What the break kept back is shown once it is whole; the first picture taken after it counts.
