@@ -48,6 +48,12 @@ pub async fn text(
     say(format!("{:8}  pupils moved to another bridge; the slowest in {:.1} s", findings.moved.len(), most(&findings.moved)));
     say(format!("{:8}  pupils of a bridge that was emptied for maintenance, in {:.1} s", emptied.0, emptied.1.as_secs_f64()));
     say(format!("{:8}  ms of a connection, on average, are not in the ledger", findings.mean_lack_ms));
+    let (least, most_lacks) = findings.lack_ms.iter().fold((0, 0), |(least, most), ms| (least.min(*ms), most.max(*ms)));
+    say(format!(
+        "{:8}  stays that a pupil ended; the ledger has {} ms more to {most_lacks} ms less of one",
+        findings.lack_ms.len(),
+        -least
+    ));
     say(format!("{:8}  per cent of lessons with a moving picture stand in another tier", findings.other_tier_pct[0]));
     say(format!("{:8}  per cent of lessons with stills stand in another tier", findings.other_tier_pct[1]));
     let (stood, longest) = record.stalls.sum_and_most();

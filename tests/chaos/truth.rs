@@ -89,6 +89,50 @@ pub struct Findings {
     pub mean_lack_ms: i64,
     /// How long each pupil of a killed bridge was without class.
     pub moved: Vec<Duration>,
+    /// By stay at a bridge that the pupil ended: how much less than received the ledger has of it, in milliseconds of ours.
+    pub lack_ms: Vec<i64>,
+}
+
+/// A tablet at one bridge, over the connections that this one may take for one: all but those that the pupil ended.
+#[derive(Clone, Debug)]
+struct Stay {
+    bridge: usize,
+    runs: Vec<Run>,
+    is_left: bool,
+    may_lack: Duration,
+}
+
+impl Stay {
+    fn received(&self) -> Duration {
+        self.runs.iter().map(|(first, last)| last.duration_since(*first)).sum()
+    }
+
+    /// Edges of lines.
+    fn may_exceed(&self) -> Duration {
+        LINE * 2 * u32::try_from(self.runs.len()).unwrap()
+    }
+}
+
+fn stays(journal: &Journal, kills: &[Kill]) -> Vec<Stay> {
+    let mut stays: Vec<Stay> = Vec::new();
+    for leg in &journal.legs {
+        let was_killed = kills.iter().any(|kill| kill.bridge == leg.bridge && leg.opened < kill.at && kill.at < leg.closed);
+        let by_end = match leg.end {
+            End::Left => Duration::ZERO,
+            End::LeftUnheard | End::Lost if was_killed => CHECKPOINT,
+            End::LeftUnheard | End::Lost => UNCONFIRMED,
+        };
+        let (may_lack, is_left) = (by_end + LINE, leg.end == End::Left);
+        match stays.iter_mut().rev().find(|stay| stay.bridge == leg.bridge) {
+            Some(stay) if !stay.is_left => {
+                stay.runs.extend(&leg.runs);
+                stay.may_lack += may_lack;
+                stay.is_left = is_left;
+            }
+            _ => stays.push(Stay { bridge: leg.bridge, runs: leg.runs.clone(), is_left, may_lack }),
+        }
+    }
+    stays
 }
 
 /// By session and number in it.
@@ -135,7 +179,9 @@ pub async fn compare(school: &School, journals: &[Journal], (said, servers): &(W
             .iter()
             .filter(|visit| (visit.held_intervals, visit.held_ms) != (visit.reported_intervals, visit.reported_ms));
         findings.wrong.extend(incomplete.map(|visit| format!("the ledger misses part of a visit: {visit:?}")));
-        let line = account(school, journal, record, &rows, *seat).await;
+        let stays = stays(journal, &record.kills);
+        by_stay(school, &stays, &rows, &intervals, &mut findings);
+        let line = account(school, &stays, &rows, *seat).await;
         if line.ledger_ms > line.received_ms + line.may_exceed_ms {
             findings.wrong.push(format!("more than was received, pupil {}: {line:?}", findings.lines.len()));
         }
@@ -272,13 +318,7 @@ fn against_the_log(rows: &[PresenceRow], intervals: &ByInterval<Said>, findings:
     }
 }
 
-async fn account(
-    school: &School,
-    journal: &Journal,
-    record: &Record,
-    rows: &[PresenceRow],
-    seat: crate::school::seed::Seat,
-) -> Line {
+async fn account(school: &School, stays: &[Stay], rows: &[PresenceRow], seat: crate::school::seed::Seat) -> Line {
     let presence: Vec<Presence> = rows.iter().map(server::lessons::presence).collect();
     let placement = school.store.placement(seat.placement.0).await.unwrap().expect("it was added");
     let day = school.clock.at(Instant::now()).date_naive();
@@ -287,17 +327,6 @@ async fn account(
     let days = school.store.attendance_days(seat.pupil, day - chrono::Days::new(1), day).await.unwrap();
     let speed = i64::from(school.clock.speed);
     let ours = |duration: Duration| i64::try_from(duration.as_millis()).unwrap() * speed;
-    let runs: Vec<Run> = journal.legs.iter().flat_map(|leg| leg.runs.clone()).collect();
-    let may_lack = journal.legs.iter().map(|leg| {
-        let was_killed =
-            record.kills.iter().any(|kill| kill.bridge == leg.bridge && leg.opened < kill.at && kill.at < leg.closed);
-        let by_end = match leg.end {
-            End::Left => Duration::ZERO,
-            End::LeftUnheard | End::Lost if was_killed => CHECKPOINT,
-            End::LeftUnheard | End::Lost => UNCONFIRMED,
-        };
-        by_end + LINE
-    });
     let sum_ms: i64 = rows.iter().map(|row| row.span_ms).sum();
     let ledger_ms = i64::try_from(account.total.ms()).unwrap();
     let sessions: BTreeSet<Uuid> = rows.iter().map(|row| row.session_id).collect();
@@ -309,14 +338,43 @@ async fn account(
         video_ms: in_lessons(|lesson| lesson.video),
         stills_ms: in_lessons(|lesson| lesson.stills),
         audio_ms: in_lessons(|lesson| lesson.audio),
-        received_ms: runs.iter().map(|(first, last)| ours(last.duration_since(*first))).sum(),
+        received_ms: stays.iter().map(|stay| ours(stay.received())).sum(),
         ledger_ms,
         sum_ms,
         lesson_minutes: lesson_ms / 60_000,
         social_minutes: account.social.ms() / 60_000,
-        may_lack_ms: may_lack.map(ours).sum(),
-        may_exceed_ms: ours(LINE) * 2 * i64::try_from(runs.len()).unwrap(),
+        may_lack_ms: stays.iter().map(|stay| ours(stay.may_lack)).sum(),
+        may_exceed_ms: stays.iter().map(|stay| ours(stay.may_exceed())).sum(),
         sessions: sessions.len(),
+    }
+}
+
+/// Not only a day as a whole: each stay has its own length in the ledger, whatever the clocks make of its place. An interval belongs to
+/// the stay at its bridge that it is nearest to.
+fn by_stay(school: &School, stays: &[Stay], rows: &[PresenceRow], intervals: &ByInterval<Said>, findings: &mut Findings) {
+    let signed = |duration: Duration| i64::try_from(duration.as_millis()).unwrap();
+    let mut ledger_ms = vec![0; stays.len()];
+    for row in rows {
+        let (from, until) = (server::lessons::presence(row).placed_from(), server::lessons::placed_until(row));
+        let beside = |stay: &Stay| {
+            let (first, last) = (stay.runs.first()?.0, stay.runs.last()?.1);
+            Some((school.clock.at(first) - from).max(until - school.clock.at(last)))
+        };
+        let said = intervals.get(&(row.session_id, row.n));
+        let here = stays.iter().enumerate().filter(|(_, stay)| said.is_none_or(|said| said.bridge == stay.bridge));
+        match here.filter_map(|(n, stay)| Some((beside(stay)?, n))).min() {
+            Some((_, n)) => ledger_ms[n] += row.span_ms / i64::from(school.clock.speed),
+            None => findings.wrong.push(format!("no tablet received anything of that: {row:?}")),
+        }
+    }
+    for (stay, ledger_ms) in stays.iter().zip(ledger_ms) {
+        let lack_ms = signed(stay.received()) - ledger_ms;
+        if lack_ms > signed(stay.may_lack) || -lack_ms > signed(stay.may_exceed()) {
+            findings.wrong.push(format!("of a stay {lack_ms} ms are missing in the ledger: {stay:?}"));
+        }
+        if stay.is_left {
+            findings.lack_ms.push(lack_ms);
+        }
     }
 }
 

@@ -62,7 +62,7 @@ fn main() {
             Ok(plan) => run(&plan),
             Err(problem) => {
                 eprintln!(
-                    "{problem}\nuse: [--quick] [--sessions 1,10,50,150,200] [--seconds 6] [--threads 1] [--janus] [--mediasoup FOLDER]"
+                    "{problem}\nuse: [--quick] [--sessions 1,10,30,50,200] [--seconds 6] [--threads 1] [--janus] [--mediasoup FOLDER]"
                 );
                 std::process::exit(2);
             }
@@ -72,7 +72,7 @@ fn main() {
 
 fn plan(words: &[&str]) -> Result<Plan, String> {
     let mut plan = Plan {
-        sessions: vec![1, 10, 50, 150, 200],
+        sessions: vec![1, 10, 30, 50, 200],
         span: Duration::from_secs(8),
         threads: None,
         janus: false,
