@@ -97,10 +97,10 @@ export class WhepClient {
 
   /**
    * Makes the connection. Resolves when the answer is in place; media follow.
-   * @param {number} attempts how many were begun before it in vain
+   * @param {number} [attempts] how many were begun before it in vain
    * @throws {WhepError}
    */
-  async connect(attempts) {
+  async connect(attempts = 0) {
     const offer = await this.#offer(await this.peer.createOffer());
     const signal = AbortSignal.timeout(ANSWER_WITHIN_MS[Math.min(attempts, ANSWER_WITHIN_MS.length - 1)] ?? 0);
     const response = await this.#fetch(this.#permit.whep_url, "POST", "application/sdp", offer, { signal });
