@@ -71,13 +71,8 @@ fn main() {
 }
 
 fn plan(words: &[&str]) -> Result<Plan, String> {
-    let mut plan = Plan {
-        sessions: vec![1, 10, 30, 50, 200],
-        span: Duration::from_secs(8),
-        threads: None,
-        janus: false,
-        mediasoup: None,
-    };
+    let mut plan =
+        Plan { sessions: vec![1, 10, 30, 50, 200], span: Duration::from_secs(8), threads: None, janus: false, mediasoup: None };
     let mut rest = words.iter();
     while let Some(word) = rest.next() {
         let mut value = || rest.next().ok_or(format!("{word} needs a value"));

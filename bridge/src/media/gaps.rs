@@ -1,6 +1,7 @@
 //! What is missing of one received stream, and when it is asked for (RFC 4585 §6.2.1).
 //!
-//! A packet is asked for [`PATIENCE`] after the gap showed, in case it was only overtaken, and again each round trip. Bounds: at
+//! A packet is asked for [`PATIENCE`] after the gap showed, in case it was only overtaken, and again after a round trip; from then on twice
+//! in each, for a question is small and may be lost as well, and who was asked before resends nothing within a round trip. Bounds: at
 //! most [`MAX_MISSING`] packets, [`MAX_ASKED`] requests for each, and nothing older than [`TOO_OLD`]. What is over a bound is given
 //! up, and the caller told: a picture then needs a key frame.
 
@@ -14,7 +15,7 @@ const PATIENCE: Duration = Duration::from_millis(4);
 const MAX_MISSING: usize = 256;
 
 /// Most requests for one packet.
-const MAX_ASKED: u8 = 10;
+const MAX_ASKED: u8 = 18;
 
 /// A packet that is missing for longer helps nobody.
 const TOO_OLD: Duration = Duration::from_millis(1500);
@@ -73,7 +74,7 @@ impl Gaps {
         let before = self.missing.len();
         self.missing.retain(|missing| {
             let old = now.saturating_duration_since(missing.since) >= TOO_OLD;
-            !(old || missing.asked >= MAX_ASKED && missing.asked_at + repeat <= now)
+            !(old || missing.asked >= MAX_ASKED && missing.at(repeat) <= now)
         });
         let mut due = Vec::new();
         for missing in &mut self.missing {
@@ -110,7 +111,11 @@ impl Gaps {
 
 impl Missing {
     fn at(&self, repeat: Duration) -> Instant {
-        if self.asked == 0 { self.since + PATIENCE } else { self.asked_at + repeat }
+        match self.asked {
+            0 => self.since + PATIENCE,
+            1 | MAX_ASKED => self.asked_at + repeat,
+            _ => self.asked_at + repeat / 2,
+        }
     }
 }
 
@@ -140,6 +145,7 @@ mod tests {
         assert_eq!(gaps.due(now + ms(5)), (vec![], false));
         assert_eq!(gaps.deadline(), Some(now + ms(4) + ms(125)), "nothing is known of the round trip");
         assert_eq!(gaps.due(now + ms(129)), (vec![65_535], false));
+        assert_eq!(gaps.deadline(), Some(now + ms(129) + ms(125) / 2), "then twice in each");
         assert!(!gaps.arrived(65_535, Some(65_537), now + ms(150)));
         assert!(gaps.is_empty() && gaps.deadline().is_none());
     }
@@ -158,8 +164,8 @@ mod tests {
     }
 
     #[test]
-    fn what_never_comes_is_given_up_after_ten_requests_or_in_time() {
-        for (round_trip, requests) in [(ms(40), 10), (ms(200), 6)] {
+    fn what_never_comes_is_given_up_after_eighteen_requests_or_in_time() {
+        for (round_trip, requests) in [(ms(40), 18), (ms(200), 11)] {
             let now = start();
             let mut gaps = Gaps { round_trip: Some(round_trip), ..Gaps::default() };
             gaps.arrived(1, None, now);

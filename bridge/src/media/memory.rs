@@ -82,8 +82,15 @@ impl Memory {
         self.written += sealed.len() as u64;
     }
 
-    /// The packet with this sequence number and its index, if it is there and may be sent again now. Asking counts as sending.
-    pub(super) fn again(&mut self, sequence: u16, now: Instant, gap: Duration) -> Option<(u64, &[u8])> {
+    /// The packet with this sequence number and its index, if it is there and may be sent again now; and how many times: one that was
+    /// sent again in vain goes out twice if `may_double`, for the next round trip makes a picture late. Asking counts as sending.
+    pub(super) fn again(
+        &mut self,
+        sequence: u16,
+        now: Instant,
+        gap: Duration,
+        may_double: bool,
+    ) -> Option<(u64, &[u8], usize)> {
         let entry = self.entries.get_mut(usize::from(sequence) % self.size.packets)?.as_mut()?;
         #[expect(clippy::cast_possible_truncation, reason = "the sequence number is the index's low half")]
         let is_it = entry.index as u16 == sequence && self.written <= entry.at + self.size.bytes as u64;
@@ -92,11 +99,12 @@ impl Memory {
         if !is_it || too_soon || entry.times >= MAX_TIMES || self.allowance < length {
             return None;
         }
-        self.allowance -= length;
+        let copies = if may_double && entry.times > 0 && self.allowance >= 2 * length { 2 } else { 1 };
+        self.allowance -= copies * length;
         entry.times += 1;
         entry.resent_at = Some(now);
         let start = place(entry.at, self.size.bytes);
-        Some((entry.index, self.bytes.get(start..start + length)?))
+        Some((entry.index, self.bytes.get(start..start + length)?, copies))
     }
 }
 
@@ -138,7 +146,7 @@ mod tests {
                         (entry.times, entry.resent_at) = (0, None);
                     }
                     memory.allowance = MAX_ALLOWANCE;
-                    memory.again(*wanted as u16, now, GAP).is_some_and(|(found, bytes)| {
+                    memory.again(*wanted as u16, now, GAP, false).is_some_and(|(found, bytes, _)| {
                         assert_eq!((found, bytes), (*wanted, &packet(*wanted)[..]));
                         true
                     })
@@ -156,8 +164,23 @@ mod tests {
         let now = start();
         let mut memory = small();
         memory.push(7, &packet(7));
-        let resent = (0..1000u64).filter(|millis| memory.again(7, now + Duration::from_millis(*millis), GAP).is_some());
+        let resent = (0..1000u64).filter(|millis| memory.again(7, now + Duration::from_millis(*millis), GAP, true).is_some());
         assert_eq!(resent.collect::<Vec<_>>(), [0, 10, 20, 30, 40, 50, 60, 70]);
+    }
+
+    #[test]
+    fn what_was_resent_in_vain_goes_twice_where_there_is_room() {
+        let (now, mut memory) = (start(), small());
+        (7..=9).for_each(|index| memory.push(index, &packet(index)));
+        let mut copies = |sequence, after, may_double| {
+            memory.again(sequence, now + Duration::from_millis(after), GAP, may_double).map(|(_, _, copies)| copies)
+        };
+        assert_eq!([copies(7, 0, true), copies(7, 5, true), copies(7, 10, true)], [Some(1), None, Some(2)]);
+        assert_eq!([copies(8, 0, false), copies(8, 10, false)], [Some(1); 2]);
+        memory.allowance = 3 * packet(9).len() - 1;
+        let copies =
+            [0, 10, 20].map(|after| memory.again(9, now + Duration::from_millis(after), GAP, true).map(|(.., copies)| copies));
+        assert_eq!(copies, [Some(1), Some(1), None], "and no more than may be resent at all");
     }
 
     #[test]
@@ -171,8 +194,8 @@ mod tests {
             now += Duration::from_millis(4);
             for back in 0..50 {
                 #[expect(clippy::cast_possible_truncation, reason = "sequence numbers wrap")]
-                if let Some((_, bytes)) = memory.again(index.saturating_sub(back) as u16, now, GAP) {
-                    resent += bytes.len();
+                if let Some((_, bytes, copies)) = memory.again(index.saturating_sub(back) as u16, now, GAP, true) {
+                    resent += copies * bytes.len();
                 }
             }
         }
@@ -185,7 +208,7 @@ mod tests {
         let mut memory = small();
         memory.push(1, &[0; 251]);
         memory.push(2, &[0; 250]);
-        assert!(memory.again(1, start(), GAP).is_none());
-        assert!(memory.again(2, start(), GAP).is_some());
+        assert!(memory.again(1, start(), GAP, true).is_none());
+        assert!(memory.again(2, start(), GAP, true).is_some());
     }
 }

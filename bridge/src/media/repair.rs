@@ -54,35 +54,41 @@ pub(super) fn resend(to: &mut Leg, slot: Slot, number: u16, now: Instant, out: &
     }
     let gap = to.tally.round_trip(now).map_or(FIRST_GAP, |round_trip| (round_trip * 3 / 4).clamp(GAP[0], GAP[1]));
     let keys = to.keys.as_ref()?;
-    let (index, sealed) = to.memory[slot as usize].as_mut()?.again(number, now, gap)?;
+    // Where a queue is full, twice as much does not help.
+    let may_double = !to.downlink.is_narrow();
+    let (index, sealed, copies) = to.memory[slot as usize].as_mut()?.again(number, now, gap, may_double)?;
     let Some(payload_type) = to.send_types[Slot::Repair as usize].filter(|_| slot == Slot::Video) else {
-        out.push(path, sealed);
-        to.tally.sent(Slot::Repair, 0, sealed.len());
+        for _ in 0..copies {
+            out.push(path, sealed);
+            to.tally.sent(Slot::Repair, 0, sealed.len());
+        }
         return Some(());
     };
     let header = Header::read(sealed)?;
     let mut plain = sealed.to_vec();
     let end = keys.send.open(&mut plain, header.length, header.ssrc, index)?;
-    let repairs = &mut to.outgoing[Slot::Repair as usize];
-    let (ssrc, own_index) = (repairs.ssrc, repairs.take_index());
-    #[expect(clippy::cast_possible_truncation, reason = "the sequence number is the index's low half")]
-    let sequence = own_index as u16;
-    let (transport_id, transport) = (to.transport_id, to.downlink.number());
-    let length = end + NUMBER + keys.send.tag_length();
-    let mut is_numbered = false;
-    out.write(path, length, |space| {
-        let body = header.length + NUMBER;
-        space.get_mut(..header.length)?.copy_from_slice(plain.get(..header.length)?);
-        space.get_mut(header.length..body)?.copy_from_slice(&number.to_be_bytes());
-        space.get_mut(body..end + NUMBER)?.copy_from_slice(plain.get(header.length..end)?);
-        let repair = Header { payload_type, sequence, ssrc, ..header };
-        repair.write(space);
-        is_numbered = repair.set_number(space, transport_id, transport).is_some();
-        keys.send.seal(space, header.length, end + NUMBER, ssrc, own_index).map(drop)
-    })?;
-    if is_numbered {
-        to.downlink.sent(length, now);
+    for _ in 0..copies {
+        let repairs = &mut to.outgoing[Slot::Repair as usize];
+        let (ssrc, own_index) = (repairs.ssrc, repairs.take_index());
+        #[expect(clippy::cast_possible_truncation, reason = "the sequence number is the index's low half")]
+        let sequence = own_index as u16;
+        let (transport_id, transport) = (to.transport_id, to.downlink.number());
+        let length = end + NUMBER + keys.send.tag_length();
+        let mut is_numbered = false;
+        out.write(path, length, |space| {
+            let body = header.length + NUMBER;
+            space.get_mut(..header.length)?.copy_from_slice(plain.get(..header.length)?);
+            space.get_mut(header.length..body)?.copy_from_slice(&number.to_be_bytes());
+            space.get_mut(body..end + NUMBER)?.copy_from_slice(plain.get(header.length..end)?);
+            let repair = Header { payload_type, sequence, ssrc, ..header };
+            repair.write(space);
+            is_numbered = repair.set_number(space, transport_id, transport).is_some();
+            keys.send.seal(space, header.length, end + NUMBER, ssrc, own_index).map(drop)
+        })?;
+        if is_numbered {
+            to.downlink.sent(length, now);
+        }
+        to.tally.sent(Slot::Repair, 0, length);
     }
-    to.tally.sent(Slot::Repair, 0, length);
     Some(())
 }
