@@ -135,6 +135,7 @@ test('A-5 A-13: over all cases a coordinator sees what nobody has been given yet
   }, (seen) => (seen !== '') === isOwed);
   const words = await owed(true);
   assert.match(words, /Nobody has this yet\. To be taken by the receiving school or the provider's lead\./);
+  assert.ok(!(await main(coordinator)).includes('..'), 'a name that ends in a stop ends its sentence');
   await inspect(coordinator, 'story-owed', { full: true });
   await coordinator.getByRole('link', { name: /^People around Noor S\.: End of the first six weeks/ }).click();
   await coordinator.getByLabel('Name', { exact: true }).fill('Jo P.');
