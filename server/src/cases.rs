@@ -392,7 +392,9 @@ fn plan_events(pack: &Pack, plan: &ReintegrationPlan) -> impl Iterator<Item = (E
     let signed: Option<Vec<NaiveDate>> = (pack.closure.sign_off.iter())
         .map(|party| plan.sign_offs().iter().find(|one| one.party == *party).map(|one| one.on))
         .collect();
-    let agreed = signed.and_then(|days| days.into_iter().max()).map(|day| (Event::SuccessAgreed, day));
+    // What was signed before it ended otherwise is no success.
+    let last_signed = signed.filter(|_| !plan.ended_otherwise(pack)).and_then(|days| days.into_iter().max());
+    let agreed = last_signed.map(|day| (Event::SuccessAgreed, day));
     [start, meeting, back, agreed].into_iter().flatten()
 }
 

@@ -383,6 +383,7 @@ test('H-16 H-13 L-1 A-16 H-30: more time has a reason, both schools sign before 
   await close();
   await page.getByRole('alert').getByText(/Success needs the word of/).waitFor();
   await says('The home school keeps the pupil on its roll until both sides have agreed success');
+  await says('On this route no panel decides, so nobody waits for its office.');
   await open('/plan#end');
   for (let signed = 0; signed < 2; signed += 1) await send(button('Agrees that the return holds').first());
   await shot(page, 'story-agreed');

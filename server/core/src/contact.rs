@@ -216,6 +216,9 @@ fn cadence(
     Cadence { due, periods, last: days.last().copied() }
 }
 
+/// The first and the last day of a period.
+type Days = (NaiveDate, NaiveDate);
+
 /// Each period of `every` school weeks wants a contact of its own: two in one week do not make up for none in the next.
 fn by_week(
     rule: &ContactRule,
@@ -223,7 +226,7 @@ fn by_week(
     calendars: &Calendars<'_>,
     from: NaiveDate,
     today: NaiveDate,
-) -> Result<(Vec<Due>, Vec<(NaiveDate, NaiveDate)>), NeverOpen> {
+) -> Result<(Vec<Due>, Vec<Days>), NeverOpen> {
     let school = calendars.of(rule.calendar);
     let (mut all, mut periods) = (Vec::new(), Vec::new());
     let mut begins = from;

@@ -233,10 +233,9 @@ impl Due {
 #[must_use]
 pub fn schedule(pack: &Pack, facts: &Facts, calendars: &Calendars<'_>) -> Schedule {
     let mut all = Schedule::default();
-    let goes_to_panel = |route| pack.routes.iter().any(|rule| rule.route == route && rule.goes_to_panel);
     for rule in &pack.deadlines {
         // Where no panel decided, none waits to be told (H-20).
-        if rule.done_by == Some(Event::PanelTold) && facts.route.is_some_and(|route| !goes_to_panel(route)) {
+        if rule.done_by == Some(Event::PanelTold) && facts.route.is_some_and(|route| !pack.goes_to_panel(route)) {
             continue;
         }
         if !rule.routes.is_empty() && facts.route.is_none_or(|route| !rule.routes.contains(&route)) {
@@ -246,7 +245,8 @@ pub fn schedule(pack: &Pack, facts: &Facts, calendars: &Calendars<'_>) -> Schedu
             rule.when,
             When::After { from: Event::SuccessAgreed, .. } | When::BeforeNext { from: Event::SuccessAgreed, .. }
         );
-        if facts.is_closed && !outlives {
+        // A success that a plan ended without owes nobody anything.
+        if facts.is_closed && !(outlives && facts.events.contains_key(&Event::SuccessAgreed)) {
             continue;
         }
         let weeks: Vec<Option<u16>> = match rule.when {

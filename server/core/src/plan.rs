@@ -410,6 +410,12 @@ impl ReintegrationPlan {
         form::applies(field, self)
     }
 
+    /// Whether it was closed, and not because the return holds.
+    #[must_use]
+    pub fn ended_otherwise(&self, pack: &Pack) -> bool {
+        matches!(&self.parts.state, PlanState::Closed(end) if end.outcome != pack.closure.success)
+    }
+
     /// What is said about the roll (H-13).
     #[must_use]
     pub fn roll_guard(&self, pack: &Pack, panel_was_told: Option<NaiveDate>) -> RollGuard {

@@ -189,6 +189,12 @@ impl Pack {
         self.review_on.filter(|review| *review <= day).map_or(Standing::InForce, |since| Standing::PastReview { since })
     }
 
+    /// Whether a panel decides on this route (H-6, H-7).
+    #[must_use]
+    pub fn goes_to_panel(&self, route: Route) -> bool {
+        self.routes.iter().any(|rule| rule.route == route && rule.goes_to_panel)
+    }
+
     /// The items of a list; an empty one if the pack does not have it.
     #[must_use]
     pub fn list(&self, id: &str) -> &[(Code, String)] {

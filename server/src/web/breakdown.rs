@@ -264,7 +264,7 @@ fn kept_view((id, _, breakdown): &Known, pack: &Pack, names: &plan::Names) -> Ke
         title: view::full_date(breakdown.on),
         kinds: list.filter(|(code, _)| breakdown.categories.contains(code)).map(|(_, words)| words.clone()).collect(),
         what: breakdown.what.expose().to_owned(),
-        by: format!("Written down by {}.", names.name(breakdown.decided_by)),
+        by: view::sentence(&format!("written down by {}", names.name(breakdown.decided_by))),
         owed: owed.collect(),
     }
 }

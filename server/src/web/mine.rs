@@ -147,7 +147,7 @@ async fn in_cases(state: &AppState, caller: &Caller, scope: &Scope, pages: Pages
     let today = now.with_timezone(&scope.own_zone()).date_naive();
     let rows = state.store.due_in_reach(caller.staff_id(), today, pages.offset(), Pages::ASK).await?;
     let list = list(state, scope, rows, pages, |row| match &row.who {
-        Some(who) => format!("With {who}."),
+        Some(who) => view::sentence(&format!("with {who}")),
         None if row.due.owners.is_empty() => "Nobody has this yet.".to_owned(),
         None => format!("Nobody has this yet. To be taken by {}.", either(&listed(&row.due.owners))),
     })

@@ -160,6 +160,8 @@ fn a_closed_plan_asks_for_nothing_but_what_its_success_owes() {
     facts.route = Some(Route::Exclusion);
     with(&facts, &havering(), |schedule, _| assert!(schedule.due.len() > 1 && !schedule.undated.is_empty()));
     facts.is_closed = true;
+    // Report: a plan that broke down had "Tell the panel's office that the return succeeded" waiting for ever.
+    with(&facts, &havering(), |schedule, _| assert_eq!((schedule.due.len(), schedule.undated), (0, vec![])));
     facts.events.insert(Event::SuccessAgreed, day("2026-12-01"));
     facts.series.insert(Series::Panel, [day("2026-12-10")].into());
     with(&facts, &havering(), |schedule, _| {

@@ -82,7 +82,7 @@ fn unsigned(plan: &ReintegrationPlan, pack: &Pack) -> Vec<Party> {
 pub enum RollGuard {
     /// The pupil stays on the home school's roll.
     Stays {
-        /// What the policy says.
+        /// What the policy says, and what of it cannot hold on this route.
         says: String,
         /// Whose word is missing.
         waits_for: Vec<Party>,
@@ -93,14 +93,23 @@ pub enum RollGuard {
 
 pub(super) fn roll_guard(plan: &ReintegrationPlan, pack: &Pack, panel_was_told: Option<NaiveDate>) -> RollGuard {
     let mut waits_for = unsigned(plan, pack);
-    let goes_to_panel = pack.routes.iter().any(|rule| rule.route == plan.basis().route && rule.goes_to_panel);
+    let goes_to_panel = pack.goes_to_panel(plan.basis().route);
     if goes_to_panel && panel_was_told.is_none() {
         waits_for.push(Party::Panel);
     }
+    // Where the plan ended otherwise, nobody is asked any more.
+    waits_for.retain(|_| !plan.ended_otherwise(pack));
     let succeeded = matches!(plan.state(), PlanState::Closed(closure) if closure.outcome == pack.closure.success);
     if succeeded && waits_for.is_empty() {
         RollGuard::MayMove
     } else {
-        RollGuard::Stays { says: pack.closure.roll_guard.clone(), waits_for }
+        // The policy's words are for all its routes; where they cannot all hold, that is said beside them.
+        let knows_panels = pack.routes.iter().any(|rule| rule.goes_to_panel);
+        let beside = if knows_panels && !goes_to_panel {
+            " On this route no panel decides, so nobody waits for its office."
+        } else {
+            ""
+        };
+        RollGuard::Stays { says: format!("{}{beside}", pack.closure.roll_guard), waits_for }
     }
 }

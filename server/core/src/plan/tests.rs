@@ -328,7 +328,12 @@ fn h_13_success_is_what_both_sides_have_signed_and_the_roll_waits_for_it() {
     let refused = change(&mut plan, &pack, Change::Close(closure("success")));
     assert_eq!(refused, Err(Refusal::NotSigned(vec![Party::ReceivingSchool])));
     let guard = plan.roll_guard(&pack, None);
-    assert!(matches!(guard, RollGuard::Stays { waits_for, .. } if waits_for == [Party::ReceivingSchool]));
+    let RollGuard::Stays { says, waits_for } = guard else { panic!("the roll stays") };
+    assert_eq!(waits_for, [Party::ReceivingSchool]);
+    assert!(
+        says.ends_with("the panel's office knows. On this route no panel decides, so nobody waits for its office."),
+        "{says}"
+    );
     change(&mut plan, &pack, sign(Party::ReceivingSchool)).unwrap();
     assert!(matches!(plan.roll_guard(&pack, None), RollGuard::Stays { .. }), "signed, but not closed");
     change(&mut plan, &pack, Change::Close(closure("success"))).unwrap();
@@ -346,7 +351,8 @@ fn h_20_where_a_panel_decided_the_roll_waits_for_its_office_too() {
         change(&mut plan, &pack, Change::SignOff(SignOff { party, who: who(6), on: day("2027-01-28") })).unwrap();
     }
     change(&mut plan, &pack, Change::Close(closure("success"))).unwrap();
-    assert!(matches!(plan.roll_guard(&pack, None), RollGuard::Stays { waits_for, .. } if waits_for == [Party::Panel]));
+    let RollGuard::Stays { says, waits_for } = plan.roll_guard(&pack, None) else { panic!("the roll stays") };
+    assert_eq!((says, waits_for), (pack.closure.roll_guard.clone(), vec![Party::Panel]));
     assert_eq!(plan.roll_guard(&pack, Some(day("2027-02-01"))), RollGuard::MayMove);
 }
 
@@ -356,6 +362,8 @@ fn a_16_support_may_go_on_after_the_end_and_not_stop_before_it() {
     let short = Closure { support_until: Some(day("2027-01-28")), ..closure("long-term-place") };
     assert_eq!(change(&mut plan, &pack, Change::Close(short)), Err(Refusal::SupportTooShort));
     change(&mut plan, &pack, Change::Close(closure("long-term-place"))).unwrap();
+    let RollGuard::Stays { waits_for, .. } = plan.roll_guard(&pack, None) else { panic!("the roll stays") };
+    assert_eq!(waits_for, [], "nobody is asked any more whether the return holds");
     let PlanState::Closed(end) = plan.state() else { panic!("it is closed") };
     assert_eq!(end.went_well.expose(), "The buddy was there every morning.");
     assert_eq!(plan.school_start(), Some(day("2026-12-14")), "the school's weeks still count from there");

@@ -106,9 +106,9 @@ pub fn view<'a>(of: &Shown<'_>, typed: impl Fn(&str) -> Typed<'a>) -> EndingView
     let outcome = close.get("outcome");
     let (roll, closed) = (roll_words(of), closed_facts(of));
     EndingView {
-        is_return: plan.basis().end_goal != EndGoal::NoReturnPlanned
+        is_return: !plan.sign_offs().is_empty()
             || matches!(plan.state(), PlanState::Returning { .. })
-            || !plan.sign_offs().is_empty(),
+            || (plan.basis().end_goal != EndGoal::NoReturnPlanned && !plan.ended_otherwise(pack)),
         setbacks: plan.setbacks().iter().rev().map(|one| setback_words(of, one)).collect(),
         setback: SetbackForm {
             on: setback.or("on", of.today),
@@ -265,8 +265,13 @@ fn words_of(of: &Shown<'_>, party: Party) -> String {
 
 fn roll_words(of: &Shown<'_>) -> String {
     match of.plan.roll_guard(of.pack, of.panel_told) {
-        RollGuard::Stays { says, waits_for } if waits_for.is_empty() => says,
-        RollGuard::Stays { says, waits_for } => format!("{says} Still to agree: {}.", listed(&waits_for)),
+        RollGuard::Stays { says, mut waits_for } => {
+            // The panel agrees to nothing: its office is told.
+            let is_untold = waits_for.contains(&Party::Panel);
+            waits_for.retain(|party| *party != Party::Panel);
+            let agree = if waits_for.is_empty() { String::new() } else { format!(" Still to agree: {}.", listed(&waits_for)) };
+            format!("{says}{agree}{}", if is_untold { " The panel's office has not been told yet." } else { "" })
+        }
         RollGuard::MayMove => "Success is agreed and reported: the roll may follow.".to_owned(),
     }
 }
