@@ -12,7 +12,7 @@ use server_core::words::Words;
 use store::kept::written_parts;
 use uuid::Uuid;
 
-use super::{AUTHORITY, Of, PEOPLE, Size, Sql};
+use super::{AUTHORITY, Of, PEOPLE, Size, Sql, run};
 
 /// Nine of ten pupils have a plan with a consent, week patterns and a review; every fifth had one before, which held; a parent was spoken
 /// with.
@@ -20,7 +20,7 @@ pub(super) async fn fill(fresh: &Fresh, size: &Size, now: DateTime<Utc>) {
     let sql = Sql(fresh.engine);
     let robots = sql.series("s", "i", size.robots);
     let midnight = now.date_naive().and_hms_opt(0, 0, 0).unwrap().and_utc().timestamp();
-    let run = async |text: String| fresh.run(&text).await.unwrap_or_else(|error| panic!("{error}: {text}"));
+    let run = async |text: String| run(fresh, &text).await;
     let code = |text: &str| Code::new(text).unwrap();
     let words = |text: &str| Words::new(text).unwrap();
     let packs = Pack::built_in().unwrap();
@@ -62,6 +62,9 @@ pub(super) async fn fill(fresh: &Fresh, size: &Size, now: DateTime<Utc>) {
         }),
         Change::Open,
         Change::Answer(code("aims"), Some(Answer::Words(words("Back in maths and in the band by the end of January")))),
+        // The ninth week: what is planned and what was are laid side by side from here.
+        Change::Answer(code("provider-start"), Some(Answer::Day(on - chrono::Days::new(58)))),
+        Change::PupilSays(1, Some(words("I want to see everyone"))),
         Change::Answer(code("on-track"), Some(Answer::YesNo(true))),
         Change::Review(review),
     ];
@@ -82,7 +85,8 @@ pub(super) async fn fill(fresh: &Fresh, size: &Size, now: DateTime<Utc>) {
     for (kind, parts, state, which) in
         [(Of::Earlier, &held, "closed", "i % 5 = 1"), (Of::Plan, open.parts(), "open", "i % 10 <> 0")]
     {
-        let revision = parts.revision.0;
+        // As after a year of changes, see `record`.
+        let revision = 130;
         run(format!(
             "WITH RECURSIVE {robots} INSERT INTO plan (plan_id, placement_id, pack_id, pack_version, route, responsible_id, state,
                                                        revision, changed_at)
@@ -109,8 +113,8 @@ pub(super) async fn fill(fresh: &Fresh, size: &Size, now: DateTime<Utc>) {
         "WITH RECURSIVE {robots}, {} INSERT INTO contact (contact_id, placement_id, day, kind, parties, written_by, written_at)
          SELECT {}, {}, {}, CASE WHEN k % 4 = 0 THEN 'attempt' ELSE 'call' END, CASE WHEN k % 2 = 0 THEN 'pupil,parent' ELSE 'pupil' END,
                 {}, {} FROM s CROSS JOIN t",
-        sql.series("t", "k", 12),
-        sql.id(Of::Contact, "i * 12 + k"),
+        sql.series("t", "k", 38),
+        sql.id(Of::Contact, "i * 100 + k"),
         sql.id(Of::Placement, "i"),
         sql.day(&format!("{midnight} - k * 604800")),
         sql.fixed(who.0),

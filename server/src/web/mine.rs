@@ -96,9 +96,9 @@ pub(super) async fn draw(
     let pages = asked.pages("/due");
     let rows = state.store.due_of(me, now.with_timezone(&zone).date_naive(), pages.offset(), Pages::ASK).await?;
     let mine = list(state, &scope, rows, pages, |_| String::new()).await?;
-    for pupil in mine.rows.iter().map(|row| row.pupil_id).collect::<BTreeSet<_>>() {
-        state.store.append_audit(plan::audit(caller, pupil, "read plan"), now).await?;
-    }
+    let pupils: BTreeSet<_> = mine.rows.iter().map(|row| row.pupil_id).collect();
+    let read: Vec<_> = pupils.into_iter().map(|pupil| plan::audit(caller, pupil, "read plan")).collect();
+    state.store.append_audits(&read, now).await?;
     let cases = in_cases(state, caller, &scope, Pages::new("/due/cases", "", "", None)).await?;
     // Who answers for a school or an authority is told that there is nothing, too.
     let leads = caller.is(Role::Coordinator) || caller.is(Role::SchoolLead);

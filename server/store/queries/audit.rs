@@ -11,8 +11,17 @@ use uuid::Uuid;
 #[async_trait]
 impl Audit for Engine {
     async fn append_audit(&self, entry: NewAudit<'_>, now: DateTime<Utc>) -> Result<(), StoreError> {
+        self.append_audits(&[entry], now).await
+    }
+
+    async fn append_audits(&self, entries: &[NewAudit<'_>], now: DateTime<Utc>) -> Result<(), StoreError> {
+        if entries.is_empty() {
+            return Ok(());
+        }
         let mut tx = self.begin().await?;
-        append(&mut tx, entry, now).await?;
+        for entry in entries {
+            append(&mut tx, *entry, now).await?;
+        }
         Ok(tx.commit().await?)
     }
 

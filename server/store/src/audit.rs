@@ -76,6 +76,12 @@ pub trait Audit: Send + Sync {
     /// The database does not answer.
     async fn append_audit(&self, entry: NewAudit<'_>, now: DateTime<Utc>) -> Result<(), StoreError>;
 
+    /// Appends all of these, or none.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    async fn append_audits(&self, entries: &[NewAudit<'_>], now: DateTime<Utc>) -> Result<(), StoreError>;
+
     /// The latest entries, the newest first.
     ///
     /// # Errors
