@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, NaiveDate, Utc};
 use server_core::deadline::{Due, Part, without_owner};
-use server_core::plan::PlanState;
+use server_core::plan::{PlanState, Setting};
 use server_core::timetable;
 use store::StoreError;
 use store::due::{CaseDue, CaseMark};
@@ -87,7 +87,7 @@ async fn catch_up(state: &AppState, staff_id: Option<Uuid>) -> Result<Progress, 
                 let error = &error as &dyn std::error::Error;
                 tracing::error!(placement.id = %mark.placement_id, error, "what is due in a case cannot be worked out");
                 // Tried again, and told again, when it changes and tomorrow.
-                cases.push(CaseDue { mark: *mark, holds_until: now.date_naive(), open: Vec::new() });
+                cases.push(CaseDue { mark: *mark, holds_until: now.date_naive(), receiving: None, open: Vec::new() });
             }
         }
     }
@@ -132,5 +132,9 @@ async fn count(
         && whole.plan.as_ref().is_none_or(|(row, _)| matches!(row.plan.state(), PlanState::Closed(_)));
     // Otherwise it holds today: by the school's day, and at most by the day that marks are looked for.
     let holds_until = if is_over { FOR_GOOD } else { today.min(now.date_naive()) };
-    Ok(Some(CaseDue { mark, holds_until, open }))
+    let receiving = whole.plan.as_ref().and_then(|(row, _)| match row.plan.receiving() {
+        Setting::Known(school) => Some(school.0),
+        Setting::Called(_) | Setting::NotNamed => None,
+    });
+    Ok(Some(CaseDue { mark, holds_until, receiving, open }))
 }

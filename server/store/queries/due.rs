@@ -113,11 +113,12 @@ impl Dues for Engine {
 async fn write_case(tx: &mut Transaction<'static, Db>, case: &CaseDue) -> Result<bool, StoreError> {
     let CaseMark { placement_id, changed } = case.mark;
     let taken = sqlx::query!(
-        "UPDATE case_count SET counted = $2, holds_until = $3
+        "UPDATE case_count SET counted = $2, holds_until = $3, receiving_id = $4
          WHERE placement_id = $1 AND (counted < $2 OR counted = $2 AND holds_until < $3)",
         placement_id,
         changed,
-        case.holds_until
+        case.holds_until,
+        case.receiving
     )
     .execute(&mut **tx)
     .await?;

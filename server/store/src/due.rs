@@ -27,6 +27,8 @@ pub struct CaseDue {
     pub mark: CaseMark,
     /// The last day on which they are right if nothing changes.
     pub holds_until: NaiveDate,
+    /// Whose days it was counted in, besides those of the placement's schools: a change of them marks it.
+    pub receiving: Option<Uuid>,
     /// What is open, by day; and whether one of its owners is named.
     pub open: Vec<(Due, bool)>,
 }

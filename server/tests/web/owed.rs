@@ -211,7 +211,7 @@ async fn lists_of_what_is_due_are_pages_of_rows_however_many_cases_there_are() {
     };
     let mark = CaseMark { placement_id: ids::ADA_PLACEMENT.0, changed: 1_000_000 };
     let open = (0..120).map(|n| (one(n), n.is_multiple_of(2))).collect();
-    let case = CaseDue { mark, holds_until: world.now().date_naive(), open };
+    let case = CaseDue { mark, holds_until: world.now().date_naive(), receiving: None, open };
     assert_eq!(world.state.store.write_cases(&[case]).await.unwrap(), 1);
     let rows = |page: &str| page.matches("<b>Row ").count();
     let page = coordinator.page("/due").await;

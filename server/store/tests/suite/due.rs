@@ -22,6 +22,7 @@ on_each_engine!(
 );
 
 const AUTHORITY: Uuid = Uuid::from_u128(300);
+const RECEIVING: Uuid = Uuid::from_u128(301);
 
 fn now() -> DateTime<Utc> {
     "2026-11-17T11:04:00Z".parse().unwrap()
@@ -79,7 +80,8 @@ async fn mark(store: &Fresh, on: &str) -> Option<CaseMark> {
 }
 
 async fn write(store: &Fresh, mark: CaseMark, open: Vec<(Due, bool)>) -> bool {
-    store.write_cases(&[CaseDue { mark, holds_until: day("2026-11-17"), open }]).await.unwrap() == 1
+    let receiving = Some(RECEIVING);
+    store.write_cases(&[CaseDue { mark, holds_until: day("2026-11-17"), receiving, open }]).await.unwrap() == 1
 }
 
 async fn everything_that_a_case_is_worked_out_from_marks_it_and_newer_rows_are_never_written_over(store: Fresh) {
@@ -126,6 +128,18 @@ async fn everything_that_a_case_is_worked_out_from_marks_it_and_newer_rows_are_n
     changed("a closed day").await;
     store.set_closure(SCHOOL, day("2026-11-19"), None).await.unwrap();
     changed("a day that opens again").await;
+    let receiving = OrganisationRow {
+        organisation_id: RECEIVING,
+        kind: "school".into(),
+        name: "Birch Hill".into(),
+        parent_id: None,
+        time_zone: "Europe/London".into(),
+    };
+    store.add_organisation(&receiving, None).await.unwrap();
+    for words in [Some("INSET"), None] {
+        store.set_closure(RECEIVING, day("2026-11-20"), words).await.unwrap();
+        changed("a day of the school that the plan names, and no placement").await;
+    }
     let authority = OrganisationRow {
         organisation_id: AUTHORITY,
         kind: "authority".into(),

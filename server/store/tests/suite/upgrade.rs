@@ -17,7 +17,7 @@ use store::sheets::{Owner, SheetKind};
 use uuid::Uuid;
 
 /// Rows as the released versions wrote them; `{id:N}` is an id, `{bytes:XX}` a blob in the engine's own spelling.
-const DATA: [(i64, &str); 12] = [
+const DATA: [(i64, &str); 13] = [
     (
         1,
         "INSERT INTO organisation (organisation_id, kind, name, time_zone) VALUES ({id:1}, 'school', 'Alder Road', 'Europe/London');
@@ -82,6 +82,7 @@ const DATA: [(i64, &str); 12] = [
               VALUES ({id:61}, {id:5}, 'year_group', '8', '9', 'staff', {id:20}, '2026-11-20T10:00:00+00:00');"),
     (16, "INSERT INTO room (room_id, organisation_id, name, retired_at)
               VALUES ({id:62}, {id:1}, 'Room 1', '2026-11-20T10:00:00+00:00');"),
+    (17, "UPDATE deadline_word SET at = '2026-11-17T10:00:00+00:00';"),
 ];
 
 /// A plan and its sheets as the last released version kept them: the demo's.
