@@ -3,7 +3,8 @@
 //!
 //! Nothing is decided here: `server_core::deadline` and `server_core::contact` count. A day that somebody said stands before one that follows from the plan.
 
-use std::collections::BTreeMap;
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{LazyLock, PoisonError, RwLock};
 
 use chrono::{DateTime, Datelike as _, NaiveDate, Utc};
@@ -14,7 +15,7 @@ use server_core::deadline::{Calendars, Due, Facts, Schedule, schedule};
 use server_core::glide::Running;
 use server_core::party::OrganisationId;
 use server_core::plan::{Answer, Change, PartTime, PlanState, ReintegrationPlan, Setting};
-use server_core::policy::{Clock, Code, DeadlineRule, Event, Pack, PolicyError, Series, Tally, When};
+use server_core::policy::{CalendarOf, Clock, Code, DeadlineRule, Event, Pack, PolicyError, Series, Tally, When};
 use server_core::register::{CodeTable, sickness};
 use server_core::school_days::{DayOff, Entered, SchoolDays};
 use store::placements::PlacementRow;
@@ -262,6 +263,45 @@ impl Schools {
     #[must_use]
     pub fn calendars(&self) -> Calendars<'_> {
         Calendars { home_school: &self.home, provider: &self.provider, receiving_school: &self.receiving }
+    }
+}
+
+/// Days of schools for a list over many cases, each school read once.
+pub struct ManyDays<'a> {
+    store: &'a Store,
+    known: HashMap<Uuid, Option<(SchoolDays, bool)>>,
+}
+
+impl<'a> ManyDays<'a> {
+    /// Of none yet.
+    #[must_use]
+    pub fn new(store: &'a Store) -> Self {
+        Self { store, known: HashMap::new() }
+    }
+
+    /// The days that a limit of a case is counted in, as [`Schools::of`] has them; `receiving` is the school that the plan names.
+    ///
+    /// # Errors
+    /// The database does not answer, or the home school has no calendar.
+    pub async fn of(
+        &mut self,
+        placement: &PlacementRow,
+        receiving: Option<Uuid>,
+        whose: CalendarOf,
+    ) -> Result<&SchoolDays, ApiError> {
+        let own = match whose {
+            CalendarOf::HomeSchool => None,
+            CalendarOf::Provider => placement.provider_id,
+            CalendarOf::ReceivingSchool => receiving,
+        };
+        for id in own.into_iter().chain([placement.home_id]) {
+            if let Entry::Vacant(unknown) = self.known.entry(id) {
+                unknown.insert(school_days(self.store, id).await?);
+            }
+        }
+        let entered = own.and_then(|id| self.known.get(&id)?.as_ref().filter(|(_, is_entered)| *is_entered));
+        let home = || self.known.get(&placement.home_id).and_then(Option::as_ref);
+        entered.or_else(home).map(|(days, _)| days).ok_or(ApiError::NotFound)
     }
 }
 

@@ -159,8 +159,8 @@ fn content_policy(bridges: &[String]) -> String {
 
 /// Origins of bridges that pupils' pages talk to on another origin than ours.
 async fn bridge_origins(state: &AppState) -> Vec<String> {
-    let bridges = state.store.bridges().await.unwrap_or_default();
-    bridges.into_iter().filter_map(|bridge| origin_of(&bridge.public_base.unwrap_or_default())).collect()
+    let addresses = state.store.bridge_addresses().await.unwrap_or_default();
+    addresses.iter().filter_map(|address| origin_of(address)).collect()
 }
 
 /// `https://host[:port]` of an address, if it is one and holds nothing that could end the policy's word.

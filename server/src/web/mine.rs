@@ -4,7 +4,6 @@
 //! Lists are pages of rows that `crate::due` keeps: nothing is worked out for them. Each case of one's own that is read has its line in
 //! the audit log, and the other list has one.
 
-use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap};
 
 use askama::Template;
@@ -12,6 +11,7 @@ use axum::extract::{Query, State};
 use axum::response::Html;
 use chrono::NaiveDate;
 use server_core::access::{Action, Role};
+use server_core::deadline::Calendars;
 use server_core::deadline::ical::MAX_ENTRIES;
 use server_core::party::listed;
 use store::audit::{Actor, NewAudit, Subject};
@@ -176,21 +176,15 @@ async fn list(
     let pages = pages.cut(&mut rows);
     let now = state.clock.now().utc;
     let known = placements(state, scope, &rows).await?;
-    let mut schools: HashMap<Uuid, cases::Schools> = HashMap::new();
+    let mut days = cases::ManyDays::new(&state.store);
     let mut views = Vec::with_capacity(rows.len());
     for row in &rows {
         let Some(placement) = known.get(&row.placement_id) else { continue };
-        let schools = match schools.entry(row.placement_id) {
-            Entry::Occupied(known) => known.into_mut(),
-            Entry::Vacant(unknown) => {
-                let plan = state.store.plans_of(row.placement_id).await?.into_iter().next().map(|row| row.plan);
-                unknown.insert(cases::Schools::of(&state.store, placement, plan.as_ref()).await?)
-            }
-        };
+        let days = days.of(placement, row.receiving, row.due.arithmetic.calendar).await?;
         views.push(RowView {
             pupil_id: placement.pupil_id,
             pupil_name: placement.pupil_name.clone(),
-            due: due_view(&row.due, &schools.calendars(), now),
+            due: due_view(&row.due, &Calendars { home_school: days, provider: days, receiving_school: days }, now),
             who: who(row),
         });
     }

@@ -59,12 +59,13 @@ fn organisations(scope: &Scope) -> Vec<(Uuid, String)> {
 
 async fn owned(state: &AppState, organisations: &[(Uuid, String)]) -> Result<Vec<Owned>, ApiError> {
     let mut all = Vec::new();
-    for (id, name) in organisations {
-        for row in state.store.sheets(Owner::Organisation(*id), SheetKind::Scale).await? {
-            let scale = kept::read_scale(&row.body).ok_or_else(|| anyhow::anyhow!("a scale is not readable"))?;
-            all.push((*id, name.clone(), scale));
-        }
+    for (owner, body) in state.store.sheets_of_organisations(SheetKind::Scale).await? {
+        let Some((id, name)) = organisations.iter().find(|(id, _)| *id == owner) else { continue };
+        let scale = kept::read_scale(&body).ok_or_else(|| anyhow::anyhow!("a scale is not readable"))?;
+        all.push((*id, name.clone(), scale));
     }
+    let place = |of: Uuid| organisations.iter().position(|(id, _)| *id == of);
+    all.sort_by_key(|(of, ..)| place(*of));
     Ok(all)
 }
 

@@ -57,8 +57,9 @@ impl Dues for Engine {
             r#"SELECT d.placement_id AS "placement_id!: Uuid", d.rule AS "rule!", d.week AS "week?: i64", d.title AS "title!",
                       d.source_row AS "source_row!", d.is_required AS "is_required!: bool", d.owners AS "owners!", d.day AS "day!: NaiveDate",
                       d.from_event AS "from_event?", d.from_day AS "from_day?: NaiveDate", d.unit AS "unit!", d.calendar AS "calendar!",
-                      d.sentence AS "sentence!", d.way AS "way!", CAST(NULL AS TEXT) AS "who?: String"
-               FROM case_due d
+                      d.sentence AS "sentence!", d.way AS "way!", c.receiving_id AS "receiving_id?: Uuid",
+                      CAST(NULL AS TEXT) AS "who?: String"
+               FROM case_due d JOIN case_count c ON c.placement_id = d.placement_id
                WHERE d.placement_id IN (SELECT y.placement_id FROM placement_party y WHERE y.person_id = $1)
                  AND EXISTS (SELECT 1 FROM placement_party x
                              WHERE x.placement_id = d.placement_id AND x.person_id = $1
@@ -80,13 +81,13 @@ impl Dues for Engine {
             query_as Row: r#"SELECT d.placement_id AS "placement_id!: Uuid", d.rule AS "rule!", d.week AS "week?: i64", d.title AS "title!",
                       d.source_row AS "source_row!", d.is_required AS "is_required!: bool", d.owners AS "owners!", d.day AS "day!: NaiveDate",
                       d.from_event AS "from_event?", d.from_day AS "from_day?: NaiveDate", d.unit AS "unit!", d.calendar AS "calendar!",
-                      d.sentence AS "sentence!", d.way AS "way!",
+                      d.sentence AS "sentence!", d.way AS "way!", c.receiving_id AS "receiving_id?: Uuid",
                       (SELECT min(coalesce(s.name, q.name))
                        FROM placement_party x LEFT JOIN staff s ON s.staff_id = x.person_id LEFT JOIN person q ON q.person_id = x.person_id
                        WHERE x.placement_id = d.placement_id
                          AND (x.from_day IS NULL OR x.from_day <= $2) AND (x.until_day IS NULL OR x.until_day >= $2)
                          AND ',' || d.owners || ',' LIKE '%,' || x.party || ',%') AS "who?: String"
-               FROM case_due d
+               FROM case_due d JOIN case_count c ON c.placement_id = d.placement_id
                WHERE (NOT d.has_owner OR d.is_required AND d.day < $2)
                  AND NOT EXISTS (SELECT 1 FROM placement_party x
                                  WHERE x.placement_id = d.placement_id AND x.person_id = $1
@@ -175,6 +176,7 @@ struct Row {
     calendar: String,
     sentence: String,
     way: String,
+    receiving_id: Option<Uuid>,
     who: Option<String>,
 }
 
@@ -212,6 +214,6 @@ impl Row {
             done: None,
             overridden: None,
         };
-        Some(DueRow { placement_id: self.placement_id, due, who: self.who })
+        Some(DueRow { placement_id: self.placement_id, due, receiving: self.receiving_id, who: self.who })
     }
 }

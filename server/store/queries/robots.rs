@@ -55,10 +55,20 @@ impl Robots for Engine {
                       load_at AS "load_at?: DateTime<Utc>", outbox_waiting AS "outbox_waiting?: i64",
                       outbox_oldest_at AS "outbox_oldest_at?: DateTime<Utc>", outbox_full_pct AS "outbox_full_pct?: i64",
                       outbox_failing AS "outbox_failing?: bool", clock_offset_ms AS "clock_offset_ms?: i64",
-                      (SELECT count(*) FROM robot r
-                       WHERE r.status = 'here' AND coalesce(r.bridge_id, r.granted_bridge_id) = bridge.bridge_id) AS "placed!: i64"
-               FROM bridge WHERE EXISTS (SELECT 1 FROM device d WHERE d.device_id = bridge.bridge_id AND d.revoked_at IS NULL)
+                      coalesce(p.robots_here, 0) AS "placed!: i64"
+               FROM bridge LEFT JOIN (SELECT coalesce(r.bridge_id, r.granted_bridge_id) AS placed_at, count(*) AS robots_here
+                                      FROM robot r WHERE r.status = 'here' GROUP BY 1) p ON p.placed_at = bridge.bridge_id
+               WHERE EXISTS (SELECT 1 FROM device d WHERE d.device_id = bridge.bridge_id AND d.revoked_at IS NULL)
                ORDER BY status = 'here' DESC, status_at NULLS FIRST, bridge_id"#
+        )
+        .fetch_all(&self.read)
+        .await?)
+    }
+
+    async fn bridge_addresses(&self) -> Result<Vec<String>, StoreError> {
+        Ok(sqlx::query_scalar!(
+            r#"SELECT b.public_base AS "public_base!" FROM bridge b JOIN device d ON d.device_id = b.bridge_id
+               WHERE b.public_base IS NOT NULL AND d.revoked_at IS NULL"#
         )
         .fetch_all(&self.read)
         .await?)

@@ -87,6 +87,20 @@ impl Sheets for Engine {
         .await?)
     }
 
+    async fn sheets_of_organisations(&self, kind: SheetKind) -> Result<Vec<(Uuid, String)>, StoreError> {
+        let kind = kind.as_str();
+        let rows = sqlx::query!(
+            r#"SELECT h.organisation_id AS "organisation_id!: Uuid", h.body AS "body!" FROM sheet h
+               WHERE h.organisation_id IS NOT NULL AND h.kind = $1
+                 AND NOT EXISTS (SELECT 1 FROM sheet n WHERE n.sheet_id = h.sheet_id AND n.revision > h.revision)
+               ORDER BY h.organisation_id, h.sheet_id"#,
+            kind
+        )
+        .fetch_all(&self.read)
+        .await?;
+        Ok(rows.into_iter().map(|row| (row.organisation_id, row.body)).collect())
+    }
+
     async fn sheet_history(&self, sheet_id: Uuid, limit: i64) -> Result<Vec<SheetRow>, StoreError> {
         Ok(sheets!("WHERE h.sheet_id = $1 ORDER BY h.revision DESC LIMIT $2", sheet_id, limit).fetch_all(&self.read).await?)
     }

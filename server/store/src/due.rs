@@ -40,6 +40,8 @@ pub struct DueRow {
     pub placement_id: Uuid,
     /// What. Its steps and what holds in its place are on the page of the case.
     pub due: Due,
+    /// The school that the plan names, in whose days some of it may be counted.
+    pub receiving: Option<Uuid>,
     /// Somebody who has it today; of several, the first by name.
     pub who: Option<String>,
 }

@@ -139,6 +139,12 @@ pub trait Robots: Send + Sync {
     /// The database does not answer.
     async fn bridges(&self) -> Result<Vec<BridgeRow>, StoreError>;
 
+    /// Where browsers reach the bridges in use: every page names them.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    async fn bridge_addresses(&self) -> Result<Vec<String>, StoreError>;
+
     /// What kind of device this is; `None` if it is unknown or revoked.
     ///
     /// # Errors

@@ -143,6 +143,12 @@ pub trait Sheets: Send + Sync {
     /// The database does not answer.
     async fn sheets(&self, owner: Owner, kind: SheetKind) -> Result<Vec<SheetRow>, StoreError>;
 
+    /// The latest text of each such sheet that an organisation has, and which organisation.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    async fn sheets_of_organisations(&self, kind: SheetKind) -> Result<Vec<(Uuid, String)>, StoreError>;
+
     /// Every revision of a sheet, the newest first.
     ///
     /// # Errors
