@@ -5,12 +5,14 @@ mod ways;
 use askama::Template;
 use axum::Json;
 use axum::extract::{Path, Query, State};
-use axum::response::{Html, Response};
+use axum::http::header;
+use axum::response::{Html, IntoResponse as _, Response};
 use chrono::{DateTime, Utc};
 use protocol::RobotId;
 use serde::Serialize;
 use server_core::access::{Action, Subject as About};
 use server_core::attendance;
+use store::pages::PAGE;
 use store::placements::PlacementRow;
 use store::robots::RobotRow;
 use uuid::Uuid;
@@ -207,11 +209,12 @@ pub async fn one_live(State(state): State<AppState>, caller: Caller, Path(robot)
     })
 }
 
-/// `GET /api/robots`
-pub async fn json(State(state): State<AppState>, caller: Caller) -> Result<Json<Vec<RobotJson>>, ApiError> {
+/// `GET /api/robots`: a page of them as the list has it (`?page=`, `?q=`, `?look=1`); `Link` names the next one (RFC 8288).
+pub async fn json(State(state): State<AppState>, caller: Caller, Query(asked): Query<Asked>) -> Result<Response, ApiError> {
     let scope = Scope::of(&state, &caller).await?;
     let now = state.clock.now().utc;
-    let rows = state.store.robots().await?;
+    let pages = Pages::new("/api/robots", &asked.q, &asked.look, asked.page);
+    let (rows, more) = fleet::rows(&state, &caller, &asked, pages.offset(), PAGE, now).await?;
     let seen = rows.into_iter().filter(|row| scope.may_robot(Action::SeeRobot, row)).map(|row| {
         let view = fleet::view_of(&row, &[], &scope, now);
         RobotJson {
@@ -226,7 +229,8 @@ pub async fn json(State(state): State<AppState>, caller: Caller) -> Result<Json<
             last_used_at: row.last_used_at,
         }
     });
-    Ok(Json(seen.collect()))
+    let next = pages.with_more(more).next().map(|address| [(header::LINK, format!("<{address}>; rel=\"next\""))]);
+    Ok((next, Json(seen.collect::<Vec<_>>())).into_response())
 }
 
 /// The parts of a robot's page that move.

@@ -87,14 +87,17 @@ impl Dues for Engine {
                        WHERE x.placement_id = d.placement_id
                          AND (x.from_day IS NULL OR x.from_day <= $2) AND (x.until_day IS NULL OR x.until_day >= $2)
                          AND ',' || d.owners || ',' LIKE '%,' || x.party || ',%') AS "who?: String"
-               FROM case_due d JOIN case_count c ON c.placement_id = d.placement_id
-               WHERE (NOT d.has_owner OR d.is_required AND d.day < $2)
-                 AND NOT EXISTS (SELECT 1 FROM placement_party x
-                                 WHERE x.placement_id = d.placement_id AND x.person_id = $1
-                                   AND (x.from_day IS NULL OR x.from_day <= $2) AND (x.until_day IS NULL OR x.until_day >= $2)
-                                   AND ',' || d.owners || ',' LIKE '%,' || x.party || ',%')
-                 AND d.placement_id IN (SELECT p.placement_id FROM placement p WHERE "# PLACEMENT_SEEN r#")
-               ORDER BY d.day, d.placement_id, d.n LIMIT $3 OFFSET $4"#,
+               FROM (SELECT e.placement_id, e.n FROM case_due e
+                     WHERE (NOT e.has_owner OR e.is_required AND e.day < $2)
+                       AND NOT EXISTS (SELECT 1 FROM placement_party x
+                                       WHERE x.placement_id = e.placement_id AND x.person_id = $1
+                                         AND (x.from_day IS NULL OR x.from_day <= $2) AND (x.until_day IS NULL OR x.until_day >= $2)
+                                         AND ',' || e.owners || ',' LIKE '%,' || x.party || ',%')
+                       AND e.placement_id IN (SELECT p.placement_id FROM placement p WHERE "# PLACEMENT_SEEN r#")
+                     ORDER BY e.day, e.placement_id, e.n LIMIT $3 OFFSET $4) f
+               JOIN case_due d ON d.placement_id = f.placement_id AND d.n = f.n
+               JOIN case_count c ON c.placement_id = d.placement_id
+               ORDER BY d.day, d.placement_id, d.n"#,
             staff_id,
             day,
             limit,

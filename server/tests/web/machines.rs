@@ -1,5 +1,7 @@
 //! Robots and bridges: added by a page, told what to enter, heard from then on, named, no longer used, and used again.
 
+use std::collections::BTreeSet;
+
 use protocol::{Envelope, HelloMessage, Kind, Role, Status, Topic};
 use reqwest::StatusCode;
 use server::demo::ids;
@@ -101,6 +103,29 @@ async fn a_robot_that_is_no_longer_used_is_in_no_list_keeps_its_history_and_can_
     assert!(hello(&world, ids::ROBIN.0, Role::Robot).await.is_empty());
     assert_eq!(coordinator.post(&format!("/moves/{}/room", ids::ROBIN), &[("room", &room)]).await.status(), DONE);
     assert!(coordinator.page("/robots").await.contains("Room 5"));
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn robots_are_told_to_programs_a_page_at_a_time_and_each_names_the_next() {
+    let world = World::start().await;
+    for n in 0..30 {
+        let robot = Uuid::from_u128(9000 + n);
+        world.state.store.set_device(robot, DeviceKind::Robot, b"x").await.unwrap();
+        world.state.store.add_robot(robot, ids::ALDER_ROAD, &format!("Wren {n}"), None).await.unwrap();
+    }
+    let coordinator = world.browser("coordinator").await;
+    let (mut address, mut told) = (Some("/api/robots?q=wren".to_owned()), BTreeSet::new());
+    let mut pages = 0;
+    while let Some(path) = address {
+        let answer = coordinator.get(&path).await;
+        let next = answer.headers().get("link").map(|link| link.to_str().unwrap().to_owned());
+        address = next.map(|link| link.trim_start_matches('<').split_once(">; rel=\"next\"").unwrap().0.to_owned());
+        let rows: Vec<serde_json::Value> = answer.json().await.unwrap();
+        told.extend(rows.iter().map(|row| row["id"].to_string()));
+        pages += 1;
+    }
+    assert_eq!((pages, told.len()), (2, 30));
     world.stop().await;
 }
 

@@ -16,3 +16,7 @@ BEGIN UPDATE case_count SET changed = changed + 1
     WHERE receiving_id = OLD.organisation_id OR counted < changed
         OR placement_id IN (SELECT placement_id FROM placement WHERE school_id = OLD.organisation_id OR provider_id = OLD.organisation_id
             OR pupil_id IN (SELECT pupil_id FROM pupil WHERE organisation_id = OLD.organisation_id)); END;
+
+-- A list over all cases is ordered and narrowed by these alone, and reads the rest of the rows that it shows.
+DROP INDEX case_due_day;
+CREATE INDEX case_due_day ON case_due (day, placement_id, n, has_owner, is_required, owners);
