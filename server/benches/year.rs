@@ -1,7 +1,7 @@
 //! A school year of 10,000 robots: how long it takes to compute all minutes anew, and how quick every page is on that data, on SQLite
 //! and on PostgreSQL. Prints tables; ends with 1 if a page is slower than it may be.
 //!
-//!     cargo bench -p server --bench year                          # takes 40 GB of disk for a while
+//!     cargo bench -p server --bench year                          # takes 10 GB of disk for a while
 //!     YEAR_ROBOTS=400 YEAR_DAYS=40 cargo bench -p server          # a quick look
 //!     YEAR_SAMPLE=10000 cargo bench -p server                     # compute every pupil's year, not a sample
 //!     YEAR_MINUTES=480 cargo bench -p server                      # robots are on all day, not for an hour: measurements, which no page reads

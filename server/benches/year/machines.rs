@@ -12,8 +12,8 @@ pub(super) const A_BRIDGE: u64 = 500;
 const MONTH: i64 = 30;
 /// Robots laid in one statement.
 const AT_ONCE: u64 = 500;
-/// Of a robot on a school day: two visits of an hour and what they tell every 30 s, their ends, and events.
-const NUMBERS: u64 = 130;
+/// Of a robot on a school day: a tenth of what two visits of an hour tell. No page reads them, only how far they go.
+const NUMBERS: u64 = 13;
 /// The most that are kept without a number.
 const QUARANTINED: u64 = 10_000;
 
