@@ -4,7 +4,7 @@
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { launch, person, shot, signIn } from './lib/browser.mjs';
+import { launch, shot, signedIn } from './lib/browser.mjs';
 import { start } from './lib/product.mjs';
 import { item, part, save, send, unfold } from './lib/sitting.mjs';
 
@@ -24,12 +24,8 @@ let ada = '';
 
 before(async () => {
   [product, browser] = await Promise.all([start(), launch()]);
-  const signedIn = async (/** @type {string} */ role) => {
-    const { page } = await person(browser);
-    await signIn(page, product.url, product.staff[role]);
-    return page;
-  };
-  [jo, lead, coordinator] = [await signedIn('key worker'), await signedIn('school lead'), await signedIn('coordinator')];
+  const as = (/** @type {string} */ role) => signedIn(browser, product, role);
+  [jo, lead, coordinator] = [await as('key worker'), await as('school lead'), await as('coordinator')];
   await jo.goto(`${product.url}/pupils`);
   await jo.getByRole('link', { name: 'Ada Q.' }).click();
   await jo.getByRole('heading', { name: 'Today’s lessons' }).waitFor();

@@ -4,7 +4,7 @@
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { SIZES, launch, person, shot, signIn } from './lib/browser.mjs';
+import { SIZES, launch, shot, signedIn } from './lib/browser.mjs';
 import { inspect } from './lib/inspect.mjs';
 import { start } from './lib/product.mjs';
 import { item, part, save, send, unfold } from './lib/sitting.mjs';
@@ -22,7 +22,7 @@ let ivy = '';
 
 before(async () => {
   [product, browser] = await Promise.all([start(), launch()]);
-  jo = await signedIn('key worker');
+  jo = await signedIn(browser, product, 'key worker');
 });
 
 after(async () => {
@@ -30,12 +30,6 @@ after(async () => {
   assert.equal(await product?.stop(), 0);
 });
 
-/** Somebody's page, signed in. @param {string} role */
-async function signedIn(role) {
-  const { page } = await person(browser);
-  await signIn(page, product.url, product.staff[role]);
-  return page;
-}
 /** Opens a page of a record. @param {Page} page @param {string} path */
 async function open(page, path) {
   await page.goto('about:blank');
@@ -135,7 +129,7 @@ test('R-3: a pupil who seeks the way back to the provider is told in a neutral w
 });
 
 test('L-9 L-4 L-6: in Year 11 no return may be planned; everybody was told for how long, the first step is small, and reviews go on', async () => {
-  const coordinator = await signedIn('coordinator');
+  const coordinator = await signedIn(browser, product, 'coordinator');
   await coordinator.goto(`${product.url}/pupils/new`);
   await coordinator.getByLabel('Home school').selectOption({ label: 'Alder Road School' });
   await coordinator.getByLabel('Name', { exact: true }).fill('Ivy K.');
@@ -287,7 +281,7 @@ test('F-7: at the transition the page says what is worth a look, and the eightee
 test('R-2: in the sixth week at school each gap that returns have failed for is asked about, and a “not yet” says why and what is done', async () => {
   // Seven weeks later, two of them holidays, with everything as it was left.
   product = await start({ left: await product.kill(), at: '2027-01-12T09:20' });
-  jo = await signedIn('key worker');
+  jo = await signedIn(browser, product, 'key worker');
   await open(jo, `${ben}/plan?look=school.05#s4`);
   const week = jo.locator('#s4');
   assert.equal(await week.getByRole('group', { name: /trust somebody to speak for them/ }).count(), 0, 'not asked in the fifth week');

@@ -7,7 +7,7 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { after, before, test } from 'node:test';
-import { launch, person, shot, signIn, until } from './lib/browser.mjs';
+import { launch, person, shot, signedIn, until } from './lib/browser.mjs';
 import { inspect } from './lib/inspect.mjs';
 import { start } from './lib/product.mjs';
 import { item, part, save, send, unfold } from './lib/sitting.mjs';
@@ -30,12 +30,8 @@ let noor = '';
 
 before(async () => {
   [product, browser] = await Promise.all([start(), launch()]);
-  const signedIn = async (/** @type {string} */ role) => {
-    const { page } = await person(browser);
-    await signIn(page, product.url, product.staff[role]);
-    return page;
-  };
-  [jo, coordinator, alder] = [await signedIn('key worker'), await signedIn('coordinator'), await signedIn('school lead')];
+  const as = (/** @type {string} */ role) => signedIn(browser, product, role);
+  [jo, coordinator, alder] = [await as('key worker'), await as('coordinator'), await as('school lead')];
 });
 
 after(async () => {

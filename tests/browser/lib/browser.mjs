@@ -144,6 +144,18 @@ export async function signIn(page, url, who) {
 }
 
 /**
+ * A member of staff with a browser profile of their own, signed in.
+ * @param {import('playwright-core').Browser} browser
+ * @param {{url: string, staff: Record<string, {email: string, password: string}>}} product
+ * @param {string} role
+ */
+export async function signedIn(browser, product, role) {
+  const { page } = await person(browser);
+  await signIn(page, product.url, product.staff[role]);
+  return page;
+}
+
+/**
  * Joins a tablet by a pairing link, chooses a PIN, and stands on the pupil's day.
  * @param {import('playwright-core').Page} page
  * @param {string} link
